@@ -1,0 +1,41 @@
+# Each verb does all its own set-up: Python 3.11 or newer, make and a package index are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: install demo test test-slow lint bench lock clean
+
+install: $(STAMP)-core
+demo: $(STAMP)-demo
+	$(BIN)/everloop demo
+test: $(STAMP)-test
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+test-slow: $(STAMP)-test
+	$(BIN)/python -m pytest -m slow
+lint: $(STAMP)-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+bench: $(STAMP)-test
+	$(BIN)/python -m bench $(NAME)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP)-%: requirements/%.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements/$*.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+# The pinned requirements, with hashes and without naming any index.
+lock:
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/build.in -o requirements/core.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo pyproject.toml requirements/build.in -o requirements/demo.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test pyproject.toml requirements/build.in -o requirements/test.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test --group lint pyproject.toml requirements/build.in -o requirements/lint.txt
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

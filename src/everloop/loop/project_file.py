@@ -1,0 +1,96 @@
+"""Opening a project file: plain Python that declares sources and models. Imports the user's file, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from everloop.errors import EverloopError, Mistake, ProjectError, Unknown
+from everloop.project.model import Model
+from everloop.project.source import Source
+
+
+@dataclass(frozen=True)
+class Project:
+    """What one project file declares. ``path`` is None for a project put together in code."""
+
+    models: dict[str, Model]
+    sources: dict[str, Source]
+    path: Path | None = None
+    module: str | None = None
+
+    def model(self, name: str) -> Model:
+        """The model of this name. Raises Unknown, naming those there are."""
+        if name not in self.models:
+            raise Unknown("model", name, sorted(self.models), where=self.path.name if self.path else "")
+        return self.models[name]
+
+    def source(self, name: str) -> Source:
+        """The source of this name. Raises Unknown, naming those there are."""
+        if name not in self.sources:
+            raise Unknown("source", name, sorted(self.sources), where=self.path.name if self.path else "")
+        return self.sources[name]
+
+
+def project_of(*models: Model) -> Project:
+    """A project put together in code from these models and every source they read."""
+    sources = {source.name: source for model in models for source in model.sources}
+    return Project({m.name: m for m in models}, sources)
+
+
+def open_project(path: Path | str = "project.py") -> Project:
+    """The project a file declares: every Model and Source bound to a name in it, and the sources its models read.
+
+    Raises ProjectError with all mistakes of a model, EverloopError where the file is not there or cannot be run.
+    """
+    path = Path(path).resolve()
+    if path.is_dir():
+        path = path / "project.py"
+    if not path.is_file():
+        raise EverloopError(f"There is no project file {path}. Write one with: everloop init shop")
+    module = _imported(path)
+    models, sources = {}, {}
+    for value in vars(module).values():
+        if isinstance(value, Model):
+            _only_once(models, value, path)
+            models[value.name] = value
+        elif isinstance(value, Source) and not value.rows:
+            _only_once(sources, value, path)
+            sources[value.name] = value
+    for model in models.values():
+        for source in model.sources:
+            sources.setdefault(source.name, source)
+    return Project(models, sources, path, module.__name__)
+
+
+def _imported(path: Path) -> ModuleType:
+    """The file as a module under a name of its own, so that functions in it can be found again from a child process."""
+    name = "everloop_project_" + hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    if (folder := str(path.parent)) not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise EverloopError(f"{path} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except EverloopError:
+        raise
+    except SyntaxError as error:
+        raise ProjectError([Mistake(str(path), error.lineno or 1, f"this is no Python: {error.msg}.")]) from error
+    except Exception as error:
+        raise EverloopError(f"{path.name} could not be read: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _only_once(named: dict[str, Model] | dict[str, Source], value: Model | Source, path: Path) -> None:
+    other = named.get(value.name)
+    if other is not None and other is not value:
+        noun = "models" if isinstance(value, Model) else "sources"
+        what = f"two {noun} are called {value.name!r}."
+        raise ProjectError([Mistake(str(path), value.place.line, what, f"Give one of them another name; the other is at line {other.place.line}.")])

@@ -1,0 +1,359 @@
+"""The nouns that travel from stage to stage, in the order in which they flow; frozen. Standard library only.
+
+Every record carries ``id``, ``made_at`` (UTC, business time) and ``made_from`` (the ids of its parents): lineage is a walk along
+``made_from``. Records are small and go into the journal as JSON; what is large is a *body* in the blob store, named by its SHA-256.
+A number that could not be worked out is ``None``, never NaN.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+Outcome: TypeAlias = Literal["passed", "failed", "not enough evidence"]
+Action: TypeAlias = Literal["hold", "retrain", "advance", "promote", "undo", "ask"]
+Stage: TypeAlias = Literal["steady", "shadow", "canary", "bake"]
+Kind: TypeAlias = Literal["number", "chance", "shares", "quantiles", "ranking"]
+
+
+def identity(*parts: object) -> str:
+    """A short stable id from what something is made of: the first 16 hex digits of SHA-256 over the parts.
+
+    >>> identity("demand", 3) == identity("demand", 3) != identity("demand", "3x")
+    True
+    """
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Whatever the loop remembers."""
+
+    id: str
+    made_at: datetime
+    made_from: tuple[str, ...] = ()
+
+
+# -- what happened -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """What became of a delivery: rows kept, rows already known, rows refused (with at most five examples)."""
+
+    source: str
+    kept: int
+    duplicates: int
+    refused: int
+    examples: tuple[str, ...] = ()
+    through_seq: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How far one source is read: the Delta version and the last sequence number of it that counts."""
+
+    source: str
+    version: int
+    through_seq: int
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Record):
+    """What had happened as the lake knew it; can be read again, row for row in sequence order, by these extents."""
+
+    extents: tuple[Extent, ...]
+
+    def extent(self, source: str) -> Extent | None:
+        return next((e for e in self.extents if e.source == source), None)
+
+
+# -- is it fit to learn from? ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One condition on one source: how many rows break it. ``share`` is the share of rows that must meet it, ``met`` the share that do."""
+
+    source: str
+    clause: str
+    outcome: Outcome
+    rows: int
+    broken: int
+    met: float | None
+    share: float
+    sentence: str
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Record):
+    """Whether a snapshot is fit to learn from."""
+
+    model: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(f.outcome == "passed" for f in self.findings)
+
+
+# -- learning ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet(Record):
+    """Questions with their features and mature truths. ``body`` is a Parquet file (see docs/features.md) ordered by moment, then unit.
+
+    Rows with ``moment < learn_until`` are learnt from; rows with ``moment >= judge_from`` are the holdout; between them lies the gap
+    as long as a truth takes.
+    """
+
+    model: str
+    body: str
+    columns: tuple[str, ...]
+    rows: int
+    learn_rows: int
+    judge_rows: int
+    first_at: datetime | None
+    learn_until: datetime | None
+    judge_from: datetime | None
+    last_at: datetime | None
+    truths_known_at: datetime
+    immature: int = 0
+    void: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate(Record):
+    """A trained model that nobody has judged yet. ``artefact`` and ``golden`` (rows with the answers they must get) are bodies."""
+
+    model: str
+    artefact: str
+    format: Literal["baseline", "skops", "lightgbm", "pickle"]
+    needs: tuple[str, ...] = ()  # types the artefact may build when it is loaded
+    columns: tuple[str, ...]
+    shape: Shape
+    learner: str
+    parameters: str
+    golden: str | None = None
+    seed: int = 0
+    learnt_from: datetime | None = None
+    learnt_until: datetime | None = None
+    rows: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    environment: tuple[tuple[str, str], ...] = ()
+    commit: str | None = None
+    dirty: str | None = None  # hash of the uncommitted difference, where there is one
+    definition: str = ""  # identity of the model as declared
+    knows: tuple[str, ...] = ()  # the readings behind the columns, as said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contest(Record):
+    """Champion and candidate on the same moments, each with its own features. ``body`` holds the paired answers and the truths."""
+
+    model: str
+    champion: str
+    candidate: str
+    body: str | None
+    rows: int
+    first_at: datetime | None
+    last_at: datetime | None
+    milliseconds: tuple[float, ...] = ()  # one answer of the candidate each, features included, measured in a child
+    why_empty: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinion:
+    """What one condition says. ``effect`` is a share of the champion's value in the good direction, with its interval."""
+
+    clause: str
+    outcome: Outcome
+    sentence: str
+    measure: str | None = None
+    champion: float | None = None
+    candidate: float | None = None
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    rows: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Record):
+    """Whether a candidate may replace the champion, and why. ``by`` and ``reason`` are set where a person overrode it."""
+
+    model: str
+    candidate: str
+    champion: str
+    opinions: tuple[Opinion, ...]
+    outcome: Outcome
+    by: str | None = None
+    reason: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "passed"
+
+
+# -- who answers whom --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version(Record):
+    """A candidate that was let in. ``number`` counts per model; the baseline is number zero. It is called ``demand@3``."""
+
+    model: str
+    number: int
+    candidate: str
+    verdict: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}@{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic(Record):
+    """Who is answered by whom. The pointer to the newest of these, per model, is what ``undo`` and ``step`` move by compare-and-set.
+
+    ``candidate`` answers a ``share`` of the units (0 in shadow); in ``bake`` the new champion answers everybody and ``previous``
+    goes on answering in shadow. ``salt`` makes the split of one rollout independent of every other.
+    """
+
+    model: str
+    generation: int
+    stage: Stage
+    champion: str  # version ids
+    previous: str | None = None
+    candidate: str | None = None
+    share: float = 0.0
+    step: int = 0
+    since: datetime
+    salt: str = ""
+    because: str = ""
+
+    @property
+    def rolling(self) -> bool:
+        return self.stage != "steady"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What an answer looks like. ``labels`` for chances and shares, ``levels`` and ``steps`` for quantiles, ``most`` for rankings."""
+
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    levels: tuple[float, ...] = ()
+    steps: int = 1
+    most: int = 0
+    yes_above: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One answer as given. Exactly one of the four shapes is filled: ``value`` (a number, or the chance of yes), ``values`` (class
+    shares by label; quantiles row by row, a row for each step), or ``items`` with ``values`` as their scores, best first."""
+
+    id: str
+    model: str
+    version: str
+    arm: Literal["champion", "candidate", "control", "shadow"]
+    unit: str
+    moment: datetime
+    value: float | None = None
+    values: tuple[float, ...] = ()
+    items: tuple[str, ...] = ()
+    says: str | None = None  # yes or no, or the likeliest label
+    features: tuple[tuple[str, float | str | None], ...] = ()
+    microseconds: int = 0
+    error: str | None = None
+
+
+# -- watching and deciding ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal:
+    """What watching found about one condition. ``fired`` only where it is proven; ``outcome`` says whether it could be judged at all."""
+
+    clause: str
+    kind: Literal["drift", "slip", "worse", "better", "errors", "latency", "truths", "schedule", "data", "outage"]
+    fired: bool
+    outcome: Outcome
+    sentence: str
+    measure: str | None = None
+    about: str | None = None  # a feature, "answers", a version
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    rows: int = 0
+    coverage: float | None = None  # share of the window's questions whose truth is mature
+    since: datetime | None = None  # since when, where watching can tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals(Record):
+    """Everything watching found in one turn."""
+
+    model: str
+    until: datetime
+    signals: tuple[Signal, ...]
+
+    def fired(self, *kinds: str) -> tuple[Signal, ...]:
+        return tuple(s for s in self.signals if s.fired and (not kinds or s.kind in kinds))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision(Record):
+    """What is to be done about one model, and why. ``asks`` names the action that waits for a person."""
+
+    model: str
+    action: Action
+    because: tuple[str, ...]
+    cause: str  # schedule, demand, truths, arrival, drift, slip, rollout, override …
+    asks: Action | None = None
+    learn_from: datetime | None = None  # a change point: older rows are not learnt from
+    by: str | None = None
+
+    @property
+    def undoes(self) -> bool:
+        return self.action == "undo"
+
+    @property
+    def advances(self) -> bool:
+        return self.action in ("advance", "promote")
+
+    @property
+    def retrains(self) -> bool:
+        return self.action == "retrain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval(Record):
+    """A person's word on a waiting decision."""
+
+    model: str
+    decision: str
+    approved: bool
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """A sentence for a person, kept in the outbox until delivered. ``key`` makes the same news one piece of news."""
+
+    model: str
+    severity: Literal["info", "warning", "critical"]
+    sentence: str
+    owner: str | None = None
+    key: str = ""
+
+
+Span: TypeAlias = timedelta

@@ -1,0 +1,100 @@
+"""Answers and truths as arrays, in the four shapes; and two models' answers to the same questions. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from everloop.records import Shape
+
+Floats: TypeAlias = NDArray[np.float64]
+Strings: TypeAlias = NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """``n`` answers of one shape. NaN in ``value`` (or no items) means: no answer.
+
+    number, chance: ``value`` (n,). shares: ``values`` (n, labels), ``value`` the largest share. quantiles: ``values`` (n, steps x levels),
+    row by row a step, ``value`` the level nearest to 0.5 summed over steps. ranking: ``items`` and ``scores``, best first, ``value`` the count.
+    """
+
+    shape: Shape
+    value: Floats
+    values: Floats | None = None
+    items: tuple[tuple[str, ...], ...] | None = None
+    scores: tuple[tuple[float, ...], ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def take(self, rows: NDArray[Any]) -> Answers:
+        """The answers at these positions, or where a boolean mask holds."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return replace(
+            self,
+            value=self.value[rows],
+            values=None if self.values is None else self.values[rows],
+            items=None if self.items is None else tuple(self.items[i] for i in rows),
+            scores=None if self.scores is None else tuple(self.scores[i] for i in rows),
+        )
+
+    def to_arrow(self) -> pa.StructArray:
+        """As a struct column ``{value, values, items}``, the one form answers have in every table."""
+        n = len(self)
+        values = self.scores if self.items is not None else (self.values.tolist() if self.values is not None else [[]] * n)
+        return pa.StructArray.from_arrays(
+            [
+                pa.array(self.value, pa.float64(), from_pandas=True),
+                pa.array(values, pa.list_(pa.float64())),
+                pa.array(self.items if self.items is not None else [[]] * n, pa.list_(pa.string())),
+            ],
+            names=["value", "values", "items"],
+        )
+
+    @staticmethod
+    def from_arrow(shape: Shape, column: pa.StructArray | pa.ChunkedArray) -> Answers:
+        """The answers a struct column of ``to_arrow`` holds."""
+        if isinstance(column, pa.ChunkedArray):
+            column = column.combine_chunks()
+        value = column.field("value").to_numpy(zero_copy_only=False).astype(np.float64)
+        if shape.kind in ("number", "chance"):
+            return Answers(shape, value)
+        listed = column.field("values").to_pylist()
+        if shape.kind == "ranking":
+            items = tuple(tuple(i or ()) for i in column.field("items").to_pylist())
+            return Answers(shape, value, items=items, scores=tuple(tuple(v or ()) for v in listed))
+        width = len(shape.labels) if shape.kind == "shares" else shape.steps * len(shape.levels)
+        rows = [v if v else [np.nan] * width for v in listed]
+        return Answers(shape, value, values=np.array(rows, dtype=np.float64).reshape(len(value), width))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two models' answers to the same questions, with the truth: float64 (NaN: not known), str for shares, tuples of items for rankings.
+
+    ``units`` (n,) strings, ``moments`` (n,) int64 µs UTC; ``groups`` maps a fair_across reading's name to (n,) strings.
+    """
+
+    units: Strings
+    moments: NDArray[np.int64]
+    truth: NDArray[Any]
+    champion: Answers
+    candidate: Answers
+    groups: Mapping[str, Strings] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def take(self, rows: NDArray[Any]) -> Paired:
+        """The questions at these positions, or where a boolean mask holds."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        groups = {name: g[rows] for name, g in self.groups.items()}
+        return Paired(
+            self.units[rows], self.moments[rows], self.truth[rows], self.champion.take(rows), self.candidate.take(rows), groups
+        )
