@@ -1,18 +1,472 @@
-"""Conditions: the clauses a model lives under. Each is a frozen value whose repr is how it is said. No I/O."""
-# Fields (all frozen Words, lower-case dataclasses; positional first, then keyword-only; varargs become tuples):
-#
-# rows:       always(column: str, *, share=1.0)
-#             at_least(what: str | AnyReading, value: float, *, share=1.0)      at_most(…)      what: column, reading or metric
-#             one_of(what: str | AnyReading, *values, share=1.0)                .values: tuple
-#             fresh(span: timedelta)
-# judging:    beats_champion(on: str | cost | Reading | None = None, *, by=0.0, confidence=0.95)
-#             as_good_as_champion(on=None, *, margin=0.0, confidence=0.95)
-#             worse_than_champion(on=None, *, by=0.0, confidence=0.95)
-#             fair_across(reading: AnyReading, *, on: str | None = None, ratio=0.8)
-#             answers_within(*, ms: float, share=0.99)
-#             cost(*, missed: float | AnyReading, false_alarm: float | AnyReading)
-# rollout:    shadow(span)   canary(*shares: float, every: timedelta)   ab(share: float, *, wins_when, within: timedelta)
-# retraining: drifted(what: str | AnyReading = "inputs", *, psi: float | None = None)
-#             slipped(on=None, *, by=0.0)   new_truths(count: int)   every(…) of spans.py
-# answers:    yes_above(chance: float)    quantiles(*levels: float)
-# others:     search(trials: int, **ranges)    only_new()
+"""Conditions: the clauses a model lives under. Each is a frozen value whose repr is how it is said. Values only, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+from everloop.project import refuse
+from everloop.project.reading import AnyReading, is_reading
+from everloop.project.said import Word, said
+from everloop.project.spans import every
+
+if TYPE_CHECKING:
+    from everloop.project.reading import Arithmetic, Reading
+
+# -- rows --------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class always(Word):
+    """A column is never empty, or not in more than ``1 - share`` of the rows.
+
+    >>> always("customer_id", share=0.9)
+    always('customer_id', share=0.9)
+    """
+
+    column: str
+    _: KW_ONLY
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        _a_column(self, self.column)
+        refuse.share(self.share, place=self.place, keyword="share")
+
+
+@dataclass(frozen=True, repr=False)
+class _Bound(Word):
+    what: str | AnyReading
+    value: float
+    _: KW_ONLY
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        _a_column_or_reading(self, self.what)
+        if not refuse.is_number(self.value):
+            refuse.refuse(f"{type(self).__name__}(…, {self.value!r}) has no number to compare with.", place=self.place)
+        refuse.share(self.share, place=self.place, keyword="share")
+
+
+@dataclass(frozen=True, repr=False)
+class at_least(_Bound):
+    """A column, a reading or a metric is at least ``value``; of rows, in a ``share`` of them.
+
+    >>> at_least("quantity", 1, share=0.99)
+    at_least('quantity', 1, share=0.99)
+    """
+
+
+@dataclass(frozen=True, repr=False)
+class at_most(_Bound):
+    """A column, a reading or a metric is at most ``value``; of rows, in a ``share`` of them.
+
+    >>> at_most("wape", 0.15)
+    at_most('wape', 0.15)
+    """
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class one_of(Word):
+    """A column or a reading is one of these values.
+
+    >>> one_of("reason", "fraud", "stolen_card").values
+    ('fraud', 'stolen_card')
+    """
+
+    what: str | AnyReading
+    values: tuple[object, ...] = field(metadata={"many": True})
+    share: float = field(default=1.0, kw_only=True)
+
+    def __init__(self, what: str | AnyReading, *values: object, share: float = 1.0) -> None:
+        self.keep(what=what, values=values, share=share)
+        _a_column_or_reading(self, what)
+        if not values:
+            refuse.refuse(f"one_of({said(what)}) names no value.", f"Say one_of({said(what)}, …) with the values meant.", place=self.place)
+        for value in values:
+            if not isinstance(value, str | int | float | bool):
+                refuse.refuse(
+                    f"one_of({said(what)}, …) cannot compare with {value!r}.", "Values are text, numbers, True or False.", place=self.place
+                )
+        refuse.share(share, place=self.place, keyword="share")
+
+
+@dataclass(frozen=True, repr=False)
+class fresh(Word):
+    """Something arrived within the span.
+
+    >>> from everloop import hours
+    >>> fresh(hours(2))
+    fresh(hours(2))
+    """
+
+    span: timedelta
+
+    def __post_init__(self) -> None:
+        refuse.span(self.span, place=self.place, word="fresh")
+
+
+# -- judging -----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class cost(Word):
+    """A metric in money: what a miss and a false alarm cost, each a number in minor units or a reading.
+
+    >>> cost(missed=250_00, false_alarm=15_00)
+    cost(missed=25000, false_alarm=1500)
+    """
+
+    _: KW_ONLY
+    missed: float | AnyReading
+    false_alarm: float | AnyReading
+
+    def __post_init__(self) -> None:
+        for keyword in ("missed", "false_alarm"):
+            value = getattr(self, keyword)
+            if not is_reading(value):
+                refuse.number(value, place=self.place, keyword=keyword, least=0)
+
+
+Measure: TypeAlias = "str | cost | Reading | Arithmetic | None"
+
+
+@dataclass(frozen=True, repr=False)
+class _Against(Word):
+    on: Measure = None
+
+    def __post_init__(self) -> None:
+        _a_measure(self, self.on)
+        for keyword in ("by", "margin"):
+            if hasattr(self, keyword):
+                refuse.share(getattr(self, keyword), place=self.place, keyword=keyword)
+        confidence = getattr(self, "confidence", 0.95)
+        refuse.share(confidence, place=self.place, keyword="confidence")
+        if not 0.5 <= confidence < 1:
+            what = f"confidence={confidence:g} proves {'nothing' if confidence < 0.5 else 'everything'}."
+            refuse.refuse(
+                what, "Say confidence=0.95, or another share from 0.5 up to, but not including, 1.", place=self.place, keyword="confidence"
+            )
+
+
+@dataclass(frozen=True, repr=False)
+class beats_champion(_Against):
+    """Proven better than the champion, by this share of the champion's value in the good direction.
+
+    ``on`` is a metric, a ``cost``, or (in ``ab``) a reading; none: the model's own metric.
+
+    >>> beats_champion("wape", by=0.02)
+    beats_champion('wape', by=0.02)
+    """
+
+    _: KW_ONLY
+    by: float = 0.0
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True, repr=False)
+class as_good_as_champion(_Against):
+    """Proven no worse than the champion by more than the margin, a share of the champion's value.
+
+    >>> as_good_as_champion("auc", margin=0.01)
+    as_good_as_champion('auc', margin=0.01)
+    """
+
+    _: KW_ONLY
+    margin: float = 0.0
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True, repr=False)
+class worse_than_champion(_Against):
+    """Proven worse than the version it replaced, which goes on answering in shadow, by more than this share of its value.
+
+    >>> worse_than_champion("wape", by=0.10)
+    worse_than_champion('wape', by=0.1)
+    """
+
+    _: KW_ONLY
+    by: float = 0.0
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True, repr=False)
+class fair_across(Word):
+    """The worst-off group gets at least ``ratio`` of what the best-off gets: of yeses, or of a metric.
+
+    >>> from everloop import Source
+    >>> customers = Source("customers", id="customer_id", columns={"region": str})
+    >>> fair_across(customers.latest("region"), on="auc")
+    fair_across(customers.latest('region'), on='auc')
+    """
+
+    reading: AnyReading
+    _: KW_ONLY
+    on: str | None = None
+    ratio: float = 0.8
+
+    def __post_init__(self) -> None:
+        if isinstance(self.reading, str):
+            name = self.reading
+            cure = f'Say fair_across(customers.latest("{name}")): each group as it was when the answer was given.'
+            refuse.refuse(f"fair_across({name!r}) does not say which source holds {name!r}, or as of when.", cure, place=self.place)
+        if not is_reading(self.reading):
+            refuse.refuse(
+                f"fair_across({said(self.reading)}) compares no groups.", "Say one reading, such as customers.latest(…).", place=self.place
+            )
+        if self.on is not None and not isinstance(self.on, str):
+            refuse.refuse(f"fair_across(…, on={said(self.on)}) is no metric.", 'Say on="auc", or another metric.', place=self.place)
+        refuse.share(self.ratio, place=self.place, keyword="ratio")
+
+
+@dataclass(frozen=True, repr=False)
+class answers_within(Word):
+    """A ``share`` of answers take at most ``ms`` milliseconds, measured, features included.
+
+    >>> answers_within(ms=30)
+    answers_within(ms=30)
+    """
+
+    _: KW_ONLY
+    ms: float
+    share: float = 0.99
+
+    def __post_init__(self) -> None:
+        refuse.number(self.ms, place=self.place, keyword="ms", least=0)
+        refuse.share(self.share, place=self.place, keyword="share")
+
+
+# -- rolling out -------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class shadow(Word):
+    """The candidate answers for so long without anybody seeing its answers.
+
+    >>> from everloop import hours
+    >>> shadow(hours(6))
+    shadow(hours(6))
+    """
+
+    span: timedelta
+
+    def __post_init__(self) -> None:
+        refuse.span(self.span, place=self.place, word="shadow")
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class canary(Word):
+    """The candidate answers these rising shares of the units, a step every so often.
+
+    >>> from everloop import hours
+    >>> canary(0.05, 0.25, every=hours(2)).shares
+    (0.05, 0.25)
+    """
+
+    shares: tuple[float, ...] = field(metadata={"many": True})
+    every: timedelta = field(kw_only=True)
+
+    def __init__(self, *shares: float, every: timedelta) -> None:
+        self.keep(shares=shares, every=every)
+        as_said = f"canary({', '.join(map(said, shares))})"
+        if not shares:
+            refuse.refuse("canary(…) says no share.", "Say canary(0.05, 0.25, every=…).", place=self.place)
+        if all(refuse.is_number(s) and 0 < s <= 100 for s in shares) and any(s > 1 for s in shares):
+            right = ", ".join(f"{s / 100:g}" if max(shares) > 1 and s >= 1 else f"{s:g}" for s in shares)
+            refuse.refuse(f"{as_said} speaks in percent; shares run from 0 to 1.", f"Say canary({right}, every=…).", place=self.place)
+        for share in shares:
+            refuse.share(share, place=self.place, word="canary", above_zero=True)
+        if list(shares) != sorted(set(shares)):
+            right = ", ".join(f"{s:g}" for s in sorted(set(shares)))
+            refuse.refuse(f"{as_said} does not rise.", f"Say canary({right}, every=…).", place=self.place)
+        refuse.span(every, place=self.place, keyword="every")
+
+
+@dataclass(frozen=True, repr=False)
+class ab(Word):
+    """A test on what people then do: ``share`` of the units get the candidate; not settled in time, the champion stays.
+
+    >>> from everloop import days
+    >>> ab(0.5, wins_when=beats_champion(by=0.01), within=days(28))
+    ab(0.5, wins_when=[beats_champion(by=0.01)], within=days(28))
+    """
+
+    share: float
+    _: KW_ONLY
+    wins_when: tuple[beats_champion | as_good_as_champion, ...]
+    within: timedelta
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            share: float,
+            *,
+            wins_when: beats_champion | as_good_as_champion | Sequence[beats_champion | as_good_as_champion],
+            within: timedelta,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        wins = self.wins_when if isinstance(self.wins_when, tuple | list) else (self.wins_when,)
+        object.__setattr__(self, "wins_when", tuple(wins))
+        refuse.share(self.share, place=self.place, word="ab", above_zero=True)
+        refuse.span(self.within, place=self.place, keyword="within")
+        if not wins:
+            refuse.refuse(
+                "ab(…, wins_when=[]) can never be won.", "Say wins_when=[beats_champion(…)].", place=self.place, keyword="wins_when"
+            )
+
+
+# -- retraining --------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class drifted(Word):
+    """Inputs, ``"answers"`` or one reading move beyond their own habit; ``psi`` is a floor below which nothing counts.
+
+    >>> drifted(), drifted("answers", psi=0.2)
+    (drifted(), drifted('answers', psi=0.2))
+    """
+
+    what: str | AnyReading = "inputs"
+    _: KW_ONLY
+    psi: float | None = None
+
+    def __post_init__(self) -> None:
+        if not is_reading(self.what) and self.what not in ("inputs", "answers"):
+            hint = refuse.did_you_mean(self.what, ("inputs", "answers"))
+            cure = 'It is "inputs", "answers" or a reading, such as drifted(orders.latest("price")).'
+            refuse.refuse(f"drifted({said(self.what)}): nothing is called so.{hint}", cure, place=self.place)
+        if self.psi is not None:
+            refuse.number(self.psi, place=self.place, keyword="psi", least=0)
+
+
+@dataclass(frozen=True, repr=False)
+class slipped(_Against):
+    """Proven worse on mature truth than when it was promoted, by more than this share.
+
+    >>> slipped("wape", by=0.10)
+    slipped('wape', by=0.1)
+    """
+
+    _: KW_ONLY
+    by: float = 0.0
+
+
+@dataclass(frozen=True, repr=False)
+class new_truths(Word):
+    """So many truths have matured since the last training.
+
+    >>> new_truths(10_000)
+    new_truths(10000)
+    """
+
+    count: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.count, int) or isinstance(self.count, bool) or self.count < 1:
+            refuse.refuse(f"new_truths({said(self.count)}) is no number of truths.", "Say a whole number, 1 or more.", place=self.place)
+
+
+# -- answers and learning ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class yes_above(Word):
+    """The answer says yes where the chance is above this.
+
+    >>> yes_above(0.5)
+    yes_above(0.5)
+    """
+
+    chance: float
+
+    def __post_init__(self) -> None:
+        refuse.share(self.chance, place=self.place, word="yes_above")
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class quantiles(Word):
+    """The answer is these quantiles.
+
+    >>> quantiles(0.1, 0.5, 0.9).levels
+    (0.1, 0.5, 0.9)
+    """
+
+    levels: tuple[float, ...] = field(metadata={"many": True})
+
+    def __init__(self, *levels: float) -> None:
+        self.keep(levels=levels)
+        for level in levels:
+            refuse.share(level, place=self.place, word="quantiles")
+        if not levels or list(levels) != sorted(set(levels)) or levels[0] == 0 or levels[-1] == 1:
+            what = f"quantiles({', '.join(map(said, levels))}) are no levels."
+            refuse.refuse(what, "Levels lie between 0 and 1 and rise: quantiles(0.1, 0.5, 0.9).", place=self.place)
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class search(Word):
+    """Try so many settings: ``(low, high)`` is a range (log scale from 100 times on), ``[a, b]`` a choice.
+
+    >>> search(40, depth=(3, 9), rate=[0.1, 0.3])
+    search(40, depth=(3, 9), rate=[0.1, 0.3])
+    """
+
+    open_words = True
+
+    trials: int
+    ranges: dict[str, tuple[float, float] | list[object]] = field(default_factory=dict)
+
+    def __init__(self, trials: int, **ranges: tuple[float, float] | list[object]) -> None:
+        self.keep(trials=trials, ranges=ranges)
+        if not isinstance(trials, int) or isinstance(trials, bool) or trials < 1:
+            refuse.refuse(f"search({said(trials)}) is no number of trials.", "Say a whole number, 1 or more.", place=self.place)
+        if not ranges:
+            refuse.refuse(f"search({trials}) has nothing to try.", "Say search(40, max_depth=(3, 9)).", place=self.place)
+        for name, values in ranges.items():
+            is_range = isinstance(values, tuple) and len(values) == 2 and all(map(refuse.is_number, values)) and values[0] < values[1]
+            if not is_range and not (isinstance(values, list) and values):
+                cure = f"Say {name}=(low, high) for a range, or {name}=[a, b] for a choice."
+                refuse.refuse(f"search(…, {name}={values!r}) is neither a range nor a choice.", cure, place=self.place, keyword=name)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"search({', '.join([repr(self.trials), *(f'{name}={values!r}' for name, values in self.ranges.items())])})"
+
+
+@dataclass(frozen=True, repr=False)
+class only_new(Word):
+    """Go on from the champion with what is new.
+
+    >>> only_new()
+    only_new()
+    """
+
+
+RowCondition: TypeAlias = always | at_least | at_most | one_of | fresh
+PromoteCondition: TypeAlias = beats_champion | as_good_as_champion | fair_across | answers_within | at_least | at_most
+RollBackCondition: TypeAlias = worse_than_champion | fair_across | at_least | at_most
+RetrainCondition: TypeAlias = drifted | slipped | new_truths | every | at_least | at_most
+TellCondition: TypeAlias = worse_than_champion | fair_across | drifted | slipped | at_least | at_most
+Step: TypeAlias = shadow | canary | ab
+
+
+def _a_column(word: Word, column: object) -> None:
+    if not isinstance(column, str) or not column:
+        refuse.refuse(f"{type(word).__name__}({said(column)}) names no column.", place=word.place)
+
+
+def _a_column_or_reading(word: Word, what: object) -> None:
+    if isinstance(what, tuple | list):
+        refuse.refuse(f"{type(word).__name__}(…) takes one reading at a time.", "Say one condition for each.", place=word.place)
+    if not is_reading(what) and (not isinstance(what, str) or not what):
+        refuse.refuse(f"{type(word).__name__}({said(what)}) names no column, reading or metric.", place=word.place)
+
+
+def _a_measure(word: Word, on: object) -> None:
+    if on is not None and not isinstance(on, str | cost) and not is_reading(on):
+        what = f"{type(word).__name__}({said(on)}) names nothing to measure."
+        refuse.refuse(what, 'Say a metric such as "wape", a cost(…), or a reading.', place=word.place)

@@ -1,1 +1,11 @@
-"""rollout"""
+"""Who is answered by whom: shadow, canary, A/B, bake, and the way back. Pure: records in, records out; no clock, no disk.
+
+``begin`` sets a roll-out going, ``due`` says when its next step may come, ``step`` takes it, ``undo`` takes it back; ``arm_of`` says
+which version answers a unit.
+"""
+
+from everloop.rollout.assign import arm_of, compared
+from everloop.rollout.move import begin, due, first, step, undo
+from everloop.rollout.plan import Step, steps
+
+__all__ = ["Step", "arm_of", "begin", "compared", "due", "first", "step", "steps", "undo"]

@@ -1,0 +1,250 @@
+"""Compile: readings become columns, one value for each question, as known before its moment.
+
+In: readings, questions (Arrow), event tables. Out: Arrow columns in the same order, row for row, duplicates kept: float64 with nulls for
+what is empty, strings for categories and text, lists of strings for ``which``. Absent: clock, disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everloop.errors import Unknown
+from everloop.features import finalize
+from everloop.features.definition import definition_hash, nature_of
+from everloop.features.latest import newest
+from everloop.features.moments import Micros, calendar_parts
+from everloop.features.reader import Reader, quoted
+from everloop.features.spine import Spine, as_text, carry, checked, first_said
+from everloop.features.versions import versions
+from everloop.features.window import Points, aggregated, listed
+from everloop.project.model import Model
+from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, column_names, leaves
+
+
+def features(readings: Sequence[AnyReading], questions: pa.Table, tables: Mapping[str, pa.Table], *, model: Model) -> pa.Table:
+    """The columns of these readings for each question, as known strictly before its ``moment``; nothing but the columns, in their order.
+
+    ``questions``: ``moment`` int64 microseconds UTC, the model's unit columns, ``row`` where it asks about the rows of a source, and whatever
+    else a request carries (it is taken as said). ``tables``: an event table for each source. Rows in, rows out: same number, same order.
+
+    Raises Unknown for a table or a column that is not there.
+    """
+    with Reader(tables) as reader:
+        spine = Spine(model, checked(questions))
+        return columns(reader, spine, readings)
+
+
+def columns(reader: Reader, spine: Spine, readings: Sequence[AnyReading], known_at: int | None = None) -> pa.Table:
+    """As ``features``, in a reader that is open already; ``known_at``: with the knowledge of then, not of each moment."""
+    done = read_all(reader, spine, [leaf for reading in readings for leaf in leaves(reading)], known_at)
+    made: dict[str, pa.Array] = {}
+    for reading in readings:
+        if isinstance(reading, calendar):
+            said = calendar_parts(reading.parts, _moments(spine), _zone(spine.model, reading))
+            made |= {name: pa.array(said[part], pa.float64()) for name, part in zip(reading.names, reading.parts, strict=True)}
+        else:
+            made[column_names(reading)[0]] = put_together(reading, done, spine.questions.num_rows)
+    if not made:
+        return pa.table({}).select([])
+    return pa.table(made)
+
+
+def put_together(reading: AnyReading | float, done: Mapping[str, pa.Array], rows: int) -> pa.Array:
+    """A reading's column from those of the single readings inside it."""
+    if isinstance(reading, Arithmetic):
+        left, right = (as_floats(put_together(side, done, rows)) for side in (reading.left, reading.right))
+        return from_floats(finalize.reckoned(reading.operator, left, right))
+    if isinstance(reading, Reading):
+        return done[definition_hash(reading)]
+    if isinstance(reading, calendar):
+        raise Unknown("single number in", repr(reading), next="A calendar has a column for each part and cannot be reckoned with.")
+    return from_floats(np.full(rows, float(reading)))
+
+
+def read_all(reader: Reader, spine: Spine, readings: Iterable[Reading], known_at: int | None = None) -> dict[str, pa.Array]:
+    """The columns of single readings by their definition's hash; those that read the same rows of the same keys are read together."""
+    groups: dict[object, dict[str, Reading]] = {}
+    for reading in readings:
+        who = reading.verb if reading.verb in ("given", "outcome") else (reading.source.name, reading.source.rows, spine.keys(reading))
+        groups.setdefault(who, {})[definition_hash(reading)] = reading
+    done: dict[str, pa.Array] = {}
+    for group in groups.values():
+        verb = next(iter(group.values())).verb
+        if verb == "given":
+            done |= {name: _given(reader, spine, reading) for name, reading in group.items()}
+        elif verb == "outcome":
+            raise Unknown("moment at which to know", repr(verb), next="How a row ends up is a truth; read it with truths(…).")
+        else:
+            done |= _read_group(reader, spine, group, known_at)
+    return done
+
+
+def read(reader: Reader, spine: Spine, reading: Reading, *, as_it_is: bool = False) -> pa.Array:
+    """The column of one reading; ``as_it_is``: the value as held, instants as microseconds, to be used as a key."""
+    return _read_group(reader, spine, {"only": reading}, None, as_it_is=as_it_is)["only"]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One group's points, the table of versions, and where the parts of each reading are."""
+
+    points: Points
+    matched: str
+    table: str
+
+
+def _read_group(
+    reader: Reader, spine: Spine, group: Mapping[str, Reading], known_at: int | None, *, as_it_is: bool = False
+) -> dict[str, pa.Array]:
+    some = next(iter(group.values()))
+    keys = spine.keys(some)
+    table = versions(reader, some.source, (*keys, *(c for reading in group.values() for c in reading.columns)))
+    points, matched = _points(reader, spine, some, keys, known_at)
+    parts = _parts(reader, _Read(points, matched, table), group)
+    moments = _moments(spine)
+    made = {name: _finished(reading, name, parts, moments, as_it_is) for name, reading in group.items()}
+    reader.drop(points.name, matched)
+    return made
+
+
+def _points(reader: Reader, spine: Spine, reading: Reading, keys: tuple[str, ...], known_at: int | None) -> tuple[Points, str]:
+    """The distinct keys and moments of the questions, and which question is at which point; a question with an empty key is at none."""
+    spine = carry(reader, spine, keys)
+    asked = spine.asked
+    without = asked is not None and asked.name == reading.source.name and "row" in spine.questions.column_names
+    shown = {"q": pa.array(np.arange(spine.questions.num_rows)), "moment": spine.questions["moment"]}
+    shown |= {f"k{i}": as_text(spine.questions[key]) for i, key in enumerate(keys)}
+    if without:
+        shown["asked_row"] = as_text(spine.questions["row"])
+    given = reader.give(pa.table(shown))
+    names = [name for name in shown if name != "q"]
+    filled = " AND ".join([f"k{i} IS NOT NULL" for i in range(len(keys))]) or "true"
+    name = reader.make(
+        f"SELECT row_number() OVER () AS point, * FROM (SELECT DISTINCT {', '.join(names)} FROM {given} WHERE {filled})"
+    )
+    same = " AND ".join(f"g.{n} = p.{n}" if n != "asked_row" else "g.asked_row IS NOT DISTINCT FROM p.asked_row" for n in names)
+    matched = reader.make(f"SELECT g.q, p.point FROM {given} g LEFT JOIN {name} p ON {same}")
+    return Points(name, keys, known_at, without), matched
+
+
+def _parts(reader: Reader, where: _Read, group: Mapping[str, Reading]) -> pa.Table:
+    """The parts of every reading of a group, one row for each question in their order; columns are named by position."""
+    at = {name: f"r{i}" for i, name in enumerate(group)}
+    windowed = [(at[n], r) for n, r in group.items() if r.verb != "which" and (r.last or r.next) is not None]
+    lifelong = [(at[n], r) for n, r in group.items() if r.verb not in ("which", "latest") and r.last is None and r.next is None]
+    shown, joins = ["m.q"], [f"FROM {where.matched} m"]
+    for i, several in enumerate((windowed, lifelong)):
+        if several:
+            joins.append(f"LEFT JOIN {aggregated(reader, where.points, where.table, several)} t{i} ON t{i}.point = m.point")
+            shown += [f"t{i}.* EXCLUDE (point)"]
+    if any(r.verb == "latest" and r.last is None and r.next is None for r in group.values()):
+        joins.append(f"LEFT JOIN {newest(reader, where.points, where.table)} n ON n.point = m.point")
+        joins.append(f"LEFT JOIN {where.table} nv ON nv.o = n.o")
+    for name, r in group.items():
+        if r.verb == "which":
+            joins.append(f"LEFT JOIN {listed(reader, where.points, where.table, r)} {at[name]} ON {at[name]}.point = m.point")
+            shown.append(f"{at[name]}.items AS {at[name]}_items")
+        elif r.verb == "latest" and (r.last or r.next) is None:
+            shown.append(f"nv.{quoted(r.columns[0])} AS {at[name]}_x")
+        elif r.verb == "latest":
+            joins.append(f"LEFT JOIN {where.table} {at[name]} ON {at[name]}.o = t0.{at[name]}_o")
+            shown.append(f"{at[name]}.{quoted(r.columns[0])} AS {at[name]}_x")
+    made = reader.rows(f"SELECT {', '.join(shown)} {' '.join(joins)} ORDER BY m.q")
+    return made.rename_columns([_renamed(column, at) for column in made.column_names])
+
+
+def _renamed(column: str, at: Mapping[str, str]) -> str:
+    names = {place: name for name, place in at.items()}
+    place, _, part = column.partition("_")
+    return f"{names[place]}_{part}" if place in names else column
+
+
+def _finished(reading: Reading, name: str, parts: pa.Table, moments: Micros, as_it_is: bool) -> pa.Array:
+    """A reading's column from its exact parts."""
+    verb = reading.verb
+    if verb in ("count", "any", "none", "distinct"):
+        counts = finalize.whole(parts[f"{name}_n"])
+        return from_floats(counted(verb, np.asarray(counts, dtype=np.int64)))
+    if verb in ("total", "mean"):
+        count = np.asarray(finalize.whole(parts[f"{name}_n"]), dtype=np.int64)
+        if f"{name}_s" in parts.column_names:
+            total = finalize.total_of(finalize.whole(parts[f"{name}_s"]))
+        else:
+            total = finalize.decimal_total_of(*(list(finalize.whole(parts[f"{name}_{part}"])) for part in "hl"))
+        return from_floats(total if verb == "total" else finalize.mean_of(total, count))
+    if verb == "which":
+        items = parts[f"{name}_items"].combine_chunks().cast(pa.list_(pa.string()))
+        return pc.if_else(items.is_valid(), items, pa.scalar([], pa.list_(pa.string())))
+    values = parts[f"{name}_x"].combine_chunks()
+    return values if as_it_is else shown(reading, values, moments)
+
+
+def counted(verb: str, counts: Micros) -> finalize.Floats:
+    """How many rows, or whether there is one, or not one, as float64."""
+    made: finalize.Floats = (counts > 0 if verb == "any" else counts == 0 if verb == "none" else counts).astype(np.float64)
+    return made
+
+
+def shown(reading: Reading, values: pa.Array, moments: Micros) -> pa.Array:
+    """Values as a learner sees them: words as they are, instants as days before the moment, everything else as float64."""
+    nature = nature_of(reading.source, reading.columns[0])
+    if nature == "words":
+        return values.cast(pa.string())
+    present = np.asarray(values.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+    if nature == "instant":
+        instants = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        return from_floats(finalize.days_before(moments, instants, present))
+    held = values.fill_null(0).to_numpy(zero_copy_only=False)
+    return from_floats(np.where(present, np.asarray(held, dtype=np.float64), np.nan))
+
+
+def _given(reader: Reader, spine: Spine, reading: Reading) -> pa.Array:
+    """A column of the row asked about, as first said: from the question itself, else from the row, else looked up."""
+    column, source = reading.columns[0], reading.source
+    if column in spine.questions.column_names:
+        said = spine.questions[column].combine_chunks()
+    elif source.parent_of(column) is None:
+        said = first_said(reader, spine, [column])[column].combine_chunks()
+    else:
+        said = carry(reader, spine, [column]).questions[column].combine_chunks()
+    if nature_of(source, column) != "words":
+        said = _as_number(said, source.name, column)
+    return shown(reading, said, _moments(spine))
+
+
+def _as_number(said: pa.Array, source: str, column: str) -> pa.Array:
+    if pa.types.is_timestamp(said.type) or pa.types.is_date(said.type):
+        return said.cast(pa.timestamp("us")).cast(pa.int64())
+    if pa.types.is_boolean(said.type):
+        return said.cast(pa.int64())
+    if pa.types.is_string(said.type) or pa.types.is_list(said.type):
+        raise ValueError(f"{source}.{column} is a number, but the questions say it as {said.type}.")
+    if pa.types.is_floating(said.type):
+        said = said.cast(pa.float64())
+        return pc.if_else(pc.is_finite(said), pc.add(said, 0.0), pa.scalar(None, pa.float64()))
+    return said.cast(pa.int64())
+
+
+def as_floats(column: pa.Array) -> finalize.Floats:
+    """A column as float64, NaN for empty. Raises ValueError for words."""
+    if not (pa.types.is_floating(column.type) or pa.types.is_null(column.type)):
+        raise ValueError(f"Only numbers can be reckoned with, not {column.type}.")
+    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def from_floats(values: finalize.Floats) -> pa.Array:
+    """A column of float64, null where the value is NaN."""
+    return pa.array(values, pa.float64(), from_pandas=True)
+
+
+def _moments(spine: Spine) -> Micros:
+    return np.asarray(spine.questions["moment"].to_numpy(), dtype=np.int64)
+
+
+def _zone(model: Model, reading: calendar) -> str | None:
+    return reading.zone or (model.asked.zone if model.asked is not None else None)

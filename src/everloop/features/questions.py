@@ -1,0 +1,142 @@
+"""Questions: who is asked about, and when. In: a model and event tables. Out: the spine, ordered by moment, then unit.
+
+With a clock (``asked``), every unit seen so far at every tick; with ``per`` a source, each of its rows at its time. Rows of an undated
+source are all asked about at ``last``: what is always true has no moment of its own. Absent: clock, disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everloop.errors import Unknown
+from everloop.features.definition import nature_of
+from everloop.features.holds import all_hold
+from everloop.features.moments import ALWAYS, instant, micros, ticks
+from everloop.features.reader import Reader, quoted
+from everloop.features.spine import Spine
+from everloop.features.versions import every_version
+from everloop.project.model import Model
+from everloop.project.resolve import candidate_column, readings_in
+from everloop.project.source import Source
+
+
+def questions(
+    model: Model, tables: Mapping[str, pa.Table], *, first: datetime | None = None, last: datetime, at_most: int | None = None, seed: int = 0
+) -> pa.Table:
+    """Every question a model would have been asked from ``first`` to ``last`` (aware; both included), where its ``among`` held.
+
+    Columns: ``question`` int64 0…, ``moment`` int64 microseconds UTC, the model's unit columns, and ``row``, the id of the row asked about,
+    where ``per`` is a source. Without ``first``, since anything was known. ``at_most``: a seeded choice of about so many, the same for the
+    same seed, taken before ``among`` is looked at. Raises Unknown for a table or column that is not there.
+    """
+    with Reader(tables) as reader:
+        return questions_in(reader, model, first=first, last=last, at_most=at_most, seed=seed)
+
+
+def questions_in(
+    reader: Reader, model: Model, *, first: datetime | None, last: datetime, at_most: int | None = None, seed: int = 0
+) -> pa.Table:
+    """As ``questions``, in a reader that is open already."""
+    begin, end = None if first is None else micros(first), micros(last)
+    if isinstance(model.per, Source):
+        asked = _of_rows(reader, model.per, begin, end)
+    else:
+        asked = _of_ticks(reader, model, begin, end)
+    made = _ordered(reader, asked, model.unit, at_most, seed)
+    return numbered(made.filter(pa.array(all_hold(reader, Spine(model, made), among_units(model)))))
+
+
+def among_units(model: Model) -> tuple[object, ...]:
+    """What must hold for a question, without what must hold for a candidate."""
+    return tuple(word for word in model.among if not about_candidates(model, word))
+
+
+def about_candidates(model: Model, word: object) -> bool:
+    """Whether a condition reads rows of the candidate, so that it cannot hold for a question as a whole."""
+    column = candidate_column(model)
+    return column is not None and column not in model.unit and any(column in model.keys(reading) for reading in readings_in(word))
+
+
+def numbered(asked: pa.Table) -> pa.Table:
+    """Questions numbered anew from 0, the number first."""
+    kept = asked.drop_columns([name for name in ("question",) if name in asked.column_names])
+    return kept.add_column(0, "question", pa.array(np.arange(kept.num_rows, dtype=np.int64)))
+
+
+def unit_text(asked: pa.Table, unit: tuple[str, ...]) -> pa.ChunkedArray:
+    """The unit of each question as one text: its columns joined by the unit separator."""
+    return pc.binary_join_element_wise(*(pc.cast(asked[column], pa.string()) for column in unit), "\x1f")
+
+
+def _of_rows(reader: Reader, source: Source, begin: int | None, end: int) -> str:
+    """One question for each row, when its first version says it happened; the first version must not be a deletion."""
+    moment = "event_at" if source.time else str(end)
+    shown = ", ".join(quoted(column) for column in source.id)
+    said = every_version(reader, source, source.id)
+    since = "" if begin is None or not source.time else f" AND event_at >= {begin}"
+    return (
+        f"SELECT {moment} AS moment, {shown}, id AS row FROM ({said}) WHERE first_said AND NOT deleted AND known_at < {end} "
+        f"AND event_at <= {end}{since}"
+    )
+
+
+def _of_ticks(reader: Reader, model: Model, begin: int | None, end: int) -> str:
+    """Every unit at every tick after any row about it was first known, deleted rows aside; empty units are nobody."""
+    unit, shown = model.unit, ", ".join(quoted(column) for column in model.unit)
+    holders = [s for s in model.sources if all(c in s.every_column and s.parent_of(c) is None for c in unit)]
+    if not holders:
+        raise Unknown("source with the columns", " and ".join(unit), [s.name for s in model.sources], where=model.name)
+    whole = {c for c in unit if all(nature_of(s, c) == "whole" for s in holders)}
+    held = ", ".join(f"CAST({quoted(c)} AS {'BIGINT' if c in whole else 'VARCHAR'}) AS {quoted(c)}" for c in unit)
+    seen = " UNION ALL ".join(f"SELECT {held}, known_at FROM ({every_version(reader, s, unit)}) WHERE NOT deleted" for s in holders)
+    filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in unit)
+    units = reader.make(f"SELECT {shown}, min(known_at) AS since FROM ({seen}) WHERE {filled} GROUP BY {shown}")
+    if begin is None:
+        begin = reader.rows(f"SELECT min(known_at) AS t FROM ({seen}) WHERE known_at > {ALWAYS}")["t"][0].as_py()
+    moments = [] if begin is None or model.asked is None or begin > end else ticks(model.asked, instant(begin), instant(end))
+    clock = reader.give(pa.table({"moment": pa.array([micros(moment) for moment in moments], pa.int64())}))
+    return f"SELECT c.moment, {', '.join(f'u.{quoted(c)}' for c in unit)} FROM {clock} c JOIN {units} u ON u.since < c.moment"
+
+
+def _ordered(reader: Reader, asked: str, unit: tuple[str, ...], at_most: int | None, seed: int) -> pa.Table:
+    columns = ", ".join(quoted(column) for column in unit)
+    chosen = ""
+    if at_most is not None:
+        count = reader.rows(f"SELECT count(*) AS n FROM ({asked})")["n"][0].as_py()
+        if count > at_most:
+            words = ", '\x1f', ".join(f"CAST({quoted(column)} AS VARCHAR)" for column in (*unit, "moment"))
+            chosen = f" WHERE md5_number_lower(concat('{int(seed)}', '\x1f', {words})) % 1000000007 < {at_most * 1_000_000_007 // count}"
+    return reader.rows(f"SELECT * FROM ({asked}){chosen} ORDER BY moment, {columns}")
+
+
+def of_units(model: Model, units: pa.Table, moment: datetime) -> pa.Table:
+    """Questions about these units at one moment, in their order, whether they were ever seen or not; ``among`` is not looked at.
+
+    ``units`` has the unit columns, and whatever else a request carries; ``row`` is added where ``per`` is a source. Raises Unknown for a
+    unit column that is not there.
+    """
+    for column in model.unit:
+        if column not in units.column_names:
+            raise Unknown("column", column, units.column_names, where="the units asked about")
+    made = units.set_column(units.column_names.index("moment"), "moment", _at(units, moment)) if "moment" in units.column_names else units
+    if "moment" not in made.column_names:
+        made = made.add_column(0, "moment", _at(units, moment))
+    if isinstance(model.per, Source) and "row" not in made.column_names:
+        made = made.append_column("row", unit_text(made, model.per.id))
+    return numbered(made)
+
+
+def _at(units: pa.Table, moment: datetime) -> pa.Array:
+    return pa.array(np.full(units.num_rows, micros(moment), dtype=np.int64))
+
+
+def shifted(asked: pa.Table, by: int, where: pa.Array) -> pa.Table:
+    """The same questions, those ``where`` so many microseconds later."""
+    moments = pc.if_else(where, pc.add(asked["moment"], by), asked["moment"])
+    return asked.set_column(asked.column_names.index("moment"), "moment", moments)
+

@@ -1,0 +1,104 @@
+"""Truth: what came of a question, as known at one instant. The same compiler as features, looking ahead.
+
+In: questions and event tables. Out: for each question its truth, whether it is mature and whether it is void. A truth is never a partial
+sum: until ``next`` (or ``within``) and the ``late`` of its source have passed, it is null. Absent: clock, disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from everloop.errors import Unknown
+from everloop.features.compile import put_together, read_all, shown
+from everloop.features.definition import definition_hash
+from everloop.features.holds import any_holds
+from everloop.features.moments import FOREVER, Micros, length, micros
+from everloop.features.reader import Reader, quoted
+from everloop.features.spine import Spine, as_text, checked
+from everloop.features.versions import versions
+from everloop.project.model import Model
+from everloop.project.reading import AnyReading, Reading, leaves
+from everloop.project.resolve import readings_in
+
+
+class Truths(NamedTuple):
+    """For each question: its truth (float64, string or list of strings; null where it is not mature, void or empty), and two masks."""
+
+    truth: pa.Array
+    mature: NDArray[np.bool_]
+    void: NDArray[np.bool_]
+
+
+def truths(predicts: AnyReading, questions: pa.Table, tables: Mapping[str, pa.Table], *, model: Model, known_at: datetime | int) -> Truths:
+    """What came of each question as known strictly before ``known_at``: live rows with ``moment <= event_at < moment + next``.
+
+    ``questions`` as for ``features``, any moments in any order: those of the answers log too. ``predicts`` is usually ``model.predicts``; any
+    reading that looks ahead will do. Yes and no are 1 and 0; ``which`` gives everything that came up, most often first. How a row ends up
+    (``outcome``) is what its newest version says; with ``within``, the newest one known before ``moment + within + late``. Where one of
+    the model's ``void_when`` holds, the truth is void. Raises Unknown for a table or a column that is not there.
+    """
+    until = known_at if isinstance(known_at, int) else micros(known_at)
+    with Reader(tables) as reader:
+        return truths_in(reader, Spine(model, checked(questions)), predicts, until)
+
+
+def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int) -> Truths:
+    """As ``truths``, in a reader that is open already."""
+    voids = spine.model.void_when
+    ahead = [reading for reading in (*leaves(predicts), *readings_in(voids)) if reading.looks_ahead]
+    mature = np.ones(spine.questions.num_rows, dtype=np.bool_)
+    moments = np.asarray(spine.questions["moment"].to_numpy(), dtype=np.int64)
+    for reading in ahead:
+        mature &= matured(reading, moments, until)
+    counted = [reading for reading in leaves(predicts) if reading.verb != "outcome"]
+    done = read_all(reader, spine, counted, until)
+    done |= {definition_hash(r): _outcome(reader, spine, r, moments, until) for r in leaves(predicts) if r.verb == "outcome"}
+    found = put_together(predicts, done, spine.questions.num_rows)
+    if any(reading.verb == "outcome" and reading.within is None for reading in leaves(predicts)):
+        mature &= np.asarray(found.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+    void = any_holds(reader, spine, voids, until) & mature
+    return Truths(pc.if_else(pa.array(mature & ~void), found, pa.scalar(None, found.type)), mature, void)
+
+
+def matured(reading: Reading, moments: Micros, until: int) -> NDArray[np.bool_]:
+    """Whether ``until >= moment + next + late``: from then on nothing that belongs to the window can still arrive.
+
+    >>> from everloop import Source, days
+    >>> orders = Source("orders", id="order_id", time="ordered_at", columns={}, late=days(1))
+    >>> matured(orders.count(next=days(7)), np.array([0, 1]), 8 * 86_400_000_000)
+    array([ True, False])
+    """
+    ahead = reading.next or reading.within
+    wait = (0 if ahead is None else length(ahead) + length(reading.source.late))
+    made: NDArray[np.bool_] = moments <= until - wait
+    return made
+
+
+def _outcome(reader: Reader, spine: Spine, reading: Reading, moments: Micros, until: int) -> pa.Array:
+    """How the row asked about ends up: its column in the version in force at the end."""
+    if "row" not in spine.questions.column_names:
+        raise Unknown("row asked about", spine.model.name, next="Questions about the rows of a source have a column 'row' with its id.")
+    wait = FOREVER if reading.within is None else length(reading.within) + length(reading.source.late)
+    cut = np.full(len(moments), until) if reading.within is None else np.minimum(moments + wait, until)
+    asked = reader.give(pa.table({"q": np.arange(len(moments)), "cut": cut, "row": as_text(spine.questions["row"])}))
+    table, column = versions(reader, reading.source, reading.columns), quoted(reading.columns[0])
+    found = reader.rows(
+        f"SELECT v.{column} AS x FROM {asked} a LEFT JOIN {table} v ON v.id = a.row AND v.known_at < a.cut AND a.cut <= v.next_known ORDER BY a.q"
+    )
+    return shown(reading, found["x"].combine_chunks(), moments)
+
+
+def as_lists(truth: pa.Array) -> Sequence[tuple[str, ...] | None]:
+    """The lists of a ranking's truth, None where it is null.
+
+    >>> as_lists(pa.array([["a", "b"], None]))
+    [('a', 'b'), None]
+    """
+    return [None if items is None else tuple(items) for items in truth.to_pylist()]

@@ -1,0 +1,161 @@
+"""Versions: from when until when each version of a row is in force, with what it inherits, and only the rows that are meant.
+
+In: the event table of a source. Out: a table in the reader with ``id, event_at, known_at, next_known, o`` and the columns asked for. A row
+of it counts at a query time ``t`` iff ``known_at < t <= next_known``. ``next_known`` is when a higher version of the same id was first
+known: a version that arrives after a higher one is never in force. ``o`` orders rows by event time, then id. Deleted versions, and those
+that break a ``where``, are not there, but still end the version before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from everloop.errors import Unknown
+from everloop.features.definition import nature_of
+from everloop.features.moments import FOREVER
+from everloop.features.reader import Reader, literal, quoted, require
+from everloop.project.conditions import RowCondition, always, at_least, at_most, one_of
+from everloop.project.source import Source
+
+#: When what follows a version is known. A mutant of it must be caught by the laws.
+NEXT_KNOWN: Final = (
+    "min(known_at) OVER (PARTITION BY id ORDER BY version DESC, seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+)
+
+
+def versions(reader: Reader, source: Source, columns: Iterable[str]) -> str:
+    """Prepare the versions of a source that its ``where`` keeps, with these columns, its own or inherited; give the table's name."""
+    wanted = tuple(dict.fromkeys(columns))
+    key = ("versions", source.name, tuple(map(repr, source.rows)), frozenset(wanted))
+    if key not in reader.prepared:
+        conditions = [condition_column(c) for c in source.rows]
+        table = with_inherited(reader, source, dict.fromkeys((*wanted, *conditions)))
+        kept = " AND ".join(["NOT deleted", "known_at < next_known", *(condition_sql(source, c) for c in source.rows)])
+        shown = "".join(f", {quoted(column)}" for column in wanted if column not in ("id",))
+        reader.prepared[key] = reader.make(
+            f"SELECT nr, id, event_at, known_at, next_known{shown}, row_number() OVER (ORDER BY event_at, id, known_at) AS o "
+            f"FROM {table} WHERE {kept}"
+        )
+    return reader.prepared[key]
+
+
+def chain(reader: Reader, source: Source) -> str:
+    """Every version of every row: its number ``nr``, when the next was known, and whether it is the first said of its id."""
+    key = ("chain", source.name)
+    if key not in reader.prepared:
+        events = reader.events(source)
+        # Most rows never change: only ids that come more than once are put in order.
+        reader.prepared[key] = reader.make(
+            f"SELECT nr, coalesce({NEXT_KNOWN}, {FOREVER}) AS next_known, "
+            f"row_number() OVER (PARTITION BY id ORDER BY version, seq) = 1 AS first_said FROM {events} "
+            f"WHERE id IN (SELECT id FROM {events} GROUP BY id HAVING count(*) > 1)"
+        )
+    return reader.prepared[key]
+
+
+def every_version(reader: Reader, source: Source, columns: Iterable[str]) -> str:
+    """A query of every version, deleted ones too, with these own columns of the source, each held as its nature is."""
+    events, table = reader.events(source), reader.tables[source.name]
+    own = [column for column in dict.fromkeys(columns) if column not in ("id", "event_at", "known_at", "deleted")]
+    require(source, table, own)
+    shown = "".join(f", {value_sql(source, column)} AS {quoted(column)}" for column in own)
+    return (
+        f"SELECT e.nr, e.id, e.event_at, e.known_at, coalesce(e.deleted, false) AS deleted, coalesce(c.next_known, {FOREVER}) AS next_known, "
+        f"coalesce(c.first_said, true) AS first_said{shown} FROM {events} e LEFT JOIN {chain(reader, source)} c USING (nr)"
+    )
+
+
+def value_sql(source: Source, column: str) -> str:
+    """A column's value as it is held while read: infinities and NaN are empty, minus zero is zero, dates are their midnight in UTC."""
+    name, nature = f"e.{quoted(column)}", nature_of(source, column)
+    if nature == "decimal":
+        return f"CASE WHEN isfinite(CAST({name} AS DOUBLE)) THEN CASE WHEN {name} = 0 THEN 0.0::DOUBLE ELSE CAST({name} AS DOUBLE) END END"
+    if nature == "instant":
+        return f"epoch_us(CAST({name} AS TIMESTAMP))" if source.every_column[column].__name__ == "date" else f"CAST({name} AS BIGINT)"  # type: ignore[union-attr]
+    return f"CAST({name} AS {'VARCHAR' if nature == 'words' else 'BIGINT'})"
+
+
+def with_inherited(reader: Reader, source: Source, columns: Iterable[str]) -> str:
+    """The name or the query, in brackets, of every version with these columns, taking over from parents what is not the source's own."""
+    wanted = tuple(columns)
+    steps = inheritance(source, wanted)
+    own = dict.fromkeys(c for c in wanted if source.parent_of(c) is None)
+    own |= dict.fromkeys(c for parent, _ in steps for c in parent.id if source.parent_of(c) is None)
+    table = f"({every_version(reader, source, own)})"
+    have = list(own)
+    for parent, taken in steps:
+        table = _taken_over(reader, table, have, parent, taken)
+        have += taken
+    return table
+
+
+def inheritance(source: Source, columns: Iterable[str]) -> list[tuple[Source, list[str]]]:
+    """From which parent which columns are taken over, nearest first, with the ids that lead on to grandparents.
+
+    Raises Unknown for a column that neither the source nor a parent has.
+    """
+    steps: dict[str, tuple[Source, list[str]]] = {}
+
+    def take(column: str) -> None:
+        holder, parent = source, source.parent_of(column)
+        if parent is None and column not in source.every_column:
+            raise Unknown("column", column, tuple(source.every_column), where=source.name)
+        while parent is not None:
+            for link in parent.id:
+                if link != column and source.parent_of(link) is not None:
+                    take(link)
+            holder, parent = parent, parent.parent_of(column)
+        if holder is not source:
+            taken = steps.setdefault(holder.name, (holder.base, []))[1]
+            if column not in taken:
+                taken.append(column)
+
+    for column in columns:
+        take(column)
+    return list(steps.values())
+
+
+def _taken_over(reader: Reader, child: str, have: list[str], parent: Source, taken: list[str]) -> str:
+    """Each child's version with its parent's columns as known when this id with this parent first arrived; or, if there was no parent yet,
+    without them until the parent's first later version is known, and with them from then on."""
+    kept = "".join(f", c.{quoted(column)}" for column in have)
+    links = [quoted(column) for column in parent.id]
+    parents = f"({every_version(reader, parent, (*parent.id, *taken))})"
+    same = " AND ".join(f"CAST(a.{link} AS VARCHAR) = CAST(p.{link} AS VARCHAR)" for link in links)
+    arrived = reader.make(
+        f"SELECT row_number() OVER () AS part, *, min(known_at) OVER (PARTITION BY id, {', '.join(links)}) AS arrived FROM {child}"
+    )
+    found = reader.make(
+        f"SELECT a.part, min(p.known_at) AS since, arg_min(p.nr, p.known_at) AS nr FROM {arrived} a JOIN {parents} p ON {same} "
+        "WHERE NOT p.deleted AND p.known_at < p.next_known AND a.arrived <= p.next_known GROUP BY a.part"
+    )
+    values = "".join(f", p.{quoted(column)}" for column in taken)
+    empty = "".join(f", NULL AS {quoted(column)}" for column in taken)
+    since = "CASE WHEN f.since < c.arrived THEN c.known_at ELSE greatest(c.known_at, f.since) END"
+    whole = "SELECT c.nr, c.id, c.event_at, c.deleted, c.first_said"
+    return reader.make(
+        f"{whole}, {since} AS known_at, c.next_known{kept}{values} FROM {arrived} c JOIN {found} f USING (part) JOIN {parents} p ON p.nr = f.nr "
+        f"WHERE {since} < c.next_known UNION ALL BY NAME "
+        f"{whole}, c.known_at, least(c.next_known, coalesce({since}, {FOREVER})) AS next_known{kept}{empty} "
+        f"FROM {arrived} c LEFT JOIN {found} f USING (part) WHERE f.part IS NULL OR {since} > c.known_at"
+    )
+
+
+def condition_column(condition: RowCondition) -> str:
+    """The column a row condition reads."""
+    return condition.column if isinstance(condition, always) else str(condition.what)  # type: ignore[union-attr]
+
+
+def condition_sql(source: Source, condition: RowCondition) -> str:
+    """A row condition as SQL; what is empty meets none."""
+    column = quoted(condition_column(condition))
+    if isinstance(condition, always):
+        return f"{column} IS NOT NULL"
+    if isinstance(condition, at_least | at_most):
+        return f"coalesce({column} {'>=' if isinstance(condition, at_least) else '<='} {literal(condition.value)}, false)"
+    if isinstance(condition, one_of):
+        words = nature_of(source, condition_column(condition)) == "words"
+        values = ", ".join(literal(str(value) if words else value) for value in condition.values)
+        return f"coalesce({column} IN ({values}), false)"
+    raise Unknown("row condition", repr(condition), ("always", "at_least", "at_most", "one_of"))

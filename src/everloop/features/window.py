@@ -1,0 +1,128 @@
+"""Windows: what a source says in a window around each moment, for each key. In: points and versions. Out: exact parts for each point.
+
+The one visibility rule stands here as text: a version counts at a point iff it was known before it, nothing newer had taken its place, and
+it happened within the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from everloop.features.definition import Window, nature_of, window_of
+from everloop.features.finalize import HIGH, LARGEST, LOW
+from everloop.features.reader import Reader, floored, quoted
+from everloop.project.reading import Reading
+
+#: The visibility rule. ``{at}`` is the moment of knowledge, ``{start}`` and ``{stop}`` the window. Mutants of each must be caught by the laws.
+KNOWN: Final = "v.known_at < {at}"
+IN_FORCE: Final = "{at} <= v.next_known"
+FROM: Final = "v.event_at >= {start}"
+UNTIL: Final = "v.event_at < {stop}"
+ANOTHER: Final = "v.id IS DISTINCT FROM p.asked_row"
+
+
+@dataclass(frozen=True)
+class Points:
+    """Where windows are read: a table ``name`` of distinct ``point``, ``moment``, ``asked_row`` and the keys ``k0`` … as text.
+
+    ``known_at``: None reads with each moment's own knowledge; an instant in microseconds with the knowledge of then.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    known_at: int | None
+    without_asked: bool
+
+    @property
+    def at(self) -> str:
+        """The moment of knowledge, as SQL."""
+        return "p.moment" if self.known_at is None else str(self.known_at)
+
+
+def edges(window: Window, moment: str = "p.moment") -> tuple[str | None, str | None]:
+    """The two edges of a window around a moment, as SQL."""
+    start = None if window.start is None else floored(f"({moment} + ({window.start}))", window.hop)
+    stop = None if window.stop is None else floored(f"({moment} + ({window.stop}))", window.hop)
+    return start, stop
+
+
+def inside(window: Window) -> str:
+    """Whether a version happened within a window, as SQL."""
+    start, stop = edges(window)
+    said = [FROM.format(start=start)] if start is not None else []
+    said += [UNTIL.format(stop=stop)] if stop is not None else []
+    return " AND ".join(said) or "true"
+
+
+def pairs(points: Points, table: str, windows: Sequence[Window]) -> str:
+    """Every point with every version it can see in any of these windows, as the FROM and WHERE of a query over ``p`` and ``v``."""
+    same = [f"CAST(v.{quoted(key)} AS VARCHAR) = p.k{i}" for i, key in enumerate(points.keys)]
+    seen = [KNOWN.format(at=points.at), IN_FORCE.format(at=points.at)]
+    seen += [ANOTHER] if points.without_asked else []
+    whole = widest(windows)
+    if whole is None:
+        # Everything together meets every version: nothing to join on but the rule itself.
+        return f"{points.name} p JOIN {table} v ON {' AND '.join([*same, *seen])}"
+    pace = max((whole[1] - whole[0]) // 4, 1)
+    first, last = (floored(f"(moment + ({edge}))", pace) for edge in whole)
+    spread = f"(SELECT *, unnest(range({first}, {last} + 1, {pace})) AS stretch FROM {points.name})"
+    # Rows meet points by key and by stretch of time first, so that a deep history is not compared with every moment.
+    met = [*same, f"{floored('v.event_at', pace)} = p.stretch"]
+    return f"{spread} p JOIN {table} v ON {' AND '.join([*met, *seen])}"
+
+
+def widest(windows: Sequence[Window]) -> tuple[int, int] | None:
+    """How far all windows reach around their moment, hops included; None if one of them is a lifetime.
+
+    >>> widest([Window(-7, None, 2), Window(-3, None, 1)])
+    (-9, 0)
+    """
+    if any(window.start is None for window in windows):
+        return None
+    start = min(w.start - w.hop for w in windows if w.start is not None)
+    return start, max(0 if w.stop is None else w.stop for w in windows)
+
+
+def parts_of(reading: Reading, name: str) -> list[str]:
+    """The exact parts a reading needs of its window, as SQL aggregates named ``name_…``."""
+    kept = f"FILTER (WHERE {inside(window_of(reading))})"
+    if reading.verb in ("count", "any", "none"):
+        return [f"count(*) {kept} AS {name}_n"]
+    value = f"v.{quoted(reading.columns[0])}"
+    if reading.verb == "latest":
+        return [f"max(v.o) {kept} AS {name}_o"]
+    if reading.verb == "distinct":
+        return [f"count(DISTINCT {value}) {kept} AS {name}_n"]
+    if reading.verb in ("lowest", "highest"):
+        return [f"{'min' if reading.verb == 'lowest' else 'max'}({value}) {kept} AS {name}_x"]
+    if nature_of(reading.source, reading.columns[0]) != "decimal":
+        return [f"count({value}) {kept} AS {name}_n", f"sum({value}) {kept} AS {name}_s"]
+    small = f"CASE WHEN abs({value}) <= {LARGEST!r}::DOUBLE THEN {value} END"
+    high = f"trunc({small} * {HIGH!r}::DOUBLE)"
+    low = f"trunc(({small} - {high} / {HIGH!r}::DOUBLE) * {LOW!r}::DOUBLE)"
+    return [
+        f"count({small}) {kept} AS {name}_n",
+        f"sum(CAST({high} AS HUGEINT)) {kept} AS {name}_h",
+        f"sum(CAST({low} AS HUGEINT)) {kept} AS {name}_l",
+    ]
+
+
+def aggregated(reader: Reader, points: Points, table: str, readings: Sequence[tuple[str, Reading]]) -> str:
+    """One row for each point that sees anything, with the parts of every reading; the name of that table."""
+    parts = ", ".join(part for name, reading in readings for part in parts_of(reading, name))
+    seen = pairs(points, table, [window_of(reading) for _, reading in readings])
+    return reader.make(f"SELECT p.point, {parts} FROM {seen} GROUP BY p.point")
+
+
+def listed(reader: Reader, points: Points, table: str, reading: Reading) -> str:
+    """The values most seen in each point's window, best first: by how often, then the newest, then by value; the name of that table."""
+    value = f"v.{quoted(reading.columns[0])}"
+    seen = pairs(points, table, [window_of(reading)])
+    most = reading.most if reading.next is None else None  # a truth is everything that came up
+    cut = "" if most is None else f"[:{most}]"
+    return reader.make(
+        f"SELECT point, list(x ORDER BY n DESC, o DESC, x){cut} AS items FROM (SELECT p.point, CAST({value} AS VARCHAR) AS x, count(*) AS n, "
+        f"max(v.o) AS o FROM {seen} WHERE {inside(window_of(reading))} AND {value} IS NOT NULL GROUP BY ALL) GROUP BY point"
+    )

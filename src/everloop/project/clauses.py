@@ -1,0 +1,133 @@
+"""The clauses of a model's life: may each stand where it was said, and can it be meant? In: a model. Out: mistakes. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from everloop.errors import Mistake
+from everloop.project import refuse
+from everloop.project.belongs import misplaced, stands_in
+from everloop.project.conditions import ab, at_least, at_most, cost, drifted, fair_across, slipped
+from everloop.project.metrics import METRICS, OF_KIND, PLURAL, SERVING, needs_yes
+from everloop.project.reading import is_reading, leaves
+from everloop.project.resolve import readings_in
+from everloop.project.said import Word, said
+from everloop.project.shape import ahead_of
+
+if TYPE_CHECKING:
+    from everloop.project.model import Model
+
+LISTS = ("promote_when", "roll_out", "roll_back_when", "retrain_when", "tell_when")
+
+
+def clause_mistakes(model: Model) -> list[Mistake]:
+    """The mistakes of all five lists."""
+    wrong = []
+    for keyword in LISTS:
+        for word in getattr(model, keyword):
+            wrong += (
+                list(_mistakes(model, word, keyword)) if stands_in(word, keyword) else [misplaced(model.name, word, keyword, model.place)]
+            )
+    return wrong
+
+
+def _mistakes(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
+    if isinstance(word, ab):
+        yield from _test(model, word)
+        return
+    on = word.what if isinstance(word, at_least | at_most) else getattr(word, "on", None)
+    if isinstance(on, str):
+        yield from _metric(model, word, on, serving=isinstance(word, at_least | at_most))
+    elif isinstance(on, cost):
+        yield from _money(model, word)
+    elif is_reading(on):
+        yield from _figure(model, word, keyword)
+    if isinstance(word, fair_across):
+        yield from _fair(model, word)
+    if isinstance(word, drifted | fair_across):
+        from everloop.project.mistakes import not_known_then
+
+        ahead = [r for r in readings_in(word.what if isinstance(word, drifted) else word.reading) if r.looks_ahead and r.verb != "planned"]
+        yield from (not_known_then(model.name, keyword, r) for r in ahead)
+
+
+def _metric(model: Model, word: Word, on: str, *, serving: bool = False) -> Iterator[Mistake]:
+    kind = model.kind
+    have = OF_KIND[kind]
+    if on in SERVING and serving:
+        return
+    if on not in have:
+        others = refuse.listed(have)
+        hint = "" if on in METRICS else refuse.did_you_mean(on, (*have, *(SERVING if serving else ())))
+        yield word.mistake(f"{model.name} answers with {PLURAL[kind]}, which have no {on}.{hint}", f"They have {others}.")
+    elif needs_yes(on, kind) and model.shape.yes_above is None:
+        yield word.mistake(f"{model.name} says yes to nobody, so it has no {on}.", "Say answers=yes_above(0.5), or another chance.")
+
+
+def _money(model: Model, word: Word) -> Iterator[Mistake]:
+    # Without yes_above a cost still has a meaning: the chance from which a false alarm is cheaper than a miss says yes.
+    if model.kind != "chance":
+        what = f"{model.name} answers with {PLURAL[model.kind]}, which have neither misses nor false alarms."
+        yield word.mistake(what, f"They have {refuse.listed(OF_KIND[model.kind])}.")
+
+
+def _figure(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
+    name = type(word).__name__
+    if isinstance(word, slipped):
+        yield word.mistake(
+            f"{model.name}: slipped(…) compares a metric with itself, and a reading is none.", 'Say slipped("…") or drifted(…).'
+        )
+    elif keyword == "promote_when":
+        what = f"{model.name}: what visitors do next is only seen in traffic, and promote_when is judged before."
+        yield word.mistake(what, f"Move {name}(…) into roll_out=[…, ab(0.5, wins_when=[…], within=days(28))].")
+    elif not isinstance(word, at_least | at_most):
+        yield from _looks_ahead(model, word)
+
+
+def _looks_ahead(model: Model, word: Word) -> Iterator[Mistake]:
+    for reading in leaves(getattr(word, "on", None)):
+        if reading.next is None:
+            cure = f"Say next={said(reading.last or timedelta(days=7))}: what people do after the answer."
+            what = f"{model.name}: {reading.name} looks back, so no version can change it."
+            yield refuse.mistake(what, cure, place=reading.place)
+
+
+def _test(model: Model, word: ab) -> Iterator[Mistake]:
+    for win in word.wins_when:
+        if not stands_in(win, "wins_when"):
+            yield misplaced(model.name, win, "wins_when", word.place)
+            continue
+        if isinstance(win.on, str):
+            yield from _metric(model, win, win.on)
+        elif isinstance(win.on, cost):
+            yield from _money(model, win)
+        elif win.on is not None:
+            yield from _looks_ahead(model, win)
+            for reading in leaves(win.on):
+                if reading.next is not None and ahead_of(reading) > word.within:
+                    what = (
+                        f"{model.name}: the test ends after {_days(word.within)}, "
+                        f"but {reading.name} takes {_days(ahead_of(reading))} to be known."
+                    )
+                    yield word.mistake(what, "Give the test longer, or look less far ahead.")
+
+
+def _fair(model: Model, word: fair_across) -> Iterator[Mistake]:
+    if word.on is None and model.shape.yes_above is None:
+        cure = f'Say fair_across(…, on="{model.metric}") to compare how well each group is served'
+        cure += ", or answers=yes_above(…)." if model.kind == "chance" else "."
+        yield word.mistake(f"{model.name} says yes to nobody, so no group can be favoured.", cure)
+    if word.reading.kind not in ("category", "yes or no"):
+        yield word.mistake(f"{model.name}: {word.reading.name} makes no groups.", "Say a category, or yes and no.")
+
+
+def _days(span: timedelta) -> str:
+    """A span in words: 7 days, 1 hour, 90 minutes; mixed ones part by part."""
+    parts, left = [], round(span.total_seconds())
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, left = divmod(left, length)
+        if count:
+            parts.append(f"{count:,} {unit}{'' if count == 1 else 's'}")
+    return refuse.listed(parts) or "no time"

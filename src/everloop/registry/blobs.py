@@ -1,0 +1,109 @@
+"""Blobs: what is too large for the journal, as files named by their own SHA-256. Knows no noun, reads no clock.
+
+A body is written to a temporary file, synced, renamed into place, and its folder synced: it is there whole or not at all. What is read
+is hashed again, so bytes that rotted or were cut off are ArtefactBroken and never believed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from everloop.errors import ArtefactBroken, HouseFull, StoreError, Unknown
+
+_SHA = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """The bodies of one house, below one folder."""
+
+    folder: Path
+
+    def save(self, body: bytes) -> str:
+        """Keep bytes; returns their SHA-256. What is there already is kept once.
+
+        Raises HouseFull when the disk is full (nothing is left behind), StoreError when the folder cannot be written.
+        """
+        sha = hashlib.sha256(body).hexdigest()
+        path = self.path(sha)
+        try:
+            if not (path.exists() and path.stat().st_size == len(body)):
+                self._write(path, body)
+        except OSError as error:
+            self._refuse(error)
+        return sha
+
+    def read(self, sha: str) -> bytes:
+        """The bytes of this SHA-256. Raises Unknown if they were never kept or are gone, ArtefactBroken if they are not what they were."""
+        path = self.path(sha)
+        try:
+            body = path.read_bytes()
+        except FileNotFoundError:
+            raise Unknown("body", sha, where=str(self.folder), next="Restore it from a backup: everloop restore") from None
+        except OSError as error:
+            raise StoreError(f"The body {sha[:12]}… cannot be read: {error.strerror}.") from error
+        if hashlib.sha256(body).hexdigest() != sha:
+            raise ArtefactBroken(
+                f"The body {sha[:12]}… ({len(body):,} bytes, {path}) is not what was saved: it was cut off or changed. "
+                f"Restore it from a backup: everloop restore"
+            )
+        return body
+
+    def has(self, sha: str) -> bool:
+        """Is there a body of this name? Its bytes are only proven by reading them."""
+        return self.path(sha).exists()
+
+    def path(self, sha: str) -> Path:
+        """Where a body is, or would be. Raises StoreError for what is no SHA-256, so no name can lead out of the folder."""
+        if not _SHA.fullmatch(sha):
+            raise StoreError(f"{sha!r} is no SHA-256.")
+        return self.folder / sha[:2] / sha[2:]
+
+    def all(self) -> Iterator[str]:
+        """The SHA-256 of every body there is, in order."""
+        for path in sorted(self.folder.glob("[0-9a-f][0-9a-f]/*")):
+            if _SHA.fullmatch(sha := path.parent.name + path.name):
+                yield sha
+
+    def remove(self, sha: str) -> None:
+        """Drop a body nothing refers to; one that is not there is no matter."""
+        self.path(sha).unlink(missing_ok=True)
+
+    def _write(self, path: Path, body: bytes) -> None:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sync_folder(self.folder)
+        part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+        try:
+            with part.open("xb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            _sync_folder(path.parent)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def _refuse(self, error: OSError) -> NoReturn:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HouseFull(
+                f"There is no room left in {self.folder}. Nothing was half-written. Make room (everloop gc) and run it again."
+            ) from error
+        raise StoreError(f"{self.folder} cannot be written: {error.strerror}.") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,78 @@
+"""Leases: who may do what only one may do (seal the lake, run a model's turn), until when. Wall time is an argument.
+
+A lease that was not renewed in time may be taken over; the ``fence`` counts takers, so that a holder who slept through its end can be
+told apart from the one who holds it now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select
+
+from everloop.clock import from_microseconds, microseconds
+from everloop.errors import HouseBusy, Overtaken
+from everloop.registry.store import Store
+from everloop.sql.schema import METADATA
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text),
+    Column("until", BigInteger, nullable=False),
+    Column("fence", Integer, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to do one thing, held until an instant of wall time."""
+
+    name: str
+    holder: str
+    until: datetime
+    fence: int
+
+
+@dataclass(frozen=True)
+class Leases:
+    """The leases of one house."""
+
+    store: Store
+
+    def acquire(self, connection: Connection, name: str, holder: str, *, now: datetime, lasts: timedelta) -> Lease:
+        """Take a lease that is free, has ended, or is one's own. Raises HouseBusy while somebody else holds it."""
+        there = self.held(name, now=now, within=connection)
+        if there is not None and there.holder != holder:
+            raise HouseBusy(f"{name} is held by {there.holder} until {there.until:%H:%M:%S} UTC. Wait, or end that process.")
+        fence = connection.execute(select(LEASES.c.fence).where(LEASES.c.name == name)).scalar()
+        lease = Lease(name, holder, now + lasts, there.fence if there else (fence or 0) + 1)
+        values = {"holder": holder, "until": microseconds(lease.until), "fence": lease.fence}
+        if fence is None:
+            connection.execute(LEASES.insert().values(name=name, **values))
+        else:
+            connection.execute(LEASES.update().where(LEASES.c.name == name).values(**values))
+        return lease
+
+    def renew(self, connection: Connection, lease: Lease, *, now: datetime, lasts: timedelta) -> Lease:
+        """The same lease for longer, even a moment after its end if nobody took it. Raises Overtaken if somebody did."""
+        renewed = Lease(lease.name, lease.holder, now + lasts, lease.fence)
+        mine = LEASES.update().where(LEASES.c.name == lease.name, LEASES.c.holder == lease.holder, LEASES.c.fence == lease.fence)
+        if connection.execute(mine.values(until=microseconds(renewed.until))).rowcount != 1:
+            raise Overtaken(f"{lease.name} was taken over from {lease.holder}, who did not renew it in time. Stop what it was held for.")
+        return renewed
+
+    def release(self, connection: Connection, lease: Lease) -> None:
+        """Give a lease back; one that somebody else took meanwhile stays theirs."""
+        mine = LEASES.update().where(LEASES.c.name == lease.name, LEASES.c.holder == lease.holder, LEASES.c.fence == lease.fence)
+        connection.execute(mine.values(holder=None, until=0))
+
+    def held(self, name: str, *, now: datetime, within: Connection | None = None) -> Lease | None:
+        """The lease in force at ``now``, or None."""
+        with self.store.reading(within) as connection:
+            row = connection.execute(select(LEASES).where(LEASES.c.name == name)).first()
+        if row is None or row.holder is None or row.until <= microseconds(now):
+            return None
+        return Lease(name, row.holder, from_microseconds(row.until), row.fence)

@@ -1,0 +1,92 @@
+"""Records as clauses, for history, why and the card: short, one line each, versions by their names. No clock, no disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from everloop.records import (
+    Approval,
+    Candidate,
+    Contest,
+    Decision,
+    Record,
+    Report,
+    Signals,
+    Snapshot,
+    Traffic,
+    TrainingSet,
+    Verdict,
+    Version,
+)
+
+Naming: TypeAlias = Callable[[str], str]
+"""From a version's id to what people call it, such as ``demand@3``."""
+
+
+def clause(record: Record, name: Naming = str) -> str:
+    """What a record says, in one line.
+
+    >>> from datetime import datetime, timezone
+    >>> now = datetime(2026, 11, 2, tzinfo=timezone.utc)
+    >>> clause(Decision(id="d", made_at=now, model="demand", action="retrain", because=("price drifted",), cause="drift"))
+    'decided to retrain, because price drifted'
+    """
+    match record:
+        case Traffic():
+            return _traffic(record, name)
+        case Decision():
+            what = f"asked a person whether to {record.asks}" if record.asks else f"decided to {record.action}"
+            return f"{what}, because {'; '.join(record.because)}" if record.because else what
+        case Verdict():
+            return _verdict(record)
+        case Signals():
+            fired = [s.sentence for s in record.signals if s.fired]
+            return "watching found: " + "; ".join(fired) if fired else "watching found nothing"
+        case Approval():
+            return f"{record.by} said {'yes' if record.approved else 'no'}: {record.reason}"
+        case _:
+            return _made(record, name)
+
+
+def _made(record: Record, name: Naming) -> str:
+    match record:
+        case Snapshot():
+            rows = sum(e.rows for e in record.extents)
+            return f"a snapshot of {', '.join(e.source for e in record.extents) or 'nothing'} ({rows:,} rows)"
+        case Report():
+            broken = [f"{f.source}: {f.sentence}" for f in record.findings if f.outcome != "passed"]
+            return "the data was fit to learn from" if record.passed else "the data was not fit to learn from: " + "; ".join(broken)
+        case TrainingSet():
+            return f"{record.learn_rows:,} questions to learn from, {record.judge_rows:,} held out"
+        case Candidate(format="baseline"):
+            return f"the baseline: {record.learner}"
+        case Candidate():
+            return f"{record.learner} learnt from {record.rows:,} rows"
+        case Contest():
+            same = f"champion and candidate answered the same {record.rows:,} questions"
+            return same if record.rows else f"no contest: {record.why_empty}"
+        case Version():
+            return f"{record.name} was let in"
+        case _:
+            return f"{type(record).__name__} {record.id}"
+
+
+def _traffic(traffic: Traffic, name: Naming) -> str:
+    champion = name(traffic.champion)
+    other = name(traffic.candidate or traffic.previous or "")
+    what = {
+        "steady": f"{champion} answers everybody",
+        "shadow": f"{champion} answers everybody, {other} in shadow",
+        "canary": f"{other} answers {traffic.share:.4g} of the units, {champion} the others",
+        "bake": f"{champion} answers everybody; {other}, which it replaced, goes on in shadow",
+    }[traffic.stage]
+    return f"{what} ({traffic.because})" if traffic.because else what
+
+
+def _verdict(verdict: Verdict) -> str:
+    opinions = "; ".join(o.sentence for o in verdict.opinions)
+    if verdict.by:
+        gate = f" (the gate had said: {opinions})" if opinions else ""
+        return f"{verdict.by} let the candidate in past the gate: {verdict.reason}{gate}"
+    return f"{verdict.outcome}: {opinions}" if opinions else verdict.outcome

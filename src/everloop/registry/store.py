@@ -1,0 +1,112 @@
+"""The house's database as the nouns share it: one way to open it, one transaction, and what a backend of each noun must be able to do.
+
+``with store.transaction() as t:`` is where a record, the pointer it moves and the alert it causes become one commit: give ``t`` to each
+noun's writing verb. Reading verbs take ``within=t`` to see what the open transaction has written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from everloop.records import Alert, Record, Traffic
+from everloop.sql import engine as sql
+from everloop.sql.migrate import upgrade
+
+if TYPE_CHECKING:
+    from everloop.registry.journal import Entry, Head
+    from everloop.registry.outbox import Kept
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A house's database, open. Knows no noun."""
+
+    engine: Engine
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """One commit, and the only writer of the house while it is open. An exception inside undoes all of it."""
+        return sql.writing(self.engine)
+
+    @contextmanager
+    def reading(self, within: Connection | None = None) -> Iterator[Connection]:
+        """One consistent look; inside ``within`` where a transaction is already open."""
+        if within is not None:
+            yield within
+            return
+        with sql.reading(self.engine) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def open_store(url: str, *, busy_seconds: float = sql.BUSY_SECONDS) -> Store:
+    """A house's database (``sqlite:///…`` or ``postgresql://…``), with the tables this release expects.
+
+    >>> from everloop.registry.journal import Journal
+    >>> Journal(open_store("sqlite:///:memory:")).head().seq
+    0
+
+    Raises StoreError for a house of a newer release or a file that is none, HouseBusy, HouseFull.
+    """
+    return Store(upgrade(sql.open_engine(url, busy_seconds=busy_seconds)))
+
+
+class JournalStore(Protocol):
+    """Append-only: what is in it stays as it was written, in the order it was written, and that can be verified.
+
+    Writers may be many processes; each ``append`` happens in the caller's transaction. A repeated id is a no-op.
+    """
+
+    def append(
+        self, connection: Connection, record: R, *, turn: str | None = None, verb: str = "", back: timedelta = timedelta(0)
+    ) -> R: ...
+    def find(self, id: str, *, within: Connection | None = None) -> Record | None: ...
+    def get(self, id: str, *, within: Connection | None = None) -> Record: ...
+    def read(
+        self,
+        *,
+        kind: str | tuple[str, ...] | None = None,
+        model: str | None = None,
+        turn: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        within: Connection | None = None,
+    ) -> list[Entry]: ...
+    def head(self, *, within: Connection | None = None) -> Head: ...
+    def verify(self, anchor: Head | None = None) -> Head: ...
+
+
+class TrafficStore(Protocol):
+    """One pointer per model to the traffic in force. It moves only from the generation the mover saw."""
+
+    def current(self, model: str, *, within: Connection | None = None) -> Traffic | None: ...
+    def move(self, connection: Connection, traffic: Traffic, *, expected_generation: int) -> Traffic: ...
+    def all(self, *, within: Connection | None = None) -> dict[str, Traffic]: ...
+
+
+class OutboxStore(Protocol):
+    """Alerts wait here until somebody delivered them; the same key is the same news."""
+
+    def put(self, connection: Connection, alert: Alert, *, at: datetime, head: str | None = None) -> bool: ...
+    def waiting(self, *, within: Connection | None = None) -> list[Kept]: ...
+    def delivered(self, connection: Connection, key: str, *, at: datetime) -> None: ...
+
+
+class BlobStore(Protocol):
+    """Bytes by their SHA-256; what is read is what was saved, or ArtefactBroken."""
+
+    def save(self, body: bytes) -> str: ...
+    def read(self, sha: str) -> bytes: ...
+    def has(self, sha: str) -> bool: ...

@@ -1,0 +1,56 @@
+"""Which version answers a unit: sticky, stateless, the same in every process and every language. Pure.
+
+One SHA-256 of ``salt:unit`` gives two independent numbers in [0, 1): *coverage* (its first 8 hex digits / 2³²) and *variation* (the
+next 8). Up to a share of one half a roll-out covers twice its share and gives the candidate half of what it covers, so that the
+candidate's units have an equal group of the champion's to be compared with; beyond that it covers everybody. Either way a rising share
+only ever adds units to the candidate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from everloop.records import Traffic
+
+_WHOLE = 2**32
+
+
+def arm_of(unit: str, traffic: Traffic) -> Literal["champion", "candidate"]:
+    """Who answers this unit under this traffic. Outside a canary that is always the champion.
+
+    >>> from datetime import datetime, timezone
+    >>> now = datetime(2026, 11, 2, tzinfo=timezone.utc)
+    >>> half = Traffic(
+    ...     id="t", made_at=now, since=now, model="m", generation=2, stage="canary", champion="a", candidate="b", share=0.5, salt="s"
+    ... )
+    >>> [arm_of(unit, half) for unit in ("1", "2", "3")]
+    ['candidate', 'champion', 'candidate']
+    """
+    if traffic.stage != "canary" or traffic.candidate is None:
+        return "champion"
+    coverage, variation = places(unit, traffic.salt)
+    return "candidate" if coverage < _covered(traffic.share) and variation < _given(traffic.share) else "champion"
+
+
+def compared(unit: str, traffic: Traffic) -> bool:
+    """Does this unit count where the arms are compared? Units a roll-out does not cover are answered, but compared with nobody."""
+    return traffic.stage == "canary" and places(unit, traffic.salt)[0] < _covered(traffic.share)
+
+
+def places(unit: str, salt: str) -> tuple[float, float]:
+    """Where a unit stands in coverage and in variation, both in [0, 1); uniform and independent, of each other and across salts.
+
+    >>> [round(place, 6) for place in places("unit", "salt")]
+    [0.403259, 0.978459]
+    """
+    digest = hashlib.sha256(f"{salt}:{unit}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:4], "big") / _WHOLE, int.from_bytes(digest[4:8], "big") / _WHOLE
+
+
+def _covered(share: float) -> float:
+    return min(1.0, 2 * share)
+
+
+def _given(share: float) -> float:
+    return max(0.5, share)

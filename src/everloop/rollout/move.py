@@ -1,0 +1,145 @@
+"""From one traffic to the next: begin, step, undo, and when a step is due. Pure: ``now`` and ``id`` are arguments.
+
+    steady ─begin─▶ shadow ─▶ canary (share by share) ─▶ bake ─▶ steady
+       ▲               └── undo: the candidate is dropped ──┘ └ undo: the version before answers again
+
+Every move makes the next generation; the caller puts it in force by compare-and-set. In *bake* the new champion answers everybody while
+the version it replaced goes on answering in shadow, until the first truth has matured; then both can still be told apart by what
+happened, and undone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from everloop.errors import EverloopError, Overtaken
+from everloop.records import Signals, Traffic, identity
+from everloop.rollout.plan import Plan, Step, steps
+
+Due: TypeAlias = Literal["advance", "promote", "finish"]
+
+
+def first(model: str, version: str, *, now: datetime, id: str, because: str = "it is the first") -> Traffic:
+    """The first traffic of a model: one version, usually the baseline, answers everybody."""
+    return Traffic(
+        id=id, made_at=now, made_from=(version,), model=model, generation=1, stage="steady", champion=version, since=now, because=because
+    )
+
+
+def begin(traffic: Traffic, version: str, plan: Plan, *, now: datetime, id: str, because: str = "") -> Traffic:
+    """Set a roll-out of this version going: its first step, or straight into bake where the plan has none.
+
+    Raises Overtaken while another roll-out is going on, EverloopError for the version that is champion already.
+    """
+    if traffic.rolling:
+        raise Overtaken(
+            f"{traffic.model}: another roll-out is in {traffic.stage}. Let it end, or take it back first: everloop undo {traffic.model}"
+        )
+    if version == traffic.champion:
+        raise EverloopError(f"{traffic.model}: {version} answers everybody already; there is nothing to roll out.")
+    salt = identity(traffic.model, version, traffic.generation)
+    begun = replace(_next(traffic, now, id, because, version), candidate=version, salt=salt)
+    row = steps(plan)
+    return _at(begun, 0, row[0]) if row else _promoted(begun)
+
+
+def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals: Signals | None = None) -> Due | None:
+    """What the plan says should happen now; None: nothing yet.
+
+    ``advance``: the next step. ``promote``: the last step is over, the candidate takes over. ``finish``: the roll-out ends, either
+    because bake lasted ``bake`` (as long as the model's truth takes to mature), or because an ``ab`` test was not settled in time and
+    the champion stays. A test is settled by a ``better`` signal that fired. Time is counted from when the traffic's step began, so a
+    machine that slept skips no step. A plan that was shortened meanwhile counts as over.
+    """
+    since = now - traffic.since
+    if traffic.stage == "steady":
+        return None
+    if traffic.stage == "bake":
+        return "finish" if since >= bake else None
+    here, more = _here(traffic, plan)
+    if here is not None and here.test:
+        if _won(signals):
+            return "advance" if more else "promote"
+        return "finish" if since >= here.lasts else None
+    if here is not None and since < here.lasts:
+        return None
+    return "advance" if more else "promote"
+
+
+def step(
+    traffic: Traffic,
+    plan: Plan,
+    signals: Signals | None = None,
+    *,
+    now: datetime,
+    id: str,
+    because: str = "",
+    made_from: tuple[str, ...] = (),
+) -> Traffic:
+    """The next step of a roll-out: a larger share, the candidate as champion in bake, or steady again after bake.
+
+    It does not ask whether the step is ``due``: a person may hurry it. Only an ``ab`` test cannot be hurried: unless a ``better`` signal
+    fired, the candidate is dropped and the champion stays.
+
+    Raises EverloopError where nothing is being rolled out.
+    """
+    if not traffic.rolling:
+        raise EverloopError(f"{traffic.model}: nothing is being rolled out. Let a candidate in first: everloop turn {traffic.model}")
+    parents = made_from + ((signals.id,) if signals else ())
+    moved = _next(traffic, now, id, because, *parents)
+    if traffic.stage == "bake":
+        return replace(_steady(moved), because=because or "nothing was found against it while it baked")
+    here, more = _here(traffic, plan)
+    if here is not None and here.test and not _won(signals):
+        return replace(_steady(moved), because=because or "the test was not settled in time, so the champion stays")
+    return _at(moved, traffic.step + 1, steps(plan)[traffic.step + 1]) if more else _promoted(moved)
+
+
+def undo(
+    traffic: Traffic, *, now: datetime, id: str, because: str = "", before: str | None = None, made_from: tuple[str, ...] = ()
+) -> Traffic:
+    """Take it back. In shadow and canary the candidate is dropped; in bake and steady the version before the champion answers again.
+
+    ``before`` is who was champion before that one, where the caller knows (the journal does): it becomes ``previous``, so undoing
+    twice goes back twice. Undo never goes forwards again; what was undone returns by an ordinary roll-out.
+
+    Raises EverloopError where there is nothing to go back to.
+    """
+    moved = _steady(_next(traffic, now, id, because, *made_from))
+    if traffic.stage in ("shadow", "canary"):
+        return moved
+    if traffic.previous is None:
+        raise EverloopError(f"{traffic.model}: there is nothing to take back; no version before {traffic.champion} is known.")
+    return replace(moved, champion=traffic.previous, previous=before if before != traffic.previous else None)
+
+
+def _next(traffic: Traffic, now: datetime, id: str, because: str, *parents: str) -> Traffic:
+    return replace(
+        traffic, id=id, made_at=now, made_from=(traffic.id, *parents), generation=traffic.generation + 1, since=now, because=because
+    )
+
+
+def _at(traffic: Traffic, number: int, here: Step) -> Traffic:
+    return replace(traffic, stage=here.stage, share=here.share, step=number)
+
+
+def _promoted(traffic: Traffic) -> Traffic:
+    if traffic.candidate is None:
+        raise EverloopError(f"{traffic.model}: the traffic {traffic.id} is in {traffic.stage} without a candidate. See: everloop history")
+    return replace(_steady(traffic), stage="bake", champion=traffic.candidate, previous=traffic.champion)
+
+
+def _steady(traffic: Traffic) -> Traffic:
+    return replace(traffic, stage="steady", candidate=None, share=0.0, step=0, salt="")
+
+
+def _here(traffic: Traffic, plan: Plan) -> tuple[Step | None, bool]:
+    """The step the traffic is in (None where the plan no longer has it), and whether another one follows."""
+    row = steps(plan)
+    return (row[traffic.step] if traffic.step < len(row) else None), traffic.step + 1 < len(row)
+
+
+def _won(signals: Signals | None) -> bool:
+    return signals is not None and bool(signals.fired("better"))

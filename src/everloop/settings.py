@@ -1,0 +1,332 @@
+"""Where things are: ``everloop.toml``, its stages, and the environment. *What* to predict is never here. Standard library only.
+
+In: a folder, a stage, flags, the environment. Out: one frozen ``Settings``. Reads one file and the environment, here and nowhere else;
+opens nothing it names. A flag beats the environment, the environment beats the stage's table, the table beats the file, the file beats
+the default. Every mistake of a file is told at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
+
+from everloop.errors import SettingsError, Unknown
+
+Level: TypeAlias = Literal["observe", "suggest", "act"]
+LEVELS: tuple[Level, ...] = ("observe", "suggest", "act")
+FILE = "everloop.toml"
+ENVIRONMENT = {
+    "EVERLOOP_STAGE": "the table of everloop.toml to use, such as prod",
+    "EVERLOOP_HOUSE": "the house folder",
+    "EVERLOOP_LAKE": "the lake, a folder or a URL",
+    "EVERLOOP_REGISTRY": "the database of decisions, a URL",
+    "EVERLOOP_EVENTS": "the database of events not sealed yet, a URL",
+    "EVERLOOP_AUTONOMY": "the highest level of autonomy: observe, suggest or act",
+}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """Where a source's rows come from, and how soon after it happened a row was known (None: when it is taken in)."""
+
+    files: tuple[str, ...]
+    known_after: timedelta | None = None
+
+    def paths(self) -> list[Path]:
+        """The files there are now, patterns such as ``orders-*.csv`` spelled out, in order. Raises SettingsError where one is not there."""
+        found: list[Path] = []
+        for file in self.files:
+            path = Path(file)
+            matches = sorted(path.parent.glob(path.name)) if re.search(r"[*?\[]", path.name) else [path] if path.exists() else []
+            if not matches:
+                raise SettingsError(f"There is no file {file}. Put it there, or mend [sources] in {FILE}.")
+            found += matches
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where one house is and what it may do. URLs may hold secrets, so they are not in the repr."""
+
+    folder: Path
+    """The folder relative paths start from: where everloop.toml is."""
+    stage: str | None = None
+    house: Path
+    """The house folder: house.db, events.db, lake/, answers/, blobs/ unless said otherwise."""
+    lake: str = field(repr=False)
+    registry: str = field(repr=False)
+    events: str = field(repr=False)
+    autonomy: Level = "act"
+    """No model acts above this level, whatever the project file says."""
+    pickle: bool = False
+    """May artefacts be loaded that run whatever code is in them?"""
+    max_questions: int = 1_000_000
+    """A training set holds at most so many questions, drawn by a seed; its record says so."""
+    child: bool = True
+    """Does training run in a child process, so that a learner that dies takes nothing with it?"""
+    sources: Mapping[str, SourceFiles] = field(default_factory=dict)
+    people: Mapping[str, str] = field(default_factory=dict, repr=False)
+    prices: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def blobs(self) -> Path:
+        return self.house / "blobs"
+
+    @property
+    def answers(self) -> Path:
+        return self.house / "answers"
+
+    def at_most(self, level: Level) -> Level:
+        """What a model that may ``level`` may do here.
+
+        >>> read_settings(Path("/nowhere"), environ={"EVERLOOP_AUTONOMY": "suggest"}).at_most("act")
+        'suggest'
+        """
+        return min(level, self.autonomy, key=LEVELS.index)
+
+
+def read_settings(
+    folder: Path | str,
+    *,
+    stage: str | None = None,
+    house: Path | str | None = None,
+    lake: str | None = None,
+    registry: str | None = None,
+    events: str | None = None,
+    autonomy: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings that hold in a project folder; ``None`` means: not said by a flag. No file at all is fine.
+
+    ``environ`` is the process's environment unless given.
+
+    >>> read_settings("/shop", environ={}).registry
+    'sqlite:////shop/.everloop/house.db'
+
+    Raises SettingsError naming every mistake, Unknown for a stage without a table.
+    """
+    root = Path(folder).absolute()
+    env = os.environ if environ is None else environ
+    _mistyped(env)
+    tables = _read(root / FILE)
+    mistakes: list[str] = []
+    values = _checked(tables, mistakes)
+    stages = [name for name, table in tables.items() if name not in _KEYS and isinstance(table, dict) and not _near(name, _KEYS)]
+    chosen = stage or env.get("EVERLOOP_STAGE") or None
+    for name in stages:
+        over = _checked(tables[name], mistakes, f"{name}.")
+        values = _over(values, over) if name == chosen else values
+    said = {"house": house, "lake": lake, "registry": registry, "events": events, "autonomy": autonomy}
+    for key, flag in said.items():
+        value = flag if flag is not None else env.get(f"EVERLOOP_{key.upper()}") or None
+        if value is not None:
+            values |= _checked({key: str(value)}, mistakes, where=f"--{key}" if flag is not None else f"EVERLOOP_{key.upper()}")
+    if mistakes:
+        raise SettingsError(f"{len(mistakes)} mistake{'s' * (len(mistakes) > 1)} in the settings.\n  " + "\n  ".join(mistakes))
+    if chosen is not None and chosen not in stages:
+        raise Unknown("stage", chosen, sorted(stages), where=FILE, next=f"Write a table [{chosen}] into {root / FILE}.")
+    return _settled(root, chosen, values, env)
+
+
+def span(text: str) -> timedelta:
+    """A span as settings and flags say it: ``0``, ``90s``, ``10m``, ``6h``, ``2d``; never below zero.
+
+    >>> span("90s"), span("0")
+    (datetime.timedelta(seconds=90), datetime.timedelta(0))
+
+    Raises SettingsError for anything else.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])|0", text.strip())
+    try:
+        if match:
+            return timedelta(**{_UNITS[match[2]]: float(match[1])}) if match[1] else timedelta(0)
+    except OverflowError:
+        pass
+    raise SettingsError(f"{text!r} is no span. Say 0, 90s, 10m, 6h or 2d.")
+
+
+# -- what may be said --------------------------------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be text")
+    return value
+
+
+def _level(value: Any) -> Level:
+    if value not in LEVELS:
+        raise ValueError("must be observe, suggest or act")
+    return cast(Level, value)
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("must be a whole number above 0")
+    return value
+
+
+def _price(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError("must be a number, 0 or more")
+    return float(value)
+
+
+def _files(value: Any) -> SourceFiles:
+    table = value if isinstance(value, dict) else {"files": value}
+    for key in table:
+        if key not in ("files", "known_after"):
+            raise ValueError(f"knows no {key!r}{_near(key, ('files', 'known_after'))}")
+    files = table.get("files")
+    files = [files] if isinstance(files, str) else files
+    if not isinstance(files, list) or not files or not all(isinstance(f, str) and f.strip() for f in files):
+        raise ValueError('must be a file, a list of files, or { files = …, known_after = "0" }')
+    after = table.get("known_after")
+    if after is not None and not isinstance(after, str):
+        raise ValueError('known_after must be a span in quotes, such as "0" or "1h"')
+    return SourceFiles(tuple(files), None if after is None else span(after))
+
+
+Checker: TypeAlias = Callable[[Any], Any]
+_KEYS: dict[str, Checker | dict[str, Checker]] = {
+    "house": _text,
+    "lake": _text,
+    "registry": _text,
+    "events": _text,
+    "autonomy": _level,
+    "artefacts": {"pickle": _yes_or_no},
+    "training": {"max_questions": _count, "child": _yes_or_no},
+    "sources": {"*": _files},
+    "people": {"*": _text},
+    "prices": {"*": _price},
+}
+
+
+def _checked(table: Mapping[str, Any], mistakes: list[str], prefix: str = "", *, where: str = "") -> dict[str, Any]:
+    """The values of one table that are right; what is wrong with the others goes into ``mistakes``."""
+    right: dict[str, Any] = {}
+    for key, value in table.items():
+        rule = _KEYS.get(key)
+        name = where or f"{FILE}: {prefix}{key}"
+        if rule is None:
+            stage = isinstance(value, dict) and not prefix
+            if not stage or _near(key, _KEYS):
+                mistakes.append(f"{FILE}: there is no setting {prefix}{key}{_near(key, _KEYS)}.")
+        elif isinstance(rule, dict):
+            right[key] = _table(value, rule, name, mistakes)
+        else:
+            _try(right, key, rule, value, name, mistakes)
+    return right
+
+
+def _table(value: Any, rules: dict[str, Checker], name: str, mistakes: list[str]) -> dict[str, Any]:
+    right: dict[str, Any] = {}
+    if not isinstance(value, dict):
+        mistakes.append(f"{name} must be a table, not {value!r}.")
+        return right
+    for key, inner in value.items():
+        rule = rules.get(key) or rules.get("*")
+        if rule is None:
+            mistakes.append(f"{FILE}: there is no setting {name.removeprefix(FILE + ': ')}.{key}{_near(key, rules)}.")
+        else:
+            _try(right, key, rule, inner, f"{name}.{key}", mistakes)
+    return right
+
+
+def _try(right: dict[str, Any], key: str, rule: Checker, value: Any, name: str, mistakes: list[str]) -> None:
+    try:
+        right[key] = rule(value)
+    except ValueError as error:
+        mistakes.append(f"{name} {error}, not {value!r}.")
+    except SettingsError as error:
+        mistakes.append(f"{name}: {error}")
+
+
+def _near(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.75)
+    return f"; did you mean {match[0]}?" if match else ""
+
+
+def _mistyped(env: Mapping[str, str]) -> None:
+    for name in env:
+        if name.startswith("EVERLOOP_") and name not in ENVIRONMENT and (near := _near(name, ENVIRONMENT)):
+            raise SettingsError(f"The environment variable {name} means nothing{near}")
+
+
+# -- putting it together -----------------------------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path.name} is no TOML: {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}.") from error
+
+
+def _over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """A stage's values over the file's; tables are laid over one another key by key."""
+    return under | {key: under.get(key, {}) | value if isinstance(value, dict) else value for key, value in over.items()}
+
+
+def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping[str, str]) -> Settings:
+    house = root / Path(values.get("house", ".everloop")).expanduser()
+    training = values.get("training", {})
+    urls = {
+        "lake": _url(_filled(values.get("lake", str(house / "lake")), env, "lake"), root),
+        "registry": _url(_filled(values.get("registry", f"sqlite:///{house / 'house.db'}"), env, "registry"), root),
+        "events": _url(_filled(values.get("events", f"sqlite:///{house / 'events.db'}"), env, "events"), root),
+    }
+    sources = {
+        name: SourceFiles(tuple(str(root / Path(file).expanduser()) if "://" not in file else file for file in s.files), s.known_after)
+        for name, s in values.get("sources", {}).items()
+    }
+    return Settings(
+        folder=root,
+        stage=stage,
+        house=house,
+        **urls,
+        autonomy=values.get("autonomy", "act"),
+        pickle=values.get("artefacts", {}).get("pickle", False),
+        max_questions=training.get("max_questions", 1_000_000),
+        child=training.get("child", True),
+        sources=sources,
+        people={name: _filled(url, env, f"people.{name}") for name, url in values.get("people", {}).items()},
+        prices=values.get("prices", {}),
+    )
+
+
+def _filled(text: str, env: Mapping[str, str], name: str) -> str:
+    """``${TOKEN}`` replaced by what the environment says: secrets stay out of the file."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in env:
+            raise SettingsError(f"{FILE}: {name} needs the environment variable {match[1]}, which is not set.")
+        return env[match[1]]
+
+    return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def _url(text: str, root: Path) -> str:
+    """A folder or a SQLite file made absolute; every other URL as it is."""
+    if text.startswith("sqlite:///"):
+        file = text.removeprefix("sqlite:///")
+        return text if file in ("", ":memory:") else f"sqlite:///{root / Path(file).expanduser()}"
+    return text if "://" in text else str(root / Path(text).expanduser())

@@ -1,0 +1,159 @@
+"""One way to open a house's database, and one way to write to it: short transactions that take the write lock when they begin.
+
+In: a URL. Out: an Engine; ``writing`` and ``reading`` give a Connection inside a transaction. Foreign errors leave as ours: a full disk
+is HouseFull, a lock that is not given back in time HouseBusy, anything else StoreError. Reads no clock.
+
+SQLite runs in WAL mode (readers never wait for the writer) with foreign keys on and every commit synced. Postgres takes one advisory
+lock for each writing transaction, which is what ``BEGIN IMMEDIATE`` is to SQLite: writers of one house stand in a line.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from everloop.errors import HouseBusy, HouseFull, Missing, StoreError
+
+BUSY_SECONDS = 30.0
+_WRITES = "everloop_writes"
+_LOCK = 0x0E7E_100B  # the same number in every process: writers of one database share one line
+
+
+def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
+    """An engine for ``sqlite:///path`` (the folder is made) or ``postgresql://…``; opens no connection yet.
+
+    A writer waits ``busy_seconds`` for another one, then gives up with HouseBusy.
+
+    >>> open_engine("sqlite:///:memory:").dialect.name
+    'sqlite'
+
+    Raises StoreError for a URL nobody can open, Missing where the driver is not installed.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+        _as_sqlite(engine, parsed.database or ":memory:", busy_seconds)
+        return engine
+    try:
+        engine = create_engine(parsed, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise Missing(error.name or "psycopg", "postgres", "A house on Postgres") from error
+    except (NoSuchModuleError, ArgumentError) as error:
+        raise StoreError(f"{_masked(parsed)} cannot be opened: {error}. Say sqlite:///house.db or postgresql://…") from error
+    _as_postgres(engine, busy_seconds)
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that holds the write lock from its first moment: everything in it happens, or nothing does."""
+    with _translated(engine), engine.connect() as connection:
+        connection = connection.execution_options(**{_WRITES: True})
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that sees the database as it was when it began, and waits for nobody."""
+    with _translated(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def _translated(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise translated(error, _masked(engine.url)) from error
+
+
+def translated(error: Exception, where: str) -> StoreError:
+    """One of our errors for one of the driver's."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
+    what = said[0] if said else type(error).__name__
+    low = what.lower()
+    if "disk is full" in low or "no space left" in low or "could not extend file" in low:
+        return HouseFull(f"There is no room left for {where}: {what}. Nothing was half-written. Make room and run it again.")
+    if "database is locked" in low or "lock timeout" in low or "database table is locked" in low:
+        return HouseBusy(f"Another process has been writing to {where} for too long ({what}). Run it again, or see who holds it.")
+    if "not a database" in low or "malformed" in low:
+        return StoreError(f"{where} is no house, or a broken one ({what}). Restore a backup: everloop restore")
+    return StoreError(f"{where}: {what}")
+
+
+# -- the two databases -------------------------------------------------------------------------------------------------------------
+
+
+def _parsed(url: str) -> URL:
+    if url.startswith("sqlite:///"):
+        # A path may hold ? and %, which mean something else in a URL; so it is taken whole.
+        file = url.removeprefix("sqlite:///") or ":memory:"
+        try:
+            if file != ":memory:":
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The folder of {file} cannot be made: {error.strerror}.") from error
+        return URL.create("sqlite", database=file)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(f"{url.split('@')[-1]!r} is no database URL. Say sqlite:///house.db or postgresql://…") from error
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "postgresql":
+        raise StoreError(f"{_masked(parsed)}: a house lives on SQLite or Postgres. Say sqlite:///house.db or postgresql://…")
+    return parsed
+
+
+def _masked(url: URL) -> str:
+    return url.database or ":memory:" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+
+
+def _as_sqlite(engine: Engine, where: str, busy_seconds: float) -> None:
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself: "begun" does
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            _wal(connection, busy_seconds)
+        except sqlite3.Error as error:
+            connection.close()
+            raise translated(error, where) from error
+
+    def begun(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+
+
+def _wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """WAL mode, asked for again while another process is changing the mode: SQLite does not wait there by itself."""
+    until = time.monotonic() + busy_seconds
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def _as_postgres(engine: Engine, busy_seconds: float) -> None:
+    def begun(connection: Connection) -> None:
+        if connection.get_execution_options().get(_WRITES, False):
+            connection.execute(text(f"SET LOCAL lock_timeout = {int(busy_seconds * 1000)}"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        else:
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+
+    event.listen(engine, "begin", begun)

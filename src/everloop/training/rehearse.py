@@ -1,0 +1,187 @@
+"""The rehearsal: champion and candidate answer the same questions, each with its own features. In: the holdout. Out: a Contest and its body.
+
+Loads no model by itself and judges nothing. ``now`` is an argument; latencies are read from the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from everloop.clock import from_microseconds
+from everloop.errors import ArtefactBroken, LearnerFailed
+from everloop.records import Contest, Shape
+from everloop.stats.shapes import Answers, Paired
+from everloop.training.feed import Feed, Value, numbers, row
+from everloop.training.predictor import Answering, Predictor
+from everloop.training.rows import first_rows
+
+WARM = 20  # answers given before the clock is looked at
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a contest: who it is (a candidate's id) and who answers."""
+
+    id: str
+    predictor: Answering
+
+
+def rehearse(
+    champion: Side,
+    candidate: Side,
+    holdout: pa.Table,
+    *,
+    model: str,
+    id: str,
+    now: datetime,
+    save: Callable[[bytes], str],
+    made_from: tuple[str, ...] = (),
+    champions_holdout: pa.Table | None = None,
+    milliseconds: Sequence[float] = (),
+) -> tuple[Contest, bytes]:
+    """Both sides' answers to the questions of a holdout (a training table, see docs/training.md), paired with their truths.
+
+    ``champions_holdout``: the same questions with the champion's own features, where they differ. ``milliseconds``: what ``time_answers`` measured.
+    An empty holdout is a contest with ``why_empty``, and no body. Raises LearnerFailed where a side raises, or the two are asked different things.
+    """
+    shown = holdout if champions_holdout is None else champions_holdout
+    if not len(holdout):
+        why = "no question after the gap has a mature truth yet"
+        empty = Contest(
+            id=id, made_at=now, made_from=made_from, model=model, champion=champion.id, candidate=candidate.id, body=None, rows=0, first_at=None,
+            last_at=None, milliseconds=tuple(milliseconds), why_empty=why,
+        )  # fmt: skip
+        return empty, b""
+    _refuse_different_questions(shown, holdout)
+    paired = pair(champion.predictor.answer(shown), candidate.predictor.answer(holdout), holdout)
+    body = write_paired(paired)
+    contest = Contest(
+        id=id,
+        made_at=now,
+        made_from=made_from,
+        model=model,
+        champion=champion.id,
+        candidate=candidate.id,
+        body=save(body),
+        rows=len(paired),
+        first_at=from_microseconds(int(paired.moments.min())),
+        last_at=from_microseconds(int(paired.moments.max())),
+        milliseconds=tuple(milliseconds),
+    )
+    return contest, body
+
+
+def pair(champion: Answers, candidate: Answers, holdout: pa.Table) -> Paired:
+    """Two sides' answers with the truths of a holdout; class shares are brought to the labels either side knows."""
+    first = pa.array(first_rows(holdout)[:: champion.shape.steps])
+    asked = holdout.take(first)
+    if not len(champion) == len(candidate) == len(asked):
+        raise LearnerFailed(f"{len(asked)} questions got {len(champion)} answers of the champion and {len(candidate)} of the candidate.")
+    labels = tuple(sorted(set(champion.shape.labels) | set(candidate.shape.labels)))
+    if champion.shape.kind == "shares" and champion.shape.labels != candidate.shape.labels:
+        champion, candidate = relabelled(champion, labels), relabelled(candidate, labels)
+    groups = {n.removeprefix("group:"): _strings(asked, n) for n in asked.column_names if n.startswith("group:")}
+    moments = asked.column("moment").to_numpy().astype(np.int64)
+    return Paired(_strings(asked, "unit"), moments, truths(asked, candidate.shape), champion, candidate, groups)
+
+
+def relabelled(answers: Answers, labels: tuple[str, ...]) -> Answers:
+    """Class shares by other labels: a label never seen in training has the share 0.
+
+    >>> shares = Answers(Shape(kind="shares", labels=("b",)), np.array([1.0]), values=np.array([[1.0]]))
+    >>> relabelled(shares, ("a", "b")).values
+    array([[0., 1.]])
+    """
+    values = np.zeros((len(answers), len(labels)))
+    given = np.zeros((len(answers), 0)) if answers.values is None else answers.values
+    values[:, [labels.index(label) for label in answers.shape.labels]] = given
+    values[np.isnan(answers.value)] = np.nan
+    return replace(answers, shape=replace(answers.shape, labels=labels), values=values)
+
+
+def truths(asked: pa.Table, shape: Shape) -> NDArray[Any]:
+    """The truth of each question: numbers, labels, or the tuple of items that came up."""
+    if shape.kind == "ranking":
+        found = np.empty(len(asked), dtype=object)
+        found[:] = [tuple(one or ()) for one in asked.column("truth").to_pylist()]
+        return found
+    return _strings(asked, "truth") if shape.kind == "shares" else numbers(asked.column("truth"), "truth")
+
+
+def write_paired(paired: Paired) -> bytes:
+    """A contest's body: Parquet with a row for each question; the sides' shapes stand in its metadata."""
+    truth = paired.truth.tolist()
+    kinds = {"ranking": pa.list_(pa.string()), "shares": pa.string()}
+    columns: dict[str, pa.Array] = {
+        "unit": pa.array(paired.units.tolist(), pa.string()),
+        "moment": pa.array(paired.moments, pa.int64()),
+        "truth": pa.array(truth, kinds.get(paired.candidate.shape.kind, pa.float64()), from_pandas=True),
+        "champion": paired.champion.to_arrow(),
+        "candidate": paired.candidate.to_arrow(),
+    }
+    columns |= {f"group:{name}": pa.array(group.tolist(), pa.string()) for name, group in paired.groups.items()}
+    shapes = {
+        side: msgspec.json.encode(answers.shape) for side, answers in (("champion", paired.champion), ("candidate", paired.candidate))
+    }
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns).replace_schema_metadata(shapes), sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def read_paired(body: bytes) -> Paired:
+    """What a contest's body holds. Raises ArtefactBroken where the bytes are none."""
+    try:
+        table = pq.read_table(pa.BufferReader(body))
+        sides = {s: msgspec.json.decode(table.schema.metadata[s.encode()], type=Shape) for s in ("champion", "candidate")}
+        champion, candidate = (Answers.from_arrow(shape, table.column(side)) for side, shape in sides.items())
+        groups = {n.removeprefix("group:"): _strings(table, n) for n in table.column_names if n.startswith("group:")}
+        moments = table.column("moment").to_numpy().astype(np.int64)
+        return Paired(_strings(table, "unit"), moments, truths(table, candidate.shape), champion, candidate, groups)
+    except (pa.ArrowException, OSError, KeyError, TypeError, msgspec.DecodeError) as error:
+        raise ArtefactBroken(f"The body of a contest cannot be read: {error}. Restore it from a backup (everloop restore).") from error
+
+
+def time_answers(
+    predictor: Answering, asked: pa.Table, count: int = 200, *, read: Callable[[int], Mapping[str, Value]] | None = None
+) -> tuple[float, ...]:
+    """How long single answers take, in milliseconds each: features in, one answer out, after 20 that do not count.
+
+    The questions of ``asked`` are asked in turn, one at a time. ``read(n)`` reads the features of the n-th question where they come from in service,
+    and is timed too. Measure in a fresh child: ``in_child(time_answers, …, threads=1)``.
+    """
+    starts = np.append(first_rows(asked), len(asked))
+    if len(starts) < 2:
+        return ()
+    feed = predictor.feed if isinstance(predictor, Predictor) else Feed(predictor.columns)
+    found: list[float] = []
+    for turn in range(count + WARM):
+        n = turn % (len(starts) - 1)
+        many = asked.slice(starts[n], starts[n + 1] - starts[n])
+        features = many.to_pylist()[0] if len(many) == 1 and isinstance(predictor, Predictor) and read is None else {}
+        began = time.perf_counter()
+        if read is not None:
+            features = dict(read(n))
+        predictor.answer(row(features, feed) if features else many)
+        found.append((time.perf_counter() - began) * 1e3)
+    return tuple(round(f, 4) for f in found[WARM:])
+
+
+def _refuse_different_questions(one: pa.Table, other: pa.Table) -> None:
+    for name in ("moment", "unit"):
+        left, right = (t.column(name).take(pa.array(first_rows(t))) for t in (one, other))
+        if left != right:
+            raise LearnerFailed(f"Champion and candidate are asked different questions ({name} differs). Give both the same holdout.")
+
+
+def _strings(table: pa.Table, name: str) -> NDArray[np.object_]:
+    return np.array([None if v is None else str(v) for v in table.column(name).to_pylist()] + [None], dtype=object)[:-1]
