@@ -47,7 +47,7 @@ def test_a_share_declared_with_few_digits_is_said_exactly(millionths: int) -> No
     assert Decimal(said.removesuffix(" %")) * 10**4 == millionths
 
 
-@given(st.floats(0, 1))
+@given(st.floats(0, 1) | st.floats(0, 1e-4).map(lambda missing: 1 - missing))
 def test_a_share_that_is_not_everything_is_never_said_as_everything_nor_nothing(share: float) -> None:
     said = spoken_share(share)
     assert clean(said)

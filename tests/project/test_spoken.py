@@ -248,6 +248,7 @@ def test_a_canary_shorter_than_its_first_truth_is_found() -> None:
 
 @pytest.mark.parametrize("patient", [
     demand(roll_out=canary(0.1, 0.5, every=days(4))),
+    demand(roll_out=[shadow(hours(6)), canary(0.1, every=days(7))]),
     demand(predicts=lines.total("quantity", next=days(7), each=days(1)), roll_out=canary(0.1, 0.5, every=days(1))),
     demand(roll_out=[]),
 ])  # fmt: skip

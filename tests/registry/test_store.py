@@ -58,6 +58,7 @@ def test_a_writer_that_waits_too_long_says_who_to_look_for(store, tmp_path):
 
 PRELUDE = """
 import sys, json
+from datetime import timedelta
 from everloop.errors import Overtaken
 from everloop.registry.journal import Journal
 from everloop.registry.store import open_store
@@ -84,7 +85,7 @@ def test_two_processes_on_one_house_promote_once(tmp_path):
             try:
                 with store.transaction() as t:
                     moved = traffic(generation, champion=me)
-                    Journal(store).append(t, moved)
+                    Journal(store).append(t, moved, back=timedelta.max)
                     Pointers(store).move(t, moved, expected_generation=generation - 1)
                     won.append(generation)
             except Overtaken:

@@ -55,7 +55,7 @@ def expanded(reader: Reader, spine: Spine) -> pa.Table:
 
 
 def relevant(made: pa.Table, truth: pa.Array) -> pa.Array:
-    """1 where a candidate is among what came up, 0 where it is not, null where the truth is; ``truth`` has a list for each row of ``made``."""
+    """1 where a candidate is among what came up, 0 where it is not, null where the truth is; a list of truth for each row of ``made``."""
     items = made["item"].to_pylist()
     said = [None if listed is None else float(item in listed) for item, listed in zip(items, truth.to_pylist(), strict=True)]
     return pa.array(np.array(said, dtype=object), pa.float64(), from_pandas=True)

@@ -29,8 +29,8 @@ from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, 
 def features(readings: Sequence[AnyReading], questions: pa.Table, tables: Mapping[str, pa.Table], *, model: Model) -> pa.Table:
     """The columns of these readings for each question, as known strictly before its ``moment``; nothing but the columns, in their order.
 
-    ``questions``: ``moment`` int64 microseconds UTC, the model's unit columns, ``row`` where it asks about the rows of a source, and whatever
-    else a request carries (it is taken as said). ``tables``: an event table for each source. Rows in, rows out: same number, same order.
+    ``questions``: ``moment`` int64 microseconds UTC, the model's unit columns, ``row`` where it asks about the rows of a source, and
+    whatever else a request carries (it is taken as said). ``tables``: an event table for each source. Rows in, rows out: same number, same order.
 
     Raises Unknown for a table or a column that is not there.
     """
@@ -124,9 +124,7 @@ def _points(reader: Reader, spine: Spine, reading: Reading, keys: tuple[str, ...
     given = reader.give(pa.table(shown))
     names = [name for name in shown if name != "q"]
     filled = " AND ".join([f"k{i} IS NOT NULL" for i in range(len(keys))]) or "true"
-    name = reader.make(
-        f"SELECT row_number() OVER () AS point, * FROM (SELECT DISTINCT {', '.join(names)} FROM {given} WHERE {filled})"
-    )
+    name = reader.make(f"SELECT row_number() OVER () AS point, * FROM (SELECT DISTINCT {', '.join(names)} FROM {given} WHERE {filled})")
     same = " AND ".join(f"g.{n} = p.{n}" if n != "asked_row" else "g.asked_row IS NOT DISTINCT FROM p.asked_row" for n in names)
     matched = reader.make(f"SELECT g.q, p.point FROM {given} g LEFT JOIN {name} p ON {same}")
     return Points(name, keys, known_at, without), matched

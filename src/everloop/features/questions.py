@@ -6,7 +6,7 @@ source are all asked about at ``last``: what is always true has no moment of its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -26,7 +26,13 @@ from everloop.project.source import Source
 
 
 def questions(
-    model: Model, tables: Mapping[str, pa.Table], *, first: datetime | None = None, last: datetime, at_most: int | None = None, seed: int = 0
+    model: Model,
+    tables: Mapping[str, pa.Table],
+    *,
+    first: datetime | None = None,
+    last: datetime,
+    at_most: int | None = None,
+    seed: int = 0,
 ) -> pa.Table:
     """Every question a model would have been asked from ``first`` to ``last`` (aware; both included), where its ``among`` held.
 
@@ -39,14 +45,15 @@ def questions(
 
 
 def questions_in(
-    reader: Reader, model: Model, *, first: datetime | None, last: datetime, at_most: int | None = None, seed: int = 0
-) -> pa.Table:
-    """As ``questions``, in a reader that is open already."""
+    reader: Reader, model: Model, *, first: datetime | None, last: datetime, moments: Sequence[int] | None = None,
+    at_most: int | None = None, seed: int = 0,
+) -> pa.Table:  # fmt: skip
+    """As ``questions``, in a reader that is open already; ``moments`` (microseconds) instead of the clock's ticks."""
     begin, end = None if first is None else micros(first), micros(last)
     if isinstance(model.per, Source):
         asked = _of_rows(reader, model.per, begin, end)
     else:
-        asked = _of_ticks(reader, model, begin, end)
+        asked = _of_ticks(reader, model, begin, end, moments)
     made = _ordered(reader, asked, model.unit, at_most, seed)
     return numbered(made.filter(pa.array(all_hold(reader, Spine(model, made), among_units(model)))))
 
@@ -85,7 +92,7 @@ def _of_rows(reader: Reader, source: Source, begin: int | None, end: int) -> str
     )
 
 
-def _of_ticks(reader: Reader, model: Model, begin: int | None, end: int) -> str:
+def _of_ticks(reader: Reader, model: Model, begin: int | None, end: int, moments: Sequence[int] | None) -> str:
     """Every unit at every tick after any row about it was first known, deleted rows aside; empty units are nobody."""
     unit, shown = model.unit, ", ".join(quoted(column) for column in model.unit)
     holders = [s for s in model.sources if all(c in s.every_column and s.parent_of(c) is None for c in unit)]
@@ -96,10 +103,12 @@ def _of_ticks(reader: Reader, model: Model, begin: int | None, end: int) -> str:
     seen = " UNION ALL ".join(f"SELECT {held}, known_at FROM ({every_version(reader, s, unit)}) WHERE NOT deleted" for s in holders)
     filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in unit)
     units = reader.make(f"SELECT {shown}, min(known_at) AS since FROM ({seen}) WHERE {filled} GROUP BY {shown}")
-    if begin is None:
-        begin = reader.rows(f"SELECT min(known_at) AS t FROM ({seen}) WHERE known_at > {ALWAYS}")["t"][0].as_py()
-    moments = [] if begin is None or model.asked is None or begin > end else ticks(model.asked, instant(begin), instant(end))
-    clock = reader.give(pa.table({"moment": pa.array([micros(moment) for moment in moments], pa.int64())}))
+    if moments is None:
+        if begin is None:
+            begin = reader.rows(f"SELECT min(known_at) AS t FROM ({seen}) WHERE known_at > {ALWAYS}")["t"][0].as_py()
+        asked = model.asked if begin is not None and begin <= end else None
+        moments = [] if asked is None or begin is None else [micros(tick) for tick in ticks(asked, instant(begin), instant(end))]
+    clock = reader.give(pa.table({"moment": pa.array(moments, pa.int64())}))
     return f"SELECT c.moment, {', '.join(f'u.{quoted(c)}' for c in unit)} FROM {clock} c JOIN {units} u ON u.since < c.moment"
 
 
@@ -139,4 +148,3 @@ def shifted(asked: pa.Table, by: int, where: pa.Array) -> pa.Table:
     """The same questions, those ``where`` so many microseconds later."""
     moments = pc.if_else(where, pc.add(asked["moment"], by), asked["moment"])
     return asked.set_column(asked.column_names.index("moment"), "moment", moments)
-

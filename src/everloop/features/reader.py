@@ -92,7 +92,7 @@ class Reader:
             self._engine.execute(f"DROP TABLE IF EXISTS {name}")
 
     def events(self, source: Source) -> str:
-        """The name of a source's event table in here; its rows are numbered by ``nr``. Raises Unknown if it was not given or lacks a column."""
+        """The name of a source's event table in here, rows numbered by ``nr``. Raises Unknown if it was not given or lacks a column."""
         known = self.prepared.get(source.name)
         if known is not None:
             return known

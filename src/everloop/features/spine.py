@@ -88,7 +88,9 @@ def _looked_up(reader: Reader, spine: Spine, column: str, on_the_way: tuple[str,
         except Unknown:
             continue
         return read(reader, spine, Reading(source=holder, verb="latest", columns=(column,), per=holder.id), as_it_is=True)
-    raise Unknown("column", column, spine.questions.column_names, where="the questions", next="A question carries its unit and what it can look up.")
+    raise Unknown(
+        "column", column, spine.questions.column_names, where="the questions", next="A question carries its unit and what it can look up."
+    )
 
 
 def _holders(spine: Spine, column: str) -> Iterator[Source]:
@@ -109,4 +111,6 @@ def as_text(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.int64())  # as yes and no are held everywhere
     return pc.cast(column, pa.string()) if not pa.types.is_string(column.type) else column

@@ -76,7 +76,7 @@ def matured(reading: Reading, moments: Micros, until: int) -> NDArray[np.bool_]:
     array([ True, False])
     """
     ahead = reading.next or reading.within
-    wait = (0 if ahead is None else length(ahead) + length(reading.source.late))
+    wait = 0 if ahead is None else length(ahead) + length(reading.source.late)
     made: NDArray[np.bool_] = moments <= until - wait
     return made
 

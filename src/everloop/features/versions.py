@@ -19,9 +19,7 @@ from everloop.project.conditions import RowCondition, always, at_least, at_most,
 from everloop.project.source import Source
 
 #: When what follows a version is known. A mutant of it must be caught by the laws.
-NEXT_KNOWN: Final = (
-    "min(known_at) OVER (PARTITION BY id ORDER BY version DESC, seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-)
+NEXT_KNOWN: Final = "min(known_at) OVER (PARTITION BY id ORDER BY version DESC, seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
 
 
 def versions(reader: Reader, source: Source, columns: Iterable[str]) -> str:
@@ -132,12 +130,12 @@ def _taken_over(reader: Reader, child: str, have: list[str], parent: Source, tak
     )
     values = "".join(f", p.{quoted(column)}" for column in taken)
     empty = "".join(f", NULL AS {quoted(column)}" for column in taken)
-    since = "CASE WHEN f.since < c.arrived THEN c.known_at ELSE greatest(c.known_at, f.since) END"
+    since = f"CASE WHEN f.since IS NULL THEN {FOREVER} WHEN f.since < c.arrived THEN c.known_at ELSE greatest(c.known_at, f.since) END"
     whole = "SELECT c.nr, c.id, c.event_at, c.deleted, c.first_said"
     return reader.make(
         f"{whole}, {since} AS known_at, c.next_known{kept}{values} FROM {arrived} c JOIN {found} f USING (part) JOIN {parents} p ON p.nr = f.nr "
         f"WHERE {since} < c.next_known UNION ALL BY NAME "
-        f"{whole}, c.known_at, least(c.next_known, coalesce({since}, {FOREVER})) AS next_known{kept}{empty} "
+        f"{whole}, c.known_at, least(c.next_known, {since}) AS next_known{kept}{empty} "
         f"FROM {arrived} c LEFT JOIN {found} f USING (part) WHERE f.part IS NULL OR {since} > c.known_at"
     )
 

@@ -22,6 +22,12 @@ FROM: Final = "v.event_at >= {start}"
 UNTIL: Final = "v.event_at < {stop}"
 ANOTHER: Final = "v.id IS DISTINCT FROM p.asked_row"
 
+#: A decimal ``{x}`` as the whole numbers that are summed; see ``finalize``.
+SUMMABLE: Final = f"CASE WHEN abs({{x}}) <= {LARGEST!r}::DOUBLE THEN {{x}} END"
+_HIGH: Final = f"trunc({SUMMABLE} * {HIGH!r}::DOUBLE)"
+HIGH_PART: Final = f"CAST({_HIGH} AS HUGEINT)"
+LOW_PART: Final = f"CAST(trunc(({SUMMABLE} - {_HIGH} / {HIGH!r}::DOUBLE) * {LOW!r}::DOUBLE) AS HUGEINT)"
+
 
 @dataclass(frozen=True)
 class Points:
@@ -99,13 +105,10 @@ def parts_of(reading: Reading, name: str) -> list[str]:
         return [f"{'min' if reading.verb == 'lowest' else 'max'}({value}) {kept} AS {name}_x"]
     if nature_of(reading.source, reading.columns[0]) != "decimal":
         return [f"count({value}) {kept} AS {name}_n", f"sum({value}) {kept} AS {name}_s"]
-    small = f"CASE WHEN abs({value}) <= {LARGEST!r}::DOUBLE THEN {value} END"
-    high = f"trunc({small} * {HIGH!r}::DOUBLE)"
-    low = f"trunc(({small} - {high} / {HIGH!r}::DOUBLE) * {LOW!r}::DOUBLE)"
     return [
-        f"count({small}) {kept} AS {name}_n",
-        f"sum(CAST({high} AS HUGEINT)) {kept} AS {name}_h",
-        f"sum(CAST({low} AS HUGEINT)) {kept} AS {name}_l",
+        f"count({SUMMABLE.format(x=value)}) {kept} AS {name}_n",
+        f"sum({HIGH_PART.format(x=value)}) {kept} AS {name}_h",
+        f"sum({LOW_PART.format(x=value)}) {kept} AS {name}_l",
     ]
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from everloop.project.model import Model
-from everloop.records import Action, Decision, Signal, Signals, Traffic
+from everloop.records import Action, Decision, Signal, Signals, Traffic, Verdict
 
 HARM = ("worse", "errors", "latency")
 WISHES = ("drift", "slip", "truths", "schedule", "outage")
@@ -69,6 +69,20 @@ def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: dat
         return _with_leave(model, "retrain", "retrain", wishes, memory, now=now, id=id, made_from=made_from)
     # The first training changes nothing for anybody; only taking over needs leave.
     return _decision(model, "retrain", reasons, cause, now, id, made_from, learn_from=_since(wishes))
+
+
+def permit(model: Model, verdict: Verdict, *, now: datetime, id: str) -> Decision:
+    """May a candidate with this verdict take over: promote, ask a person, or hold with the reason."""
+    made_from, cause = (verdict.id,), "verdict"
+    if not verdict.passed:
+        return _decision(model, "hold", (f"the verdict is: {verdict.outcome}",), cause, now, id, made_from)
+    because = tuple(o.sentence for o in verdict.opinions)
+    level = model.autonomy["promote"]
+    if level == "act" or verdict.by:
+        return _decision(model, "promote", because, cause, now, id, made_from)
+    if level == "observe":
+        return _decision(model, "hold", (*because, "it only observes"), cause, now, id, made_from)
+    return _decision(model, "ask", because, cause, now, id, made_from, asks="promote")
 
 
 def _forbidden(model: Model, memory: Memory, now: datetime) -> str | None:

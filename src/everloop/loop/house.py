@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from everloop.clock import said
-from everloop.errors import ClockWentBack, StoreError
-from everloop.lake import Lake
-from everloop.loop import keep as keeping
-from everloop.loop.adopt import adopt
+from everloop.errors import ClockWentBack, SettingsError
+from everloop.lake import Lake, open_lake, read
+from everloop.loop import keep as keeps
 from everloop.loop.project_file import Project, open_project
 from everloop.project.heard import hear
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
 from everloop.project.unbuilt import require_built
-from everloop.records import Candidate, Record, Traffic, Verdict, Version
+from everloop.records import Candidate, Contest, Record, Report, Snapshot, Traffic, TrainingSet, Verdict, Version
+from everloop.registry import history
 from everloop.registry.approvals import Approvals
 from everloop.registry.blobs import Blobs
 from everloop.registry.facts import Facts
@@ -32,14 +34,17 @@ from everloop.registry.store import Store, open_store
 from everloop.registry.traffic import Pointers
 from everloop.registry.turns import Turns
 from everloop.registry.versions import Versions
-from everloop.serving.log import AnswerLog
 from everloop.settings import Settings, read_settings
-from everloop.training import artefact
-from everloop.training.predictor import Predictor
+from everloop.training.artefact import load
+from everloop.training.baseline import load_baseline
+from everloop.training.child import in_child
+from everloop.training.predictor import Answering
+
+T = TypeVar("T")
 
 
 def awake(_moment: str) -> None:
-    """Nothing happens between two commits; a test of crashes puts something else here."""
+    """Nothing happens between two commits; a proof of what a crash leaves puts something else here."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,9 @@ class House:
     store: Store
     lake: Lake
     pause: Callable[[str], None] = awake
-    predictors: dict[str, Predictor] = field(default_factory=dict, repr=False, compare=False)
+    predictors: dict[str, Answering] = field(default_factory=dict, repr=False, compare=False)
+
+    # -- the stores, by noun --
 
     @cached_property
     def journal(self) -> Journal:
@@ -84,3 +91,149 @@ class House:
     @cached_property
     def blobs(self) -> Blobs:
         return Blobs(self.settings.blobs)
+
+    # -- a turn --
+
+    @contextmanager
+    def keeping(self, model: Model, now: datetime, cause: str) -> Iterator[keeps.Keep]:
+        """One turn of a model, opened; refuses words that cannot be turned yet. See ``keep.keeping``."""
+        require_built(model)
+        with keeps.keeping(self, model, now, cause) as keep:
+            yield keep
+
+    def forwards(self, t: Connection, model: Model, now: datetime, turn: str) -> None:
+        """Refuse a turn of business time before one that is done already. Raises ClockWentBack."""
+        last = self.turns.last(model.name, within=t)
+        if last is not None and now < last.now and self.turns.find(turn, within=t) is None:
+            raise ClockWentBack(
+                f"{model.name} was turned at {said(last.now)}, and the clock now says {said(now)}. Nothing was done. "
+                "Set the machine's clock right, or give a later instant: everloop turn --now …"
+            )
+
+    def in_child(self, work: partial[T]) -> T:
+        """Do it in a child process that dies with this one, so that a learner that dies takes nothing with it."""
+        if not self.settings.child:
+            return work()
+        from everloop.loop.wiring import open_in_child
+
+        return in_child(work, first=partial(open_in_child, self.project.path))
+
+    # -- who answers --
+
+    def traffic(self, model: Model) -> Traffic:
+        """The traffic in force. Raises Unknown for a model that has not begun (``adopt`` begins it)."""
+        traffic = self.pointers.current(model.name)
+        assert traffic is not None, f"{model.name} has not begun"
+        return traffic
+
+    def version(self, id: str) -> Version:
+        return self.versions.get(id)
+
+    def candidate(self, id: str) -> Candidate:
+        record = self.journal.get(id)
+        assert isinstance(record, Candidate)
+        return record
+
+    def verdict(self, id: str | None) -> Verdict | None:
+        record = self.journal.find(id) if id else None
+        return record if isinstance(record, Verdict) else None
+
+    def champion(self, traffic: Traffic) -> Candidate:
+        """The candidate behind the champion of this traffic."""
+        return self.candidate(self.version(traffic.champion).candidate)
+
+    def champion_before(self, traffic: Traffic) -> str | None:
+        """Who was champion before the one an undo would bring back."""
+        return history.champion_before(self.journal, traffic.model, traffic.previous)
+
+    def predictor(self, candidate: Candidate) -> Answering:
+        """What answers for a candidate, loaded once. Raises ArtefactBroken."""
+        if candidate.id not in self.predictors:
+            self.predictors[candidate.id] = load_any(
+                candidate, self.blobs.read, given=self.project.model(candidate.model).baseline, allow_pickle=self.settings.pickle
+            )
+        return self.predictors[candidate.id]
+
+    def readings(self, candidate: Candidate) -> tuple[AnyReading, ...]:
+        """What a candidate knows, heard again from the journal, so that an older one reads what it learnt from."""
+        return tuple(hear(text, self.project.sources) for text in candidate.knows)
+
+    def held_back(self, model: Model) -> Model:
+        """The model with no more autonomy than this house allows."""
+        levels = {about: self.settings.at_most(level) for about, level in model.autonomy.items()}
+        if levels == dict(model.autonomy):
+            return model
+        lower = object.__new__(Model)
+        for name, value in vars(model).items():
+            object.__setattr__(lower, name, levels if name == "autonomy" else value)
+        return lower
+
+    # -- what is known --
+
+    def read(self, snapshot: Snapshot, model: Model) -> dict[str, pa.Table]:
+        """The event tables of a snapshot that a model reads, by source."""
+        return {s.name: read(self.lake, snapshot, s) for s in model.sources}
+
+    def table(self, training_set: TrainingSet) -> pa.Table:
+        """The body of a training set."""
+        return pq.read_table(pa.BufferReader(self.blobs.read(training_set.body)))
+
+    def last_fit(self, model: Model) -> Mapping[str, int]:
+        """How far each source had come when the model's data was last found fit to learn from; what is newer is judged by itself."""
+        for entry in self.journal.read(kind="Report", model=model.name, newest_first=True, limit=50):
+            if isinstance(entry.record, Report) and entry.record.passed:
+                snapshot = self.journal.get(entry.record.made_from[0])
+                assert isinstance(snapshot, Snapshot)
+                return {e.source: e.through_seq for e in snapshot.extents}
+        return {}
+
+    def contest_of(self, version: Version) -> Contest | None:
+        """The contest a version won, if it had to."""
+        verdict = self.verdict(version.verdict)
+        for id in verdict.made_from if verdict else ():
+            record = self.journal.find(id)
+            if isinstance(record, Contest):
+                return record
+        return None
+
+    def kept_in_turn(self, id: str) -> list[Record]:
+        """The records of the turn a record belongs to, in the order they were kept."""
+        turn = next((e.turn for e in self.journal.read() if e.record.id == id), None)
+        return [e.record for e in self.journal.read(turn=turn)] if turn else []
+
+
+def load_any(candidate: Candidate, open: Callable[[str], bytes], *, given: object = None, allow_pickle: bool = False) -> Answering:
+    """What answers for a candidate, whatever its format. Raises ArtefactBroken."""
+    if candidate.format == "baseline":
+        return load_baseline(candidate, open, given)
+    return load(candidate, open, allow_pickle=allow_pickle)
+
+
+def open_house(
+    project: Path | str | Project = "project.py",
+    *,
+    folder: Path | str | None = None,
+    stage: str | None = None,
+    settings: Settings | None = None,
+    ingest: datetime | None = None,
+) -> House:
+    """The house of a project: where its settings say, by default ``.everloop`` beside the project file.
+
+    ``ingest`` takes in the files that everloop.toml names, at that instant. Raises ProjectError, SettingsError, StoreError.
+    """
+    opened = project if isinstance(project, Project) else open_project(project)
+    beside = opened.path.parent if opened.path else Path.cwd()
+    settings = settings or read_settings(beside, stage=stage, house=folder)
+    if not settings.registry:
+        raise SettingsError("There is no registry.")
+    house = House(opened, settings, open_store(settings.registry), open_lake(settings))
+    if ingest is not None:
+        from everloop.loop.arrivals import ingest_files
+
+        ingest_files(house, None, [], now=ingest)
+    return house
+
+
+def with_pause(house: House, pause: Callable[[str], None]) -> House:
+    """The same house, told between commits where it is."""
+    return replace(house, pause=pause)

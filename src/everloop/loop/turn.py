@@ -22,7 +22,7 @@ def turn(house: House, model: Model, now: datetime, cause: str = "schedule") -> 
         if decision.undoes:
             keep(do.undo, traffic, decision)
         elif decision.advances:
-            keep(do.step, traffic, decision)
+            keep(do.advance, traffic, decision)
         elif decision.retrains:
             snapshot = keep(do.snapshot)
             report = keep(do.check, snapshot)

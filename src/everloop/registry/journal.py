@@ -191,7 +191,7 @@ class Journal:
 
     def _forwards(self, connection: Connection, record: Record, turn: str | None, back: timedelta) -> None:
         newest = self.newest(within=connection)
-        if newest is None or record.made_at >= newest - back:
+        if newest is None or newest - record.made_at <= back:
             return
         if turn is not None and connection.execute(select(JOURNAL.c.seq).where(JOURNAL.c.turn == turn).limit(1)).first():
             return

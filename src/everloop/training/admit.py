@@ -1,6 +1,7 @@
 """A model trained elsewhere becomes a candidate: a skops, joblib or LightGBM text file. In: a file's bytes. Out: a Candidate.
 
-joblib is pickle: its bytes run whatever code is in them, so they are read only where the caller says ``trust=True``, and the record says so.
+joblib is pickle: its bytes run whatever code is in them, so they are read only where the caller says ``trust=True``, and the record says
+so.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def admit(
 
     ``table`` is a training table of the model: its features are what the file's model is asked, and 64 of its rows become golden rows.
     ``trust``: True builds whatever the file asks for; for ``.skops`` it may instead name the types that may be built.
-    Raises Unknown for a file that is not there or of another kind, ArtefactBroken for one that cannot or must not be read, LearnerFailed where its
-    features are not the model's, or it does not answer.
+    Raises Unknown for a file that is not there or of another kind, ArtefactBroken for one that cannot or must not be read,
+    LearnerFailed where its features are not the model's, or it does not answer.
     """
     if file.suffix not in ENDINGS:
         raise Unknown("kind of model file", file.name, ENDINGS, next="Save it by skops.io.dump, joblib.dump, or booster.save_model.")
@@ -101,7 +102,8 @@ def check_features(fitted: Any, columns: tuple[str, ...], where: str) -> None:
     names = _names(fitted)
     if names is not None and tuple(names) != columns:
         raise LearnerFailed(
-            f"{where} takes {', '.join(names)}, in this order; the model knows {', '.join(columns)}. Declare knows= as it was trained, with .named(…)."
+            f"{where} takes {', '.join(names)}, in this order; the model knows {', '.join(columns)}. Declare knows= as it was trained, "
+            "with .named(…)."
         )
     count = fitted.booster.num_feature() if isinstance(fitted, Boosted) else getattr(fitted, "n_features_in_", None)
     if count is not None and int(count) != len(columns):
@@ -124,7 +126,8 @@ def _read(ending: str, data: bytes, where: str, trust: bool | Collection[str], s
     if ending == ".joblib":
         if trust is not True:
             raise ArtefactBroken(
-                f"{where} is a joblib file, which is pickle and runs whatever code is in it. Say trust=True (--trust) only if you know who made it, or save "
+                f"{where} is a joblib file, which is pickle and runs whatever code is in it. Say trust=True (--trust) only if you know "
+                "who made it, or save "
                 "the model by skops.io.dump."
             )
         import joblib
@@ -155,6 +158,7 @@ def _boosted(data: bytes, where: str, shape: Shape) -> Boosted:
     )
     if made.booster.num_model_per_iteration() != (len(labels) if shape.kind == "shares" else 1):
         raise LearnerFailed(
-            f"{where} answers {made.booster.num_model_per_iteration()} numbers a row, which is no {shape.kind}. Predict what it was trained for."
+            f"{where} answers {made.booster.num_model_per_iteration()} numbers a row, which is no {shape.kind}. Predict what it was "
+            "trained for."
         )
     return made

@@ -1,7 +1,7 @@
 """A predictor as bytes and back: skops by default, LightGBM's own text, pickle only where the house allows it. No clock, no disk.
 
-An artefact is one line of magic, a header in JSON (what it is fed, what it answers), and a body. Types are built on loading only if the candidate
-names them in ``needs``, and only from bytes whose SHA-256 the candidate records; nothing is unpickled otherwise.
+An artefact is one line of magic, a header in JSON (what it is fed, what it answers), and a body. Types are built on loading only if the
+candidate names them in ``needs``, and only from bytes whose SHA-256 the candidate records; nothing is unpickled otherwise.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def dump(predictor: Predictor, *, allow_pickle: bool = False) -> Artefact:
     except Exception as error:
         if not allow_pickle:
             raise LearnerFailed(
-                f"{type(fitted).__name__} cannot be stored without pickle ({type(error).__name__}: {error}). Define its class in a module, or allow "
+                f"{type(fitted).__name__} cannot be stored without pickle ({type(error).__name__}: {error}). Define its class in a "
+                "module, or allow "
                 "pickle = true in [artefacts] of everloop.toml if everybody who can write to the house may run code in it."
             ) from error
     try:
@@ -75,8 +76,8 @@ def dump(predictor: Predictor, *, allow_pickle: bool = False) -> Artefact:
 def load(candidate: Candidate, open: Callable[[str], bytes], *, allow_pickle: bool = False) -> Predictor:
     """The predictor a candidate's artefact holds. ``open`` gives the bytes of a SHA-256.
 
-    Raises ArtefactBroken where the bytes are not those recorded, are no artefact, need a type that is not recorded, or need pickle where it is not
-    allowed. Baselines are loaded by ``baseline.load_baseline``.
+    Raises ArtefactBroken where the bytes are not those recorded, are no artefact, need a type that is not recorded, or need pickle
+    where it is not allowed. Baselines are loaded by ``baseline.load_baseline``.
     """
     data = open(candidate.artefact)
     if hashlib.sha256(data).hexdigest() != candidate.artefact:
@@ -86,7 +87,8 @@ def load(candidate: Candidate, open: Callable[[str], bytes], *, allow_pickle: bo
         _broken(candidate.id, f"it is {header.format} where {candidate.format} was recorded")
     if header.format == "pickle" and not allow_pickle:
         raise ArtefactBroken(
-            f"Candidate {candidate.id} is stored by pickle, which runs whatever code is in it. Say pickle = true in [artefacts] of everloop.toml if you "
+            f"Candidate {candidate.id} is stored by pickle, which runs whatever code is in it. Say pickle = true in [artefacts] of "
+            "everloop.toml if you "
             "trust who wrote it, or train again with a learner that skops can store."
         )
     return Predictor(header.shape, header.feed, thawed(header.format, body, candidate.needs, candidate.id))
@@ -104,7 +106,8 @@ def thawed(format: Format, body: bytes, needs: tuple[str, ...], where: str) -> F
         raise
     except Exception as error:
         raise ArtefactBroken(
-            f"{where} cannot be loaded: {type(error).__name__}: {error}. If its class moved or its library changed, bring that back; else train again."
+            f"{where} cannot be loaded: {type(error).__name__}: {error}. If its class moved or its library changed, bring that back; else "
+            "train again."
         ) from error
 
 

@@ -1,6 +1,7 @@
 """Champion number zero: who answers until something better is proven. In: the learning rows. Out: a predictor made of a few numbers.
 
-It is the unit's own past where the model has one (the ``baseline`` column), else the average truth, or any object the user gave. No clock, no disk.
+It is the unit's own past where the model has one (the ``baseline`` column), else the average truth, or any object the user gave. No clock,
+no disk.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ BUCKETS = 20
 class Baseline:
     """An answer without a learner.
 
-    ``way``: ``past`` says what the ``baseline`` column says, calibrated by ``points`` for chances (past value, chance) and spread by ``typical`` (how
-    far the truth lies from the past, level by level) for quantiles; ``average`` says ``typical`` whatever is asked; ``last`` says the unit's last
-    known truth.
+    ``way``: ``past`` says what the ``baseline`` column says, calibrated by ``points`` for chances (past value, chance) and spread by
+    ``typical`` (how far the truth lies from the past, level by level) for quantiles; ``average`` says ``typical`` whatever is asked;
+    ``last`` says the unit's last known truth.
     """
 
     shape: Shape
@@ -191,7 +192,7 @@ def calibrated(said: Floats, truth: Floats, usual: float) -> tuple[tuple[float, 
             weight, trues = pooled.pop()
             pooled[-1] = [pooled[-1][0] + weight, pooled[-1][1] + trues]
             at[-2:] = [at[-2] + at[-1]]
-    return tuple((x, trues / weight) for (weight, trues), xs in zip(pooled, at, strict=True) for x in xs)
+    return tuple((x, float(trues / weight)) for (weight, trues), xs in zip(pooled, at, strict=True) for x in xs)
 
 
 def average(shape: Shape, learnt: pa.Table) -> Baseline:
@@ -258,7 +259,8 @@ def load_baseline(candidate: Candidate, open: Callable[[str], bytes], given: Any
         ) from error
     if given is None:
         raise LearnerFailed(
-            f"{candidate.model} began with an object as its baseline ({candidate.learner}), which its project file no longer says. Say it again."
+            f"{candidate.model} began with an object as its baseline ({candidate.learner}), which its project file no longer says. Say it "
+            "again."
         )
     return Predictor(shape, feed, given)
 

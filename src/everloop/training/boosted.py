@@ -1,3 +1,4 @@
+# ruff: noqa: N803 — X is what learners call it
 """LightGBM as its own text: trees anybody can read, no pickle. In: a fitted LGBM object. Out: text, and an object that answers the same.
 
 lightgbm is imported only when an answer is asked for.
@@ -43,11 +44,12 @@ class Boosted:
         except lightgbm.basic.LightGBMError as error:
             raise ArtefactBroken(f"LightGBM cannot read this text: {error} Train again, or restore a backup (everloop restore).") from error
 
-    def predict(self, X: Fed) -> NDArray[Any]:
+    def predict(self, X: Fed) -> NDArray[np.float64] | NDArray[np.object_]:
         """A number for each row; a classifier's likeliest class."""
         if self.kind != "LGBMClassifier":
             return self._said(X)
-        return np.array(self.classes_, dtype=object)[self.predict_chances(X).argmax(axis=1)]
+        best = self.predict_chances(X).argmax(axis=1)
+        return np.asarray(np.array(self.classes_, dtype=object)[best])
 
     def __getattr__(self, name: str) -> Any:
         # Only classifiers have chances: whoever asks hasattr gets the truth.

@@ -1,6 +1,7 @@
 """One function in a fresh child process that dies with its parent; a learner that takes its process with it takes nothing else.
 
-Children are forked from a server that has the libraries loaded (``forkserver``), where there is one, else spawned. Reads only the monotonic clock.
+Children are forked from a server that has the libraries loaded (``forkserver``), where there is one, else spawned. Reads only the monotonic
+clock.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
 from everloop.errors import LearnerFailed
@@ -38,9 +38,10 @@ def in_child(
 ) -> Result:
     """What ``fn(*args, **words)`` returns, computed in a fresh child.
 
-    What it raises is raised here. ``timeout`` is in seconds; ``cancelled`` is asked ten times a second; both end the child. ``first`` runs in the child
-    before anything else is unpickled there (opening the project file, so that its functions are found). ``threads`` bounds what numerical
-    libraries use; by default as many as this process may. Raises LearnerFailed where the child dies, is ended, or cannot be given its arguments.
+    What it raises is raised here. ``timeout`` is in seconds; ``cancelled`` is asked ten times a second; both end the child. ``first``
+    runs in the child before anything else is unpickled there (opening the project file, so that its functions are found). ``threads``
+    bounds what numerical libraries use; by default as many as this process may. Raises LearnerFailed where the child dies, is ended, or
+    cannot be given its arguments.
     """
     payload, before = _pickled((fn, args, words), fn), _pickled(first, fn)
     here, there = multiprocessing.Pipe()
@@ -125,7 +126,8 @@ def _serve(pipe: Connection) -> None:
 
 
 PUT_IT_IN_A_MODULE = (
-    "A child process finds functions and classes by their names: put the learner in a module (or the project file), not in a notebook, a lambda, or inside "
+    "A child process finds functions and classes by their names: put the learner in a module (or the project file), not in a notebook, a "
+    "lambda, or inside "
     "another function."
 )
 
@@ -164,7 +166,8 @@ def _die_with_parent() -> None:
     if sys.platform == "linux":
         import fcntl
 
-        # The kernel itself kills us, even while a learner holds the interpreter's lock. PR_SET_PDEATHSIG would watch the fork server instead.
+        # The kernel itself kills us, even while a learner holds the interpreter's lock. PR_SET_PDEATHSIG would watch the fork
+        # server instead.
         fcntl.fcntl(sentinel, _F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
@@ -177,14 +180,14 @@ def _watch(sentinel: int) -> None:
 
 
 def _limited(threads: int | None) -> Any:
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     return threadpool_limits(
         limits=threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or os.cpu_count()
     )
 
 
-def _context() -> BaseContext:
+def _context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -214,6 +217,7 @@ def _died(fn: Callable[..., object], code: int | None) -> LearnerFailed:
         }.get(name, "A library stopped the whole process: update it, or take another learner.")
         return LearnerFailed(f"{_called(fn)} died in its child process by {name}. {why} Nothing else was touched.")
     return LearnerFailed(
-        f"{_called(fn)} left its child process without an answer (exit code {code}). A learner must not call sys.exit or os._exit; and a script that "
+        f"{_called(fn)} left its child process without an answer (exit code {code}). A learner must not call sys.exit or os._exit; and a "
+        "script that "
         'calls Everloop must do so under: if __name__ == "__main__":'
     )

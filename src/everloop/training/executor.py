@@ -13,7 +13,10 @@ class Executor(Protocol):
     """Does the same thing to many items, wherever it likes; every executor passes ``everloop.testing.executor``."""
 
     def map(self, fn: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """The results in the items' order. What ``fn`` raises for the first item that fails is raised here; ``fn`` and items may be pickled."""
+        """The results in the items' order.
+
+        What ``fn`` raises for the first item that fails is raised here; ``fn`` and items may be pickled.
+        """
         ...
 
 

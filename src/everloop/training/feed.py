@@ -1,3 +1,4 @@
+# ruff: noqa: N806 — X is what learners call it
 """How a table of features is fed to a learner: plain numbers, Arrow or pandas. In: an Arrow table. Out: X. No clock, no disk.
 
 Categories become categories with the version's frozen vocabulary, never codes behind the user's back; what the vocabulary does not hold is
@@ -35,8 +36,8 @@ class Feed:
 def feed_of(table: pa.Table, columns: Sequence[str], fed_as: FedAs = "numbers", texts: Sequence[str] = ()) -> Feed:
     """The feed these rows call for; every category they hold goes into the vocabulary, sorted.
 
-    ``texts`` names the string columns that are free text and not categories. Raises Unknown where a column is missing, LearnerFailed where a
-    category or a text would have to be fed as a number.
+    ``texts`` names the string columns that are free text and not categories. Raises Unknown where a column is missing, LearnerFailed
+    where a category or a text would have to be fed as a number.
 
     >>> rows = pa.table({"price": [1.0, None], "kind": ["tea", "coffee"]})
     >>> feed_of(rows, ["price", "kind"], "arrow").vocabulary
@@ -143,7 +144,7 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
 def _is_string(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _no_number(name: str, what: str) -> LearnerFailed:

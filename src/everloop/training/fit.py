@@ -1,7 +1,7 @@
 """Fitting a copy of the user's learner: an object, a function of the rows, or a dict of learners by quantile. No clock, no disk.
 
-The declared object is never fitted. ``random_state=None`` is set from the seed. Whatever a learner does wrong becomes LearnerFailed: what, where,
-and the next step.
+The declared object is never fitted. ``random_state=None`` is set from the seed. Whatever a learner does wrong becomes LearnerFailed: what,
+where, and the next step.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def fit(learner: object, rows: Rows, shape: Shape, *, only_new: bool = False) ->
 
     >>> class Mean:
     ...     def fit(self, X, y):
-    ...         self.mean = y.mean()
+    ...         self.mean = float(y.mean())
     ...     def predict(self, X):
     ...         return np.full(len(X), self.mean)
     >>> rows = Rows(np.zeros((2, 1)), np.array([1.0, 3.0]), ("x",), np.zeros(2, np.int64), np.array(["a", "b"], object))
@@ -92,7 +92,7 @@ def prepared(learner: object, seed: int, settings: Mapping[str, object] | None =
 
 
 def alone(fitted: Fitted) -> Fitted:
-    """The same fitted object, told to answer with one thread: threads cost more than one answer, and sums in any order differ in the last digit."""
+    """The same fitted object, told to answer with one thread: threads cost more than they save, and sums in any order differ a little."""
     for part in fitted.values() if isinstance(fitted, Mapping) else [fitted]:
         if not (hasattr(part, "get_params") and hasattr(part, "set_params")):
             continue
@@ -106,7 +106,10 @@ def alone(fitted: Fitted) -> Fitted:
 
 
 def _made_to_repeat_itself(learner: Any) -> None:
-    """LightGBM chooses how to build histograms by timing itself, so two fits of one seed may differ; unless the user said, it is told not to."""
+    """LightGBM chooses how to build histograms by timing itself, so two fits of one seed may differ.
+
+    Unless the user said, it is told not to.
+    """
     said = learner.get_params()
     if not any(k in said for k in ("deterministic", "force_col_wise", "force_row_wise")):
         learner.set_params(deterministic=True, force_row_wise=True)
@@ -127,7 +130,8 @@ def _gone_on(learner: object, rows: Rows, shape: Shape) -> Any:
     fitted = prepared(learner, rows.seed, rows.settings) if rows.champion is None else copy.deepcopy(rows.champion)
     if not callable(getattr(fitted, "partial_fit", None)):
         raise LearnerFailed(
-            f"{said} cannot go on from the champion: it has no partial_fit. Take a learner that has, or say a function learn(rows) that goes on from "
+            f"{said} cannot go on from the champion: it has no partial_fit. Take a learner that has, or say a function learn(rows) that "
+            "goes on from "
             "rows.champion, or leave learns_from=only_new() out."
         )
     more: dict[str, object] = {}
@@ -143,7 +147,8 @@ def _refuse_what_teaches_nothing(rows: Rows, shape: Shape) -> None:
     if shape.kind in ("chance", "shares") and len(set(rows.y.tolist())) == 1:
         only = ("no", "yes")[int(rows.y[0])] if shape.kind == "chance" else repr(rows.y[0])
         raise LearnerFailed(
-            f"The truth of all {len(rows):,} rows is {only}, and nothing can be learnt from one answer. Wait for another, or look further back with "
+            f"The truth of all {len(rows):,} rows is {only}, and nothing can be learnt from one answer. Wait for another, or look further "
+            "back with "
             "learns_from=."
         )
     if shape.kind == "ranking" and not rows.y.any():

@@ -1,3 +1,4 @@
+# ruff: noqa: N803, N806 — X is what learners call it
 """A fitted learner that answers, in the four shapes. In: a table of features. Out: Answers. No clock, no disk.
 
 What is no answer (NaN, infinite, outside 0 to 1 for a chance, too few, too many) is NaN in ``value``, never silently a number.

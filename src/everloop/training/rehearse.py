@@ -1,4 +1,5 @@
-"""The rehearsal: champion and candidate answer the same questions, each with its own features. In: the holdout. Out: a Contest and its body.
+"""The rehearsal: champion and candidate answer the same questions, each with its own features. In: the holdout. Out: a Contest and its
+body.
 
 Loads no model by itself and judges nothing. ``now`` is an argument; latencies are read from the monotonic clock.
 """
@@ -51,34 +52,32 @@ def rehearse(
 ) -> tuple[Contest, bytes]:
     """Both sides' answers to the questions of a holdout (a training table, see docs/training.md), paired with their truths.
 
-    ``champions_holdout``: the same questions with the champion's own features, where they differ. ``milliseconds``: what ``time_answers`` measured.
-    An empty holdout is a contest with ``why_empty``, and no body. Raises LearnerFailed where a side raises, or the two are asked different things.
+    ``champions_holdout``: the same questions with the champion's own features, where they differ. ``milliseconds``: what
+    ``time_answers`` measured. An empty holdout is a contest with ``why_empty``, and no body. Raises LearnerFailed where a side raises,
+    or the two are asked different things.
     """
-    shown = holdout if champions_holdout is None else champions_holdout
-    if not len(holdout):
-        why = "no question after the gap has a mature truth yet"
-        empty = Contest(
-            id=id, made_at=now, made_from=made_from, model=model, champion=champion.id, candidate=candidate.id, body=None, rows=0, first_at=None,
-            last_at=None, milliseconds=tuple(milliseconds), why_empty=why,
-        )  # fmt: skip
-        return empty, b""
-    _refuse_different_questions(shown, holdout)
-    paired = pair(champion.predictor.answer(shown), candidate.predictor.answer(holdout), holdout)
-    body = write_paired(paired)
-    contest = Contest(
+    empty = Contest(
         id=id,
         made_at=now,
         made_from=made_from,
         model=model,
         champion=champion.id,
         candidate=candidate.id,
-        body=save(body),
-        rows=len(paired),
-        first_at=from_microseconds(int(paired.moments.min())),
-        last_at=from_microseconds(int(paired.moments.max())),
+        body=None,
+        rows=0,
+        first_at=None,
+        last_at=None,
         milliseconds=tuple(milliseconds),
+        why_empty="no question after the gap has a mature truth yet",
     )
-    return contest, body
+    if not len(holdout):
+        return empty, b""
+    shown = holdout if champions_holdout is None else champions_holdout
+    _refuse_different_questions(shown, holdout)
+    paired = pair(champion.predictor.answer(shown), candidate.predictor.answer(holdout), holdout)
+    body = write_paired(paired)
+    first, last = (from_microseconds(int(at)) for at in (paired.moments.min(), paired.moments.max()))
+    return replace(empty, body=save(body), rows=len(paired), first_at=first, last_at=last, why_empty=None), body
 
 
 def pair(champion: Answers, candidate: Answers, holdout: pa.Table) -> Paired:
@@ -156,8 +155,8 @@ def time_answers(
 ) -> tuple[float, ...]:
     """How long single answers take, in milliseconds each: features in, one answer out, after 20 that do not count.
 
-    The questions of ``asked`` are asked in turn, one at a time. ``read(n)`` reads the features of the n-th question where they come from in service,
-    and is timed too. Measure in a fresh child: ``in_child(time_answers, …, threads=1)``.
+    The questions of ``asked`` are asked in turn, one at a time. ``read(n)`` reads the features of the n-th question where they come
+    from in service, and is timed too. Measure in a fresh child: ``in_child(time_answers, …, threads=1)``.
     """
     starts = np.append(first_rows(asked), len(asked))
     if len(starts) < 2:

@@ -23,8 +23,8 @@ class Rows:
     """What a learner learns from, by moment, then unit.
 
     ``X`` is float64 (n, columns), a pyarrow.Table or a pandas.DataFrame, as the model's ``fed_as`` says; ``y`` (n,) is float64, 0/1 for
-    chances and candidates of a list, str for classes; ``moments`` (n,) int64 µs UTC; ``groups`` the number of rows of each question, for lists
-    only; ``champion`` the fitted object that answers today, for learners that go on from it.
+    chances and candidates of a list, str for classes; ``moments`` (n,) int64 µs UTC; ``groups`` the number of rows of each question,
+    for lists only; ``champion`` the fitted object that answers today, for learners that go on from it.
     """
 
     X: Fed

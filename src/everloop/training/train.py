@@ -1,6 +1,7 @@
 """Training: a training set becomes a candidate. In: a model, a table, a seed. Out: a Candidate; its bytes leave through ``save``.
 
-Reads no business clock (``now`` is an argument) and no disk. Meant to run in a child (``child.in_child``): a learner may take its process with it.
+Reads no business clock (``now`` is an argument) and no disk. Meant to run in a child (``child.in_child``): a learner may take its process
+with it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from everloop.training.feed import Feed, feed_of
 from everloop.training.fit import fit
 from everloop.training.golden import answered_alone, differing, golden_rows, write_golden
 from everloop.training.predictor import Answering, Predictor
-from everloop.training.rows import Rows, learnable, rows_of, shape_of
+from everloop.training.rows import learnable, rows_of, shape_of
 
 Save: TypeAlias = Callable[[bytes], str]
 
@@ -53,29 +54,50 @@ def train(
 
     ``table`` is the training table (docs/training.md); only its rows before ``training_set.learn_until`` are learnt from, and none before
     ``learn_from`` (aware). ``champion`` is gone on from with ``only_new()``, and shown to a function learner as ``rows.champion``.
-    ``settings`` are parameters to set on the learner. Raises LearnerFailed: nothing to learn, the learner raised, it answers what is no answer, or it
-    cannot be stored.
+    ``settings`` are parameters to set on the learner. Raises LearnerFailed: nothing to learn, the learner raised, it answers what is no
+    answer, or it cannot be stored.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     learnt = learnable(table, training_set, model.shape, learn_from)
     shape = shape_of(model.shape, learnt)
     goes_on = isinstance(model.learns_from, only_new)
-    before = champion if isinstance(champion, Predictor) else None
-    feed = before.feed if goes_on and before is not None and before.columns == tuple(model.columns) else feed_for(model, learnt)
+    before = champion if isinstance(champion, Predictor) and (not goes_on or champion.columns == tuple(model.columns)) else None
+    feed = before.feed if goes_on and before is not None else feed_for(model, learnt)
     rows = rows_of(learnt, shape, feed, seed=seed, settings=settings, champion=None if before is None else before.fitted)
     predictor = Predictor(shape, feed, fit(model.learner, rows, shape, only_new=goes_on))
     made = _made(predictor, golden_rows(learnt, feed.columns), model, allow_pickle)
-    return candidate_of(
-        made, model, rows, id=id, now=now, seed=seed, made_from=(training_set.id,), save=save, environment=environment, settings=settings,
-        seconds=time.perf_counter() - wall, cpu_seconds=time.process_time() - cpu,
-    )  # fmt: skip
+    here = environment or Environment()
+    return Candidate(
+        id=id,
+        made_at=now,
+        made_from=(training_set.id,),
+        model=model.name,
+        artefact=save(made.artefact.body),
+        format=made.artefact.format,
+        needs=made.artefact.needs,
+        columns=feed.columns,
+        shape=shape,
+        learner=learner_repr(model.learner),
+        parameters=parameters_said(model.learner, settings),
+        golden=save(made.golden),
+        seed=seed,
+        learnt_from=from_microseconds(int(rows.moments.min())),
+        learnt_until=from_microseconds(int(rows.moments.max())),
+        rows=len(rows),
+        seconds=round(time.perf_counter() - wall, 3),
+        cpu_seconds=round(time.process_time() - cpu, 3),
+        environment=here.versions,
+        commit=here.commit,
+        dirty=here.dirty,
+        definition=identity(model.said),
+        knows=tuple(repr(r) for r in model.knows),
+    )
 
 
 @dataclass(frozen=True)
 class Made:
-    """A predictor that was stored, read back, and answers the same; with its golden rows."""
+    """A predictor as stored bytes that answer as it does, with its golden rows."""
 
-    predictor: Predictor
     artefact: Artefact
     golden: bytes
 
@@ -84,50 +106,6 @@ def feed_for(model: Model, learnt: pa.Table) -> Feed:
     """How a model's learner is fed these rows; which string columns are texts follows from the readings."""
     texts = [r.name for r in model.knows if is_reading(r) and r.kind == "text"]
     return feed_of(learnt, model.columns, model.fed_as, texts)
-
-
-def candidate_of(
-    made: Made,
-    model: Model,
-    rows: Rows,
-    *,
-    id: str,
-    now: datetime,
-    seed: int,
-    made_from: tuple[str, ...],
-    save: Save,
-    environment: Environment | None,
-    settings: Mapping[str, object] | None,
-    seconds: float,
-    cpu_seconds: float,
-) -> Candidate:
-    """The record of a trained model; artefact and golden rows are saved first."""
-    here = environment or Environment()
-    return Candidate(
-        id=id,
-        made_at=now,
-        made_from=made_from,
-        model=model.name,
-        artefact=save(made.artefact.body),
-        format=made.artefact.format,
-        needs=made.artefact.needs,
-        columns=made.predictor.columns,
-        shape=made.predictor.shape,
-        learner=learner_repr(model.learner),
-        parameters=parameters_said(model.learner, settings),
-        golden=save(made.golden),
-        seed=seed,
-        learnt_from=from_microseconds(int(rows.moments.min())),
-        learnt_until=from_microseconds(int(rows.moments.max())),
-        rows=len(rows),
-        seconds=round(seconds, 3),
-        cpu_seconds=round(cpu_seconds, 3),
-        environment=here.versions,
-        commit=here.commit,
-        dirty=here.dirty,
-        definition=identity(model.said),
-        knows=tuple(repr(r) for r in model.knows),
-    )
 
 
 def parameters_said(learner: object, settings: Mapping[str, object] | None = None) -> str:
@@ -155,10 +133,11 @@ def _made(predictor: Predictor, golden: pa.Table, model: Model, allow_pickle: bo
     wrong = differing(answered_alone(again, golden), answers)
     if wrong:
         raise LearnerFailed(
-            f"{learner_repr(model.learner)} answers {wrong} of {len(answers)} rows otherwise once stored and read back. It keeps something outside its "
+            f"{learner_repr(model.learner)} answers {wrong} of {len(answers)} rows otherwise once stored and read back. It keeps "
+            "something outside its "
             "attributes, or draws by chance when it answers: give it a random_state, or keep what it needs in attributes."
         )
-    return Made(again, artefact, write_golden(golden, answers))
+    return Made(artefact, write_golden(golden, answers))
 
 
 def refuse_no_answers(answers: Answers, model: Model) -> None:
@@ -170,6 +149,7 @@ def refuse_no_answers(answers: Answers, model: Model) -> None:
         answers.shape.kind, "a finite number"
     )
     raise LearnerFailed(
-        f"{learner_repr(model.learner)} answers {int(missing.sum())} of {len(answers)} rows it has learnt from with what is not {what} (the first: row "
+        f"{learner_repr(model.learner)} answers {int(missing.sum())} of {len(answers)} rows it has learnt from with what is not {what} "
+        "(the first: row "
         f"{int(np.flatnonzero(missing)[0])}). Mend the learner, or predict something it can answer."
     )

@@ -1,0 +1,207 @@
+"""As of: features as they were known at each moment, with the truths that are mature now, as one training set. And live: without truths.
+
+In: a model and the event tables of a snapshot. Out: a ``TrainingSet`` whose body was given to ``save``. Absent: clock, disk.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from everloop.features import candidates, split
+from everloop.features.compile import columns
+from everloop.features.moments import Micros, instant, length, micros
+from everloop.features.questions import numbered, of_units, questions_in, shifted, unit_text
+from everloop.features.reader import Reader
+from everloop.features.spine import Spine
+from everloop.features.truth import truths_in
+from everloop.project.conditions import fair_across
+from everloop.project.model import Model
+from everloop.project.reading import Arithmetic, Reading
+from everloop.project.source import Source
+from everloop.records import TrainingSet
+
+#: How much of a cut there was is written into the Parquet file's own metadata under this name.
+METADATA = b"everloop"
+
+
+def as_of(
+    model: Model,
+    tables: Mapping[str, pa.Table],
+    *,
+    now: datetime,
+    id: str,
+    save: Callable[[bytes], str],
+    made_from: tuple[str, ...] = (),
+    learn_from: datetime | None = None,
+    judge_after: datetime | None = None,
+    max_questions: int | None = None,
+    seed: int = 0,
+) -> TrainingSet:
+    """Every question asked so far whose truth is mature ``now`` (aware), with its features as known strictly before its moment.
+
+    The body is a Parquet file, one row for each question (for rankings, and candidate) by moment, then unit: ``question, moment, unit``,
+    the unit columns, (``item``), the model's columns, ``baseline``, ``truth``, (``relevant``) and a ``group:…`` for each ``fair_across``.
+    A truth that is void, or mature and still empty, is left out and counted as void. ``learn_from``: a change point; older questions are
+    left out. ``judge_after``: the last moment the champion learnt from. ``max_questions``: a seeded choice of about so many, told in the
+    file's metadata. Nothing to learn from is a TrainingSet without rows. Raises Unknown for a table or column that is not there.
+    """
+    with Reader(tables) as reader:
+        asked = _asked(reader, model, now, learn_from, max_questions, seed)
+        found = truths_in(reader, Spine(model, asked), model.predicts, micros(now))
+        told = np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+        kept = told & _recent(model, asked, found.mature)
+        cut = _cut(model, asked, kept, now, judge_after)
+        mature = numbered(asked.filter(pa.array(kept)))
+        table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)))
+    body = {"asked": asked.num_rows, "kept": mature.num_rows, "at_most": max_questions, "seed": seed}
+    moments = np.asarray(table["moment"].to_numpy(), dtype=np.int64)
+    empty = not len(moments) or cut is None
+    return TrainingSet(
+        id=id,
+        made_at=now,
+        made_from=made_from,
+        model=model.name,
+        body=save(parquet(table, body)),
+        columns=model.columns,
+        rows=table.num_rows,
+        learn_rows=0 if cut is None else int((moments < cut.learn_until).sum()),
+        judge_rows=0 if cut is None else int((moments >= cut.judge_from).sum()),
+        first_at=None if empty else instant(moments.min()),
+        learn_until=None if cut is None else instant(cut.learn_until),
+        judge_from=None if cut is None else instant(cut.judge_from),
+        last_at=None if empty else instant(moments.max()),
+        truths_known_at=now,
+        immature=int((~found.mature).sum()),
+        void=int((found.mature & ~told).sum()),
+    )
+
+
+def training_table(reader: Reader, spine: Spine, truth: pa.Array) -> pa.Table:
+    """The training table of questions whose truths are known."""
+    table, made = featured(reader, spine)
+    at = made["question"].combine_chunks()
+    if "item" in made.column_names:
+        truth = truth.take(at)
+        table = table.append_column("truth", truth).append_column("relevant", candidates.relevant(made, truth))
+    else:
+        table = table.append_column("truth", truth)
+    asked = Spine(spine.model, made)
+    for clause in spine.model.promote_when:
+        if isinstance(clause, fair_across):
+            group = columns(reader, asked, [clause.reading]).column(0).combine_chunks()
+            table = table.append_column(f"group:{clause.reading.name}", as_group(group))
+    return table
+
+
+def featured(reader: Reader, spine: Spine) -> tuple[pa.Table, pa.Table]:
+    """Questions (with their candidates) and all that is known of them; beside it the expanded questions themselves."""
+    model = spine.model
+    made = candidates.expanded(reader, spine)
+    table = made.select(["question", "moment"]).append_column("unit", unit_text(made, model.unit))
+    for column in (*model.unit, *(["item"] if "item" in made.column_names else [])):
+        table = table.append_column(column, made[column]) if column not in table.column_names else table
+    for name, column in _named(columns(reader, Spine(model, made), model.knows)):
+        table = table.append_column(name, column)
+    past = model.baseline_reading
+    if isinstance(past, Reading | Arithmetic):
+        said = columns(reader, spine, [past]).column(0).combine_chunks()
+        table = table.append_column("baseline", said.take(made["question"].combine_chunks()))
+    return table, made
+
+
+def live(
+    model: Model, tables: Mapping[str, pa.Table], *, moment: datetime, units: Sequence[Mapping[str, object]] | pa.Table | None = None
+) -> pa.Table:
+    """Questions and features at one moment (aware), as in a training table but without truths, for answers worked out beforehand.
+
+    ``units``: requests with the model's unit columns and whatever else they carry, answered in their order (a ranking: each with its
+    candidates), whether ever seen or not; without them, everyone who would be asked at this moment. Raises Unknown as ``features`` does.
+    """
+    with Reader(tables) as reader:
+        if units is not None:
+            told = units if isinstance(units, pa.Table) else pa.Table.from_pylist([dict(unit) for unit in units])
+            asked = of_units(model, told, moment) if told.num_rows else _nobody(model)
+        elif isinstance(model.per, Source):
+            asked = questions_in(reader, model, first=None, last=moment)
+            asked = asked.set_column(1, "moment", pa.array(np.full(asked.num_rows, micros(moment), dtype=np.int64)))
+        else:
+            asked = questions_in(reader, model, first=moment, last=moment, moments=[micros(moment)])
+        return featured(reader, Spine(model, asked))[0]
+
+
+def parquet(table: pa.Table, about: Mapping[str, object]) -> bytes:
+    """A table as the bytes of a Parquet file; the same table gives the same bytes."""
+    table = table.replace_schema_metadata({METADATA: json.dumps(dict(about), sort_keys=True).encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def as_group(values: pa.Array) -> pa.Array:
+    """A reading's values as the names of groups; whole numbers without a point.
+
+    >>> as_group(pa.array([1.0, None, 2.5])).to_pylist()
+    ['1', None, '2.5']
+    """
+    if pa.types.is_string(values.type):
+        return values
+    return pa.array([None if value is None else f"{value:g}" for value in values.to_pylist()], pa.string())
+
+
+def _asked(reader: Reader, model: Model, now: datetime, learn_from: datetime | None, max_questions: int | None, seed: int) -> pa.Table:
+    """The questions to learn from; of an undated source those that judge come last, a microsecond after the others."""
+    if is_undated(model):
+        asked = questions_in(reader, model, first=None, last=now, at_most=max_questions, seed=seed)
+        share = model.holdout if isinstance(model.holdout, float) else None
+        judges = split.picked_by_id(unit_text(asked, model.unit).to_pylist(), share)
+        asked = shifted(asked, -1, pa.array(~judges))
+        return numbered(asked.sort_by([("moment", "ascending"), ("question", "ascending")]))
+    first = learn_from
+    if isinstance(model.learns_from, timedelta) and model.asked is not None:
+        # Nothing asked before this can be within the span that ends with the newest mature question.
+        wait = model.learns_from + model.matures_after + model.asked.span
+        if wait < now - datetime.min.replace(tzinfo=UTC):
+            first = now - wait if first is None else max(first, now - wait)
+    return questions_in(reader, model, first=first, last=now, at_most=max_questions, seed=seed)
+
+
+def is_undated(model: Model) -> bool:
+    """Whether a model asks about the rows of a source without a time, so that nothing is older than anything else."""
+    return isinstance(model.per, Source) and not model.per.time
+
+
+def _recent(model: Model, asked: pa.Table, mature: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which questions are not too old: ``learns_from`` reaches back from the newest mature one."""
+    moments = _moments(asked)
+    if isinstance(model.learns_from, timedelta) and mature.any() and not is_undated(model):
+        made: NDArray[np.bool_] = moments > moments[mature].max() - length(model.learns_from)
+        return made
+    return np.ones(len(moments), dtype=np.bool_)
+
+
+def _cut(model: Model, asked: pa.Table, kept: NDArray[np.bool_], now: datetime, judge_after: datetime | None) -> split.Split | None:
+    moments = _moments(asked)[kept]
+    if is_undated(model):
+        return split.Split(micros(now), micros(now)) if len(moments) else None
+    return split.split_by_time(moments, model.holdout, length(model.matures_after), None if judge_after is None else micros(judge_after))
+
+
+def _moments(asked: pa.Table) -> Micros:
+    return np.asarray(asked["moment"].to_numpy(), dtype=np.int64)
+
+
+def _named(table: pa.Table) -> list[tuple[str, pa.ChunkedArray]]:
+    return list(zip(table.column_names, table.columns, strict=True))
+
+
+def _nobody(model: Model) -> pa.Table:
+    row = {"row": pa.array([], pa.string())} if isinstance(model.per, Source) else {}
+    unit = {column: pa.array([], pa.string()) for column in model.unit}
+    return pa.table({"question": pa.array([], pa.int64()), "moment": pa.array([], pa.int64()), **unit, **row})

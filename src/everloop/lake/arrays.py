@@ -1,0 +1,232 @@
+"""A whole column as its kind has it. In: an Arrow array of whatever type a file brought. Out: the kept array and which rows it refuses.
+
+The same reading as ``values.py``, a column at a time; where that is quicker said value by value, it is. A type that cannot be what the
+column is declared as (text for a number, decimals for whole minor units) is *retyped*: the column is empty and the delivery says so,
+instead of refusing every row. Where everything is text (``spelled``: CSV), a column is retyped if not one of its values can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everloop.lake.shape import arrow_type
+from everloop.lake.values import Reads, parser, reader
+from everloop.project.columns import Kind, money, text, unit
+
+#: Which row a value is refused in, and why.
+Refusals = dict[int, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as kept, null wherever it was empty or refused; ``retyped`` is the Arrow type it came as, if that cannot be read."""
+
+    values: pa.Array
+    refused: Refusals = field(default_factory=dict)
+    retyped: str | None = None
+
+
+def column(came: pa.Array | pa.ChunkedArray, kind: Kind, zone: str | None = None, *, spelled: bool = False) -> Column:
+    """A column of this kind from an Arrow array.
+
+    >>> column(pa.array([1.0, None, 2.5]), int)
+    Column(values=<pyarrow.lib.Int64Array object at ...>
+    [
+      1,
+      null,
+      null
+    ], refused={2: 'no whole number'}, retyped=None)
+    >>> column(pa.array(["a"]), int).retyped
+    'string'
+    """
+    array = _plain(came)
+    if pa.types.is_null(array.type):
+        return Column(pa.nulls(len(array), arrow_type(kind)))
+    if spelled:
+        return _spelled(array, kind, zone)
+    if isinstance(kind, money) or kind is int:
+        return _whole(array, kind)
+    if isinstance(kind, unit) or kind is float:
+        return _decimal(array, kind)
+    if kind is datetime:
+        return _instant(array, zone)
+    if kind is date:
+        return _date(array)
+    if kind is bool:
+        return Column(array) if pa.types.is_boolean(array.type) else _retyped(array, kind)
+    return _words(array, kind)
+
+
+def one_by_one(values: list[object], kind: Kind, reads: Reads) -> Column:
+    """A column read value by value.
+
+    >>> one_by_one([1, "x"], int, reader(int)).refused
+    {1: 'no whole number'}
+    """
+    refused: Refusals = {}
+    kept: list[object] = []
+    for row, value in enumerate(values):
+        try:
+            kept.append(reads(value))
+        except ValueError as why:
+            kept.append(None)
+            refused[row] = str(why)
+    return Column(pa.array(kept, arrow_type(kind)), refused)
+
+
+def _plain(came: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(came, pa.ChunkedArray):
+        came = came.combine_chunks() if came.num_chunks != 1 else came.chunk(0)
+    if isinstance(came, pa.ChunkedArray):
+        came = pa.concat_arrays(came.chunks) if came.num_chunks else pa.array([], came.type)
+    if pa.types.is_dictionary(came.type):
+        came = came.dictionary_decode()
+    if isinstance(came, pa.ExtensionArray):
+        came = came.storage
+    return came
+
+
+def _retyped(array: pa.Array, kind: Kind) -> Column:
+    if array.null_count == len(array):
+        return Column(pa.nulls(len(array), arrow_type(kind)))
+    return Column(pa.nulls(len(array), arrow_type(kind)), retyped=str(array.type))
+
+
+def _whole(array: pa.Array, kind: Kind) -> Column:
+    if pa.types.is_integer(array.type):
+        if array.type == pa.uint64():
+            return one_by_one(array.to_pylist(), kind, reader(kind))
+        return Column(array.cast(pa.int64()))
+    if not pa.types.is_floating(array.type):
+        return _retyped(array, kind)
+    # A whole float beyond 2^53 is still exactly one int64; so is each of them that fits.
+    numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    there = ~np.isnan(numbers)
+    good = there & np.isfinite(numbers) & (np.abs(numbers) < 2.0**63)
+    good[good] = numbers[good] == np.floor(numbers[good])
+    values = pa.array(np.where(good, numbers, 0).astype(np.int64), mask=~good)
+    wrong = np.flatnonzero(there & ~good)
+    return Column(values, _why(array, wrong, kind))
+
+
+def _decimal(array: pa.Array, kind: Kind) -> Column:
+    if not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type)):
+        return _retyped(array, kind)
+    numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) + 0.0
+    infinite = np.isinf(numbers)
+    return Column(pa.array(numbers, mask=np.isnan(numbers) | infinite), _why(array, np.flatnonzero(infinite), kind))
+
+
+def _why(array: pa.Array, wrong: np.ndarray[tuple[int], np.dtype[np.int64]], kind: Kind) -> Refusals:
+    reads, why = reader(kind), {}
+    for row in wrong.tolist():
+        try:
+            reads(array[row].as_py())
+        except ValueError as error:
+            why[row] = str(error)
+    return why
+
+
+def _instant(array: pa.Array, zone: str | None) -> Column:
+    if _is_text(array.type):
+        return _instants_spelled(array, zone)
+    if pa.types.is_date(array.type):
+        array = array.cast(pa.timestamp("us"))
+    if not pa.types.is_timestamp(array.type):
+        return _retyped(array, datetime)
+    if array.type.tz is None and zone is None:
+        return one_by_one(_as_python(array), datetime, reader(datetime))
+    micro = array.cast(pa.timestamp("us", array.type.tz), safe=False)
+    if micro.type.tz is None:
+        try:
+            micro = pc.assume_timezone(micro, zone, ambiguous="earliest")
+        except pa.ArrowInvalid:  # an hour the clocks skipped; Python has an instant for it
+            return one_by_one(_as_python(micro), datetime, reader(datetime, zone))
+    return _within_years(micro.cast(pa.int64()))
+
+
+def _as_python(array: pa.Array) -> list[object]:
+    """Instants as Python has them, also where they came in nanoseconds."""
+    values: list[object] = array.cast(pa.timestamp("us", array.type.tz), safe=False).to_pylist()
+    return values
+
+
+def _within_years(instants: pa.Array) -> Column:
+    first, last = -62_135_596_800_000_000, 253_402_300_799_999_999
+    bounds = pc.min_max(instants)
+    if bounds["min"].as_py() is None or (bounds["min"].as_py() >= first and bounds["max"].as_py() <= last):
+        return Column(instants)
+    good = pc.and_(pc.greater_equal(instants, first), pc.less_equal(instants, last))
+    wrong = np.flatnonzero(pc.fill_null(pc.invert(good), False).to_numpy(zero_copy_only=False))
+    return Column(pc.if_else(good, instants, None), dict.fromkeys(wrong.tolist(), "outside the years 1 to 9999"))
+
+
+def _instants_spelled(array: pa.Array, zone: str | None) -> Column:
+    words = pc.utf8_trim_whitespace(array.cast(pa.string()))
+    words = pc.if_else(pc.equal(words, ""), None, words)
+    try:
+        micro = words.cast(pa.timestamp("us", "UTC"))  # every one of them names its zone
+    except pa.ArrowInvalid:
+        try:
+            micro = words.cast(pa.timestamp("us")) if zone else None
+        except pa.ArrowInvalid:
+            micro = None
+        if micro is None:
+            return one_by_one(words.to_pylist(), datetime, reader(datetime, zone))
+        return _instant(micro, zone)
+    return _within_years(micro.cast(pa.int64()))
+
+
+def _date(array: pa.Array) -> Column:
+    if pa.types.is_date(array.type):
+        return Column(array.cast(pa.date32()))
+    if pa.types.is_timestamp(array.type) and array.type.tz is None:
+        return one_by_one(_as_python(array), date, reader(date))
+    if _is_text(array.type):
+        return one_by_one(array.to_pylist(), date, reader(date))
+    return _retyped(array, date)
+
+
+def _words(array: pa.Array, kind: Kind) -> Column:
+    if _is_text(array.type):
+        return Column(array.cast(pa.string()))
+    if pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
+        return Column(array.cast(pa.string()))
+    if pa.types.is_floating(array.type):
+        # Whole numbers with gaps come out of pandas as floats; 5.0 is the key "5".
+        whole = _whole(array, int)
+        return _retyped(array, kind) if whole.refused else Column(whole.values.cast(pa.string()))
+    return _retyped(array, kind)
+
+
+def _spelled(array: pa.Array, kind: Kind, zone: str | None) -> Column:
+    if kind is str or kind is text:
+        return Column(array.cast(pa.string()))
+    if kind is datetime:
+        made = _instants_spelled(array, zone)
+    else:
+        quick: Callable[[], pa.Array] | None = None
+        if isinstance(kind, money) or kind is int:
+            quick = lambda: array.cast(pa.int64())  # noqa: E731
+        made = _quickly(quick) or one_by_one(array.to_pylist(), kind, parser(kind, zone))
+    there = len(array) - pc.sum(pc.fill_null(pc.equal(array, ""), True)).as_py() if len(array) else 0
+    if there > 1 and len(made.refused) >= there:
+        return _retyped(array, kind)
+    return made
+
+
+def _quickly(quick: Callable[[], pa.Array] | None) -> Column | None:
+    try:
+        return Column(quick()) if quick else None
+    except pa.ArrowInvalid:
+        return None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)

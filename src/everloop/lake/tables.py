@@ -1,0 +1,135 @@
+"""What a lake needs of whatever it lives on: a log where rows arrive, and tables where they stay. Protocols and their small records.
+
+Embedded: ``events.py`` (SQLite) and ``delta.py`` (Delta). ``everloop.testing.lake`` is what every other backend must pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+
+#: What is done in the same transaction as an arrival: given the backend's connection and the event table of the rows kept.
+Also = Callable[[Any, pa.Table], None]
+
+
+class Known(NamedTuple):
+    """One version of one id as the log knows it; ``digest`` says what the row held, 0 where a version column tells rows apart."""
+
+    version: int
+    known_at: int
+    digest: int
+
+
+@dataclass(frozen=True)
+class Counters:
+    """How far a source has come: its last sequence number, and the last instant (µs) at which a row arrived."""
+
+    last_seq: int = 0
+    last_known: int = -(2**63)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Rows that came together, ``first_seq`` to ``last_seq``, and how their columns differed from what was declared.
+
+    ``missing`` are declared columns that did not come; ``new`` came undeclared and in no delivery before; ``retyped`` came as something
+    that cannot be what was declared, and are empty in these rows. Single events of one UTC day are one delivery.
+    """
+
+    source: str
+    number: int
+    at: datetime
+    first_seq: int
+    last_seq: int
+    rows: int
+    missing: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
+    name: str | None = None  # of the file
+    sha: str | None = None
+    withdrawn_at: datetime | None = None
+    singles: bool = False
+    columns: tuple[tuple[str, str], ...] = ()  # name and Arrow type of every column that came
+
+
+class Arrivals(Protocol):
+    """One arrival in one source, all or nothing: its writer stands alone from the moment this is given."""
+
+    counters: Counters
+
+    def known(self, ids: Sequence[str]) -> Mapping[str, list[Known]]:
+        """The versions there are of these ids, in order of version; ids never seen are left out."""
+        ...
+
+    def append(self, events: pa.Table, digests: Sequence[int], *, last_known: int) -> None:
+        """Keep an event table whose ``seq`` goes on after ``counters.last_seq``."""
+        ...
+
+    def note(self, delivery: Delivery) -> None:
+        """Remember a delivery; one of a number that is there replaces it."""
+        ...
+
+    def forget(self, versions: Sequence[tuple[str, int]]) -> None:
+        """Let these versions come again (they were withdrawn)."""
+        ...
+
+    def also(self, what: Also, events: pa.Table) -> None:
+        """Do something else in the same transaction."""
+        ...
+
+
+class EventLog(Protocol):
+    """Where rows arrive, one writer at a time."""
+
+    def arrivals(self, source: str) -> AbstractContextManager[Arrivals]:
+        """Take the source's writer lock; commit at the end, or nothing of it happened."""
+        ...
+
+    def counters(self, source: str) -> Counters:
+        """How far a source has come."""
+        ...
+
+    def unsealed(self, source: str, schema: pa.Schema, *, after: int) -> Iterator[pa.Table]:
+        """Event tables of the rows beyond a sequence number, in order, none held open for more than 10,000 rows."""
+        ...
+
+    def sealed(self, source: str, through_seq: int) -> None:
+        """Let go of the rows up to a sequence number: they are in the tables."""
+        ...
+
+    def deliveries(self, source: str) -> list[Delivery]:
+        """Every delivery, in order of number."""
+        ...
+
+    def sealing(self, source: str) -> AbstractContextManager[None]:
+        """Be the only one who seals this source, in all processes. Raises HouseBusy if somebody else does for too long."""
+        ...
+
+
+class Tables(Protocol):
+    """Where rows stay: named tables that only grow, every version of which can be read again."""
+
+    def append_once(self, name: str, table: pa.Table, *, marker: str, seq: int, said: Mapping[str, str] | None = None) -> bool:
+        """Append in one commit that carries ``marker`` at ``seq``; False if the marker already stands there or beyond."""
+        ...
+
+    def marker(self, name: str, marker: str) -> int:
+        """Where a marker stands; 0 if it never was."""
+        ...
+
+    def version(self, name: str) -> int | None:
+        """The newest version, or None where there is no table."""
+        ...
+
+    def read(self, name: str, *, version: int | None = None, schema: pa.Schema | None = None, through_seq: int | None = None) -> pa.Table:
+        """The rows of a version (the newest), only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there is one."""
+        ...
+
+    def rows(self, name: str, *, version: int | None = None) -> int:
+        """How many rows a version has."""
+        ...

@@ -1,0 +1,73 @@
+"""Adopting: a model's first champion is its baseline, number zero, journalled like any other. "No champion" is not a case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from everloop import features, lake, rollout
+from everloop.project.model import Model
+from everloop.project.unbuilt import require_built
+from everloop.records import Candidate, TrainingSet, Version, identity
+from everloop.training.baseline import baseline
+
+if TYPE_CHECKING:
+    from everloop.loop.house import House
+
+
+def adopt(house: House, model: Model, now: datetime) -> None:
+    """Begin a model that has not begun; and, while nothing has been learnt, let its baseline learn what is average once there is truth.
+
+    A baseline made of no rows (chances are 1/2, averages are no answer) is replaced by one made of some, as soon as there are some.
+    """
+    require_built(model)
+    traffic = house.pointers.current(model.name)
+    if traffic is not None:
+        champion = house.champion(traffic)
+        if champion.format != "baseline" or champion.rows or traffic.rolling:
+            return
+    turn = identity("adopt", model.name, now.isoformat() if traffic else "")
+    training_set, table = _what_is_known(house, model, now, turn)
+    if traffic is not None and (training_set is None or not training_set.learn_rows):
+        return
+    made = baseline(model, table, training_set, id=identity(turn, "candidate"), now=now, save=house.blobs.save)
+    _keep(house, model, made, training_set, turn, now)
+
+
+def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tuple[TrainingSet | None, pa.Table]:
+    tables = {s.name: lake.read_source(house.lake, s) for s in model.sources}
+    if not any(len(t) for t in tables.values()):
+        return None, pa.table({})
+    training_set = features.as_of(
+        model, tables, now=now, id=identity(turn, "as_of"), save=house.blobs.save, max_questions=house.settings.max_questions
+    )
+    return training_set, house.table(training_set)
+
+
+def _keep(house: House, model: Model, made: Candidate, training_set: TrainingSet | None, turn: str, now: datetime) -> None:
+    from everloop.loop.keep import keep_record
+
+    with house.store.transaction() as t:
+        current = house.pointers.current(model.name, within=t)
+        if training_set is not None:
+            keep_record(house, t, training_set, model=model, turn=turn, verb="as_of")
+        keep_record(house, t, made, model=model, turn=turn, verb="adopt")
+        blank = Version(id=identity(turn, "version"), made_at=now, made_from=(made.id,), model=model.name, number=0, candidate=made.id)
+        version = keep_record(house, t, blank, model=model, turn=turn, verb="adopt")
+        id = identity(turn, "traffic")
+        first = rollout.first(model.name, version.id, now=now, id=id, because="the baseline answers until something better is proven")
+        if current is not None:
+            first = replace(
+                current,
+                id=id,
+                made_at=now,
+                made_from=(current.id, version.id),
+                generation=current.generation + 1,
+                champion=version.id,
+                since=now,
+                because="the baseline has learnt what is average",
+            )
+        keep_record(house, t, first, model=model, turn=turn, verb="adopt")

@@ -1,0 +1,45 @@
+"""What arrives: files and rows into the lake, by the names of the project file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from everloop.errors import EverloopError
+from everloop.lake import ingest, receive
+from everloop.loop.house import House
+from everloop.records import Received
+
+
+def ingest_files(
+    house: House, source: str | None, files: Sequence[Path], *, now: datetime, known_after: timedelta | None = None
+) -> list[Received]:
+    """Files of one source; or, where none is named, every file that everloop.toml names.
+
+    ``known_after``: the rows are history, known so long after they happened. Raises Unknown for a source nobody declared.
+    """
+    if source is not None:
+        declared = house.project.source(source)
+        there = house.settings.sources.get(source)
+        paths = list(files) or (there.paths() if there else [])
+        if not paths:
+            raise EverloopError(f"Which files? Say: everloop ingest {source} FILES…, or name them in [sources] of everloop.toml.")
+        if known_after is None and there and not files:
+            known_after = there.known_after
+        return [ingest(house.lake, declared, paths, now=now, known_after=known_after)]
+    if not house.settings.sources:
+        raise EverloopError("everloop.toml names no files. Say: everloop ingest SOURCE FILES…, or name them in [sources].")
+    return [
+        ingest(house.lake, house.project.source(name), said.paths(), now=now, known_after=known_after if known_after is not None else said.known_after)
+        for name, said in house.settings.sources.items()
+    ]
+
+
+def receive_rows(
+    house: House, source: str, rows: Sequence[dict[str, object]] | pa.Table, *, now: datetime, known_after: timedelta | None = None
+) -> Received:
+    """Rows as they come in, one or many. Those that cannot be read are named in what is returned; the others are kept."""
+    return receive(house.lake, house.project.source(source), rows, now=now, known_after=known_after)

@@ -1,0 +1,219 @@
+"""The only place where the stages meet: each verb of the ring, given what it needs from the house. A verb is called at most once a step.
+
+Every verb takes the ``Step`` first and returns the one record it makes. Nothing here decides, judges or computes; it fetches and hands over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from everloop import checks, features, gates, lake, rollout, training
+from everloop.loop import decide as deciding
+from everloop.loop import watching
+from everloop.loop.house import load_any
+from everloop.loop.keep import Step
+from everloop.loop.project_file import open_project
+from everloop.project.model import Model
+from everloop.project.reading import AnyReading
+from everloop.records import (
+    Candidate,
+    Contest,
+    Decision,
+    Report,
+    Signals,
+    Snapshot,
+    Traffic,
+    TrainingSet,
+    Verdict,
+    Version,
+)
+from everloop.registry.blobs import Blobs
+from everloop.training.environment import environment
+
+
+def watch(step: Step, traffic: Traffic) -> Signals:
+    """What watching finds about every condition of the model."""
+    return watching.watch(step.house, step.model, traffic, now=step.now, id=step.id)
+
+
+def decide(step: Step, traffic: Traffic, signals: Signals) -> Decision:
+    """The one thing to do now."""
+    memory = watching.memory(step.house, step.model, traffic, signals, now=step.now, cause=step.cause)
+    return deciding.decide(step.house.held_back(step.model), traffic, signals, memory, now=step.now, id=step.id)
+
+
+def undo(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
+    """The way back."""
+    before = step.house.champion_before(traffic)
+    because = "; ".join(decision.because)
+    return rollout.undo(traffic, now=step.now, id=step.id, because=because, before=before, made_from=(decision.id,))
+
+
+def advance(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
+    """The roll-out's next step."""
+    moved = rollout.step(traffic, step.model.roll_out, now=step.now, id=step.id, made_from=(decision.id,))
+    return replace(moved, because=moved.because or "; ".join(decision.because))
+
+
+def snapshot(step: Step) -> Snapshot:
+    """What had happened, as the lake knows it now."""
+    return lake.snapshot(step.house.lake, step.model.sources, now=step.now, id=step.id)
+
+
+def check(step: Step, snapshot: Snapshot) -> Report:
+    """Is it fit to learn from?"""
+    house, model = step.house, step.model
+    deliveries = {s.name: lake.deliveries(house.lake, s, _through(snapshot, s.name)) for s in model.sources}
+    return checks.check(
+        snapshot,
+        house.read(snapshot, model),
+        model,
+        deliveries=deliveries,
+        since_seq=house.last_fit(model),
+        now=step.now,
+        id=step.id,
+    )
+
+
+def as_of(step: Step, snapshot: Snapshot, decision: Decision) -> TrainingSet:
+    """Questions with their features as they were known, and their mature truths, from the decision's change point on."""
+    return _as_of(step, snapshot, decision.learn_from, (snapshot.id, decision.id))
+
+
+def as_of_now(step: Step, snapshot: Snapshot) -> TrainingSet:
+    """The same, where no decision asked for it."""
+    return _as_of(step, snapshot, None, (snapshot.id,))
+
+
+def _as_of(step: Step, snapshot: Snapshot, learn_from: datetime | None, made_from: tuple[str, ...]) -> TrainingSet:
+    house, model = step.house, step.model
+    return features.as_of(
+        model,
+        house.read(snapshot, model),
+        now=step.now,
+        id=step.id,
+        save=house.blobs.save,
+        made_from=made_from,
+        learn_from=learn_from,
+        judge_after=house.champion(house.traffic(model)).learnt_until,
+        max_questions=house.settings.max_questions,
+        seed=step.seed,
+    )
+
+
+def train(step: Step, training_set: TrainingSet) -> Candidate:
+    """A candidate, learnt in a child process that dies with this one."""
+    house, model = step.house, step.model
+    work = partial(
+        _train,
+        model,
+        house.blobs,
+        training_set,
+        champion=house.champion(house.traffic(model)),
+        seed=step.seed,
+        id=step.id,
+        now=step.now,
+        environment=environment(house.settings.folder),
+        allow_pickle=house.settings.pickle,
+    )
+    return house.in_child(work)
+
+
+def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: TrainingSet) -> Contest:
+    """Champion and candidate on the same moments, each with its own features."""
+    house, model = step.house, step.model
+    table = training.holdout(house.table(training_set), training_set)
+    champion = house.champion(traffic)
+    times = house.in_child(partial(_time, model, house.blobs, candidate, table)) if _timed(model) and len(table) else ()
+    contest, _ = training.rehearse(
+        training.Side(champion.id, house.predictor(champion)),
+        training.Side(candidate.id, house.predictor(candidate)),
+        table,
+        model=model.name,
+        id=step.id,
+        now=step.now,
+        save=house.blobs.save,
+        made_from=(candidate.id, champion.id, training_set.id),
+        champions_holdout=_with_own_features(step, champion, table, training_set),
+        milliseconds=times,
+    )
+    return contest
+
+
+def judge(step: Step, contest: Contest) -> Verdict:
+    """Is the candidate better, fair and fast enough?"""
+    paired = training.read_paired(step.house.blobs.read(contest.body)) if contest.body else None
+    return gates.judge(contest, paired, step.model.promote_when, step.model, now=step.now, id=step.id, seed=step.seed)
+
+
+def permit(step: Step, verdict: Verdict) -> Decision:
+    """May the candidate take over? It asks a person where the model does not act by itself."""
+    return deciding.permit(step.house.held_back(step.model), verdict, now=step.now, id=step.id)
+
+
+def admit(step: Step, candidate: Candidate, verdict: Verdict) -> Version:
+    """The candidate as a version; its number is given where it is kept."""
+    made_from = (candidate.id, verdict.id)
+    return Version(
+        id=step.id, made_at=step.now, made_from=made_from, model=step.model.name, number=0, candidate=candidate.id, verdict=verdict.id
+    )
+
+
+def begin(step: Step, traffic: Traffic, version: Version) -> Traffic:
+    """The first step of its roll-out."""
+    because = f"{version.name} passed the gate"
+    verdict = step.house.verdict(version.verdict)
+    if verdict is not None and verdict.by:
+        because = f"{verdict.by} let {version.name} in past the gate: {verdict.reason}"
+    return rollout.begin(traffic, version.id, step.model.roll_out, now=step.now, id=step.id, because=because)
+
+
+# -- what runs in a child --------------------------------------------------------------------------------------------------------------
+
+
+def open_in_child(path: Path | None) -> None:
+    """Open the project file, so that the functions and classes of the user are found by their names."""
+    if path is not None:
+        open_project(path)
+
+
+def _train(model: Model, blobs: Blobs, training_set: TrainingSet, *, champion: Candidate, allow_pickle: bool, **words: object) -> Candidate:
+    table = pq.read_table(pa.BufferReader(blobs.read(training_set.body)))
+    before = load_any(champion, blobs.read, given=model.baseline, allow_pickle=allow_pickle) if champion.artefact else None
+    return training.train(model, table, training_set, save=blobs.save, champion=before, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
+
+
+def _time(model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table) -> tuple[float, ...]:
+    return training.time_answers(load_any(candidate, blobs.read, given=model.baseline), table)
+
+
+# -- small things ----------------------------------------------------------------------------------------------------------------------
+
+
+def _timed(model: Model) -> bool:
+    return any(type(c).__name__ == "answers_within" for c in model.promote_when)
+
+
+def _through(snapshot: Snapshot, source: str) -> int:
+    extent = snapshot.extent(source)
+    return extent.through_seq if extent else 0
+
+
+def _with_own_features(step: Step, champion: Candidate, table: pa.Table, training_set: TrainingSet) -> pa.Table | None:
+    """The same questions with what an older champion knew, where the project file has changed since; None where nothing is missing."""
+    missing = [c for c in champion.columns if c not in table.column_names]
+    if not missing or not len(table):
+        return None
+    house, model = step.house, step.model
+    snapshot = house.journal.get(training_set.made_from[0])
+    readings: tuple[AnyReading, ...] = house.readings(champion)
+    found = features.features(readings, table, house.read(snapshot, model), model=model)  # type: ignore[arg-type]
+    for name in missing:
+        table = table.append_column(name, found.column(name))
+    return table

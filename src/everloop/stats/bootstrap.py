@@ -1,0 +1,194 @@
+"""How sure a measure, or the difference between two versions, is: a block bootstrap over sums. Arrays in, numbers out; seeded.
+
+The terms of a measure are summed by block (``blocks.blocks``); a resample is a row of multinomial weights, so 2,000 of them are one matrix
+product. The interval is the percentile interval, expanded for few blocks (Hesterberg 2015, "What teachers should know about the bootstrap",
+section 4.3: the quantiles of Student's t stand in for the normal ones). On shops where few products sell most it covers better than the
+plain percentile, BCa and the bootstrap-t (docs/statistics.md has the figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm as normal
+from scipy.stats import t as student
+
+from everloop.stats.blocks import Codes, blocks
+from everloop.stats.known import comparable
+from everloop.stats.measures import Better, Measure, Truth, number
+from everloop.stats.shapes import Answers, Floats, Paired, Strings
+
+ROUNDS = 2000
+MOST_BLOCKS = 1000
+Function: TypeAlias = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its interval; ``low`` and ``high`` are None where there are too few rows or blocks to say."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    rows: int
+    blocks: int = 0
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Candidate against champion. ``effect`` is a share of the champion's value in the good direction: 0.1 is 10 % better."""
+
+    champion: float | None
+    candidate: float | None
+    effect: float | None
+    low: float | None
+    high: float | None
+    rows: int
+    blocks: int = 0
+
+
+def effect(better: Better, champion: float, candidate: float) -> float | None:
+    """By what share of the champion's value the candidate is better; None where the champion's value is 0 and the candidate's is not.
+
+    >>> effect("lower", 0.5, 0.4), effect("higher", 0.5, 0.4), effect("zero", -0.2, 0.1), effect("lower", 0.0, 0.0)
+    (0.19999999999999996, -0.19999999999999996, 0.5, 0.0)
+    """
+    gain = {"lower": champion - candidate, "higher": candidate - champion, "zero": abs(champion) - abs(candidate)}[better]
+    return 0.0 if gain == 0 else number(gain / abs(champion)) if champion else None
+
+
+def compare(
+    measure: Measure, paired: Paired, *, confidence: float = 0.95, seed: int = 0, span: timedelta = timedelta(0), rounds: int = ROUNDS
+) -> Effect:
+    """The effect of the candidate over the questions both answered, with its interval at ``confidence`` (two-sided).
+
+    ``span`` is how long a truth takes: closer moments share one block of time. With too few rows or blocks low and high are None.
+
+    >>> from everloop.records import Shape
+    >>> from everloop.stats.measures import measure
+    >>> rng = np.random.default_rng(7)
+    >>> truth = rng.gamma(2.0, 5.0, 400)
+    >>> champion, candidate = (Answers(Shape(kind="number"), truth + rng.normal(0, s, 400)) for s in (3.0, 2.0))
+    >>> units = np.array([str(i) for i in range(400)], dtype=object)
+    >>> found = compare(measure("wape"), Paired(units, np.zeros(400, dtype=np.int64), truth, champion, candidate))
+    >>> round(found.effect, 2), found.low > 0.2, found.rows
+    (0.32, True, 400)
+    """
+    paired = paired.take(comparable(paired))
+    if not len(paired):
+        return Effect(None, None, None, None, None, 0)
+    ones = np.ones(len(paired))
+    first = measure.rows(paired.truth, paired.champion, ones)
+    second = measure.rows(paired.truth, paired.candidate, ones)
+    return effect_of_terms(
+        measure, (first, paired.units, paired.moments), (second, paired.units, paired.moments),
+        confidence=confidence, seed=seed, span=span, rounds=rounds,
+    )  # fmt: skip
+
+
+Terms: TypeAlias = tuple[Floats, Strings, NDArray[np.int64]]
+
+
+def effect_of_terms(
+    measure: Measure, before: Terms, after: Terms, *, confidence: float, seed: int, span: timedelta, rounds: int = ROUNDS,
+    same_moments: bool = True,
+) -> Effect:  # fmt: skip
+    """The effect between two lots of rows, each (terms, units, moments). Blocks with the same unit are drawn together in both.
+
+    With ``same_moments=False`` (before and after) only units can be blocks, for no moment is in both.
+    """
+    sums = [measure.finish(terms.sum(axis=0)) for terms, _, _ in (before, after)]
+    old, new = number(sums[0]), number(sums[1])
+    rows = len(after[0])
+    if old is None or new is None:
+        return Effect(old, new, None, None, None, rows)
+    point = effect(measure.better, old, new)
+    widest: tuple[float, float, int] | None = None
+    units = np.concatenate([before[1], after[1]])
+    moments = np.concatenate([before[2], after[2]]) if same_moments else np.zeros(len(units), dtype=np.int64)
+    for _, where in blocks(units, moments, span) if min(len(before[0]), rows) else ():
+        tables = by_block(where[: len(before[0])], before[0], where[len(before[0]) :], after[0], seed=seed)
+        found = _ratio_interval(measure, tables, point, confidence, seed, rounds)
+        if found and (widest is None or found[1] - found[0] > widest[1] - widest[0]):
+            widest = (*found, int(where.max()) + 1)
+    low, high, count = widest or (None, None, 0)
+    return Effect(old, new, point, low, high, rows, count)
+
+
+def estimate(
+    measure: Measure, truth: Truth, answers: Answers, units: Strings, moments: NDArray[np.int64], *,
+    confidence: float = 0.95, seed: int = 0, span: timedelta = timedelta(0), rounds: int = ROUNDS,
+) -> Estimate:  # fmt: skip
+    """A measure with its two-sided interval, over the questions that can be judged; blocks as in ``compare``."""
+    judged = comparable(Paired(units, moments, truth, answers, answers))
+    if not judged.any():
+        return Estimate(None, None, None, 0)
+    terms = measure.rows(truth[judged], answers.take(judged), np.ones(int(judged.sum())))
+    point = number(measure.finish(terms.sum(axis=0)))
+    widest: tuple[float, float, int] | None = None
+    for _, where in blocks(units[judged], moments[judged], span) if point is not None else ():
+        table = by_block(where, terms, where[:0], terms[:0], seed=seed)[:, : terms.shape[1]]
+        found = interval(measure.finish, table, confidence=confidence, seed=seed, rounds=rounds)
+        if found and (widest is None or found[1] - found[0] > widest[1] - widest[0]):
+            widest = (*found, int(where.max()) + 1)
+    low, high, count = widest or (None, None, 0)
+    return Estimate(point, low, high, len(terms), count)
+
+
+# -- the machinery -------------------------------------------------------------------------------------------------------------------
+
+
+def by_block(first: Codes, first_terms: Floats, second: Codes, second_terms: Floats, *, seed: int) -> Floats:
+    """Sums by block, the first lot's columns beside the second's: (blocks, k + k). Above 1,000 blocks they are pooled at random."""
+    count = int(max(first.max(initial=-1), second.max(initial=-1))) + 1
+    if count > MOST_BLOCKS:
+        pooled = np.random.default_rng([seed, count]).permutation(count) % MOST_BLOCKS
+        first, second, count = pooled[first], pooled[second], MOST_BLOCKS
+    halves = [
+        np.stack([np.bincount(where, column, count) for column in terms.T], axis=1)
+        for where, terms in ((first, first_terms), (second, second_terms))
+    ]
+    return np.concatenate(halves, axis=1)
+
+
+def interval(function: Function, table: Floats, *, confidence: float, seed: int, rounds: int = ROUNDS) -> tuple[float, float] | None:
+    """The interval of ``function`` of the column sums of ``table`` (blocks, k); None if one resample in ten cannot be worked out.
+
+    >>> table = np.column_stack([np.arange(40.0), np.ones(40)])
+    >>> low, high = interval(lambda sums: sums[..., 0] / sums[..., 1], table, confidence=0.95, seed=1)
+    >>> 15 < low < 19.5 < high < 24
+    True
+    """
+    count = len(table)
+    if count < 2:
+        return None
+    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=rounds).astype(np.float64)
+    with np.errstate(all="ignore"):
+        drawn = function(weights @ table)
+    usable = drawn[np.isfinite(drawn)]
+    if len(usable) < 0.9 * rounds:
+        return None
+    far = np.sqrt(count / (count - 1)) * student.ppf((1 + confidence) / 2, count - 1)
+    low, high = np.quantile(usable, normal.cdf([-far, far]))
+    return float(low), float(high)
+
+
+def _ratio_interval(
+    measure: Measure, table: Floats, point: float | None, confidence: float, seed: int, rounds: int
+) -> tuple[float, float] | None:
+    if point is None:
+        return None
+    half = table.shape[1] // 2
+
+    def share(sums: Floats) -> Floats:
+        old, new = measure.finish(sums[..., :half]), measure.finish(sums[..., half:])
+        gain = {"lower": old - new, "higher": new - old, "zero": np.abs(old) - np.abs(new)}[measure.better]
+        # Two versions without any error are equal, not unknown.
+        return np.asarray(np.where(gain == 0, 0.0, gain / np.abs(old)))
+
+    return interval(share, table, confidence=confidence, seed=seed, rounds=rounds)

@@ -1,0 +1,76 @@
+"""Intervals of shares, means and quantiles. Numbers in, numbers out; no clock, no disk."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import beta, norm
+from scipy.stats import t as student
+
+from everloop.stats.shapes import Floats
+
+
+def wilson(count: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a share (two-sided); of nothing, nothing is known: (0, 1).
+
+    >>> tuple(round(x, 4) for x in wilson(3, 100)), wilson(0, 0)
+    ((0.0103, 0.0845), (0.0, 1.0))
+    """
+    if of == 0:
+        return 0.0, 1.0
+    z = float(norm.ppf((1 + confidence) / 2))
+    share, less = count / of, 1 + z * z / of
+    middle = (share + z * z / (2 * of)) / less
+    half = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / less
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return (0.0 if count == 0 else float(low)), (1.0 if count == of else float(high))
+
+
+def share_bounds(count: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact lower and upper bound of a share (Clopper and Pearson 1934), each one-sided at ``confidence``.
+
+    >>> low, high = share_bounds(299, 299)
+    >>> low >= 0.99, high
+    (True, 1.0)
+    """
+    low = 0.0 if count == 0 else float(beta.ppf(1 - confidence, count, of - count + 1))
+    high = 1.0 if count == of else float(beta.ppf(confidence, count + 1, of - count))
+    return low, high
+
+
+def least_to_prove(share: float, confidence: float = 0.95) -> int:
+    """How many cases, all of them good, prove that at least this share is good.
+
+    >>> least_to_prove(0.99), least_to_prove(0.999)
+    (299, 2995)
+    """
+    return int(np.ceil(np.log(1 - confidence) / np.log(share))) if 0 < share < 1 else 1
+
+
+def mean(values: Floats, confidence: float = 0.95) -> tuple[float, float, float] | None:
+    """Mean, low and high by Student's t; None for fewer than two finite values.
+
+    >>> mean(np.array([1.0, 2.0, 3.0]))[0]
+    2.0
+    """
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return None
+    centre = float(values.mean())
+    half = float(student.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return centre, centre - half, centre + half
+
+
+def next_one(past: Floats, confidence: float = 0.95, *, of: int = 1) -> tuple[float, float] | None:
+    """Where the mean of the next ``of`` values lies, if it is drawn as the past ones were: Student's predictive interval (two-sided).
+
+    Half-width t * sd * sqrt(1/of + 1/n). None for fewer than two finite values.
+
+    >>> low, high = next_one(np.array([0.44, 0.46, 0.45, 0.45]))
+    >>> round(low, 3), round(high, 3)
+    (0.421, 0.479)
+    """
+    past = past[np.isfinite(past)]
+    if len(past) < 2:
+        return None
+    half = float(student.ppf((1 + confidence) / 2, len(past) - 1) * past.std(ddof=1) * np.sqrt(1 / of + 1 / len(past)))
+    return float(past.mean()) - half, float(past.mean()) + half

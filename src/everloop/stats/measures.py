@@ -1,0 +1,257 @@
+"""The table of measures: how well answers meet the truth. Arrays in, numbers out; no clock, no disk.
+
+Every measure is worked out from a few sums over rows (``rows`` gives them, ``finish`` puts them together), so that a bootstrap is one
+matrix product. AUC is no ratio of sums; it enters by its placements (DeLong, DeLong and Clarke-Pearson 1988), whose sums give the exact
+AUC of the whole and its first-order change when rows are weighted anew.
+
+Only questions that can be judged may be handed in (``known.comparable``); ``Measure.value`` leaves the others out by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everloop.errors import Unknown
+from everloop.records import Kind
+from everloop.stats.known import answered, as_floats, known
+from everloop.stats.shapes import Answers, Floats
+
+Better: TypeAlias = Literal["lower", "higher", "zero"]
+Truth: TypeAlias = NDArray[Any]
+Rows: TypeAlias = Callable[[Truth, Answers, Floats], Floats]
+
+EPS = float(np.finfo(np.float64).eps)  # a chance of exactly 0 or 1 that turns out wrong costs 36 nats, not infinity
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure. ``rows(truth, answers, weights)`` gives (n, k) terms, ``finish`` makes (…,) values of their (…, k) sums.
+
+    ``better`` says in which direction it is good. A measure of which nothing can be worked out (no row, no positive) is None.
+
+    >>> from everloop.records import Shape
+    >>> answers = Answers(Shape(kind="number"), np.array([8.0, 12.0, np.nan]))
+    >>> measure("wape").value(np.array([10.0, 10.0, 10.0]), answers)
+    0.2
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    better: Better
+    rows: Rows
+    finish: Callable[[Floats], Floats]
+
+    def parts(self, truth: Truth, answers: Answers) -> tuple[Floats, Floats]:
+        """Numerator and denominator of each row, (n,) each, where the measure is a ratio of two sums (or the root of one)."""
+        terms = self.rows(truth, answers, np.ones(len(answers)))
+        if terms.shape[1] != 2:
+            raise TypeError(f"{self.name} is no ratio of two sums; use rows and finish.")
+        return terms[:, 0], terms[:, 1]
+
+    def value(self, truth: Truth, answers: Answers, weights: Floats | None = None) -> float | None:
+        """The measure over the questions that can be judged; ``weights`` (n,) count a row more than once or not at all."""
+        judged = known(truth) & answered(answers)
+        weights = np.ones(len(judged)) if weights is None else weights
+        if not judged.any():
+            return None
+        w = weights[judged]
+        terms = self.rows(truth[judged], answers.take(judged), w) * w[:, None]
+        return number(self.finish(terms.sum(axis=0)))
+
+
+def number(value: object) -> float | None:
+    """A float, or None where it could not be worked out."""
+    there = float(np.asarray(value))
+    return there if np.isfinite(there) else None
+
+
+# -- putting sums together -----------------------------------------------------------------------------------------------------------
+
+
+def _ratio(sums: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(sums[..., 1] != 0, sums[..., 0] / sums[..., 1], np.nan))
+
+
+def _root(sums: Floats) -> Floats:
+    return np.asarray(np.sqrt(_ratio(sums)))
+
+
+def _two_ratios(sums: Floats) -> Floats:
+    return np.asarray(_ratio(sums[..., :2]) + _ratio(sums[..., 2:]))
+
+
+# -- what one row adds ---------------------------------------------------------------------------------------------------------------
+
+
+def _pair(top: NDArray[Any], below: NDArray[Any] | float = 1.0) -> Floats:
+    return np.column_stack([top, np.broadcast_to(below, np.shape(top))]).astype(np.float64)
+
+
+def _wape(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    y = as_floats(truth)
+    return _pair(np.abs(y - answers.value), np.abs(y))
+
+
+def _mae(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    return _pair(np.abs(as_floats(truth) - answers.value))
+
+
+def _mse(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    return _pair((as_floats(truth) - answers.value) ** 2)
+
+
+def _bias(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    y = as_floats(truth)
+    return _pair(answers.value - y, np.abs(y))
+
+
+def _auc(truth: Truth, answers: Answers, weights: Floats) -> Floats:
+    """Placements: for a positive the share of negatives it outranks, for a negative the share of positives above it, less the AUC."""
+    yes = as_floats(truth) > 0.5
+    scores, where = np.unique(answers.value, return_inverse=True)
+    positives = np.bincount(where, weights * yes, len(scores))
+    negatives = np.bincount(where, weights * ~yes, len(scores))
+    if positives.sum() == 0 or negatives.sum() == 0:
+        return np.full((len(yes), 4), np.nan)
+    below = (np.cumsum(negatives) - negatives / 2) / negatives.sum()
+    above = 1 - (np.cumsum(positives) - positives / 2) / positives.sum()
+    auc = float((positives * below).sum() / positives.sum())
+    return np.column_stack([yes * below[where], yes, ~yes * (above[where] - auc), ~yes]).astype(np.float64)
+
+
+def chances(answers: Answers) -> Floats:
+    """The chance of yes, kept away from 0 and 1 by one machine epsilon."""
+    return np.clip(answers.value, EPS, 1 - EPS)
+
+
+def chance_of_truth(truth: Truth, answers: Answers) -> Floats:
+    """The chance each answer gave to what turned out true (n,); a label it does not know had none."""
+    if answers.shape.kind == "chance":
+        return np.where(as_floats(truth) > 0.5, chances(answers), 1 - chances(answers))
+    assert answers.values is not None
+    place = {label: i for i, label in enumerate(answers.shape.labels)}
+    column = np.array([place.get(str(t), -1) for t in truth], dtype=np.int64)
+    given = np.where(column >= 0, answers.values[np.arange(len(column)), column], 0.0)
+    return np.clip(given, EPS, 1 - EPS)
+
+
+def _logloss(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    return _pair(-np.log(chance_of_truth(truth, answers)))
+
+
+def _brier(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    return _pair((answers.value - as_floats(truth)) ** 2)
+
+
+def says_yes(answers: Answers) -> NDArray[np.bool_]:
+    """Where the answer says yes: the chance is above ``shape.yes_above``, or above a half where none was said."""
+    return np.asarray(answers.value > (0.5 if answers.shape.yes_above is None else answers.shape.yes_above))
+
+
+def _accuracy(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    if answers.shape.kind == "chance":
+        return _pair(says_yes(answers) == (as_floats(truth) > 0.5))
+    assert answers.values is not None
+    likeliest = np.array(answers.shape.labels, dtype=object)[answers.values.argmax(axis=1)]
+    return _pair(np.array([a == t for a, t in zip(likeliest, truth, strict=True)]))
+
+
+def _recall(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    yes = as_floats(truth) > 0.5
+    return _pair(yes & says_yes(answers), yes)
+
+
+def _precision(truth: Truth, answers: Answers, weights: Floats) -> Floats:
+    if answers.shape.kind == "ranking":
+        hits, asked, most = ranked(truth, answers)
+        return _pair(hits.sum(axis=1) / most, asked > 0) * (asked > 0)[:, None]
+    said = says_yes(answers)
+    return _pair(said & (as_floats(truth) > 0.5), said)
+
+
+def pinball_of(truth: Truth, answers: Answers) -> Floats:
+    """The pinball loss of each question (n,), the mean over levels and steps."""
+    assert answers.values is not None
+    levels, steps = np.array(answers.shape.levels), answers.shape.steps
+    short = np.asarray(truth, dtype=np.float64).reshape(-1, steps, 1) - answers.values.reshape(-1, steps, len(levels))
+    return np.asarray(np.maximum(levels * short, (levels - 1) * short).mean(axis=(1, 2)))
+
+
+def _pinball(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    return _pair(pinball_of(truth, answers))
+
+
+def _coverage(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    assert answers.values is not None
+    steps = answers.shape.steps
+    given = answers.values.reshape(-1, steps, len(answers.shape.levels))
+    y = np.asarray(truth, dtype=np.float64).reshape(-1, steps)
+    return _pair(((y >= given.min(axis=2)) & (y <= given.max(axis=2))).mean(axis=1))
+
+
+def ranked(truth: Truth, answers: Answers) -> tuple[Floats, Floats, int]:
+    """Hits by place (n, most), how many items were right (n,), and how many places are looked at.
+
+    A question whose truth is an empty list has nothing a list could get right; it counts in no measure of rankings. An item said twice
+    is a hit once.
+    """
+    assert answers.items is not None
+    most = answers.shape.most or max((len(items) for items in answers.items), default=1)
+    hits = np.zeros((len(truth), most))
+    for row, (right, items) in enumerate(zip(truth, answers.items, strict=True)):
+        left = set(right)
+        for place, item in enumerate(items[:most]):
+            if item in left:
+                hits[row, place] = 1.0
+                left.discard(item)
+    return hits, np.array([len(set(right)) for right in truth], dtype=np.float64), most
+
+
+def _ndcg(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    hits, asked, most = ranked(truth, answers)
+    worth = 1 / np.log2(np.arange(2, most + 2))
+    best = np.concatenate([[1.0], np.cumsum(worth)])[np.minimum(asked, most).astype(np.int64)]
+    return _pair((hits @ worth) / best, asked > 0) * (asked > 0)[:, None]
+
+
+def _hit_rate(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    hits, asked, _most = ranked(truth, answers)
+    return _pair(hits.any(axis=1), asked > 0) * (asked > 0)[:, None]
+
+
+MEASURES: dict[str, Measure] = {
+    m.name: m
+    for m in (
+        Measure("wape", ("number", "quantiles"), "lower", _wape, _ratio),
+        Measure("mae", ("number",), "lower", _mae, _ratio),
+        Measure("rmse", ("number",), "lower", _mse, _root),
+        Measure("bias", ("number",), "zero", _bias, _ratio),
+        Measure("auc", ("chance",), "higher", _auc, _two_ratios),
+        Measure("logloss", ("chance", "shares"), "lower", _logloss, _ratio),
+        Measure("brier", ("chance",), "lower", _brier, _ratio),
+        Measure("accuracy", ("chance", "shares"), "higher", _accuracy, _ratio),
+        Measure("recall", ("chance",), "higher", _recall, _ratio),
+        Measure("precision", ("chance", "ranking"), "higher", _precision, _ratio),
+        Measure("pinball", ("quantiles",), "lower", _pinball, _ratio),
+        Measure("coverage", ("quantiles",), "higher", _coverage, _ratio),
+        Measure("ndcg", ("ranking",), "higher", _ndcg, _ratio),
+        Measure("hit_rate", ("ranking",), "higher", _hit_rate, _ratio),
+    )
+}
+
+
+def measure(name: str) -> Measure:
+    """The measure of this name; raises Unknown with the names there are.
+
+    >>> measure("auc").better
+    'higher'
+    """
+    if name not in MEASURES:
+        raise Unknown("measure", name, tuple(MEASURES))
+    return MEASURES[name]
