@@ -23,11 +23,11 @@ SEARCH = settings(max_examples=400, deadline=None, phases=[Phase.generate], supp
 
 
 class Learner:
-    def fit(self, X, y):
+    def fit(self, rows, truth):
         return self
 
-    def predict(self, X):
-        return X[:, 0]
+    def predict(self, rows):
+        return rows[:, 0]
 
 
 products = Source("products", id="product_id", columns={"brand": str, "since": datetime})

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 
 import pytest
 
@@ -65,8 +66,13 @@ def test_saving_again_mends_a_body_that_was_cut_off(blobs):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_leaves_nothing_behind(blobs, monkeypatch, number):
-    def full(_handle):
-        raise OSError(number, os.strerror(number))
+    sync = os.fsync
+
+    def full(handle):
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            assert [f.suffix for f in files(blobs)] == [".part"]
+            raise OSError(number, os.strerror(number))
+        sync(handle)
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)

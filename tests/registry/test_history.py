@@ -81,6 +81,12 @@ def test_the_way_back_forgets_what_was_undone(store, moves, way):
     assert " ".join(history.champions(journal, "demand")) == way
 
 
+def test_a_version_that_took_over_twice_goes_back_to_whom_it_replaced_last(store):
+    journal = lived(store, "v2", "step", "v0", "step")
+    assert history.champion_before(journal, "demand", "v0") == "v2"
+    assert history.champion_before(journal, "demand", "v2") == "v0"
+
+
 def test_undoing_twice_goes_back_twice_and_no_further(store):
     journal = lived(store, "v2", "step", "v3", "step", "undo", "undo")
     now = history.history(journal, "demand")[-1]

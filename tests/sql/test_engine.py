@@ -71,6 +71,12 @@ def test_a_full_disk_is_told_from_other_trouble(engine):
     assert type(other.value) is StoreError
 
 
+def test_what_is_no_text_is_refused(engine):
+    with pytest.raises(StoreError, match="it is no text"), writing(engine) as connection:
+        connection.execute(text("INSERT INTO n VALUES (:x, NULL)"), {"x": "\ud800"})
+    assert count(engine) == 0
+
+
 def test_a_path_is_taken_whole(tmp_path):
     odd = tmp_path / "50% off?mode=ro#x y é" / "house.db"
     engine = open_engine(f"sqlite:///{odd}")

@@ -30,7 +30,8 @@ def features(readings: Sequence[AnyReading], questions: pa.Table, tables: Mappin
     """The columns of these readings for each question, as known strictly before its ``moment``; nothing but the columns, in their order.
 
     ``questions``: ``moment`` int64 microseconds UTC, the model's unit columns, ``row`` where it asks about the rows of a source, and
-    whatever else a request carries (it is taken as said). ``tables``: an event table for each source. Rows in, rows out: same number, same order.
+    whatever else a request carries (it is taken as said). ``tables``: an event table for each source. Rows in, rows out: same number,
+    same order.
 
     Raises Unknown for a table or a column that is not there.
     """

@@ -313,11 +313,11 @@ def exchanged(tile: Parts, old: Parts, new: Parts) -> Parts:
 
 
 def _least(a: Value | None, b: Value | None) -> Value | None:
-    return b if a is None else a if b is None else min(a, b)  # type: ignore[type-var]
+    return b if a is None else a if b is None else min(a, b)
 
 
 def _most(a: Value | None, b: Value | None) -> Value | None:
-    return b if a is None else a if b is None else max(a, b)  # type: ignore[type-var]
+    return b if a is None else a if b is None else max(a, b)
 
 
 def own_columns(states: Iterable[State]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from everloop.errors import Unknown
 from everloop.features.definition import nature_of
+from everloop.features.moments import FOREVER
 from everloop.features.online import NOTHING, SEPARATOR, Mark, Parts, State, Value, as_key, exchanged, merged, one_row, own_columns
 from everloop.features.reader import Reader, literal, quoted
 from everloop.features.versions import versions
@@ -150,7 +151,7 @@ class Tiles:
         found = self._connection.execute(
             "SELECT version, event_at, deleted, body FROM tile_rows WHERE source = ? AND id = ?", (source, row["id"])
         ).fetchone()
-        if found is not None and found[0] >= row["version"]:  # type: ignore[operator]
+        if found is not None and found[0] >= row["version"]:
             return
         before = None if found is None else {**json.loads(found[3]), "id": row["id"], "event_at": found[1], "deleted": bool(found[2])}
         for state in states:
@@ -228,9 +229,7 @@ def meets(condition: object, row: Row) -> bool:
     if isinstance(condition, at_least | at_most):
         return bool(value >= condition.value if isinstance(condition, at_least) else value <= condition.value)  # type: ignore[operator]
     if isinstance(condition, one_of):
-        return value in (
-            [as_key(v) if not isinstance(v, str) else v for v in condition.values] if isinstance(value, str) else condition.values
-        )
+        return value in (tuple(map(str, condition.values)) if isinstance(value, str) else condition.values)
     raise Unknown("row condition", repr(condition), ("always", "at_least", "at_most", "one_of"))
 
 
@@ -246,10 +245,10 @@ def grouped(reader: Reader, state: State) -> Iterator[tuple[object, ...]]:
     total = ", ".join(f"coalesce(CAST(sum({part}) AS VARCHAR), '0') AS s{i}" for i, part in enumerate(parts))
     extremes = "NULL AS low, NULL AS high" if nature == "words" else f"min({value}) AS low, max({value}) AS high"
     found = reader.rows(
-        f"SELECT key, hop_start, n_rows, n{', s0' if parts else ''}{', s1' if len(parts) > 1 else ''}, low, high, v.event_at, v.id, v.x FROM ("
+        f"SELECT key, hop_start, n_rows, n{''.join(f', s{i}' for i in range(len(parts)))}, low, high, v.event_at, v.id, v.x FROM ("
         f"SELECT {key} AS key, {hop} AS hop_start, count(*) AS n_rows, count({n}) AS n{', ' + total if total else ''}, {extremes}, "
-        f"max(o) AS o FROM {table} WHERE next_known = {2**63 - 1} GROUP BY ALL) t JOIN (SELECT o, event_at, id, {value} AS x FROM {table}) v "
-        "ON v.o = t.o WHERE key IS NOT NULL"
+        f"max(o) AS o FROM {table} WHERE next_known = {FOREVER} GROUP BY ALL) t "
+        f"JOIN (SELECT o, event_at, id, {value} AS x FROM {table}) v ON v.o = t.o WHERE key IS NOT NULL"
     )
     for row in zip(*(column.to_pylist() for column in found.columns), strict=True):
         name, start, rows, count, *sums_, low, high, at, id, last = row

@@ -39,10 +39,10 @@ class Truths(NamedTuple):
 def truths(predicts: AnyReading, questions: pa.Table, tables: Mapping[str, pa.Table], *, model: Model, known_at: datetime | int) -> Truths:
     """What came of each question as known strictly before ``known_at``: live rows with ``moment <= event_at < moment + next``.
 
-    ``questions`` as for ``features``, any moments in any order: those of the answers log too. ``predicts`` is usually ``model.predicts``; any
-    reading that looks ahead will do. Yes and no are 1 and 0; ``which`` gives everything that came up, most often first. How a row ends up
-    (``outcome``) is what its newest version says; with ``within``, the newest one known before ``moment + within + late``. Where one of
-    the model's ``void_when`` holds, the truth is void. Raises Unknown for a table or a column that is not there.
+    ``questions`` as for ``features``, any moments in any order: those of the answers log too. ``predicts`` is usually ``model.predicts``;
+    any reading that looks ahead will do. Yes and no are 1 and 0; ``which`` gives everything that came up, most often first. How a row
+    ends up (``outcome``) is what its newest version says; with ``within``, the newest one known before ``moment + within + late``. Where
+    one of the model's ``void_when`` holds, the truth is void. Raises Unknown for a table or a column that is not there.
     """
     until = known_at if isinstance(known_at, int) else micros(known_at)
     with Reader(tables) as reader:
@@ -90,7 +90,8 @@ def _outcome(reader: Reader, spine: Spine, reading: Reading, moments: Micros, un
     asked = reader.give(pa.table({"q": np.arange(len(moments)), "cut": cut, "row": as_text(spine.questions["row"])}))
     table, column = versions(reader, reading.source, reading.columns), quoted(reading.columns[0])
     found = reader.rows(
-        f"SELECT v.{column} AS x FROM {asked} a LEFT JOIN {table} v ON v.id = a.row AND v.known_at < a.cut AND a.cut <= v.next_known ORDER BY a.q"
+        f"SELECT v.{column} AS x FROM {asked} a LEFT JOIN {table} v ON v.id = a.row AND v.known_at < a.cut AND a.cut <= v.next_known "
+        "ORDER BY a.q"
     )
     return shown(reading, found["x"].combine_chunks(), moments)
 

@@ -59,7 +59,8 @@ def every_version(reader: Reader, source: Source, columns: Iterable[str]) -> str
     require(source, table, own)
     shown = "".join(f", {value_sql(source, column)} AS {quoted(column)}" for column in own)
     return (
-        f"SELECT e.nr, e.id, e.event_at, e.known_at, coalesce(e.deleted, false) AS deleted, coalesce(c.next_known, {FOREVER}) AS next_known, "
+        f"SELECT e.nr, e.id, e.event_at, e.known_at, coalesce(e.deleted, false) AS deleted, "
+        f"coalesce(c.next_known, {FOREVER}) AS next_known, "
         f"coalesce(c.first_said, true) AS first_said{shown} FROM {events} e LEFT JOIN {chain(reader, source)} c USING (nr)"
     )
 
@@ -133,8 +134,8 @@ def _taken_over(reader: Reader, child: str, have: list[str], parent: Source, tak
     since = f"CASE WHEN f.since IS NULL THEN {FOREVER} WHEN f.since < c.arrived THEN c.known_at ELSE greatest(c.known_at, f.since) END"
     whole = "SELECT c.nr, c.id, c.event_at, c.deleted, c.first_said"
     return reader.make(
-        f"{whole}, {since} AS known_at, c.next_known{kept}{values} FROM {arrived} c JOIN {found} f USING (part) JOIN {parents} p ON p.nr = f.nr "
-        f"WHERE {since} < c.next_known UNION ALL BY NAME "
+        f"{whole}, {since} AS known_at, c.next_known{kept}{values} "
+        f"FROM {arrived} c JOIN {found} f USING (part) JOIN {parents} p ON p.nr = f.nr WHERE {since} < c.next_known UNION ALL BY NAME "
         f"{whole}, c.known_at, least(c.next_known, {since}) AS next_known{kept}{empty} "
         f"FROM {arrived} c LEFT JOIN {found} f USING (part) WHERE f.part IS NULL OR {since} > c.known_at"
     )

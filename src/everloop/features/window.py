@@ -15,7 +15,7 @@ from everloop.features.finalize import HIGH, LARGEST, LOW
 from everloop.features.reader import Reader, floored, quoted
 from everloop.project.reading import Reading
 
-#: The visibility rule. ``{at}`` is the moment of knowledge, ``{start}`` and ``{stop}`` the window. Mutants of each must be caught by the laws.
+#: The visibility rule: ``{at}`` is the moment of knowledge, ``{start}`` and ``{stop}`` the window. The laws catch a mutant of each.
 KNOWN: Final = "v.known_at < {at}"
 IN_FORCE: Final = "{at} <= v.next_known"
 FROM: Final = "v.event_at >= {start}"
@@ -126,6 +126,7 @@ def listed(reader: Reader, points: Points, table: str, reading: Reading) -> str:
     most = reading.most if reading.next is None else None  # a truth is everything that came up
     cut = "" if most is None else f"[:{most}]"
     return reader.make(
-        f"SELECT point, list(x ORDER BY n DESC, o DESC, x){cut} AS items FROM (SELECT p.point, CAST({value} AS VARCHAR) AS x, count(*) AS n, "
-        f"max(v.o) AS o FROM {seen} WHERE {inside(window_of(reading))} AND {value} IS NOT NULL GROUP BY ALL) GROUP BY point"
+        f"SELECT point, list(x ORDER BY n DESC, o DESC, x){cut} AS items FROM ("
+        f"SELECT p.point, CAST({value} AS VARCHAR) AS x, count(*) AS n, max(v.o) AS o "
+        f"FROM {seen} WHERE {inside(window_of(reading))} AND {value} IS NOT NULL GROUP BY ALL) GROUP BY point"
     )

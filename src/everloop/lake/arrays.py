@@ -7,7 +7,6 @@ instead of refusing every row. Where everything is text (``spelled``: CSV), a co
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -208,24 +207,23 @@ def _words(array: pa.Array, kind: Kind) -> Column:
 def _spelled(array: pa.Array, kind: Kind, zone: str | None) -> Column:
     if kind is str or kind is text:
         return Column(array.cast(pa.string()))
-    if kind is datetime:
-        made = _instants_spelled(array, zone)
-    else:
-        quick: Callable[[], pa.Array] | None = None
-        if isinstance(kind, money) or kind is int:
-            quick = lambda: array.cast(pa.int64())  # noqa: E731
-        made = _quickly(quick) or one_by_one(array.to_pylist(), kind, parser(kind, zone))
-    there = len(array) - pc.sum(pc.fill_null(pc.equal(array, ""), True)).as_py() if len(array) else 0
-    if there > 1 and len(made.refused) >= there:
-        return _retyped(array, kind)
-    return made
+    array = pc.if_else(pc.equal(array, ""), None, array)
+    made = _quickly(array, kind, zone) or one_by_one(array.to_pylist(), kind, parser(kind, zone))
+    there = len(array) - array.null_count
+    return _retyped(array, kind) if there > 1 and len(made.refused) == there else made
 
 
-def _quickly(quick: Callable[[], pa.Array] | None) -> Column | None:
+def _quickly(array: pa.Array, kind: Kind, zone: str | None) -> Column | None:
     try:
-        return Column(quick()) if quick else None
+        if kind is datetime:
+            return _instants_spelled(array, zone)
+        if isinstance(kind, money) or kind is int:
+            return Column(array.cast(pa.int64()))
+        if isinstance(kind, unit) or kind is float:
+            return _decimal(array.cast(pa.float64()), kind)
     except pa.ArrowInvalid:
-        return None
+        pass
+    return None
 
 
 def _is_text(kind: pa.DataType) -> bool:

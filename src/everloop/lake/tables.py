@@ -70,6 +70,10 @@ class Arrivals(Protocol):
         """Keep an event table whose ``seq`` goes on after ``counters.last_seq``."""
         ...
 
+    def deliveries(self, *, only_last: bool = False) -> list[Delivery]:
+        """The deliveries so far, in order of number."""
+        ...
+
     def note(self, delivery: Delivery) -> None:
         """Remember a delivery; one of a number that is there replaces it."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
-from everloop.clock import said
+from everloop.clock import EPOCH, said
 from everloop.errors import ClockWentBack, SettingsError
-from everloop.lake import Lake, open_lake, read
+from everloop.features.compile import features as read_features
+from everloop.lake import Lake, last_seq, open_lake, read, read_source
 from everloop.loop import keep as keeps
 from everloop.loop.project_file import Project, open_project
 from everloop.project.heard import hear
@@ -30,6 +32,7 @@ from everloop.registry.blobs import Blobs
 from everloop.registry.facts import Facts
 from everloop.registry.journal import Journal
 from everloop.registry.outbox import Outbox
+from everloop.registry.sentences import clause
 from everloop.registry.store import Store, open_store
 from everloop.registry.traffic import Pointers
 from everloop.registry.turns import Turns
@@ -57,6 +60,7 @@ class House:
     lake: Lake
     pause: Callable[[str], None] = awake
     predictors: dict[str, Answering] = field(default_factory=dict, repr=False, compare=False)
+    reads: dict[str, tuple[int, pa.Table]] = field(default_factory=dict, repr=False, compare=False)
 
     # -- the stores, by noun --
 
@@ -103,10 +107,10 @@ class House:
 
     def forwards(self, t: Connection, model: Model, now: datetime, turn: str) -> None:
         """Refuse a turn of business time before one that is done already. Raises ClockWentBack."""
-        last = self.turns.last(model.name, within=t)
-        if last is not None and now < last.now and self.turns.find(turn, within=t) is None:
+        newest = self.journal.newest(within=t)
+        if newest is not None and now < newest and self.turns.find(turn, within=t) is None:
             raise ClockWentBack(
-                f"{model.name} was turned at {said(last.now)}, and the clock now says {said(now)}. Nothing was done. "
+                f"This house has journalled {said(newest)}, and the clock now says {said(now)}. Nothing was done to {model.name}. "
                 "Set the machine's clock right, or give a later instant: everloop turn --now …"
             )
 
@@ -168,7 +172,52 @@ class House:
             object.__setattr__(lower, name, levels if name == "autonomy" else value)
         return lower
 
+    def named(self, traffic: Traffic) -> str:
+        """What a traffic says, its versions by their names."""
+        return clause(traffic, history.names(self.journal)) + "."
+
     # -- what is known --
+
+    @cached_property
+    def salt(self) -> str:
+        """What private values are hashed with, so that no other house has the same hashes; made once."""
+        fact = self.facts.latest("", "salt")
+        if fact is None:
+            with self.store.transaction() as t:
+                if self.facts.latest("", "salt", within=t) is None:
+                    self.facts.put(t, "", "salt", EPOCH, {"salt": secrets.token_hex(16)})
+            fact = self.facts.latest("", "salt")
+        return str(fact.body["salt"]) if fact else ""
+
+    def tables(self, model: Model) -> dict[str, pa.Table]:
+        """The event tables a model reads, as they are now; read again only where something arrived."""
+        found = {}
+        for source in model.sources:
+            seq = last_seq(self.lake, source)
+            kept = self.reads.get(source.name)
+            if kept is None or kept[0] != seq:
+                kept = self.reads[source.name] = (seq, read_source(self.lake, source))
+            found[source.name] = kept[1]
+        return found
+
+    def with_older_columns(self, model: Model, traffic: Traffic, features: pa.Table) -> pa.Table:
+        """Features with what older versions in the traffic know beside, where the project file has changed since."""
+        for version in dict.fromkeys(v for v in (traffic.champion, traffic.candidate, traffic.previous) if v):
+            candidate = self.candidate(self.version(version).candidate)
+            features = self.with_columns_of(model, candidate, features, self.tables)
+        return features
+
+    def with_columns_of(
+        self, model: Model, candidate: Candidate, asked: pa.Table, tables: Callable[[Model], Mapping[str, pa.Table]]
+    ) -> pa.Table:
+        """The same questions with the columns a candidate knows; what the project file no longer says is heard from its record."""
+        missing = [c for c in candidate.columns if c not in asked.column_names]
+        if not missing or not len(asked):
+            return asked
+        found = read_features(self.readings(candidate), asked, tables(model), model=model)
+        for name in missing:
+            asked = asked.append_column(name, found.column(name))
+        return asked
 
     def read(self, snapshot: Snapshot, model: Model) -> dict[str, pa.Table]:
         """The event tables of a snapshot that a model reads, by source."""

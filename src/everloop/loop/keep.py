@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -23,6 +23,9 @@ from everloop.registry.turns import Turn
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
+
+ANY = timedelta(days=36_500)
+"""A turn's records are dated by its own moment, while other turns and people go on: that the clock runs forwards is checked as it opens."""
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Record)
@@ -64,12 +67,14 @@ class Keep:
         record = verb(Step(self.house, self.model, self.turn.now, id, self.turn.id, self.turn.cause), *args, **kwargs)
         self.house.pause(f"after {name}, not kept")
         with self.house.store.transaction() as t:
-            record = keep_record(self.house, t, record, model=self.model, turn=self.turn.id, verb=name)
+            record = keep_record(self.house, t, record, model=self.model, turn=self.turn.id, verb=name, back=ANY)
         self.house.pause(f"kept {name}")
         return record
 
 
-def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str) -> R:
+def keep_record(
+    house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str, back: timedelta = timedelta(0)
+) -> R:
     """In one transaction: the record, the pointer it moves, the question it asks, and the alert it causes."""
     if isinstance(record, Version):
         candidate, verdict = house.candidate(record.candidate), house.verdict(record.verdict)
@@ -78,7 +83,7 @@ def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: s
             # The same content was let in before: it is that version again, whose record is in the journal already.
             return version  # type: ignore[return-value]
         record = version  # type: ignore[assignment]
-    kept = house.journal.append(t, record, turn=turn, verb=verb)
+    kept = house.journal.append(t, record, turn=turn, verb=verb, back=back)
     if isinstance(record, Traffic):
         house.pointers.move(t, record, expected_generation=record.generation - 1)
     if isinstance(record, Decision) and record.asks:

@@ -20,7 +20,6 @@ from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.project_file import open_project
 from everloop.project.model import Model
-from everloop.project.reading import AnyReading
 from everloop.records import (
     Candidate,
     Contest,
@@ -57,7 +56,8 @@ def undo(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
 
 def advance(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
     """The roll-out's next step."""
-    moved = rollout.step(traffic, step.model.roll_out, now=step.now, id=step.id, made_from=(decision.id,))
+    signals = next((r for r in map(step.house.journal.find, decision.made_from) if isinstance(r, Signals)), None)
+    moved = rollout.step(traffic, step.model.roll_out, signals, now=step.now, id=step.id, made_from=(decision.id,))
     return replace(moved, because=moved.because or "; ".join(decision.because))
 
 
@@ -140,7 +140,7 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
         now=step.now,
         save=house.blobs.save,
         made_from=(candidate.id, champion.id, training_set.id),
-        champions_holdout=_with_own_features(step, champion, table, training_set),
+        champions_holdout=house.with_columns_of(model, champion, table, lambda m: house.read(_snapshot(step, training_set), m)),
         milliseconds=times,
     )
     return contest
@@ -200,20 +200,12 @@ def _timed(model: Model) -> bool:
     return any(type(c).__name__ == "answers_within" for c in model.promote_when)
 
 
+def _snapshot(step: Step, training_set: TrainingSet) -> Snapshot:
+    record = step.house.journal.get(training_set.made_from[0])
+    assert isinstance(record, Snapshot)
+    return record
+
+
 def _through(snapshot: Snapshot, source: str) -> int:
     extent = snapshot.extent(source)
     return extent.through_seq if extent else 0
-
-
-def _with_own_features(step: Step, champion: Candidate, table: pa.Table, training_set: TrainingSet) -> pa.Table | None:
-    """The same questions with what an older champion knew, where the project file has changed since; None where nothing is missing."""
-    missing = [c for c in champion.columns if c not in table.column_names]
-    if not missing or not len(table):
-        return None
-    house, model = step.house, step.model
-    snapshot = house.journal.get(training_set.made_from[0])
-    readings: tuple[AnyReading, ...] = house.readings(champion)
-    found = features.features(readings, table, house.read(snapshot, model), model=model)  # type: ignore[arg-type]
-    for name in missing:
-        table = table.append_column(name, found.column(name))
-    return table

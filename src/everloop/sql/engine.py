@@ -73,6 +73,8 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise translated(error, _masked(engine.url)) from error
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{_masked(engine.url)} cannot keep {error.object!r}: it is no text. Nothing was kept.") from error
 
 
 def translated(error: Exception, where: str) -> StoreError:

@@ -30,22 +30,17 @@ def upgrade(url: str | Engine) -> Engine:
     engine = open_engine(url) if isinstance(url, str) else url
     if revision(engine) != REVISIONS[-1]:
         with writing(engine) as connection:
-            # Asked again under the lock: another process may have done it meanwhile.
-            if _revision(connection, engine) != REVISIONS[-1]:
-                _migrate(connection)
+            # alembic looks again under the lock, so it is harmless if another process has done it meanwhile.
+            _migrate(connection)
     return engine
 
 
 def revision(engine: Engine) -> str | None:
     """The revision a house's tables are at, None for an empty database. Raises StoreError for one this release does not know."""
     with reading(engine) as connection:
-        return _revision(connection, engine)
-
-
-def _revision(connection: Connection, engine: Engine) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is not None and found not in REVISIONS:
         raise StoreError(
             f"The house at {engine.url.render_as_string(hide_password=True)} was written by a newer release of everloop "

@@ -34,7 +34,8 @@ def codes(values: NDArray[np.generic] | Strings) -> Codes:
 
 def periods(moments: NDArray[np.int64], span: timedelta) -> Codes:
     """Which period each moment (int64 µs) lies in, counted from the first: a moment opens a period if it is ``span`` after the one that
-    opened the last. So the truths of two periods never overlap, weekly questions make weekly periods, and gaps count for nothing.
+    opened the last. So the truths of two periods do not overlap, weekly questions make weekly periods, and gaps count for nothing. A tenth
+    of the span may lack: a week in which the clocks are put forward is still a week.
 
     >>> day = 86_400_000_000
     >>> periods(np.array([0, day, 7 * day, 8 * day, 30 * day]), timedelta(days=7))
@@ -43,7 +44,7 @@ def periods(moments: NDArray[np.int64], span: timedelta) -> Codes:
     distinct = np.unique(moments)
     if not len(distinct):
         return np.empty(0, dtype=np.int64)
-    least = max(span // timedelta(microseconds=1), 1, int(distinct[-1] - distinct[0]) // MOST_PERIODS)
+    least = max(int(0.9 * (span // timedelta(microseconds=1))), 1, int(distinct[-1] - distinct[0]) // MOST_PERIODS)
     opened, at = [], 0
     while at < len(distinct):
         opened.append(distinct[at])

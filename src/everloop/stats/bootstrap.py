@@ -73,11 +73,11 @@ def compare(
     >>> from everloop.stats.measures import measure
     >>> rng = np.random.default_rng(7)
     >>> truth = rng.gamma(2.0, 5.0, 400)
-    >>> champion, candidate = (Answers(Shape(kind="number"), truth + rng.normal(0, s, 400)) for s in (3.0, 2.0))
+    >>> champion, candidate = (Answers(Shape(kind="number"), truth + rng.normal(0, s, 400)) for s in (3.0, 1.5))
     >>> units = np.array([str(i) for i in range(400)], dtype=object)
     >>> found = compare(measure("wape"), Paired(units, np.zeros(400, dtype=np.int64), truth, champion, candidate))
     >>> round(found.effect, 2), found.low > 0.2, found.rows
-    (0.32, True, 400)
+    (0.43, True, 400)
     """
     paired = paired.take(comparable(paired))
     if not len(paired):

@@ -89,7 +89,7 @@ def _two_ratios(sums: Floats) -> Floats:
 # -- what one row adds ---------------------------------------------------------------------------------------------------------------
 
 
-def _pair(top: NDArray[Any], below: NDArray[Any] | float = 1.0) -> Floats:
+def _pair(top: Any, below: NDArray[Any] | float = 1.0) -> Floats:
     return np.column_stack([top, np.broadcast_to(below, np.shape(top))]).astype(np.float64)
 
 
@@ -156,7 +156,7 @@ def says_yes(answers: Answers) -> NDArray[np.bool_]:
 
 def _accuracy(truth: Truth, answers: Answers, _: Floats) -> Floats:
     if answers.shape.kind == "chance":
-        return _pair(says_yes(answers) == (as_floats(truth) > 0.5))
+        return _pair(np.equal(says_yes(answers), as_floats(truth) > 0.5))
     assert answers.values is not None
     likeliest = np.array(answers.shape.labels, dtype=object)[answers.values.argmax(axis=1)]
     return _pair(np.array([a == t for a, t in zip(likeliest, truth, strict=True)]))

@@ -13,7 +13,7 @@ def benjamini_hochberg(p: Floats, q: float = 0.01) -> NDArray[np.bool_]:
 
     A p-value that is NaN is a test that could not be made: it is not found and does not count.
 
-    >>> benjamini_hochberg(np.array([0.001, 0.02, 0.03, 0.5, np.nan]), q=0.05)
+    >>> benjamini_hochberg(np.array([0.001, 0.02, 0.3, 0.5, np.nan]), q=0.05)
     array([ True,  True, False, False, False])
     """
     found = np.zeros(len(p), dtype=bool)

@@ -187,7 +187,7 @@ def plain(
         return None
     if reading.verb == "mean":
         return float(sum(map(Fraction, there), Fraction(0))) / float(len(there))
-    return shown(reading, (min if reading.verb == "lowest" else max)(there), moment)  # type: ignore[type-var]
+    return shown(reading, (min if reading.verb == "lowest" else max)(there), moment)
 
 
 def reckoned(operator: str, left: float, right: float) -> float | None:

@@ -17,12 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from everloop.clock import from_microseconds
 from everloop.errors import ArtefactBroken, LearnerFailed
 from everloop.records import Contest, Shape
 from everloop.stats.shapes import Answers, Paired
-from everloop.training.feed import Feed, Value, numbers, row
+from everloop.training.feed import Value, numbers, row
 from everloop.training.predictor import Answering, Predictor
 from everloop.training.rows import first_rows
 
@@ -161,17 +162,17 @@ def time_answers(
     starts = np.append(first_rows(asked), len(asked))
     if len(starts) < 2:
         return ()
-    feed = predictor.feed if isinstance(predictor, Predictor) else Feed(predictor.columns)
+    feed = predictor.feed if isinstance(predictor, Predictor) else None
     found: list[float] = []
-    for turn in range(count + WARM):
-        n = turn % (len(starts) - 1)
-        many = asked.slice(starts[n], starts[n + 1] - starts[n])
-        features = many.to_pylist()[0] if len(many) == 1 and isinstance(predictor, Predictor) and read is None else {}
-        began = time.perf_counter()
-        if read is not None:
-            features = dict(read(n))
-        predictor.answer(row(features, feed) if features else many)
-        found.append((time.perf_counter() - began) * 1e3)
+    with threadpool_limits(limits=1):
+        for turn in range(count + WARM):
+            n = turn % (len(starts) - 1)
+            many = asked.slice(starts[n], starts[n + 1] - starts[n])
+            known = many.select(feed.columns).to_pylist()[0] if feed is not None and len(many) == 1 and read is None else None
+            began = time.perf_counter()
+            features = known if read is None else read(n)
+            predictor.answer(many if features is None or feed is None else row(features, feed))
+            found.append((time.perf_counter() - began) * 1e3)
     return tuple(round(f, 4) for f in found[WARM:])
 
 

@@ -1,0 +1,201 @@
+"""Tables that only grow, on Delta: each commit carries a marker, each version can be read again. In: Arrow. Out: Arrow.
+
+A marker is Delta's own application transaction (a name and a number). Delta does not refuse a repeat, so the marker is read first, under a
+lock; it outlives checkpoints. Logs are never expired and nothing is vacuumed here. On this machine's disk a commit is synced before it counts.
+
+A column is kept under its own name; where a table has it as another type already, or under a name that differs only in its capitals (Delta
+cannot tell those apart), beside it under a longer one, and both are read as one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from everloop.errors import StoreError
+from everloop.lake.alone import alone
+from everloop.lake.hot import as_declared
+from everloop.lake.trouble import told
+
+_KEEP_ALL: Final = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 36500 days"}
+
+
+@dataclass(frozen=True)
+class DeltaTables:
+    """Delta tables below one folder, or below a URL of object storage (where whoever writes holds the lease)."""
+
+    folder: str
+
+    def append_once(self, name: str, table: pa.Table, *, marker: str, seq: int, said: Mapping[str, str] | None = None) -> bool:
+        """Append in one commit that carries ``marker`` at ``seq`` (1 or more); False, and nothing done, if it stands there or beyond.
+
+        Columns the table lacks are added, empty in all earlier rows. ``said`` goes into the commit for people to read.
+        Raises HouseFull where there is no room: nothing of it is in the table then.
+        """
+        with told(self.path(name)), self._alone(name):
+            found = self._open(name)
+            if found is not None and (found.transaction_version(marker) or 0) >= seq:
+                return False
+            written = _as_kept(table, _schema(found) if found else pa.schema([]))
+            commit = CommitProperties(
+                custom_metadata={"marker": marker, "seq": str(seq)} | dict(said or {}), app_transactions=[Transaction(marker, seq)]
+            )
+            grows = found is not None and not set(written.column_names) <= set(_schema(found).names)
+            write_deltalake(
+                found or self.path(name), written, mode="append", configuration=None if found else _KEEP_ALL,
+                schema_mode="merge" if grows else None, commit_properties=commit,
+            )  # fmt: skip
+            self._sync(name)
+        return True
+
+    def marker(self, name: str, marker: str) -> int:
+        """Where a marker stands; 0 if it never was."""
+        with told(self.path(name)):
+            found = self._open(name)
+            return (found.transaction_version(marker) or 0) if found else 0
+
+    def version(self, name: str) -> int | None:
+        """The newest version, or None where there is no table."""
+        with told(self.path(name)):
+            found = self._open(name)
+            return found.version() if found else None
+
+    def read(self, name: str, *, version: int | None = None, schema: pa.Schema | None = None, through_seq: int | None = None) -> pa.Table:
+        """The rows of a version (the newest): columns of ``schema`` (all), ``seq <= through_seq`` (all), in order of ``seq`` if it has one.
+
+        No table, no rows: with a schema an empty one is given. Raises StoreError where files of that version are gone.
+        """
+        with told(self.path(name)):
+            found = self._open(name, version)
+            if found is None:
+                return (schema or pa.schema([])).empty_table()
+            kept = _schema(found)
+            wanted = [column for column in kept.names if schema is None or _said(column) in schema.names]
+            if "seq" in kept.names and "seq" not in wanted:
+                wanted.append("seq")
+            bound = pc.field("seq") <= through_seq if through_seq is not None else None
+            rows = _in_order(found.to_pyarrow_dataset().to_table(wanted, filter=bound))
+        return _as_said(rows, schema)
+
+    def rows(self, name: str, *, version: int | None = None) -> int:
+        """How many rows a version has, by what its files say of themselves."""
+        with told(self.path(name)):
+            found = self._open(name, version)
+            return int(found.count()) if found else 0
+
+    def path(self, name: str) -> str:
+        """Where a table lies."""
+        return f"{self.folder.rstrip('/')}/{name}"
+
+    def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.path(name), version=version)
+        except TableNotFoundError:
+            if version is not None:
+                raise StoreError(f"{self.path(name)} has no version {version}. Restore a backup: everloop restore") from None
+            return None
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        if "://" in self.folder:
+            yield
+            return
+        with alone(Path(self.folder, ".locks", name.replace("/", ".") + ".lock"), f"appending to {name}"):
+            yield
+
+    def _sync(self, name: str) -> None:
+        """Put the newest commit and the files it adds on the disk: whoever hands rows over lets go of them afterwards."""
+        if "://" in self.folder:
+            return
+        folder = Path(self.path(name))
+        commit = sorted((folder / "_delta_log").glob("*.json"))[-1]
+        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        for path in (*(folder / action["add"]["path"] for action in actions if "add" in action), folder, commit, commit.parent):
+            if path.exists():
+                _synced(path)
+
+
+def append_once(folder: str | Path, name: str, table: pa.Table, *, marker: str, seq: int) -> bool:
+    """Append to the table ``name`` below ``folder`` exactly once per (``marker``, ``seq``); ``seq`` only grows. See ``DeltaTables``.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [append_once(folder, "answers", pa.table({"x": [1]}), marker="worker-1", seq=n) for n in (1, 1, 2)]
+    [True, False, True]
+    """
+    return DeltaTables(str(folder)).append_once(name, table, marker=marker, seq=seq)
+
+
+def read_table(folder: str | Path, name: str, *, columns: Iterable[str] | None = None, version: int | None = None) -> pa.Table:
+    """The rows of a table ``append_once`` made: all columns, or these, those it lacks left out; no table has no rows and no columns."""
+    table = DeltaTables(str(folder)).read(name, version=version)
+    return table if columns is None else table.select([column for column in columns if column in table.column_names])
+
+
+# -- names -------------------------------------------------------------------------------------------------------------------------
+
+_BESIDE: Final = "\N{MIDDLE DOT}"
+
+
+def _said(column: str) -> str:
+    """The name a kept column was said under."""
+    return column.split(_BESIDE)[0] if not column.startswith(_BESIDE) else column
+
+
+def _as_kept(table: pa.Table, kept: pa.Schema) -> pa.Table:
+    """A table's columns under the names they are kept under."""
+    taken = {name.lower(): (name, kept.field(name).type) for name in kept.names}
+    names = []
+    for field in table.schema:
+        name = field.name
+        if _BESIDE in name:
+            raise StoreError(f"A column cannot be called {name!r}: {_BESIDE} is kept for columns that changed their type. Rename it.")
+        if taken.get(name.lower(), (name, field.type)) != (name, field.type):
+            name = f"{name}{_BESIDE}{field.type}{_BESIDE}{sum(c.isupper() for c in name)}"
+            name = name if taken.get(name.lower(), (name, None))[0] == name else f"{name}{_BESIDE}{len(taken)}"
+        taken[name.lower()] = (name, field.type)
+        names.append(name)
+    return table.rename_columns(names)
+
+
+def _as_said(rows: pa.Table, schema: pa.Schema | None) -> pa.Table:
+    """Kept columns under the names they were said under; of several types, as the schema wants it (the newest), else what can be cast."""
+    kept: dict[str, list[str]] = {}
+    for name in rows.column_names:
+        kept.setdefault(_said(name), []).append(name)
+    fields = list(schema) if schema is not None else [pa.field(said, rows.schema.field(names[-1]).type) for said, names in kept.items()]
+    columns = []
+    for field in fields:
+        names = sorted(kept.get(field.name, ()), key=lambda name: rows.schema.field(name).type != field.type)
+        parts = [as_declared(pa.table({field.name: rows.column(name)}), pa.schema([field])).column(0) for name in names]
+        columns.append(pc.coalesce(*parts) if len(parts) > 1 else parts[0] if parts else pa.nulls(rows.num_rows, field.type))
+    return pa.table(columns, schema=pa.schema(fields))
+
+
+def _schema(found: DeltaTable) -> pa.Schema:
+    return pa.schema(found.schema())
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    if "seq" not in rows.column_names or rows.num_rows < 2:
+        return rows
+    seq = rows.column("seq").to_numpy()
+    return rows if (seq[1:] > seq[:-1]).all() else rows.take(pc.sort_indices(seq))
+
+
+def _synced(path: Path) -> None:
+    held = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)

@@ -1,0 +1,272 @@
+"""events.db: the log rows arrive in, on SQLite by the standard driver. In: event tables. Out: the same, until the sealer has them.
+
+One transaction, taken with the write lock, holds the rows, the (id, version) index, the counters and the delivery: all of it or nothing.
+Single rows lie in the table ``hot``; many at once lie in one Arrow file beside the database, synced before the transaction that names it,
+so a crash leaves either both or a file nobody names, which the next arrival clears away. No clock is read.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import pyarrow as pa
+
+from everloop.errors import StoreError
+from everloop.lake import hot, noted
+from everloop.lake.alone import alone
+from everloop.lake.tables import Also, Counters, Delivery, Known
+from everloop.lake.trouble import told
+
+Durability: TypeAlias = Literal["sync", "process"]
+
+#: So many rows or more arrive as one file.
+MANY: Final = 20_000
+#: Readers hold no transaction for more rows: an open reader keeps the write-ahead log from shrinking.
+AT_ONCE: Final = 10_000
+
+_BUSY_SECONDS = 60.0
+_OF_PARENTS: list[sqlite3.Connection] = []
+_FORMAT = 1
+_TABLES = """
+CREATE TABLE sources (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, last_seq INTEGER NOT NULL, last_known INTEGER NOT NULL);
+CREATE TABLE versions (
+    source INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, known_at INTEGER NOT NULL, digest INTEGER NOT NULL,
+    PRIMARY KEY (source, id, version)
+) WITHOUT ROWID;
+CREATE TABLE hot (
+    source INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, event_at INTEGER NOT NULL,
+    known_at INTEGER NOT NULL, deleted INTEGER NOT NULL, said BLOB NOT NULL, PRIMARY KEY (source, seq)
+) WITHOUT ROWID;
+CREATE TABLE files (
+    source INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, file TEXT NOT NULL, PRIMARY KEY (source, first_seq)
+) WITHOUT ROWID;
+CREATE TABLE deliveries (source INTEGER NOT NULL, number INTEGER NOT NULL, said TEXT NOT NULL, PRIMARY KEY (source, number)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class SqliteLog:
+    """A log in one SQLite file. Safe between threads and processes; each thread has its own connection."""
+
+    file: Path
+    durability: Durability = "sync"
+    _held: threading.local = field(default_factory=threading.local, init=False, repr=False, compare=False)
+
+    @property
+    def beside(self) -> Path:
+        """The folder of what arrived many at once, and of the sealers' locks."""
+        return self.file.with_name(f"{self.file.stem}.files")
+
+    @contextmanager
+    def arrivals(self, source: str) -> Iterator[SqliteArrivals]:
+        """One arrival; see ``tables.EventLog``."""
+        with told(str(self.file)):
+            connection = self.connection()
+            connection.execute("BEGIN IMMEDIATE")
+            written: list[Path] = []
+            try:
+                yield SqliteArrivals(connection, source, self.beside, written)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                for path in written:
+                    path.unlink(missing_ok=True)
+                raise
+
+    def counters(self, source: str) -> Counters:
+        """How far a source has come."""
+        with told(str(self.file)):
+            row = self.connection().execute("SELECT last_seq, last_known FROM sources WHERE name = ?", (source,)).fetchone()
+        return Counters(*row) if row else Counters()
+
+    def unsealed(self, source: str, schema: pa.Schema, *, after: int) -> Iterator[pa.Table]:
+        """Event tables of the rows beyond ``after``, in order of ``seq``."""
+        connection = self.connection()
+        while True:
+            with told(str(self.file)):
+                number = _number(connection, source)
+                rows = connection.execute(
+                    "SELECT seq, id, version, event_at, known_at, deleted, said FROM hot WHERE source = ? AND seq > ? ORDER BY seq LIMIT ?",
+                    (number, after, AT_ONCE),
+                ).fetchall()
+                staged = connection.execute(
+                    "SELECT first_seq, last_seq, file FROM files WHERE source = ? AND last_seq > ? ORDER BY first_seq LIMIT 1", (number, after)
+                ).fetchone()
+            if staged and (not rows or staged[0] < rows[0][0]):
+                table = self._from_file(number, staged[2], schema)
+                if table is not None:
+                    yield table
+                after = staged[1]
+            elif rows:
+                # A file may lie between two hot rows: only those before it are next.
+                rows = [row for row in rows if not staged or row[0] < staged[0]]
+                yield hot.from_rows(rows, schema)
+                after = rows[-1][0]
+            else:
+                return
+
+    def _from_file(self, number: int, name: str, schema: pa.Schema) -> pa.Table | None:
+        with told(name):
+            try:
+                return hot.from_file(self.beside / name, schema)
+            except FileNotFoundError:
+                # Sealed since its name was read: its rows lie in the tables by now. If it is named still, somebody took it away.
+                query = "SELECT 1 FROM files WHERE source = ? AND file = ?"
+                if self.connection().execute(query, (number, name)).fetchone():
+                    raise
+                return None
+
+    def sealed(self, source: str, through_seq: int) -> None:
+        """Let go of what lies in the tables, 10,000 rows at a time."""
+        with told(str(self.file)):
+            connection = self.connection()
+            number = _number(connection, source)
+            gone = connection.execute("SELECT file FROM files WHERE source = ? AND last_seq <= ?", (number, through_seq)).fetchall()
+            doomed = "SELECT seq FROM hot WHERE source = ? AND seq <= ? ORDER BY seq LIMIT ?"
+            while connection.execute(
+                f"DELETE FROM hot WHERE source = ? AND seq IN ({doomed})", (number, number, through_seq, AT_ONCE)
+            ).rowcount:
+                pass
+            if gone:
+                connection.execute("DELETE FROM files WHERE source = ? AND last_seq <= ?", (number, through_seq))
+            for (name,) in gone:
+                (self.beside / name).unlink(missing_ok=True)
+
+    def deliveries(self, source: str) -> list[Delivery]:
+        """Every delivery of a source, in order of number."""
+        with told(str(self.file)):
+            connection = self.connection()
+            return _deliveries(connection, _number(connection, source))
+
+    @contextmanager
+    def sealing(self, source: str) -> Iterator[None]:
+        """Be the only sealer of a source on this machine; a dead one's lock is nobody's."""
+        with alone(self.beside / f"{source}.lock", f"sealing {source}"):
+            yield
+
+    def close(self) -> None:
+        """Close this thread's connection; the next call opens another."""
+        held = self._held.__dict__.pop("connection", None)
+        if held is not None:
+            held[1].close()
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, opened when first needed; the tables are made if they are not there."""
+        held: tuple[int, sqlite3.Connection] | None = getattr(self._held, "connection", None)
+        if held is None or held[0] != os.getpid():
+            if held is not None:
+                _OF_PARENTS.append(held[1])  # closing it here would take the parent's files from under it
+            held = (os.getpid(), self._opened())
+            self._held.connection = held
+        return held[1]
+
+    def _opened(self) -> sqlite3.Connection:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=64)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self.durability == 'sync' else 'NORMAL'}")
+        connection.execute("PRAGMA cache_size = -65536")
+        if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
+            _make(connection, self.file)
+        return connection
+
+
+def _make(connection: sqlite3.Connection, file: Path) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found == 0:
+        for statement in _TABLES.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {_FORMAT}")
+    connection.execute("COMMIT")
+    if found not in (0, _FORMAT):
+        connection.close()
+        raise StoreError(f"{file} was written by a newer Everloop (format {found}). Upgrade: pip install -U everloop")
+
+
+def _number(connection: sqlite3.Connection, source: str) -> int:
+    row = connection.execute("SELECT number FROM sources WHERE name = ?", (source,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _deliveries(connection: sqlite3.Connection, number: int, only_last: bool = False) -> list[Delivery]:
+    order = "DESC LIMIT 1" if only_last else ""
+    return [noted.delivery(said) for (said,) in connection.execute(f"SELECT said FROM deliveries WHERE source = ? ORDER BY number {order}", (number,))]
+
+
+class SqliteArrivals:
+    """One arrival in one source, inside its transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, source: str, beside: Path, written: list[Path]) -> None:
+        self.connection, self.source, self.beside, self.written = connection, source, beside, written
+        connection.execute("INSERT OR IGNORE INTO sources (name, last_seq, last_known) VALUES (?, 0, ?)", (source, Counters().last_known))
+        select = "SELECT number, last_seq, last_known FROM sources WHERE name = ?"
+        self.number, *counted = connection.execute(select, (source,)).fetchone()
+        self.counters = Counters(*counted)
+
+    def known(self, ids: Sequence[str]) -> Mapping[str, list[Known]]:
+        """The versions there are of these ids, in order of version."""
+        found: dict[str, list[Known]] = {}
+        if self.counters.last_seq == 0:
+            return found
+        wanted = sorted(ids) if len(ids) > 1 else ids
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT id, version, known_at, digest FROM versions WHERE source = ? AND id IN ({marks}) ORDER BY id, version"
+            for name, *version in self.connection.execute(query, (self.number, *some)):
+                found.setdefault(name, []).append(Known(*version))
+        return found
+
+    def append(self, events: pa.Table, digests: Sequence[int], *, last_known: int) -> None:
+        """Keep an event table: its rows, its versions, and how far the source has come."""
+        rows = events.num_rows
+        if rows == 0:
+            return
+        names = ("id", "version", "known_at")
+        versions = list(zip(*(events.column(name).to_pylist() for name in names), digests, strict=True))
+        versions.sort()
+        self.connection.executemany(f"INSERT OR REPLACE INTO versions VALUES ({self.number}, ?, ?, ?, ?)", versions)
+        first, last = self.counters.last_seq + 1, self.counters.last_seq + rows
+        if rows >= MANY:
+            self._clear_away()
+            path = self.beside / f"{self.source}-{first}-{last}.arrow"
+            self.written.append(path)
+            hot.to_file(events, path)
+            self.connection.execute("INSERT INTO files VALUES (?, ?, ?, ?)", (self.number, first, last, path.name))
+        else:
+            self.connection.executemany(f"INSERT INTO hot VALUES ({self.number}, ?, ?, ?, ?, ?, ?, ?)", hot.to_rows(events))
+        self.connection.execute("UPDATE sources SET last_seq = ?, last_known = ? WHERE number = ?", (last, last_known, self.number))
+        self.counters = Counters(last, last_known)
+
+    def deliveries(self, *, only_last: bool = False) -> list[Delivery]:
+        """The deliveries so far, in order of number; or only the last of them."""
+        return _deliveries(self.connection, self.number, only_last)
+
+    def note(self, delivery: Delivery) -> None:
+        """Remember a delivery."""
+        said = noted.text(delivery)
+        self.connection.execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?)", (self.number, delivery.number, said))
+
+    def forget(self, versions: Sequence[tuple[str, int]]) -> None:
+        """Let these versions come again."""
+        self.connection.executemany(f"DELETE FROM versions WHERE source = {self.number} AND id = ? AND version = ?", versions)
+
+    def also(self, what: Also, events: pa.Table) -> None:
+        """Do something else in the same transaction."""
+        what(self.connection, events)
+
+    def _clear_away(self) -> None:
+        """Files that a crash left before anything named them."""
+        named = {name for (name,) in self.connection.execute("SELECT file FROM files WHERE source = ?", (self.number,))}
+        for path in self.beside.glob(f"{self.source}-*.arrow"):
+            if path.name not in named:
+                path.unlink(missing_ok=True)

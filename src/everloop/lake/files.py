@@ -1,0 +1,78 @@
+"""Files of rows: CSV (also gzipped), Parquet and Arrow. In: a path. Out: an Arrow table and the SHA-256 of the bytes it was read from.
+
+CSV is read as text, column by column, and then as each column is declared: ``007`` stays a key, nothing is guessed. An empty field is empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as parquet
+
+from everloop.errors import EverloopError
+
+_CSV, _PARQUET, _ARROW = (".csv", ".csv.gz"), (".parquet", ".pq"), (".arrow", ".feather", ".ipc")
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """What a file holds; ``spelled``: every column is text, yet to be read as it is declared."""
+
+    table: pa.Table
+    sha: str
+    spelled: bool
+
+
+def read_file(path: Path) -> FileRows:
+    """All rows of a file.
+
+    Raises EverloopError for a file that is not there, is of no known kind, cannot be read (half-written, say) or is still being written.
+    """
+    name = path.name.lower()
+    if not name.endswith((*_CSV, *_PARQUET, *_ARROW)):
+        raise EverloopError(f"{path} is neither CSV, Parquet nor Arrow by its name. Files end in {', '.join((*_CSV, *_PARQUET, *_ARROW))}.")
+    try:
+        before = path.stat()
+        with path.open("rb") as file:
+            sha = hashlib.file_digest(file, "sha256").hexdigest()
+        table = _csv(path) if name.endswith(_CSV) else _parquet(path) if name.endswith(_PARQUET) else _arrow(path)
+        after = path.stat()
+    except FileNotFoundError:
+        raise EverloopError(f"There is no file {path}.") from None
+    except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError) as error:
+        why = str(error).strip().split("\n")[0][:200]
+        raise EverloopError(f"{path} cannot be read: {why} It may be half-written; copy it whole and run again. Nothing of it came in.") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise EverloopError(f"{path} is still being written. Run again when it is whole. Nothing of it came in.")
+    return FileRows(table, sha, name.endswith(_CSV))
+
+
+def _csv(path: Path) -> pa.Table:
+    reading = csv.ReadOptions(block_size=8 << 20)
+    parsing = csv.ParseOptions(newlines_in_values=True)
+    with pa.input_stream(str(path), compression="detect") as file:
+        names = _names(path)
+        text = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True)
+        return csv.read_csv(file, read_options=reading, parse_options=parsing, convert_options=text)
+
+
+def _names(path: Path) -> list[str]:
+    with pa.input_stream(str(path), compression="detect") as file, csv.open_csv(file, read_options=csv.ReadOptions(block_size=1 << 20)) as reader:
+        names: list[str] = reader.schema.names
+        return names
+
+
+def _parquet(path: Path) -> pa.Table:
+    return parquet.ParquetFile(path).read()
+
+
+def _arrow(path: Path) -> pa.Table:
+    with path.open("rb") as file:
+        if file.read(6) == b"ARROW1":
+            return pa.ipc.open_file(file).read_all()
+        file.seek(0)
+        return pa.ipc.open_stream(file).read_all()

@@ -1,0 +1,105 @@
+"""How rows lie in the log until they are sealed: single ones as JSON of what they say, many at once as one Arrow file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from everloop.lake.shape import OWN
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def to_rows(events: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """The rows of an event table: its six own columns, then the filled ones of its source as JSON.
+
+    >>> table = pa.table({"seq": [1], "id": ["a"], "version": [0], "event_at": [5], "known_at": [6], "deleted": [False], "n": [7]})
+    >>> list(to_rows(table))
+    [(1, 'a', 0, 5, 6, False, b'{"n":7}')]
+    """
+    own = [events.column(name).to_pylist() for name in OWN.names]
+    names = [name for name in events.column_names if name not in OWN.names]
+    said = [events.column(name).to_pylist() for name in names]
+    for row, values in enumerate(zip(*own, strict=True)):
+        yield (*values, _encode({name: column[row] for name, column in zip(names, said, strict=True) if column[row] is not None}))
+
+
+def from_rows(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
+    """The event table of such rows; a column they were not kept with, or as something else, is empty."""
+    own = zip(*(row[:-1] for row in rows), strict=True)
+    columns = [pa.array(values, kind) for values, kind in zip(own, OWN.types[:-1], strict=False)]
+    columns.append(pa.array([bool(row[5]) for row in rows]))
+    said = [_decode(row[-1]) for row in rows]
+    for field in list(schema)[len(OWN) :]:
+        columns.append(_column([one.get(field.name) for one in said], field.type))
+    return pa.table(columns, schema=schema)
+
+
+def to_file(events: pa.Table, path: Path) -> None:
+    """An event table as an Arrow file: written, synced, and then there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        with pa.ipc.new_file(file, events.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as out:
+            out.write_table(events)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def from_file(path: Path, schema: pa.Schema) -> pa.Table:
+    """The event table in a file, as its source declares it now."""
+    with path.open("rb") as file:
+        return as_declared(pa.ipc.open_file(file).read_all(), schema)
+
+
+def as_declared(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table with the columns of a schema, in its order: cast where nothing is lost, empty where there is none.
+
+    >>> as_declared(pa.table({"n": [1]}), pa.schema([("n", pa.float64()), ("m", pa.string())])).to_pylist()
+    [{'n': 1.0, 'm': None}]
+    """
+    return pa.table([_cast(table, field) for field in schema], schema=schema)
+
+
+def _cast(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    if field.name in table.column_names:
+        try:
+            return table.column(field.name).cast(field.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            pass
+    return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_date(kind):
+        values = [_day(value) for value in values]
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([value if _fits(value, kind) else None for value in values], kind)
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    try:
+        pa.scalar(value, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return False
+    return True

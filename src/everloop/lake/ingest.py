@@ -1,0 +1,55 @@
+"""Ingest: whole files come in, each of them once, and go straight on into the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from everloop.lake.arrive import arrive
+from everloop.lake.files import read_file
+from everloop.lake.place import Lake
+from everloop.lake.rows import kept
+from everloop.lake.seal import seal
+from everloop.project.source import Source
+from everloop.records import Received
+
+#: Told after each file: which, and how many rows of it are new.
+Progress = Callable[[str, int], None]
+
+
+def ingest(
+    lake: Lake, source: Source, files: str | Path | Sequence[str | Path], *, now: datetime, known_after: timedelta | None = None,
+    progress: Progress | None = None,
+) -> Received:  # fmt: skip
+    """Take in CSV, Parquet or Arrow files, in the order given; a file whose bytes came in before is all duplicates.
+
+    ``known_after`` says that this is history: each row was known so long after it happened. Unsaid, it is known now. A file is kept whole
+    or not at all; the ones before a bad file stay. Text in a number column, or a type that cannot be what is declared, leaves the column
+    empty and is remembered with the delivery; what cannot be a row (no id, no time, a wrong value) is refused row by row.
+
+    Raises EverloopError for a file that cannot be read, HouseFull or HouseBusy where nothing of the file came in.
+    """
+    several = [files] if isinstance(files, str | Path) else files
+    total = Received(source=source.name, kept=0, duplicates=0, refused=0, through_seq=lake.log.counters(source.name).last_seq)
+    for file in map(Path, several):
+        rows = read_file(file)
+        made = arrive(
+            lake, source, kept(source, rows.table, spelled=rows.spelled), now=now, known_after=known_after, name=file.name, sha=rows.sha
+        )
+        seal(lake, source)
+        total = _sum(total, made)
+        if progress is not None:
+            progress(file.name, made.kept)
+    return total
+
+
+def _sum(one: Received, other: Received) -> Received:
+    return Received(
+        source=one.source,
+        kept=one.kept + other.kept,
+        duplicates=one.duplicates + other.duplicates,
+        refused=one.refused + other.refused,
+        examples=(one.examples + other.examples)[:5],
+        through_seq=other.through_seq,
+    )

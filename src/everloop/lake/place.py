@@ -1,0 +1,56 @@
+"""Where a lake lies: a folder of Delta tables and the log in which rows arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from everloop.errors import StoreError
+from everloop.lake.delta import DeltaTables
+from everloop.lake.events import Durability, SqliteLog
+from everloop.lake.tables import EventLog, Tables
+
+
+def _awake(_moment: str) -> None:
+    """Nothing happens between two commits; a test of crashes puts something else here."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A log and tables. ``pause`` is called between every two commits with the name of the moment."""
+
+    log: EventLog
+    tables: Tables
+    pause: Callable[[str], None] = field(default=_awake, repr=False, compare=False)
+
+
+def open_lake(
+    folder: str | Path, events: str | Path | None = None, *, durability: Durability = "sync", pause: Callable[[str], None] = _awake
+) -> Lake:
+    """A lake in ``folder`` (a path or a URL of object storage), its log in ``events`` (``sqlite:///path``, a path; beside the folder if unsaid).
+
+    Nothing is made before something is kept. ``durability``: ``"sync"`` survives a power cut, ``"process"`` only the end of the process.
+
+    >>> open_lake("/tmp/shop/lake").log
+    SqliteLog(file=PosixPath('/tmp/shop/events.db'), durability='sync')
+
+    Raises StoreError for a log that is no SQLite file.
+    """
+    if events is None:
+        if "://" in str(folder):
+            raise StoreError(f"The lake {folder} is not on this machine, so say where its log is: events = \"sqlite:///events.db\"")
+        events = Path(folder).parent / "events.db"
+    file = str(events).removeprefix("sqlite:///")
+    if "://" in file or file in ("", ":memory:"):
+        raise StoreError(f"{events} cannot hold events: an event log is a SQLite file. Say sqlite:///events.db")
+    return Lake(SqliteLog(Path(file), durability), DeltaTables(str(folder)), pause)
+
+
+def table_of(source: str) -> str:
+    """The name of the table a source's events are sealed into.
+
+    >>> table_of("orders")
+    'events/orders'
+    """
+    return f"events/{source}"

@@ -1,0 +1,214 @@
+"""Rows as delivered become rows as kept. In: dicts or an Arrow table, and their source. Out: ``Kept``, with a sentence for each refusal.
+
+Bad rows are refused one by one, the others are kept. What a row says of itself comes along: its version, when it was known, whether it is
+gone. Nothing here knows what came before, what time it is, or where rows are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from everloop.errors import EverloopError
+from everloop.lake.arrays import Column, column, one_by_one
+from everloop.lake.shape import SEPARATOR, arrow_type, own_columns
+from everloop.lake.values import reader, said_deleted, said_id, said_version
+from everloop.project.columns import Kind
+from everloop.project.source import Source
+
+Rows: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, object] | pa.Table | pa.RecordBatch
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Rows that can become events, in the order delivered.
+
+    ``table`` has ``id``, ``event_at`` (null: unsaid), ``deleted``, ``said_version`` and ``said_known`` (null: unsaid), then the source's
+    own columns. ``columns`` are the names and Arrow types that came; ``missing`` and ``retyped`` compare them with what is declared.
+    """
+
+    table: pa.Table
+    offered: int
+    refused: int
+    examples: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    retyped: tuple[str, ...]
+
+
+def kept(source: Source, rows: Rows, *, spelled: bool = False) -> Kept:
+    """Read rows as their source declares them. ``spelled``: every column is text, as in CSV.
+
+    >>> orders = Source("orders", id="line_id", time="at", columns={"quantity": int})
+    >>> made = kept(orders, [{"line_id": "l1", "at": "2026-11-02T00:00Z", "quantity": 2}, {"line_id": "l2", "quantity": 1}])
+    >>> made.table.column("id").to_pylist(), made.refused, made.examples
+    (['l1'], 1, ('row 2 (l2): at is empty',))
+
+    Raises EverloopError where rows are neither dicts nor a table.
+    """
+    delivered = _delivered(rows)
+    if isinstance(delivered, pa.Table):
+        came = {f.name: str(f.type) for f in delivered.schema}
+        said = {name: delivered.column(name) for name in delivered.column_names}
+    else:
+        came = {str(name): "" for row in delivered for name in row}
+        said = {name: [row.get(name) for row in delivered] for name in came}
+    return _Reading(source, said, len(delivered), spelled).done(came)
+
+
+def _delivered(rows: Rows) -> pa.Table | list[Mapping[str, object]]:
+    if isinstance(rows, pa.RecordBatch):
+        rows = pa.Table.from_batches([rows])
+    if isinstance(rows, pa.Table):
+        if len(set(rows.column_names)) < len(rows.column_names):
+            twice = sorted({n for n in rows.column_names if rows.column_names.count(n) > 1})
+            raise EverloopError(f"The column {', '.join(twice)} comes twice. Give each column its own name.")
+        return rows
+    several = [rows] if isinstance(rows, Mapping) else list(rows)
+    for number, row in enumerate(several, 1):
+        if not isinstance(row, Mapping):
+            raise EverloopError(f'Row {number} is {type(row).__name__} and no row. Give dicts such as {{"line_id": "l1"}}, or an Arrow table.')
+    return several
+
+
+class _Reading:
+    """One delivery while it is read, column after column."""
+
+    def __init__(self, source: Source, said: Mapping[str, Any], rows: int, spelled: bool) -> None:
+        self.source, self.said, self.rows, self.spelled = source, said, rows, spelled
+        self.why: dict[int, tuple[str, str]] = {}  # row -> column, why
+        self.retyped: dict[str, str] = {}
+
+    def done(self, came: Mapping[str, str]) -> Kept:
+        kinds = own_columns(self.source)
+        columns = {name: self.read(name, kind) for name, kind in kinds.items()}
+        deleted = self.deleted()
+        self.must_be_there(columns, deleted)
+        ids = self.ids(columns)
+        said_version = self.version()
+        said_known = self.read(self.source.known, datetime) if self.source.known else pa.nulls(self.rows, pa.int64())
+        table = pa.table(
+            {"id": ids, "event_at": self.event_at(columns), "deleted": pa.array(deleted), "said_version": said_version, "said_known": said_known}
+            | columns,
+            schema=pa.schema(
+                [("id", pa.string()), ("event_at", pa.int64()), ("deleted", pa.bool_()), ("said_version", pa.int64()), ("said_known", pa.int64())]
+                + [(name, arrow_type(kind)) for name, kind in kinds.items()]
+            ),
+        )
+        if self.why:
+            good = np.ones(self.rows, dtype=np.bool_)
+            good[list(self.why)] = False
+            table = table.filter(pa.array(good))
+        declared = [*kinds, *filter(None, (self.source.version, self.source.known, self.source.deleted))]
+        missing = tuple(name for name in dict.fromkeys(declared) if name not in came)
+        retyped = tuple(f"{name} came as {kind}" for name, kind in self.retyped.items())
+        return Kept(table, self.rows, len(self.why), self.examples(ids), tuple(came.items()), missing, retyped)
+
+    def read(self, name: str, kind: Kind) -> pa.Array:
+        """A column of what was said; nulls where it did not come. What it refuses takes its row out."""
+        said = self.said.get(name)
+        if said is None:
+            return pa.nulls(self.rows, arrow_type(kind))
+        zone = self.source.zone
+        made = one_by_one(said, kind, reader(kind, zone)) if isinstance(said, list) else column(said, kind, zone, spelled=self.spelled)
+        if made.retyped:
+            self.retyped[name] = made.retyped
+        self.refuse(name, made)
+        return made.values
+
+    def refuse(self, name: str, made: Column) -> None:
+        for row, why in made.refused.items():
+            self.why.setdefault(row, (name, f"{name} is {_shown(self.said[name][row])}, {why}"))
+
+    def deleted(self) -> NDArray[np.bool_]:
+        said = self.said.get(self.source.deleted) if self.source.deleted else None
+        if said is None:
+            return np.zeros(self.rows, dtype=np.bool_)
+        if not isinstance(said, list) and pa.types.is_boolean(said.type):
+            return np.asarray(pc.fill_null(said, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+        values = said if isinstance(said, list) else said.to_pylist()
+        return np.fromiter(map(said_deleted, values), dtype=np.bool_, count=self.rows)
+
+    def version(self) -> pa.Array:
+        name = self.source.version
+        if name is None:
+            return pa.nulls(self.rows, pa.int64())
+        said = self.said.get(name)
+        values = said if isinstance(said, list) else None
+        if said is None:
+            made = Column(pa.nulls(self.rows, pa.int64()))
+        elif values is None and not self.spelled and pa.types.is_integer(said.type):
+            made = column(said, int)
+        elif values is None and not self.spelled and pa.types.is_timestamp(said.type):
+            made = column(said, datetime, "UTC")
+        else:
+            made = one_by_one(said.to_pylist() if values is None else values, int, said_version)
+        self.refuse(name, made)
+        self.empty(name, made.values)
+        return made.values
+
+    def must_be_there(self, columns: Mapping[str, pa.Array], deleted: NDArray[np.bool_]) -> None:
+        """An id always; when it happened too, but for a row that only says it is gone."""
+        for name in self.source.id:
+            self.empty(name, columns[name])
+        for name in self.source.time[:1]:
+            self.empty(name, columns[name], unless=deleted)
+
+    def empty(self, name: str, values: pa.Array, unless: NDArray[np.bool_] | None = None) -> None:
+        if pa.types.is_string(values.type):
+            missing = pc.fill_null(pc.equal(values, ""), True)
+        elif values.null_count == 0:
+            return
+        else:
+            missing = values.is_null()
+        gone = missing.to_numpy(zero_copy_only=False)
+        said = f"{name} came as {self.retyped[name]}, which it cannot be" if name in self.retyped else f"{name} is empty"
+        for row in np.flatnonzero(gone if unless is None else gone & ~unless).tolist():
+            self.why.setdefault(row, (name, said))
+
+    def ids(self, columns: Mapping[str, pa.Array]) -> pa.Array:
+        parts = [_id_text(columns[name]) for name in self.source.id]
+        if len(parts) == 1:
+            return parts[0]
+        for name, part in zip(self.source.id, parts, strict=True):
+            for row in np.flatnonzero(pc.fill_null(pc.match_substring(part, SEPARATOR), False).to_numpy(zero_copy_only=False)).tolist():
+                self.why.setdefault(row, (name, f"{name} holds the character U+001F, which keeps the parts of an id apart"))
+        return pc.binary_join_element_wise(*parts, SEPARATOR)
+
+    def event_at(self, columns: Mapping[str, pa.Array]) -> pa.Array:
+        if not self.source.time:
+            return pa.nulls(self.rows, pa.int64())
+        name = self.source.time[0]
+        made = columns[name]
+        if pa.types.is_date(made.type):
+            return column(made, datetime, self.source.zone or "UTC").values
+        return made if made.type == pa.int64() and own_columns(self.source)[name] is datetime else pa.nulls(self.rows, pa.int64())
+
+    def examples(self, ids: pa.Array) -> tuple[str, ...]:
+        """At most five sentences, for the first rows refused."""
+        found = []
+        for row in sorted(self.why)[:5]:
+            name = (ids[row].as_py() or "").replace(SEPARATOR, " ")[:60]
+            found.append(f"row {row + 1}{f' ({name})' if name else ''}: {self.why[row][1]}")
+        return tuple(found)
+
+
+def _id_text(values: pa.Array) -> pa.Array:
+    if pa.types.is_string(values.type):
+        return values
+    if pa.types.is_integer(values.type) or pa.types.is_boolean(values.type):
+        return values.cast(pa.string())
+    return pa.array([None if v is None else said_id(v) for v in values.to_pylist()], pa.string())
+
+
+def _shown(value: object) -> str:
+    shown = repr(value.as_py() if isinstance(value, pa.Scalar) else value)
+    return shown if len(shown) <= 60 else shown[:57] + "…"
+

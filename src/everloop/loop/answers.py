@@ -1,0 +1,192 @@
+"""Answers: given when a question comes due or somebody asks, remembered before they are given, and read again from wherever they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everloop import lake, rollout, serving
+from everloop.errors import EverloopError, Unknown
+from everloop.features.as_of import featured, live
+from everloop.features.moments import ticks
+from everloop.features.questions import questions_in
+from everloop.features.reader import Reader
+from everloop.features.spine import Spine
+from everloop.loop.adopt import adopt
+from everloop.loop.house import House
+from everloop.project.model import Model
+from everloop.project.source import Source
+from everloop.records import Prediction, Traffic
+from everloop.serving.answered import SCHEMA, AnswerRows, predictions
+from everloop.serving.log import AnswersLog, once, unsealed
+from everloop.training.predictor import Answering
+
+ANSWERED = "answered until"
+TABLE = "answers"
+
+
+def answer_due(house: House, model: Model, now: datetime) -> int:
+    """Answer every question that came due since the last time, at its own moment; returns how many were answered.
+
+    The first time only the newest tick is answered: nobody asked before. Answers have stable ids, so what was answered already and is
+    asked again after a crash counts once. For a model asked about the rows of a source, every row since the last time is answered.
+    """
+    adopt(house, model, now)
+    fact = house.facts.latest(model.name, ANSWERED)
+    since = fact.at if fact else None
+    if since is not None and since >= now:
+        return 0
+    tables = house.tables(model)
+    traffic = house.traffic(model)
+    given = 0
+    if isinstance(model.per, Source):
+        given += _answer(house, model, traffic, _since(model, tables, since, now), now)
+    else:
+        for moment in _ticks(model, since, now):
+            given += _answer(house, model, traffic, live(model, tables, moment=moment), moment)
+    house.pause("answered, not noted")
+    with house.store.transaction() as t:
+        house.facts.put(t, model.name, ANSWERED, now, {"answers": given})
+    return given
+
+
+def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -> Prediction:
+    """One answer, now: ``keys`` are the unit's values in order, or ``column=value`` pairs of a request.
+
+    Raises EverloopError where the request does not fit the model.
+    """
+    adopt(house, model, now)
+    request = _request(model, keys)
+    found = live(model, house.tables(model), moment=now, units=[request])
+    if not len(found):
+        raise Unknown("unit", ", ".join(keys), where=model.name, next="Nothing is known of it.")
+    return _given(house, model, house.traffic(model), found, now).predictions()[0]
+
+
+def answers_of(house: House, model: Model, *, since: datetime | None = None) -> pa.Table:
+    """Every answer of a model, sealed or not, in the columns of ``serving.answered.SCHEMA``, once each, by moment, then unit."""
+    sealed = lake.read_table(house.lake, TABLE)
+    parts = [t for t in (sealed, unsealed(house.settings.answers)) if t is not None and len(t)]
+    table = pa.concat_tables([t.select(SCHEMA.names).cast(SCHEMA) for t in parts]) if parts else SCHEMA.empty_table()
+    mine = pc.equal(table.column("model"), model.name)
+    if since is not None:
+        mine = pc.and_(mine, pc.greater_equal(table.column("moment"), int(since.timestamp() * 1_000_000)))
+    return once(table.filter(mine)).sort_by([("moment", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
+
+
+def find_answer(house: House, id: str) -> Prediction | None:
+    """The answer of this id, or None."""
+    for model in house.project.models.values():
+        found = answers_of(house, model)
+        found = found.filter(pc.equal(found.column("id"), id))
+        if len(found):
+            return predictions(found)[0]
+    return None
+
+
+def seal_answers(house: House) -> None:
+    """Move closed segments of the answers log into the lake, each once."""
+
+    def append_once(table: str, arrow: pa.Table, marker: str, seq: int) -> object:
+        return lake.append_once(house.lake, table, arrow, marker, seq)
+
+    def known(ids: Sequence[str]) -> set[str]:
+        there = lake.read_table(house.lake, TABLE)
+        if there is None or not len(there):
+            return set()
+        hit = there.filter(pc.is_in(there.column("id"), value_set=pa.array(list(ids), pa.string())))
+        return set(hit.column("id").to_pylist())
+
+    serving.seal(house.settings.answers, append_once, table=TABLE, known=known)
+
+
+def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
+    """Whoever may have to answer under this traffic, by version id; one that cannot be loaded is left out, and so never answers."""
+    found = {}
+    for version in (traffic.champion, traffic.candidate, traffic.previous):
+        if version is None or version in found:
+            continue
+        try:
+            found[version] = house.predictor(house.candidate(house.version(version).candidate))
+        except EverloopError:
+            if version == traffic.champion:
+                raise
+    return found
+
+
+def _answer(house: House, model: Model, traffic: Traffic, features: pa.Table, moment: datetime) -> int:
+    if not len(features):
+        return 0
+    given = _given(house, model, traffic, features, moment)
+    house.pause("answered")
+    seal_answers(house)
+    return given.served
+
+
+def _given(house: House, model: Model, traffic: Traffic, features: pa.Table, moment: datetime) -> AnswerRows:
+    predictors = predictors_of(house, traffic)
+    with AnswersLog(house.settings.answers) as log:
+        return serving.answer(
+            model,
+            traffic,
+            predictors,
+            _questions(features),
+            house.with_older_columns(model, traffic, features),
+            now=moment,
+            arm_of=rollout.arm_of,
+            log=log,
+            salt=house.salt,
+        )
+
+
+def _questions(features: pa.Table) -> pa.Table:
+    """One row for each question; the features of a list have a row for each candidate."""
+    numbers = features.column("question").to_pylist()
+    first = [i for i, n in enumerate(numbers) if i == 0 or n != numbers[i - 1]]
+    return features if len(first) == len(numbers) else features.take(pa.array(first))
+
+
+def _ticks(model: Model, since: datetime | None, now: datetime) -> list[datetime]:
+    assert model.asked is not None
+    first = since + timedelta(microseconds=1) if since is not None else now - 2 * model.asked.span
+    found = ticks(model.asked, first, now)
+    return found if since is not None else found[-1:]
+
+
+def _since(model: Model, tables: dict[str, pa.Table], since: datetime | None, now: datetime) -> pa.Table:
+    """Questions and features of the rows that came since; of an undated source, every row the first time and none later."""
+    first = since + timedelta(microseconds=1) if since is not None else now - timedelta(days=1)
+    with Reader(tables) as reader:
+        return featured(reader, Spine(model, questions_in(reader, model, first=first, last=now)))[0]
+
+
+def _request(model: Model, keys: Sequence[str]) -> dict[str, object]:
+    if any("=" in key for key in keys):
+        said = dict(key.split("=", 1) for key in keys)
+    elif len(keys) == len(model.unit):
+        said = dict(zip(model.unit, keys, strict=True))
+    else:
+        raise EverloopError(f"{model.name} is asked about {' and '.join(model.unit)}. Say: everloop answer {model.name} {' '.join(model.unit).upper()}")
+    unknown = [name for name in said if name not in model.request]
+    if unknown:
+        raise Unknown("column", unknown[0], list(model.request), where=f"a request of {model.name}")
+    kinds = dict(model.per.columns) if isinstance(model.per, Source) else {}
+    return {name: _as_kind(value, kinds.get(name, str), name) for name, value in said.items()}
+
+
+def _as_kind(text: str, kind: object, name: str) -> object:
+    try:
+        if kind is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        if kind is str or getattr(kind, "__name__", "") == "text":
+            return text
+        if kind is int or type(kind).__name__ == "money":
+            return int(text)
+        if kind is float or type(kind).__name__ == "unit":
+            return float(text)
+    except (KeyError, ValueError):
+        raise EverloopError(f"{name}={text} is no {getattr(kind, '__name__', None) or type(kind).__name__}.") from None
+    return text

@@ -1,0 +1,160 @@
+"""Answers as rows: the columns every answer is remembered by, and the way from columns to Predictions. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from everloop.clock import from_microseconds
+from everloop.project.model import Model
+from everloop.project.reading import column_names, leaves
+from everloop.project.source import Source
+from everloop.records import Prediction, Shape, identity
+
+ANSWER = pa.struct([("value", pa.float64()), ("values", pa.list_(pa.float64())), ("items", pa.list_(pa.string()))])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),  # of the answer: model, moment, unit and version decide it
+        ("model", pa.string()),
+        ("version", pa.string()),  # id of the version that answered
+        ("arm", pa.string()),  # champion, candidate, control: what the unit was given; shadow: seen by nobody
+        ("unit", pa.string()),  # unit columns joined by \x1f
+        ("moment", pa.int64()),  # µs UTC
+        ("answered_at", pa.int64()),  # µs UTC, business time
+        ("answer", ANSWER),
+        ("says", pa.string()),  # yes or no, or the likeliest label
+        ("features", pa.string()),  # JSON object by column; for lists by column an array, one value for each candidate
+        ("microseconds", pa.int64()),  # what the model took for it
+        ("error", pa.string()),  # why there is no answer
+    ]
+)
+
+NOTHING: dict[str, Any] = {"value": None, "values": None, "items": None}
+
+
+@dataclass(frozen=True)
+class AnswerRows:
+    """Answers in columns (``SCHEMA``): first the ``served`` ones, one for each question in order, then what nobody sees."""
+
+    table: pa.Table
+    served: int
+
+    def predictions(self) -> list[Prediction]:
+        """What was served, one Prediction for each question."""
+        return predictions(self.table.slice(0, self.served))
+
+
+def predictions(table: pa.Table) -> list[Prediction]:
+    """Rows of ``SCHEMA`` as records.
+
+    >>> predictions(SCHEMA.empty_table())
+    []
+    """
+    return [
+        Prediction(
+            id=row["id"],
+            model=row["model"],
+            version=row["version"],
+            arm=row["arm"],
+            unit=row["unit"],
+            moment=from_microseconds(row["moment"]),
+            value=answer["value"],
+            values=tuple(answer["values"] or ()),
+            items=tuple(answer["items"] or ()),
+            says=row["says"],
+            features=tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in msgspec.json.decode(row["features"] or "{}").items()),
+            microseconds=row["microseconds"],
+            error=row["error"],
+        )
+        for row in table.to_pylist()
+        for answer in [row["answer"] or NOTHING]
+    ]
+
+
+def features_of(answers: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """The features of logged answers as columns again: numbers float64, categories string, what is not there null.
+
+    >>> one = pa.table({"features": ['{"price":2.5,"kind":"tea"}', '{"price":null}']})
+    >>> features_of(one, ["price", "kind"]).to_pydict()
+    {'price': [2.5, None], 'kind': ['tea', None]}
+    """
+    said = [msgspec.json.decode(f) if f else {} for f in answers.column("features").to_pylist()]
+    return pa.table({name: _one_kind([row.get(name) for row in said]) for name in columns})
+
+
+def private_columns(model: Model) -> frozenset[str]:
+    """The features that show a private column's own value, which are logged as hashes.
+
+    Counts and totals of many rows are not among them.
+    """
+    showing = ("given", "latest", "lowest", "highest", "planned")
+    return frozenset(
+        name
+        for reading in model.knows
+        for leaf in leaves(reading)
+        if leaf.verb in showing and leaf.column in _private_in(leaf.source)
+        for name in column_names(reading)
+    )
+
+
+def answer_id(model: str, moment: int, unit: str, version: str) -> str:
+    """The id of one answer: asked again, the same version gives the same one.
+
+    >>> answer_id("m", 1, "u", "v") == answer_id("m", 1, "u", "v") != answer_id("m", 2, "u", "v")
+    True
+    """
+    return identity("answer", model, moment, unit, version)
+
+
+def says(shape: Shape, value: float, values: Sequence[float] | None) -> str | None:
+    """Yes above ``yes_above`` and no up to it, where the model says where; the likeliest label of class shares; else nothing.
+
+    >>> says(Shape(kind="chance", yes_above=0.5), 0.5, None), says(Shape(kind="shares", labels=("a", "b")), 0.7, [0.3, 0.7])
+    ('no', 'b')
+    """
+    if value != value:
+        return None
+    if shape.kind == "chance":
+        return None if shape.yes_above is None else "yes" if value > shape.yes_above else "no"
+    return shape.labels[int(np.argmax(values))] if shape.kind == "shares" and values is not None else None
+
+
+def features_said(features: pa.Table, sizes: Sequence[int], private: Collection[str], salt: str) -> list[str]:
+    """Each question's features as one JSON object; ``sizes`` says how many rows each question has.
+
+    Private ones are the first 16 hex digits of SHA-256 over salt and value. NaN and infinity are null.
+
+    >>> features_said(pa.table({"price": [2.5], "name": ["Ann"]}), [1], {"name"}, "salt")
+    ['{"price":2.5,"name":"e04756e8aa55a0d0"}']
+    """
+    columns: dict[str, list[Any]] = {}
+    for name in features.column_names:
+        values = features.column(name).to_pylist()
+        columns[name] = [hashed(v, salt) for v in values] if name in private else values
+    names, encoder = list(columns), msgspec.json.Encoder()
+    if all(size == 1 for size in sizes):
+        rows = zip(*columns.values(), strict=True) if names else (() for _ in sizes)
+        return [encoder.encode(dict(zip(names, row, strict=True))).decode() for row in rows]
+    ends = np.cumsum(sizes).tolist()
+    return [encoder.encode({n: v[end - size : end] for n, v in columns.items()}).decode() for size, end in zip(sizes, ends, strict=True)]
+
+
+def hashed(value: object, salt: str) -> str | None:
+    """A private value as 16 hex digits, the same in one house, unlike in another; empty stays empty."""
+    return None if value is None else hashlib.sha256(f"{salt}\x1f{value}".encode()).hexdigest()[:16]
+
+
+def _private_in(source: Source) -> frozenset[str]:
+    return frozenset(source.private).union(*(_private_in(parent) for parent in source.of))
+
+
+def _one_kind(values: list[Any]) -> pa.Array:
+    if any(isinstance(v, str) for v in values):
+        return pa.array([None if v is None else str(v) for v in values], pa.string())
+    return pa.array([None if v is None else float(v) for v in values], pa.float64())

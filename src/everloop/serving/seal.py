@@ -1,0 +1,76 @@
+"""Sealing: closed segments of the answers log go into a table of the lake, each exactly once. In: a folder, and how to append. Out: Sealed.
+
+Killed between the append and the removal, the next seal appends the same segment under the same marker, which the table has seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everloop.serving.log import once, read, segments, taken
+
+DAMAGED = ".damaged"
+
+
+class AppendOnce(Protocol):
+    """Appends rows to a table of the lake unless ``marker`` has come as far as ``seq`` already; reads the marker first."""
+
+    def __call__(self, table: str, arrow: pa.Table, marker: str, seq: int) -> object: ...
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What went into the lake, and what could not: bytes of torn tails, frames found damaged (their segment is kept beside)."""
+
+    segments: int = 0
+    rows: int = 0
+    torn: int = 0
+    damaged: int = 0
+
+
+def seal(
+    folder: Path, append_once: AppendOnce, *, table: str = "answers", known: Callable[[Sequence[str]], Collection[str]] | None = None
+) -> Sealed:
+    """Every segment whose owner has let go of it, or died, is appended once and removed; owned ones are left alone.
+
+    ``known`` tells which of some answer ids the table holds already: those are not appended again.
+    """
+    done = Sealed()
+    for path in segments(folder):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:  # another sealer was faster
+            continue
+        try:
+            # Somebody else may have sealed and removed it between our look and our lock.
+            if taken(fd) and os.fstat(fd).st_nlink:
+                done = _and(done, _seal_one(path, append_once, table, known))
+        finally:
+            os.close(fd)
+    return done
+
+
+def _seal_one(path: Path, append_once: AppendOnce, table: str, known: Callable[[Sequence[str]], Collection[str]] | None) -> Sealed:
+    segment = read(path)
+    rows = once(segment.rows)
+    if known is not None and len(rows):
+        there = known(rows.column("id").to_pylist())
+        rows = rows.filter(pc.invert(pc.is_in(rows.column("id"), value_set=pa.array(sorted(there), pa.string()))))
+    if len(rows):
+        append_once(table, rows, f"answers:{segment.id}", 1)
+    if segment.damaged:
+        path.replace(path.with_name(path.name + DAMAGED))
+    else:
+        path.unlink()
+    return Sealed(1, len(rows), segment.torn, segment.damaged)
+
+
+def _and(one: Sealed, other: Sealed) -> Sealed:
+    return Sealed(one.segments + other.segments, one.rows + other.rows, one.torn + other.torn, one.damaged + other.damaged)
