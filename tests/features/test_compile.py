@@ -187,6 +187,12 @@ def test_what_is_missing_is_said_by_name(shop):
         features([reading], pa.table({"moment": [1.5], "product_id": ["a"]}), {"orders": table}, model=shop.demand)
 
 
+def test_a_reading_nobody_can_say_the_rows_of_is_refused_not_read_together(shop):
+    visits = Source("visits", id="visit_id", time="at", columns={"shop": str})
+    with pytest.raises(Unknown, match="whose rows are meant"):
+        features([visits.count(last=days(1))], asked((5, "a")), {"visits": event_table(visits, [])}, model=shop.demand)
+
+
 def test_a_hostile_name_or_value_is_only_a_name_or_a_value(shop):
     evil = "x'; DROP TABLE orders; --"
     source = Source("orders", id="line_id", time="at", columns={"product_id": str, 'a "quoted" name': int})

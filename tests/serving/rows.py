@@ -1,3 +1,4 @@
+# ruff: noqa: N803 — X is what learners call it
 """Small made-up traffic, questions and predictors for the tests of this folder."""
 
 from __future__ import annotations
@@ -79,9 +80,18 @@ class Gives:
 
 def traffic(stage="steady", champion="v1", candidate=None, previous=None, share=0.0):
     return Traffic(
-        id="t1", made_at=NOW, model="demand", generation=1, stage=stage, champion=champion, candidate=candidate, previous=previous, share=share,
-        since=NOW, salt="s",
-    )  # fmt: skip
+        id="t1",
+        made_at=NOW,
+        model="demand",
+        generation=1,
+        stage=stage,
+        champion=champion,
+        candidate=candidate,
+        previous=previous,
+        share=share,
+        since=NOW,
+        salt="s",
+    )
 
 
 def asked(count=6, moment=DAY):

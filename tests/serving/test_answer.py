@@ -136,7 +136,9 @@ def test_in_bake_the_old_champion_answers_where_the_new_one_cannot():
 
 
 def test_the_control_arm_is_answered_by_the_version_that_was_named():
-    found = ask({"v1": Says(), "v0": Says(plus=7.0)}, arm_of=lambda u, t: "control" if u == "p1" else "champion", control="v0").predictions()
+    found = ask(
+        {"v1": Says(), "v0": Says(plus=7.0)}, arm_of=lambda u, t: "control" if u == "p1" else "champion", control="v0"
+    ).predictions()
     assert (found[1].arm, found[1].version, found[1].value) == ("control", "v0", 8.0)
     with pytest.raises(Unknown, match="control"):
         ask({"v1": Says()}, arm_of=lambda u, t: "control")
@@ -188,7 +190,9 @@ class Ranks:
         ids, items = features.column("question").to_pylist(), features.column("item").to_pylist()
         lists = {q: sorted((i for p, i in zip(ids, items, strict=True) if p == q), reverse=True)[:2] for q in dict.fromkeys(ids)}
         scores = tuple(tuple(float(-n) for n in range(len(one))) for one in lists.values())
-        return Answers(self.shape, np.array([float(len(i)) for i in lists.values()]), items=tuple(map(tuple, lists.values())), scores=scores)
+        return Answers(
+            self.shape, np.array([float(len(i)) for i in lists.values()]), items=tuple(map(tuple, lists.values())), scores=scores
+        )
 
 
 @pytest.mark.parametrize("ids", [[0, 0, 0, 2], [2, 0, 2, 0], [0, 2, 2]])

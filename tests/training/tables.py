@@ -16,9 +16,7 @@ DAY = 86_400_000_000
 START = datetime(2026, 1, 5, tzinfo=UTC)
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 
-orders = Source(
-    "orders", id="line_id", time="ordered_at", columns={"product_id": str, "quantity": int, "price": float, "kind": str}
-)
+orders = Source("orders", id="line_id", time="ordered_at", columns={"product_id": str, "quantity": int, "price": float, "kind": str})
 
 
 class Shelf:
@@ -48,8 +46,13 @@ def number(learner, **words):
     return Model("demand", **(said | words))
 
 
-def chance(learner, **words):
-    return number(learner, predicts=orders.none(next=days(7)), **words)
+def never_empty(learner, **words):
+    """A model of a number whose features are never empty, for learners that take no NaN."""
+    return number(learner, knows=orders.total("quantity", last=[days(7), days(28)]), **words)
+
+
+def chance(learner, make=number, **words):
+    return make(learner, predicts=orders.none(next=days(7)), **words)
 
 
 def shares(learner, **words):
@@ -119,6 +122,17 @@ def training_set_of(table, learn=0.7, gap=0.1):
     span = last - first + timedelta(microseconds=1)
     until, since = first + learn * span, first + (learn + gap) * span
     return TrainingSet(
-        id="set1", made_at=NOW, model="demand", body="", columns=(), rows=len(table), learn_rows=int((moments < microseconds(until)).sum()),
-        judge_rows=int((moments >= microseconds(since)).sum()), first_at=first, learn_until=until, judge_from=since, last_at=last, truths_known_at=NOW,
-    )  # fmt: skip
+        id="set1",
+        made_at=NOW,
+        model="demand",
+        body="",
+        columns=(),
+        rows=len(table),
+        learn_rows=int((moments < microseconds(until)).sum()),
+        judge_rows=int((moments >= microseconds(since)).sum()),
+        first_at=first,
+        learn_until=until,
+        judge_from=since,
+        last_at=last,
+        truths_known_at=NOW,
+    )

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from everloop.errors import Unknown
 from everloop.features import finalize
 from everloop.features.definition import definition_hash, nature_of
-from everloop.features.latest import newest
+from everloop.features.latest import FEW, newest
 from everloop.features.moments import Micros, calendar_parts
 from everloop.features.reader import Reader, quoted
 from everloop.features.spine import Spine, as_text, carry, checked, first_said
@@ -104,8 +104,10 @@ def _read_group(
 ) -> dict[str, pa.Array]:
     some = next(iter(group.values()))
     keys = spine.keys(some)
-    table = versions(reader, some.source, (*keys, *(c for reading in group.values() for c in reading.columns)))
     points, matched = _points(reader, spine, some, keys, known_at)
+    # Order matters only to what is newest; few moments find that out by themselves.
+    ordered = any(r.verb == "which" or (r.verb == "latest" and (points.moments > FEW or not is_lifelong(r))) for r in group.values())
+    table = versions(reader, some.source, (*keys, *(c for r in group.values() for c in r.columns)), ordered=ordered)
     parts = _parts(reader, _Read(points, matched, table), group)
     moments = _moments(spine)
     made = {name: _finished(reading, name, parts, moments, as_it_is) for name, reading in group.items()}
@@ -128,33 +130,38 @@ def _points(reader: Reader, spine: Spine, reading: Reading, keys: tuple[str, ...
     name = reader.make(f"SELECT row_number() OVER () AS point, * FROM (SELECT DISTINCT {', '.join(names)} FROM {given} WHERE {filled})")
     same = " AND ".join(f"g.{n} = p.{n}" if n != "asked_row" else "g.asked_row IS NOT DISTINCT FROM p.asked_row" for n in names)
     matched = reader.make(f"SELECT g.q, p.point FROM {given} g LEFT JOIN {name} p ON {same}")
-    return Points(name, keys, known_at, without), matched
+    return Points(name, keys, len(np.unique(_moments(spine))), known_at, without), matched
 
 
 def _parts(reader: Reader, where: _Read, group: Mapping[str, Reading]) -> pa.Table:
     """The parts of every reading of a group, one row for each question in their order; columns are named by position."""
     at = {name: f"r{i}" for i, name in enumerate(group)}
-    windowed = [(at[n], r) for n, r in group.items() if r.verb != "which" and (r.last or r.next) is not None]
-    lifelong = [(at[n], r) for n, r in group.items() if r.verb not in ("which", "latest") and r.last is None and r.next is None]
+    windowed = [(at[n], r) for n, r in group.items() if r.verb != "which" and not is_lifelong(r)]
+    lifelong = [(at[n], r) for n, r in group.items() if r.verb not in ("which", "latest") and is_lifelong(r)]
     shown, joins = ["m.q"], [f"FROM {where.matched} m"]
     for i, several in enumerate((windowed, lifelong)):
         if several:
             joins.append(f"LEFT JOIN {aggregated(reader, where.points, where.table, several)} t{i} ON t{i}.point = m.point")
             shown += [f"t{i}.* EXCLUDE (point)"]
-    if any(r.verb == "latest" and r.last is None and r.next is None for r in group.values()):
+    if any(r.verb == "latest" and is_lifelong(r) for r in group.values()):
         joins.append(f"LEFT JOIN {newest(reader, where.points, where.table)} n ON n.point = m.point")
         joins.append(f"LEFT JOIN {where.table} nv ON nv.o = n.o")
     for name, r in group.items():
         if r.verb == "which":
             joins.append(f"LEFT JOIN {listed(reader, where.points, where.table, r)} {at[name]} ON {at[name]}.point = m.point")
             shown.append(f"{at[name]}.items AS {at[name]}_items")
-        elif r.verb == "latest" and (r.last or r.next) is None:
+        elif r.verb == "latest" and is_lifelong(r):
             shown.append(f"nv.{quoted(r.columns[0])} AS {at[name]}_x")
         elif r.verb == "latest":
             joins.append(f"LEFT JOIN {where.table} {at[name]} ON {at[name]}.o = t0.{at[name]}_o")
             shown.append(f"{at[name]}.{quoted(r.columns[0])} AS {at[name]}_x")
     made = reader.rows(f"SELECT {', '.join(shown)} {' '.join(joins)} ORDER BY m.q")
     return made.rename_columns([_renamed(column, at) for column in made.column_names])
+
+
+def is_lifelong(reading: Reading) -> bool:
+    """Whether a reading has no window: everything known counts."""
+    return reading.last is None and reading.next is None
 
 
 def _renamed(column: str, at: Mapping[str, str]) -> str:

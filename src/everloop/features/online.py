@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 
-from everloop.features import finalize
+from everloop.features import finalize, spine
 from everloop.features.compile import counted, features, from_floats, put_together, shown
 from everloop.features.definition import Window, definition_hash, hashed, nature_of, source_text, window_of
 from everloop.features.moments import calendar_parts
@@ -41,7 +42,7 @@ class State:
     column: str | None
     hop: int
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The identity of what the tiles mean; an edited definition is a new state beside the old."""
         where = sorted(map(repr, self.source.rows))
@@ -85,8 +86,8 @@ class OnlineStore(Protocol):
     def mark(self, state: State) -> Mark:
         """How far a state has come. Raises Unknown for one that is not kept."""
 
-    def build(self, state: State, rows: pa.Table) -> None:
-        """Make a state anew from a source's whole event table."""
+    def build(self, states: Sequence[State], rows: pa.Table) -> None:
+        """Make states of one source anew from its whole event table."""
 
     def fold(self, source: str, rows: pa.Table) -> None:
         """Take in the next rows of a source's event table, in the order of ``seq``; those a state already has are skipped."""
@@ -124,7 +125,7 @@ def state_of(model: Model, reading: Reading) -> State | None:
     source = reading.source
     if reading.verb not in TOLD or reading.next is not None or len(source.time) > 1:
         return None
-    keys, column = model.keys(reading), reading.column
+    keys, column = spine.keys_of(model, reading), reading.column
     conditions = [str(getattr(c, "column", None) or getattr(c, "what", "")) for c in source.rows]
     read = [*keys, *conditions, *([] if column is None else [column])]
     if any(source.parent_of(name) is not None for name in read) or any(nature_of(source, key) == "decimal" for key in keys):
@@ -241,12 +242,15 @@ def finished(reading: Reading, parts: Sequence[Parts], moment: int) -> pa.Array:
 def catch_up(store: OnlineStore, states: Iterable[State], tables: Tables) -> None:
     """Bring states up to the event tables: a new one is built in bulk, the others take in what came since. Twice is once."""
     late: dict[str, int] = {}
+    new: dict[str, list[State]] = {}
     for state in states:
         table, mark = tables[state.source.name], store.mark(state)
         if mark.seq == 0 and table.num_rows:
-            store.build(state, table)
+            new.setdefault(state.source.name, []).append(state)
         else:
             late[state.source.name] = min(mark.seq, late.get(state.source.name, mark.seq))
+    for source, several in new.items():
+        store.build(several, tables[source])
     for source, seq in late.items():
         rows = tables[source]
         newer = rows.filter(pa.array(np.asarray(rows["seq"].to_numpy(), dtype=np.int64) > seq))

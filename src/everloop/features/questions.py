@@ -18,7 +18,7 @@ from everloop.features.definition import nature_of
 from everloop.features.holds import all_hold
 from everloop.features.moments import ALWAYS, instant, micros, ticks
 from everloop.features.reader import Reader, quoted
-from everloop.features.spine import Spine
+from everloop.features.spine import Spine, keys_of
 from everloop.features.versions import every_version
 from everloop.project.model import Model
 from everloop.project.resolve import candidate_column, readings_in
@@ -66,7 +66,7 @@ def among_units(model: Model) -> tuple[object, ...]:
 def about_candidates(model: Model, word: object) -> bool:
     """Whether a condition reads rows of the candidate, so that it cannot hold for a question as a whole."""
     column = candidate_column(model)
-    return column is not None and column not in model.unit and any(column in model.keys(reading) for reading in readings_in(word))
+    return column is not None and column not in model.unit and any(column in keys_of(model, reading) for reading in readings_in(word))
 
 
 def numbered(asked: pa.Table) -> pa.Table:

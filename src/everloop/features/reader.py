@@ -61,6 +61,7 @@ class Reader:
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         self.tables = tables
         self.prepared: dict[object, str] = {}
+        self.prepared_versions: dict[object, dict[tuple[frozenset[str], bool], str]] = {}
         self._made = 0
         self._engine = duckdb.connect(":memory:", config={"threads": 2})
 

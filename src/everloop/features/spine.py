@@ -17,6 +17,7 @@ from everloop.features.reader import Reader, quoted
 from everloop.features.versions import every_version
 from everloop.project.model import Model
 from everloop.project.reading import Reading
+from everloop.project.resolve import keys
 from everloop.project.source import Source
 
 
@@ -35,7 +36,16 @@ class Spine:
 
     def keys(self, reading: Reading) -> tuple[str, ...]:
         """The columns of a question whose values say which rows a reading takes; () for everything together."""
-        return self.model.keys(reading)
+        return keys_of(self.model, reading)
+
+
+def keys_of(model: Model, reading: Reading) -> tuple[str, ...]:
+    """As ``model.keys``, also for readings a model does not say itself: Unknown is raised where nobody can say whose rows are meant."""
+    found = keys(model, reading)
+    if found is None:
+        cure = f"Say per= some of {', '.join(reading.source.every_column)}."
+        raise Unknown("way to know whose rows are meant by", repr(reading), where=model.name, next=cure)
+    return found
 
 
 def checked(questions: pa.Table) -> pa.Table:

@@ -21,7 +21,7 @@ from everloop.features.definition import nature_of
 from everloop.features.moments import FOREVER
 from everloop.features.online import NOTHING, SEPARATOR, Mark, Parts, State, Value, as_key, exchanged, merged, one_row, own_columns
 from everloop.features.reader import Reader, literal, quoted
-from everloop.features.versions import versions
+from everloop.features.versions import every_version, versions
 from everloop.features.window import HIGH_PART, LOW_PART, SUMMABLE
 from everloop.project.conditions import always, at_least, at_most, one_of
 
@@ -74,15 +74,18 @@ class Tiles:
             raise Unknown("online state of", state.source.called, next="Keep it first: store.keep(states_of(model)).")
         return Mark(*found)
 
-    def build(self, state: State, rows: pa.Table) -> None:
-        """Make a state anew from a source's whole event table: one GROUP BY."""
-        source = state.source.name
+    def build(self, states: Sequence[State], rows: pa.Table) -> None:
+        """Make states of one source anew from its whole event table: one GROUP BY for each."""
+        if not states:
+            return
+        source = states[0].source.name
         newest = Mark(0, -LONG) if not rows.num_rows else Mark(*(int(np.max(rows[c].to_numpy())) for c in ("seq", "known_at")))
         with Reader({source: rows}) as reader, self._transaction():
-            self._connection.execute("DELETE FROM tiles WHERE state = ?", (state.id,))
-            self._connection.executemany(PUT, grouped(reader, state))
-            self._connection.executemany(PUT_ROW, self._newest_rows(reader, state))
-            self._connection.execute(MARK, (state.id, source, *newest))
+            for state in states:
+                self._connection.execute("DELETE FROM tiles WHERE state = ?", (state.id,))
+                self._connection.executemany(PUT, grouped(reader, state))
+                self._connection.execute(MARK, (state.id, source, *newest))
+            self._connection.executemany(PUT_ROW, newest_rows(reader, states[0], own_columns([*self._of(source), *states])))
 
     def fold(self, source: str, rows: pa.Table) -> None:
         """Take in the next rows of a source's event table, in the order of ``seq``; those a state already has are skipped."""
@@ -173,16 +176,16 @@ class Tiles:
             tile = NOTHING if found is None else _got(*found)
         changed[at] = exchanged(tile, old, new) if old.rows else merged(tile, new)
 
-    def _newest_rows(self, reader: Reader, state: State) -> Iterator[tuple[object, ...]]:
-        """The highest version of each id, with every column that any state of the source reads."""
-        columns = own_columns([*self._of(state.source.name), state])
-        events = reader.events(state.source)
-        shown = "".join(f", {quoted(c)}" for c in ("id", "version", "event_at", "deleted", *columns))[2:]
-        found = reader.rows(f"SELECT {shown} FROM {events} QUALIFY row_number() OVER (PARTITION BY id ORDER BY version DESC, seq DESC) = 1")
-        for row in found.to_pylist():
-            held = held_row(state, columns, row)
-            body = {name: held[name] for name in columns}
-            yield (state.source.name, held["id"], held["version"], held["event_at"], held["deleted"], json.dumps(body))
+
+def newest_rows(reader: Reader, state: State, columns: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    """The highest version of each id of a state's source, with these columns."""
+    source = state.source.base
+    shown = ["id", "version", "event_at", "deleted", *columns]
+    said = every_version(reader, source, columns)
+    found = reader.rows(f"SELECT {', '.join(map(quoted, shown))} FROM ({said}) WHERE next_known = {FOREVER}")
+    write = json.JSONEncoder().encode
+    for id, version, event_at, deleted, *values in zip(*(column.to_pylist() for column in found.columns), strict=True):
+        yield (source.name, id, version, event_at, int(deleted), write(dict(zip(columns, values, strict=True))))
 
 
 def held_row(state: State, columns: Sequence[str], row: Row) -> dict[str, object]:

@@ -22,20 +22,26 @@ from everloop.project.source import Source
 NEXT_KNOWN: Final = "min(known_at) OVER (PARTITION BY id ORDER BY version DESC, seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
 
 
-def versions(reader: Reader, source: Source, columns: Iterable[str]) -> str:
-    """Prepare the versions of a source that its ``where`` keeps, with these columns, its own or inherited; give the table's name."""
-    wanted = tuple(dict.fromkeys(columns))
-    key = ("versions", source.name, tuple(map(repr, source.rows)), frozenset(wanted))
-    if key not in reader.prepared:
-        conditions = [condition_column(c) for c in source.rows]
-        table = with_inherited(reader, source, dict.fromkeys((*wanted, *conditions)))
-        kept = " AND ".join(["NOT deleted", "known_at < next_known", *(condition_sql(source, c) for c in source.rows)])
-        shown = "".join(f", {quoted(column)}" for column in wanted if column not in ("id",))
-        reader.prepared[key] = reader.make(
-            f"SELECT nr, id, event_at, known_at, next_known{shown}, row_number() OVER (ORDER BY event_at, id, known_at) AS o "
-            f"FROM {table} WHERE {kept}"
-        )
-    return reader.prepared[key]
+def versions(reader: Reader, source: Source, columns: Iterable[str], *, ordered: bool = True) -> str:
+    """Prepare the versions of a source that its ``where`` keeps, with these columns, its own or inherited; give the table's name.
+
+    Not ``ordered``: ``o`` only tells versions apart, which spares a sort.
+    """
+    wanted = frozenset(columns)
+    rows = (source.name, tuple(map(repr, source.rows)))
+    prepared = reader.prepared_versions.setdefault(rows, {})
+    for (there, in_order), name in prepared.items():
+        if wanted <= there and in_order >= ordered:
+            return name
+    shown = sorted(wanted)
+    table = with_inherited(reader, source, dict.fromkeys((*shown, *map(condition_column, source.rows))))
+    kept = " AND ".join(["NOT deleted", "known_at < next_known", *(condition_sql(source, c) for c in source.rows)])
+    order = "ORDER BY event_at, id, known_at" if ordered else ""
+    prepared[wanted, ordered] = reader.make(
+        f"SELECT nr, id, event_at, known_at, next_known{''.join(f', {quoted(column)}' for column in shown)}, "
+        f"row_number() OVER ({order}) AS o FROM {table} WHERE {kept}"
+    )
+    return prepared[wanted, ordered]
 
 
 def chain(reader: Reader, source: Source) -> str:
@@ -59,7 +65,7 @@ def every_version(reader: Reader, source: Source, columns: Iterable[str]) -> str
     require(source, table, own)
     shown = "".join(f", {value_sql(source, column)} AS {quoted(column)}" for column in own)
     return (
-        f"SELECT e.nr, e.id, e.event_at, e.known_at, coalesce(e.deleted, false) AS deleted, "
+        f"SELECT e.nr, e.id, e.version, e.event_at, e.known_at, coalesce(e.deleted, false) AS deleted, "
         f"coalesce(c.next_known, {FOREVER}) AS next_known, "
         f"coalesce(c.first_said, true) AS first_said{shown} FROM {events} e LEFT JOIN {chain(reader, source)} c USING (nr)"
     )

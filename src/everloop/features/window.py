@@ -33,11 +33,13 @@ LOW_PART: Final = f"CAST(trunc(({SUMMABLE} - {_HIGH} / {HIGH!r}::DOUBLE) * {LOW!
 class Points:
     """Where windows are read: a table ``name`` of distinct ``point``, ``moment``, ``asked_row`` and the keys ``k0`` … as text.
 
-    ``known_at``: None reads with each moment's own knowledge; an instant in microseconds with the knowledge of then.
+    ``moments``: how many different ones there are. ``known_at``: None reads with each moment's own knowledge; an instant in microseconds
+    with the knowledge of then.
     """
 
     name: str
     keys: tuple[str, ...]
+    moments: int
     known_at: int | None
     without_asked: bool
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import binom
 
 from everloop.project.conditions import answers_within
-from everloop.records import Opinion
+from everloop.records import Opinion, Outcome
 from everloop.stats.intervals import least_to_prove, share_bounds
 from everloop.stats.rounded import figure, percent
 
@@ -27,6 +27,7 @@ def within(condition: answers_within, milliseconds: Sequence[float]) -> Opinion:
     fast = int(((times >= 0) & (times <= condition.ms)).sum())
     low, high = share_bounds(fast, len(times), CONFIDENCE) if len(times) else (0.0, 1.0)
     needed = least_to_prove(condition.share, CONFIDENCE)
+    outcome: Outcome
     if condition.share >= 1:
         # That every answer for ever is fast can be refuted but never proven; all that were measured must do.
         outcome = "failed" if fast < len(times) else "passed" if len(times) >= 100 else "not enough evidence"
@@ -52,7 +53,7 @@ def timings_needed(conditions: Iterable[object]) -> int:
     """How many answers have to be timed so that the conditions can be proven with a few slow ones among them; 0 if none asks for it.
 
     >>> timings_needed([answers_within(ms=30)])
-    628
+    632
     """
     shares = [c.share for c in conditions if isinstance(c, answers_within)]
     return max((_with_slow_ones(share) for share in shares), default=0)

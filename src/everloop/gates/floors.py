@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from everloop.gates.better import truth_span
 from everloop.gates.fast import quantile_within
 from everloop.project.conditions import at_least, at_most
@@ -57,11 +59,10 @@ def side_of(condition: at_least | at_most, found: Estimate) -> Outcome:
     >>> side_of(at_least("auc", 0.8), Estimate(0.85, 0.82, 0.88, 1000)), side_of(at_most("wape", 0.4), Estimate(0.39, 0.37, 0.41, 1000))
     ('passed', 'not enough evidence')
     """
-    if found.low is None or found.high is None:
-        return "not enough evidence"
+    low, high = (-inf if found.low is None else found.low), (inf if found.high is None else found.high)
     if isinstance(condition, at_least):
-        return "passed" if found.low >= condition.value else "failed" if found.high < condition.value else "not enough evidence"
-    return "passed" if found.high <= condition.value else "failed" if found.low > condition.value else "not enough evidence"
+        return "passed" if low >= condition.value else "failed" if high < condition.value else "not enough evidence"
+    return "passed" if high <= condition.value else "failed" if low > condition.value else "not enough evidence"
 
 
 def _sentence(condition: at_least | at_most, name: str, found: Estimate) -> str:

@@ -50,10 +50,10 @@ class DeltaTables:
             commit = CommitProperties(
                 custom_metadata={"marker": marker, "seq": str(seq)} | dict(said or {}), app_transactions=[Transaction(marker, seq)]
             )
-            grows = found is not None and not set(written.column_names) <= set(_schema(found).names)
+            same = found is None or written.column_names == _schema(found).names
             write_deltalake(
                 found or self.path(name), written, mode="append", configuration=None if found else _KEEP_ALL,
-                schema_mode="merge" if grows else None, commit_properties=commit,
+                schema_mode=None if same else "merge", commit_properties=commit,
             )  # fmt: skip
             self._sync(name)
         return True

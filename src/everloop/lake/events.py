@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from everloop.errors import StoreError
 from everloop.lake import hot, noted
 from everloop.lake.alone import alone
-from everloop.lake.tables import Also, Counters, Delivery, Known
+from everloop.lake.tables import Also, Counters, Delivery, Versions
 from everloop.lake.trouble import told
 
 Durability: TypeAlias = Literal["sync", "process"]
@@ -212,29 +215,35 @@ class SqliteArrivals:
         self.number, *counted = connection.execute(select, (source,)).fetchone()
         self.counters = Counters(*counted)
 
-    def known(self, ids: Sequence[str]) -> Mapping[str, list[Known]]:
-        """The versions there are of these ids, in order of version."""
-        found: dict[str, list[Known]] = {}
-        if self.counters.last_seq == 0:
-            return found
-        wanted = sorted(ids) if len(ids) > 1 else ids
-        for start in range(0, len(wanted), AT_ONCE):
-            some = wanted[start : start + AT_ONCE]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT id, version, known_at, digest FROM versions WHERE source = ? AND id IN ({marks}) ORDER BY id, version"
-            for name, *version in self.connection.execute(query, (self.number, *some)):
-                found.setdefault(name, []).append(Known(*version))
-        return found
+    def known(self, ids: pa.Array) -> Versions:
+        """The versions there are of these ids."""
+        found: list[tuple[str, int, int, int]] = []
+        if self.counters.last_seq:
+            wanted = ids.to_pylist() if len(ids) == 1 else ids.take(pc.sort_indices(ids)).to_pylist()
+            for start in range(0, len(wanted), AT_ONCE):
+                some = wanted[start : start + AT_ONCE]
+                query = f"SELECT id, version, known_at, digest FROM versions WHERE source = ? AND id IN ({','.join('?' * len(some))})"
+                found += self.connection.execute(query, (self.number, *some))
+        if not found:
+            return Versions(*(np.array([], dtype=np.int64) for _ in range(4)))
+        names, *columns = zip(*found, strict=True)
+        which = pc.index_in(pa.array(names, pa.string()), value_set=ids).to_numpy(zero_copy_only=False).astype(np.int64)
+        numbers = [np.array(column, dtype=np.int64) for column in columns]
+        order = np.lexsort((numbers[0], which))
+        return Versions(which[order], *(column[order] for column in numbers))
 
-    def append(self, events: pa.Table, digests: Sequence[int], *, last_known: int) -> None:
+    def append(self, events: pa.Table, digests: NDArray[np.int64], *, last_known: int) -> None:
         """Keep an event table: its rows, its versions, and how far the source has come."""
         rows = events.num_rows
         if rows == 0:
             return
-        names = ("id", "version", "known_at")
-        versions = list(zip(*(events.column(name).to_pylist() for name in names), digests, strict=True))
-        versions.sort()
-        self.connection.executemany(f"INSERT OR REPLACE INTO versions VALUES ({self.number}, ?, ?, ?, ?)", versions)
+        versions = events.select(["id", "version", "known_at"]).append_column("digest", pa.array(digests))
+        if rows > 1:
+            # In the index's own order: a million and a half go in in four seconds instead of forty.
+            versions = versions.take(pc.sort_indices(versions, [("id", "ascending"), ("version", "ascending")]))
+        columns = (column.to_pylist() for column in versions.columns)
+        insert = f"INSERT OR REPLACE INTO versions VALUES ({self.number}, ?, ?, ?, ?)"
+        self.connection.executemany(insert, zip(*columns, strict=True))
         first, last = self.counters.last_seq + 1, self.counters.last_seq + rows
         if rows >= MANY:
             self._clear_away()

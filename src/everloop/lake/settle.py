@@ -4,13 +4,15 @@
   and so is everything a delivery says of an id if it ends there (a whole delivery that came twice); a differing row is the next version.
 - ``seq`` goes on without a gap. What says nothing of when it was known is known when it arrives: at ``now``, but always a microsecond
   after whatever arrived before. Versions of one id are known one after another, at least a microsecond apart.
-- ``event_at`` is never after ``known_at``. Undated: what is first said of an id happened always, and was always
-  known unless it says since when; what is said of it later happened when it is known.
+- ``event_at`` is never after ``known_at``. Undated: what is first said of an id happened always, and was always known unless it says
+  since when; what is said of it later happened when it is known.
+
+Almost every row is alone with its id in its delivery: those are settled all at once, the others one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,11 +23,25 @@ from numpy.typing import NDArray
 
 from everloop.lake.digest import digests
 from everloop.lake.shape import ALWAYS, event_schema, own_columns
-from everloop.lake.tables import Counters, Known
+from everloop.lake.tables import Counters, Versions
 from everloop.project.source import Source
 
 Longs = NDArray[np.int64]
-_UNSAID = np.iinfo(np.int64).min
+Mask = NDArray[np.bool_]
+_UNSAID = int(np.iinfo(np.int64).min)
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What settling needs of a delivery that does not depend on what came before; worked out before the writer's lock is taken.
+
+    ``names`` are the different ids; ``codes`` says for each row which of them it has, ``digests`` what it holds.
+    """
+
+    table: pa.Table
+    names: pa.Array
+    codes: Longs
+    digests: Longs
 
 
 @dataclass(frozen=True)
@@ -33,69 +49,65 @@ class Settled:
     """The event table of the rows that are new, a digest for each, the last arrival's instant, and how many were known already."""
 
     events: pa.Table
-    digests: list[int]
+    digests: Longs
     last_known: int
     duplicates: int
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """What settling needs of a delivery that does not depend on what came before; worked out before the writer's lock is taken."""
-
-    table: pa.Table
-    ids: pa.DictionaryArray
-    digests: list[int]
-
-    @property
-    def names(self) -> list[str]:
-        """The different ids."""
-        names: list[str] = self.ids.dictionary.to_pylist()
-        return names
 
 
 def delivered(source: Source, table: pa.Table) -> Delivered:
     """A table of ``rows.kept``, its ids told apart and its rows digested."""
     told = table.column("id").combine_chunks()
-    told = told if isinstance(told, pa.Array) else pa.concat_arrays(told.chunks or [pa.array([], pa.string())])
-    marks = digests(table, ["deleted", *own_columns(source)]) if source.version is None else [0] * table.num_rows
-    return Delivered(table, told.dictionary_encode(), marks)
+    told = (told if isinstance(told, pa.Array) else pa.concat_arrays(told.chunks or [pa.array([], pa.string())])).dictionary_encode()
+    return Delivered(table, told.dictionary, told.indices.to_numpy(zero_copy_only=False).astype(np.int64), marks(source, table))
+
+
+def marks(source: Source, table: pa.Table) -> Longs:
+    """What tells a row from the version before, where no column does; rows of one id need no telling apart by their id."""
+    if source.version is not None:
+        return np.zeros(table.num_rows, dtype=np.int64)
+    return digests(table, ["deleted", *(name for name in own_columns(source) if name not in source.id)])
 
 
 def settle(
-    source: Source, rows: Delivered, known: Mapping[str, list[Known]], counters: Counters, *, now: int, known_after: timedelta | None = None
+    source: Source, rows: Delivered, known: Versions, counters: Counters, *, now: int, known_after: timedelta | None = None
 ) -> Settled:
     """Give each new row its version, its instant and its number; ``known`` are the versions there are of its ids, ``now`` microseconds."""
-    table = rows.table
-    version, new, busy, first = _versions(source, rows, known)
+    of = _Ids.of(known, len(rows.names))
+    version, new, first = _versions(source, rows, known, of)
     keep = np.flatnonzero(new)
-    version, first = version[keep], first[keep]
-    event_at = _longs(table.column("event_at"))[keep]
-    known_at = _said_known(table, event_at, known_after, keep)
+    codes, version, first = rows.codes[keep], version[keep], first[keep]
+    event_at = _longs(rows.table.column("event_at"))[keep]
+    known_at = _said_known(rows.table, event_at, known_after, keep)
     if not source.time:
         known_at = np.where(first & (known_at == _UNSAID), ALWAYS, known_at)
-    start, arriving = max(now, counters.last_known + 1), known_at == _UNSAID
-    known_at[arriving] = start + np.arange(arriving.sum(), dtype=np.int64)
-    last_known = max(counters.last_known, int(known_at[arriving][-1])) if arriving.any() else counters.last_known
-    codes = _codes(rows)[keep]
-    _one_after_another(known_at, np.flatnonzero(busy[codes]), codes, rows.names, known)
-    if not source.time:
         event_at = np.where(first, ALWAYS, event_at)
+    arriving = known_at == _UNSAID
+    known_at[arriving] = max(now, counters.last_known + 1) + np.arange(arriving.sum(), dtype=np.int64)
+    last_known = max(counters.last_known, int(known_at[arriving][-1])) if arriving.any() else counters.last_known
+    _one_after_another(known_at, codes, of)
     event_at = np.minimum(np.where(event_at == _UNSAID, known_at, event_at), known_at)
-    columns = {
-        "seq": counters.last_seq + 1 + np.arange(len(keep), dtype=np.int64),
-        "version": version,
-        "event_at": event_at,
-        "known_at": known_at,
-    }
-    kept = table.take(pa.array(keep)) if len(keep) < table.num_rows else table
+    seq = counters.last_seq + 1 + np.arange(len(keep), dtype=np.int64)
+    made = {"seq": seq, "version": version, "event_at": event_at, "known_at": known_at}
+    kept = rows.table.take(pa.array(keep)) if len(keep) < len(rows.codes) else rows.table
     schema = event_schema(source)
-    made = pa.table([pa.array(columns[n]) if n in columns else kept.column(n) for n in schema.names], schema=schema)
-    marks = rows.digests if len(keep) == table.num_rows else [rows.digests[i] for i in keep.tolist()]
-    return Settled(made, marks, last_known, table.num_rows - len(keep))
+    events = pa.table([pa.array(made[n]) if n in made else kept.column(n) for n in schema.names], schema=schema)
+    return Settled(events, rows.digests[keep], last_known, len(rows.codes) - len(keep))
 
 
-def _codes(rows: Delivered) -> NDArray[np.int64]:
-    return np.asarray(rows.ids.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+@dataclass(frozen=True)
+class _Ids:
+    """What is known of each id: how many versions, where the newest of them stands (-1: nowhere), and the last instant one was known at."""
+
+    versions: Longs
+    newest: Longs
+    last_known: Longs
+
+    @classmethod
+    def of(cls, known: Versions, names: int) -> _Ids:
+        newest, last = np.full(names, -1, dtype=np.int64), np.full(names, _UNSAID, dtype=np.int64)
+        newest[known.which] = np.arange(len(known.which))  # in order of version: the last one stays
+        np.maximum.at(last, known.which, known.known_at)
+        return cls(np.bincount(known.which, minlength=names).astype(np.int64), newest, last)
 
 
 def _longs(column: pa.ChunkedArray) -> Longs:
@@ -110,68 +122,63 @@ def _said_known(table: pa.Table, event_at: Longs, known_after: timedelta | None,
     return np.where(said == _UNSAID, later, said)
 
 
-def _versions(
-    source: Source, rows: Delivered, known: Mapping[str, list[Known]]
-) -> tuple[Longs, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """For each row its version, whether it is new, and whether it is the first of its id; for each id whether it needs a closer look."""
-    codes, names = _codes(rows), rows.names
-    said = _longs(rows.table.column("said_version"))
-    version = np.where(said == _UNSAID, 0, said)
-    new = np.ones(len(codes), dtype=np.bool_)
-    first = np.ones(len(codes), dtype=np.bool_)
-    busy = np.bincount(codes, minlength=len(names)) > 1
-    if known:
-        busy |= np.fromiter((name in known for name in names), dtype=np.bool_, count=len(names))
-    for row, number, is_new, is_first in _looked_at(source, rows, known, np.flatnonzero(busy[codes]), codes, names, version):
-        version[row], new[row], first[row] = number, is_new, is_first
-    return version, new, busy, first
-
-
-def _looked_at(
-    source: Source, rows: Delivered, known: Mapping[str, list[Known]], which: Longs, codes: Longs, names: Sequence[str], version: Longs
-) -> list[tuple[int, int, bool, bool]]:
-    """Row by row for ids that come more than once: row, version, is it new, is it the first of its id."""
-    by_id: dict[int, list[int]] = {}
-    for row in which.tolist():
-        by_id.setdefault(int(codes[row]), []).append(row)
-    found = []
-    for code, group in by_id.items():
-        before = known.get(names[code], [])
+def _versions(source: Source, rows: Delivered, known: Versions, of: _Ids) -> tuple[Longs, Mask, Mask]:
+    """For each row its version, whether it is new, and whether it is the first of its id."""
+    codes = rows.codes
+    version = np.zeros(len(codes), dtype=np.int64) if source.version is None else _longs(rows.table.column("said_version")).copy()
+    new, first = np.ones(len(codes), dtype=np.bool_), of.versions[codes] == 0
+    alone = np.bincount(codes, minlength=len(rows.names)) == 1
+    seen = np.flatnonzero(~first)
+    newest = of.newest[codes[seen]]
+    if source.version is None:
+        new[seen] = known.digest[newest] != rows.digests[seen]
+        version[seen] = known.version[newest] + 1
+    else:
+        new[seen] = known.version[newest] != version[seen]
+        alone &= of.versions <= 1
+    for group in _groups(codes, np.flatnonzero(~alone[codes])):
+        there = known.of(int(codes[group[0]]))
         if source.version is None:
-            numbers = _next_versions([rows.digests[row] for row in group], before)
+            numbers = _next_versions(rows.digests[group].tolist(), there)
         else:
-            numbers = _said_versions([int(version[row]) for row in group], before)
-        seen = bool(before)
-        for row, number in zip(group, numbers, strict=True):
-            found.append((row, number if number is not None else 0, number is not None, not seen))
-            seen = seen or number is not None
-    return found
+            numbers = _said_versions(version[group].tolist(), [v for v, _ in there])
+        new[group] = [number is not None for number in numbers]
+        version[group] = [number or 0 for number in numbers]
+        first[group] = False
+        first[group[0]] = not there
+    return version, new, first
 
 
-def _said_versions(said: Sequence[int], before: Sequence[Known]) -> list[int | None]:
+def _groups(codes: Longs, rows: Longs) -> list[Longs]:
+    """These rows by their id, in order within it."""
+    if len(rows) == 0:
+        return []
+    ordered = rows[np.argsort(codes[rows], kind="stable")]
+    return np.split(ordered, np.flatnonzero(np.diff(codes[ordered])) + 1)
+
+
+def _said_versions(said: Sequence[int], before: Sequence[int]) -> list[int | None]:
     """The versions a column says, each once.
 
-    >>> _said_versions([1, 2, 1], [Known(2, 0, 0)])
+    >>> _said_versions([1, 2, 1], [2])
     [1, None, None]
     """
-    there = {known.version for known in before}
-    numbers: list[int | None] = []
+    there, numbers = set(before), []
     for version in said:
         numbers.append(None if version in there else version)
         there.add(version)
     return numbers
 
 
-def _next_versions(digests: Sequence[int], before: Sequence[Known]) -> list[int | None]:
-    """The next versions, for rows that say something else than the one before; none for those that say the same.
+def _next_versions(digests: Sequence[int], before: Sequence[tuple[int, int]]) -> list[int | None]:
+    """The next versions, for rows that say something else than the one before; ``before`` are (version, digest), in order.
 
-    >>> _next_versions([7, 7, 8], []), _next_versions([7, 8], [Known(0, 0, 7), Known(1, 0, 8)])
+    >>> _next_versions([7, 7, 8], []), _next_versions([7, 8], [(0, 7), (1, 8)])
     ([0, None, 1], [None, None])
     """
-    newest = before[-1] if before else None
-    if newest is not None and digests[-1] == newest.digest:
+    if before and digests[-1] == before[-1][1]:
         return [None] * len(digests)
-    number, digest = (newest.version + 1, newest.digest) if newest else (0, None)
+    number, digest = (before[-1][0] + 1, before[-1][1]) if before else (0, None)
     numbers: list[int | None] = []
     for mark in digests:
         numbers.append(None if mark == digest else number)
@@ -179,11 +186,12 @@ def _next_versions(digests: Sequence[int], before: Sequence[Known]) -> list[int 
     return numbers
 
 
-def _one_after_another(known_at: Longs, which: Longs, codes: Longs, names: Sequence[str], known: Mapping[str, list[Known]]) -> None:
+def _one_after_another(known_at: Longs, codes: Longs, of: _Ids) -> None:
     """Push what is known too early for its id to a microsecond after the version before."""
-    last: dict[int, int] = {}
-    for row in which.tolist():
-        code = int(codes[row])
-        if code not in last:
-            last[code] = max((v.known_at for v in known.get(names[code], ())), default=_UNSAID)
-        known_at[row] = last[code] = max(int(known_at[row]), last[code] + 1)
+    seen = np.flatnonzero(of.versions[codes] > 0)
+    known_at[seen] = np.maximum(known_at[seen], of.last_known[codes[seen]] + 1)
+    several = np.bincount(codes, minlength=len(of.versions)) > 1
+    for group in _groups(codes, np.flatnonzero(several[codes])):
+        # Each at least one after the one before: the running maximum of what is left when the steps are taken off.
+        steps = np.arange(len(group))
+        known_at[group] = np.maximum.accumulate(known_at[group] - steps) + steps

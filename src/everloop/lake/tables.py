@@ -9,20 +9,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 #: What is done in the same transaction as an arrival: given the backend's connection and the event table of the rows kept.
 Also = Callable[[Any, pa.Table], None]
 
 
-class Known(NamedTuple):
-    """One version of one id as the log knows it; ``digest`` says what the row held, 0 where a version column tells rows apart."""
+@dataclass(frozen=True)
+class Versions:
+    """Versions there are of some ids, in order of id and version: ``which`` of the ids each is of, counted from 0, its version, when it was
+    known (µs), and a digest of what it held (0 where a version column tells rows apart)."""
 
-    version: int
-    known_at: int
-    digest: int
+    which: NDArray[np.int64]
+    version: NDArray[np.int64]
+    known_at: NDArray[np.int64]
+    digest: NDArray[np.int64]
+
+    def of(self, which: int) -> list[tuple[int, int]]:
+        """Version and digest of one id's versions."""
+        first, last = np.searchsorted(self.which, [which, which + 1])
+        return list(zip(self.version[first:last].tolist(), self.digest[first:last].tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -62,11 +72,11 @@ class Arrivals(Protocol):
 
     counters: Counters
 
-    def known(self, ids: Sequence[str]) -> Mapping[str, list[Known]]:
-        """The versions there are of these ids, in order of version; ids never seen are left out."""
+    def known(self, ids: pa.Array) -> Versions:
+        """The versions there are of these ids (text, each once)."""
         ...
 
-    def append(self, events: pa.Table, digests: Sequence[int], *, last_known: int) -> None:
+    def append(self, events: pa.Table, digests: NDArray[np.int64], *, last_known: int) -> None:
         """Keep an event table whose ``seq`` goes on after ``counters.last_seq``."""
         ...
 

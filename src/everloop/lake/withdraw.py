@@ -14,10 +14,9 @@ import pyarrow.compute as pc
 from everloop.clock import microseconds, utc
 from everloop.errors import Unknown
 from everloop.lake.arrive import FEW
-from everloop.lake.digest import digests
 from everloop.lake.place import Lake
-from everloop.lake.settle import Longs
-from everloop.lake.shape import ALWAYS, event_schema, own_columns
+from everloop.lake.settle import Longs, marks
+from everloop.lake.shape import ALWAYS, event_schema
 from everloop.lake.snapshot import read_source
 from everloop.lake.tables import Delivery
 from everloop.project.source import Source
@@ -49,9 +48,8 @@ def withdraw(lake: Lake, source: Source, number: int, *, now: datetime) -> Recei
         if source.version is not None:
             said = events.filter((pc.field("seq") >= delivery.first_seq) & (pc.field("seq") <= delivery.last_seq))
             log.forget(list(zip(said.column("id").to_pylist(), said.column("version").to_pylist(), strict=True)))
-        marks = digests(answers, ["deleted", *own_columns(source)]) if source.version is None else [0] * answers.num_rows
         last_known = max([log.counters.last_known, *answers.column("known_at").to_pylist()])
-        log.append(answers, marks, last_known=last_known)
+        log.append(answers, marks(source, answers), last_known=last_known)
         if source.version is not None:
             log.forget(list(zip(answers.column("id").to_pylist(), answers.column("version").to_pylist(), strict=True)))
         log.note(replace(delivery, withdrawn_at=utc(now)))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from everloop import features, lake, rollout
+from everloop import rollout
+from everloop.features.as_of import as_of
 from everloop.project.model import Model
 from everloop.project.unbuilt import require_built
 from everloop.records import Candidate, TrainingSet, Version, identity
@@ -38,10 +39,10 @@ def adopt(house: House, model: Model, now: datetime) -> None:
 
 
 def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tuple[TrainingSet | None, pa.Table]:
-    tables = {s.name: lake.read_source(house.lake, s) for s in model.sources}
+    tables = house.tables(model)
     if not any(len(t) for t in tables.values()):
         return None, pa.table({})
-    training_set = features.as_of(
+    training_set = as_of(
         model, tables, now=now, id=identity(turn, "as_of"), save=house.blobs.save, max_questions=house.settings.max_questions
     )
     return training_set, house.table(training_set)

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everloop import lake, rollout, serving
+from everloop import rollout, serving
 from everloop.errors import EverloopError, Unknown
 from everloop.features.as_of import featured, live
 from everloop.features.moments import ticks
-from everloop.features.questions import questions_in
+from everloop.features.questions import numbered, questions_in
 from everloop.features.reader import Reader
 from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
@@ -43,13 +43,15 @@ def answer_due(house: House, model: Model, now: datetime) -> int:
     traffic = house.traffic(model)
     given = 0
     if isinstance(model.per, Source):
-        given += _answer(house, model, traffic, _since(model, tables, since, now), now)
+        after = int(fact.body.get("through", 0)) if fact else 0
+        given += _answer(house, model, traffic, _since(model, tables, since, now, after), now)
     else:
         for moment in _ticks(model, since, now):
             given += _answer(house, model, traffic, live(model, tables, moment=moment), moment)
     house.pause("answered, not noted")
     with house.store.transaction() as t:
-        house.facts.put(t, model.name, ANSWERED, now, {"answers": given})
+        through = _through(tables[model.per.name]) if isinstance(model.per, Source) else 0
+        house.facts.put(t, model.name, ANSWERED, now, {"answers": given, "through": through})
     return given
 
 
@@ -68,9 +70,8 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
 
 def answers_of(house: House, model: Model, *, since: datetime | None = None) -> pa.Table:
     """Every answer of a model, sealed or not, in the columns of ``serving.answered.SCHEMA``, once each, by moment, then unit."""
-    sealed = lake.read_table(house.lake, TABLE)
-    parts = [t for t in (sealed, unsealed(house.settings.answers)) if t is not None and len(t)]
-    table = pa.concat_tables([t.select(SCHEMA.names).cast(SCHEMA) for t in parts]) if parts else SCHEMA.empty_table()
+    sealed = _sealed(house)
+    table = pa.concat_tables([t.select(SCHEMA.names).cast(SCHEMA) for t in (sealed, unsealed(house.settings.answers))])
     mine = pc.equal(table.column("model"), model.name)
     if since is not None:
         mine = pc.and_(mine, pc.greater_equal(table.column("moment"), int(since.timestamp() * 1_000_000)))
@@ -91,16 +92,18 @@ def seal_answers(house: House) -> None:
     """Move closed segments of the answers log into the lake, each once."""
 
     def append_once(table: str, arrow: pa.Table, marker: str, seq: int) -> object:
-        return lake.append_once(house.lake, table, arrow, marker, seq)
+        return house.lake.tables.append_once(table, arrow, marker=marker, seq=seq)
 
     def known(ids: Sequence[str]) -> set[str]:
-        there = lake.read_table(house.lake, TABLE)
-        if there is None or not len(there):
-            return set()
+        there = _sealed(house)
         hit = there.filter(pc.is_in(there.column("id"), value_set=pa.array(list(ids), pa.string())))
         return set(hit.column("id").to_pylist())
 
     serving.seal(house.settings.answers, append_once, table=TABLE, known=known)
+
+
+def _sealed(house: House) -> pa.Table:
+    return house.lake.tables.read(TABLE, schema=SCHEMA)
 
 
 def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
@@ -156,11 +159,20 @@ def _ticks(model: Model, since: datetime | None, now: datetime) -> list[datetime
     return found if since is not None else found[-1:]
 
 
-def _since(model: Model, tables: dict[str, pa.Table], since: datetime | None, now: datetime) -> pa.Table:
-    """Questions and features of the rows that came since; of an undated source, every row the first time and none later."""
+def _since(model: Model, tables: dict[str, pa.Table], since: datetime | None, now: datetime, after: int) -> pa.Table:
+    """Questions and features of the rows that came since; of an undated source, of the rows beyond a sequence number."""
     first = since + timedelta(microseconds=1) if since is not None else now - timedelta(days=1)
     with Reader(tables) as reader:
-        return featured(reader, Spine(model, questions_in(reader, model, first=first, last=now)))[0]
+        asked = questions_in(reader, model, first=first, last=now)
+        if isinstance(model.per, Source) and not model.per.time:
+            events = tables[model.per.name]
+            known = events.filter(pc.less_equal(events.column("seq"), after)).column("id")
+            asked = numbered(asked.filter(pc.invert(pc.is_in(asked.column("row"), value_set=known.combine_chunks()))))
+        return featured(reader, Spine(model, asked))[0]
+
+
+def _through(events: pa.Table) -> int:
+    return int(events.column("seq")[-1].as_py()) if len(events) else 0
 
 
 def _request(model: Model, keys: Sequence[str]) -> dict[str, object]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from everloop.errors import EverloopError
-from everloop.lake import ingest, receive
+from everloop.lake.ingest import ingest
+from everloop.lake.receive import receive
 from everloop.loop.house import House
 from everloop.records import Received
 

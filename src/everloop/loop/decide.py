@@ -76,7 +76,7 @@ def permit(model: Model, verdict: Verdict, *, now: datetime, id: str) -> Decisio
     made_from, cause = (verdict.id,), "verdict"
     if not verdict.passed:
         return _decision(model, "hold", (f"the verdict is: {verdict.outcome}",), cause, now, id, made_from)
-    because = tuple(o.sentence for o in verdict.opinions)
+    because = (f"{verdict.by} let it in: {verdict.reason}" if verdict.by else "it passed the gate",)
     level = model.autonomy["promote"]
     if level == "act" or verdict.by:
         return _decision(model, "promote", because, cause, now, id, made_from)

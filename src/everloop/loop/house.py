@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,15 +17,15 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from everloop.clock import EPOCH, said
-from everloop.errors import ClockWentBack, SettingsError
+from everloop.errors import ClockWentBack
 from everloop.features.compile import features as read_features
-from everloop.lake import Lake, last_seq, open_lake, read, read_source
+from everloop.lake.place import Lake, open_lake
+from everloop.lake.snapshot import read, read_source
 from everloop.loop import keep as keeps
 from everloop.loop.project_file import Project, open_project
 from everloop.project.heard import hear
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
-from everloop.project.unbuilt import require_built
 from everloop.records import Candidate, Contest, Record, Report, Snapshot, Traffic, TrainingSet, Verdict, Version
 from everloop.registry import history
 from everloop.registry.approvals import Approvals
@@ -44,6 +45,7 @@ from everloop.training.child import in_child
 from everloop.training.predictor import Answering
 
 T = TypeVar("T")
+MANY_ROWS = 200_000
 
 
 def awake(_moment: str) -> None:
@@ -100,8 +102,10 @@ class House:
 
     @contextmanager
     def keeping(self, model: Model, now: datetime, cause: str) -> Iterator[keeps.Keep]:
-        """One turn of a model, opened; refuses words that cannot be turned yet. See ``keep.keeping``."""
-        require_built(model)
+        """One turn of a model, opened; a model that has not begun begins. Refuses words that cannot be turned yet. See ``keep.keeping``."""
+        from everloop.loop.adopt import adopt
+
+        adopt(self, model, now)
         with keeps.keeping(self, model, now, cause) as keep:
             yield keep
 
@@ -114,13 +118,14 @@ class House:
                 "Set the machine's clock right, or give a later instant: everloop turn --now …"
             )
 
-    def in_child(self, work: partial[T]) -> T:
+    def in_child(self, work: partial[T], *, rows: int = 0) -> T:
         """Do it in a child process that dies with this one, so that a learner that dies takes nothing with it."""
         if not self.settings.child:
             return work()
         from everloop.loop.wiring import open_in_child
 
-        return in_child(work, first=partial(open_in_child, self.project.path))
+        # Threads wait for one another by spinning: on few rows, or beside other work, many are slower than one.
+        return in_child(work, first=partial(open_in_child, self.project.path), threads=None if rows >= MANY_ROWS else 1)
 
     # -- who answers --
 
@@ -133,13 +138,13 @@ class House:
     def version(self, id: str) -> Version:
         return self.versions.get(id)
 
-    def candidate(self, id: str) -> Candidate:
-        record = self.journal.get(id)
+    def candidate(self, id: str, *, within: Connection | None = None) -> Candidate:
+        record = self.journal.get(id, within=within)
         assert isinstance(record, Candidate)
         return record
 
-    def verdict(self, id: str | None) -> Verdict | None:
-        record = self.journal.find(id) if id else None
+    def verdict(self, id: str | None, *, within: Connection | None = None) -> Verdict | None:
+        record = self.journal.find(id, within=within) if id else None
         return record if isinstance(record, Verdict) else None
 
     def champion(self, traffic: Traffic) -> Candidate:
@@ -193,7 +198,7 @@ class House:
         """The event tables a model reads, as they are now; read again only where something arrived."""
         found = {}
         for source in model.sources:
-            seq = last_seq(self.lake, source)
+            seq = self.lake.log.counters(source.name).last_seq
             kept = self.reads.get(source.name)
             if kept is None or kept[0] != seq:
                 kept = self.reads[source.name] = (seq, read_source(self.lake, source))
@@ -270,12 +275,12 @@ def open_house(
 
     ``ingest`` takes in the files that everloop.toml names, at that instant. Raises ProjectError, SettingsError, StoreError.
     """
+    # Numerical libraries let threads wait by spinning unless told otherwise before they are loaded; beside other work that costs minutes.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     opened = project if isinstance(project, Project) else open_project(project)
     beside = opened.path.parent if opened.path else Path.cwd()
     settings = settings or read_settings(beside, stage=stage, house=folder)
-    if not settings.registry:
-        raise SettingsError("There is no registry.")
-    house = House(opened, settings, open_store(settings.registry), open_lake(settings))
+    house = House(opened, settings, open_store(settings.registry), open_lake(settings.lake, settings.events))
     if ingest is not None:
         from everloop.loop.arrivals import ingest_files
 
@@ -285,4 +290,4 @@ def open_house(
 
 def with_pause(house: House, pause: Callable[[str], None]) -> House:
     """The same house, told between commits where it is."""
-    return replace(house, pause=pause)
+    return replace(house, pause=pause, lake=replace(house.lake, pause=pause))

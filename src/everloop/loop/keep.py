@@ -77,7 +77,7 @@ def keep_record(
 ) -> R:
     """In one transaction: the record, the pointer it moves, the question it asks, and the alert it causes."""
     if isinstance(record, Version):
-        candidate, verdict = house.candidate(record.candidate), house.verdict(record.verdict)
+        candidate, verdict = house.candidate(record.candidate, within=t), house.verdict(record.verdict, within=t)
         version = house.versions.admit(t, candidate, verdict, now=record.made_at, id=record.id)
         if version.id != record.id:
             # The same content was let in before: it is that version again, whose record is in the journal already.

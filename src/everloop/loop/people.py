@@ -106,7 +106,6 @@ def admit_file(
     """
     if override and not (by.strip() and reason.strip()):
         raise EverloopError("An override needs a name and a reason. Say --by and --reason.")
-    adopt(house, model, now)
     with house.keeping(model, now, f"admit {file.name}") as keep:
 
         def admit_candidate(step: Step, training_set: TrainingSet) -> Candidate:

@@ -36,7 +36,9 @@ def spoken_record(record: Record, name: Naming = str) -> str:
     if isinstance(record, Report):
         return spoken_report(record)
     told = clause(record, name)
-    return told[:1].upper() + told[1:] + ("" if told.endswith(".") else ".")
+    # A version's name is written as it is, also at the head of a sentence.
+    head = told if "@" in told.split(" ", 1)[0] else told[:1].upper() + told[1:]
+    return head + ("" if told.endswith(".") else ".")
 
 
 def spoken_decision(decision: Decision) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from everloop import features, lake
+from everloop.features.as_of import as_of
 from everloop.errors import Unknown
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
@@ -31,7 +31,6 @@ def watch_now(house: House, model: Model, now: datetime) -> Signals:
 
 def train_now(house: House, model: Model, now: datetime) -> Candidate | Report | TrainingSet:
     """A candidate learnt from everything known now; or the report, or the empty training set, that stood in its way."""
-    adopt(house, model, now)
     with house.keeping(model, now, "train") as keep:
         snapshot = keep(do.snapshot)
         report = keep(do.check, snapshot)
@@ -54,8 +53,8 @@ def judge_now(house: House, model: Model, candidate: str | None, now: datetime) 
 
 def training_table(house: House, model: Model, now: datetime) -> pa.Table:
     """The training table as it would be learnt from now: questions, features, truths. Keeps nothing in the journal."""
-    tables = {s.name: lake.read_source(house.lake, s) for s in model.sources}
-    return house.table(features.as_of(model, tables, now=now, id="table", save=house.blobs.save))
+    tables = house.tables(model)
+    return house.table(as_of(model, tables, now=now, id="table", save=house.blobs.save))
 
 
 def _candidate(house: House, model: Model, id: str | None) -> Candidate:

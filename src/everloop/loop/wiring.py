@@ -8,17 +8,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from math import ceil, log
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from everloop import checks, features, gates, lake, rollout, training
+from everloop import checks, gates, lake, rollout, training
+from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
 from everloop.loop import watching
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.project_file import open_project
+from everloop.project.conditions import answers_within
 from everloop.project.model import Model
 from everloop.records import (
     Candidate,
@@ -69,7 +72,7 @@ def snapshot(step: Step) -> Snapshot:
 def check(step: Step, snapshot: Snapshot) -> Report:
     """Is it fit to learn from?"""
     house, model = step.house, step.model
-    deliveries = {s.name: lake.deliveries(house.lake, s, _through(snapshot, s.name)) for s in model.sources}
+    deliveries = {s.name: lake.deliveries(house.lake, s, through_seq=_through(snapshot, s.name)) for s in model.sources}
     return checks.check(
         snapshot,
         house.read(snapshot, model),
@@ -93,7 +96,7 @@ def as_of_now(step: Step, snapshot: Snapshot) -> TrainingSet:
 
 def _as_of(step: Step, snapshot: Snapshot, learn_from: datetime | None, made_from: tuple[str, ...]) -> TrainingSet:
     house, model = step.house, step.model
-    return features.as_of(
+    return features_as_of(
         model,
         house.read(snapshot, model),
         now=step.now,
@@ -122,7 +125,7 @@ def train(step: Step, training_set: TrainingSet) -> Candidate:
         environment=environment(house.settings.folder),
         allow_pickle=house.settings.pickle,
     )
-    return house.in_child(work)
+    return house.in_child(work, rows=training_set.learn_rows)
 
 
 def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: TrainingSet) -> Contest:
@@ -130,7 +133,8 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
     house, model = step.house, step.model
     table = training.holdout(house.table(training_set), training_set)
     champion = house.champion(traffic)
-    times = house.in_child(partial(_time, model, house.blobs, candidate, table)) if _timed(model) and len(table) else ()
+    count = _timings(model)
+    times = house.in_child(partial(_time, model, house.blobs, candidate, table, count)) if count and len(table) else ()
     contest, _ = training.rehearse(
         training.Side(champion.id, house.predictor(champion)),
         training.Side(candidate.id, house.predictor(candidate)),
@@ -189,15 +193,17 @@ def _train(model: Model, blobs: Blobs, training_set: TrainingSet, *, champion: C
     return training.train(model, table, training_set, save=blobs.save, champion=before, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
 
 
-def _time(model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table) -> tuple[float, ...]:
-    return training.time_answers(load_any(candidate, blobs.read, given=model.baseline), table)
+def _time(model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table, count: int) -> tuple[float, ...]:
+    return training.time_answers(load_any(candidate, blobs.read, given=model.baseline), table, count)
 
 
 # -- small things ----------------------------------------------------------------------------------------------------------------------
 
 
-def _timed(model: Model) -> bool:
-    return any(type(c).__name__ == "answers_within" for c in model.promote_when)
+def _timings(model: Model) -> int:
+    """How many single answers have to be timed so that the shares asked for can be proven: 0.95 = 1 - share ** n, and a third more."""
+    shares = [c.share for c in model.promote_when if isinstance(c, answers_within)]
+    return max((max(200, ceil(1.33 * log(0.05) / log(min(s, 0.9995)))) for s in shares if 0 < s), default=0)
 
 
 def _snapshot(step: Step, training_set: TrainingSet) -> Snapshot:

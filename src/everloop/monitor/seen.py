@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +36,22 @@ class Answered:
     def __len__(self) -> int:
         return len(self.units)
 
+    def take(self, rows: NDArray[Any]) -> Answered:
+        """The questions at these positions, or where a boolean mask holds."""
+        groups = {name: g[rows] for name, g in self.groups.items()}
+        return replace(
+            self, units=self.units[rows], moments=self.moments[rows], truth=self.truth[rows], answers=self.answers.take(rows), groups=groups
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """``reference``: the profile of what the champion learnt from; ``windows``: one profile for each asking moment, oldest first, the newest
-    last. ``answered``: the champion's matured answers since it was promoted. ``promised``: its matured answers in the contest it won.
-    ``live``: two versions on the same questions; in shadow and canary the candidate beside the champion, in bake the new champion
-    (as ``candidate``) beside the one it replaced (as ``champion``). ``coverage``: the share of the questions since promotion whose truth is
-    mature. Counts and latencies (µs) are of the answers of the newest window. Instants are aware UTC.
+    """``reference``: the profile of what the champion learnt from; ``windows``: one profile for each asking moment, oldest first, the
+    newest last. ``answered``: the champion's matured answers since it was promoted. ``promised``: its matured answers in the contest it
+    won. ``live``: two versions on the same questions; in shadow and canary the candidate beside the champion, in bake the new champion
+    (as ``candidate``) beside the one it replaced (as ``champion``). ``coverage``: the share of the questions since promotion whose truth
+    is mature. Counts and latencies (µs) are of the answers of the newest window; those of the candidate of a roll-out apart, where there
+    is one. Instants are aware UTC.
     """
 
     reference: Profile | None = None
@@ -55,6 +63,8 @@ class Seen:
     answers: int = 0
     failed: int = 0
     microseconds: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    candidate_answers: int = 0
+    candidate_failed: int = 0
     truths_since_training: int = 0
     last_trained_at: datetime | None = None
     promoted_at: datetime | None = None

@@ -165,6 +165,8 @@ class Owned:
         except OSError as error:
             _refuse(error, self.path.parent)
         finally:
+            # A copy of the descriptor may still be syncing, and would hold the lock on.
+            fcntl.flock(self.fd, fcntl.LOCK_UN)
             os.close(self.fd)
 
 

@@ -90,7 +90,7 @@ class OnlineContract:
 
     def store(self) -> OnlineStore:
         """An empty store."""
-        raise NotImplementedError("say how your store is made")
+        raise TypeError(f"{type(self).__name__} does not say how its store is made.")
 
     def same_as_training(self, store: OnlineStore, log: Sequence[Said], moment: int, told: bool = True) -> None:
         """What is read now is what training reads at this moment, to the last digit; ``told``: without asking the tables."""

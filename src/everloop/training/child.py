@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
@@ -205,7 +206,9 @@ def _pickled(what: object, fn: Callable[..., object]) -> bytes:
 
 
 def _called(fn: Callable[..., object]) -> str:
-    return str(getattr(fn, "__name__", None) or type(fn).__name__)
+    while isinstance(fn, partial):
+        fn = fn.func
+    return str(getattr(fn, "__name__", None) or type(fn).__name__).strip("_")
 
 
 def _died(fn: Callable[..., object], code: int | None) -> LearnerFailed:

@@ -109,8 +109,11 @@ def _as_arrow(table: pa.Table, name: str, feed: Feed) -> pa.Array:
     if name in feed.texts:
         return pc.fill_null(_strings(column), "")
     if name in feed.vocabulary:
-        return pa.DictionaryArray.from_arrays(_codes(column, feed.vocabulary[name]), pa.array(feed.vocabulary[name], pa.string()))
-    return pa.array(numbers(column, name), from_pandas=True)
+        # scikit-learn 1.9 reads a null in a dictionary column as its last category, so what is missing is a category of its own.
+        words = feed.vocabulary[name]
+        codes = pc.fill_null(_codes(column, words), pa.scalar(len(words), pa.int32()))
+        return pa.DictionaryArray.from_arrays(codes, pa.array([*words, missing_among(words)], pa.string()))
+    return pa.array(numbers(column, name))  # NaN, not null: not every learner reads a null as empty
 
 
 def _as_pandas(table: pa.Table, name: str, feed: Feed) -> Any:
@@ -123,6 +126,18 @@ def _as_pandas(table: pa.Table, name: str, feed: Feed) -> Any:
         codes = pc.fill_null(_codes(column, feed.vocabulary[name]), -1).to_numpy(zero_copy_only=False)
         return pd.Categorical.from_codes(codes, categories=pd.Index(feed.vocabulary[name], dtype=object))
     return numbers(column, name)
+
+
+def missing_among(vocabulary: Sequence[str]) -> str:
+    """What a missing category is called in Arrow: ``(empty)``, longer where the data says that itself.
+
+    >>> missing_among(["tea"]), missing_among(["(empty)"])
+    ('(empty)', '((empty))')
+    """
+    word = "(empty)"
+    while word in vocabulary:
+        word = f"({word})"
+    return word
 
 
 def _codes(column: pa.ChunkedArray, vocabulary: Sequence[str]) -> pa.Array:

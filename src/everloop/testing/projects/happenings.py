@@ -101,13 +101,15 @@ def price(end: datetime, seed: int = 0, houses: int = 1_500) -> dict[str, Rows]:
 
 
 def recommend(end: datetime, seed: int = 0, customers: int = 150, products: int = 60, length: int = 180) -> dict[str, Rows]:
-    """Customers who mostly buy their own few favourites, and now and then what everybody buys."""
+    """Customers who mostly buy their own few favourites, which change in summer, and now and then what everybody buys."""
     rng = np.random.default_rng(seed)
     popular = 1 / np.arange(1, products + 1)
     popular /= popular.sum()
     favourites = [rng.choice(products, 6, replace=False) for _ in range(customers)]
     rows: Rows = []
     for day in range(length):
+        if day == length // 2:
+            favourites = [np.r_[f[:2], rng.choice(products, 4, replace=False)] for f in favourites]
         for c in np.flatnonzero(rng.random(customers) < 0.15):
             for _ in range(int(rng.integers(1, 5))):
                 p = int(rng.choice(favourites[c])) if rng.random() < 0.7 else int(rng.choice(products, p=popular))

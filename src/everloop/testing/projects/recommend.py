@@ -7,13 +7,13 @@ pair = ["customer_id", "product_id"]
 
 
 class Frequency:
-    """Scores a product by how often the customer bought it; ties go to what everybody buys."""
+    """Scores a product by how often the customer bought it, lately counting five times; ties go to what everybody buys."""
 
     def fit(self, X, y, group=None):
         return self
 
     def predict(self, X):
-        return X[:, 0] + X[:, 1] / 1e6
+        return X[:, 0] + 4 * X[:, 1] + X[:, 2] / 1e6
 
 
 recommend = Model(
@@ -22,8 +22,8 @@ recommend = Model(
     per="customer_id",
     asked=every(days(7), at="04:00", zone="Europe/Berlin"),
     among=orders.any(last=days(56)),
-    candidates=[orders.which("product_id", last=days(91), most=20), orders.which("product_id", last=days(28), most=20, per=())],
-    knows=[orders.count(last=days(28), per=pair), orders.count(last=days(28), per="product_id")],
+    candidates=[orders.which("product_id", last=days(365), most=20), orders.which("product_id", last=days(28), most=20, per=())],
+    knows=[orders.count(last=[days(365), days(28)], per=pair), orders.count(last=days(28), per="product_id")],
     learner=Frequency(),
     promote_when=beats_champion("ndcg", by=0.01),
     roll_out=shadow(days(7)),

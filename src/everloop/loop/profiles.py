@@ -1,0 +1,87 @@
+"""Profiles kept: what the champion learnt from, and each window since, counted once and remembered as facts that can be worked out again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everloop.clock import from_microseconds, microseconds
+from everloop.loop.house import House
+from everloop.monitor.profile import ANSWERS, Profile, Spec, answers_as_column, describe, profile
+from everloop.project.model import Model
+from everloop.records import Candidate, Shape, TrainingSet
+from everloop.registry.facts import Facts
+from everloop.serving.answered import features_of
+from everloop.stats.shapes import Answers
+from everloop.training.rows import learnable
+
+HABIT = 26  # so many past windows are held against the newest
+DAY = 86_400_000_000
+
+
+def reference_of(house: House, model: Model, champion: Candidate) -> Profile | None:
+    """The profile of what a champion learnt from, its own answers to it included; None for one that learnt nothing."""
+    kept = house.facts.latest(model.name, f"reference {champion.id}")
+    if kept is not None:
+        spec = Spec.from_plain(kept.body["spec"])
+        return Profile.from_plain(kept.body["profile"], spec)
+    training_set = next((r for r in map(house.journal.find, champion.made_from) if isinstance(r, TrainingSet)), None)
+    if training_set is None or not training_set.learn_rows:
+        return None
+    table = learnable(house.table(training_set), training_set, champion.shape)
+    columns = table.select([c for c in model.columns if c in table.column_names])
+    if champion.shape.kind != "ranking":
+        columns = columns.append_column(ANSWERS, _as_column(house.predictor(champion).answer(table)))
+    found = profile(describe(columns), columns, table.column("moment").to_numpy().astype(np.int64))
+    with house.store.transaction() as t:
+        body = {"spec": found.spec.to_plain(), "profile": found.to_plain()}
+        house.facts.put(t, model.name, f"reference {champion.id}", champion.made_at, body)
+    return found
+
+
+def windows_of(house: House, model: Model, champion: Candidate, reference: Profile | None, given: pa.Table) -> tuple[Profile, ...]:
+    """One profile for each window of answers, oldest first, counted against the reference's bins."""
+    if reference is None or not len(given):
+        return ()
+    name = f"window {champion.id}"
+    served = given.filter(pc.not_equal(given.column("arm"), "shadow"))
+    moments = served.column("moment").to_numpy()
+    starts = moments if model.asked is not None else moments - moments % DAY
+    windows = np.unique(starts)[-HABIT:]
+    if not len(windows):
+        return ()
+    kept = {microseconds(f.at): f.body for f in house.facts.read(model.name, name, since=from_microseconds(int(windows[0])))}
+    found = []
+    fresh: dict[int, Profile] = {}
+    for start in windows.tolist():
+        rows = np.flatnonzero(starts == start)
+        body = kept.get(start)
+        # A window that has grown since is counted again.
+        if body is not None and body["rows"] == len(rows):
+            found.append(Profile.from_plain(body, reference.spec))
+            continue
+        fresh[start] = _counted(reference.spec, served.take(pa.array(rows)), model, champion.shape)
+        found.append(fresh[start])
+    if fresh:
+        _keep(house.facts, house, model, name, fresh)
+    return tuple(found)
+
+
+def _counted(spec: Spec, rows: pa.Table, model: Model, shape: Shape) -> Profile:
+    if shape.kind == "ranking":
+        return profile(spec, pa.table({}).select([]), rows.column("moment").to_numpy().astype(np.int64))
+    columns = features_of(rows, [n for n in spec.features if n != ANSWERS])
+    columns = columns.append_column(ANSWERS, _as_column(Answers.from_arrow(shape, rows.column("answer"))))
+    return profile(spec, columns, rows.column("moment").to_numpy().astype(np.int64))
+
+
+def _as_column(answers: Answers) -> pa.Array:
+    column = answers_as_column(answers)
+    return pa.array(column.tolist(), pa.float64() if column.dtype.kind == "f" else pa.string(), from_pandas=True)
+
+
+def _keep(facts: Facts, house: House, model: Model, name: str, fresh: dict[int, Profile]) -> None:
+    with house.store.transaction() as t:
+        for start, found in fresh.items():
+            facts.put(t, model.name, name, from_microseconds(start), found.to_plain())

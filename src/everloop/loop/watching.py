@@ -1,0 +1,273 @@
+"""Gathering: what watching and deciding are shown of one model, put together from its answers, their truths, its training and the journal.
+
+Nothing is judged here: ``monitor`` judges what is ``Seen``, ``decide`` decides by ``Memory``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from everloop import monitor, rollout
+from everloop.clock import microseconds
+from everloop.features.compile import features as read_features
+from everloop.features.truth import truths
+from everloop.loop.answers import answers_of
+from everloop.loop.decide import Memory
+from everloop.loop.house import House
+from everloop.loop.profiles import reference_of, windows_of
+from everloop.monitor.seen import Answered, Seen
+from everloop.project.model import Model
+from everloop.project.source import Source
+from everloop.records import Candidate, Signals, Traffic, Verdict
+from everloop.registry import history
+from everloop.stats.shapes import Answers, Paired, Strings
+from everloop.training.rehearse import read_paired
+from everloop.training.rehearse import truths as truth_array
+
+LOOKS_BACK = timedelta(days=365)
+SLICES, VALUES = 8, 50  # how many columns are looked into for where it goes wrong, and of how many values each at most
+
+
+def watch(house: House, model: Model, traffic: Traffic, *, now: datetime, id: str) -> Signals:
+    """What watching finds about every condition of the model, now."""
+    return monitor.watch(model, traffic, seen(house, model, traffic, now=now), now=now, id=id, made_from=(traffic.id,))
+
+
+def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen:
+    """Everything watching is shown."""
+    champion = house.champion(traffic)
+    since = champion_since(house, traffic)
+    beginning = max(min(since, began(house, traffic)), now - LOOKS_BACK)
+    given = answers_of(house, model, since=beginning)
+    told = _told(house, model, given, now)
+    mine = told.of(traffic.champion, since)
+    reference = reference_of(house, model, champion)
+    windows = windows_of(house, model, champion, reference, given)
+    newest = _newest(given)
+    theirs = given.filter(pc.equal(given.column("version"), traffic.candidate)) if traffic.candidate else given.slice(0, 0)
+    return Seen(
+        reference=reference,
+        windows=windows,
+        answered=_answered(house, model, mine, traffic.champion, now),
+        promised=_promised(house, traffic),
+        live=_live(house, model, told, traffic, now),
+        coverage=float(mine.mature.mean()) if len(mine.table) else None,
+        answers=len(newest),
+        failed=_failed(newest),
+        microseconds=newest.column("microseconds").to_numpy().astype(np.int64),
+        candidate_answers=len(theirs),
+        candidate_failed=_failed(theirs),
+        truths_since_training=_truths_since(mine, champion),
+        last_trained_at=_last_trained(house, model),
+        promoted_at=since,
+    )
+
+
+def memory(house: House, model: Model, traffic: Traffic, signals: Signals, *, now: datetime, cause: str) -> Memory:
+    """What happened before, as far as it bears on what to do now."""
+    waiting = house.approvals.waiting(model.name)
+    learnt = [e.record for e in house.journal.read(kind="Candidate", model=model.name) if isinstance(e.record, Candidate)]
+    trained = [c for c in learnt if c.format != "baseline"]
+    spent = sum(c.seconds for c in trained if c.made_at > now - timedelta(days=7))
+    return Memory(
+        cause=cause,
+        last_trained_at=max((c.made_at for c in trained), default=None),
+        ever_learnt=_ever_learnt(house, model, traffic),
+        truths=max((c.rows for c in learnt), default=0),
+        waiting=waiting[0].decision if waiting else None,
+        spent=timedelta(seconds=spent),
+        plan=rollout.due(traffic, model.roll_out, now, bake=model.matures_after, signals=signals),
+    )
+
+
+def champion_since(house: House, traffic: Traffic) -> datetime:
+    """Since when the champion of this traffic has answered everybody, without a break."""
+    since = traffic.since
+    for before in reversed(history.history(house.journal, traffic.model)):
+        if before.champion != traffic.champion:
+            break
+        since = before.since
+    return since
+
+
+def began(house: House, traffic: Traffic) -> datetime:
+    """When the roll-out under way began; the traffic's own beginning where there is none."""
+    since = traffic.since
+    for before in reversed(history.history(house.journal, traffic.model)):
+        if not before.rolling:
+            break
+        since = before.since
+    return since
+
+
+@dataclass(frozen=True)
+class Told:
+    """Answers with what came of them: a mask of those whose truth is mature, and the truths, row for row."""
+
+    table: pa.Table
+    truth: NDArray[np.object_]
+    mature: NDArray[np.bool_]
+
+    def of(self, version: str, since: datetime) -> Told:
+        """What one version answered from an instant on, failures aside."""
+        mask = pc.and_(pc.equal(self.table.column("version"), version), pc.is_null(self.table.column("error")))
+        mask = pc.and_(mask, pc.greater_equal(self.table.column("moment"), microseconds(since)))
+        rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+        return Told(self.table.take(pa.array(rows)), self.truth[rows], self.mature[rows])
+
+    def only_mature(self) -> Told:
+        rows = np.flatnonzero(self.mature)
+        return Told(self.table.take(pa.array(rows)), self.truth[rows], self.mature[rows])
+
+
+def _told(house: House, model: Model, given: pa.Table, now: datetime) -> Told:
+    """The truth of every answer, worked out once for each question."""
+    if not len(given):
+        return Told(given, np.zeros(0, dtype=object), np.zeros(0, dtype=bool))
+    asked = given.select(["moment", "unit"]).group_by(["moment", "unit"], use_threads=False).aggregate([])
+    found = truths(model.predicts, _questions(model, asked), house.tables(model), model=model, known_at=now)
+    known = truth_array(pa.table({"truth": found.truth}), model.shape)
+    place = {key: i for i, key in enumerate(zip(asked.column("moment").to_pylist(), asked.column("unit").to_pylist(), strict=True))}
+    rows = np.array([place[key] for key in zip(given.column("moment").to_pylist(), given.column("unit").to_pylist(), strict=True)])
+    there = found.mature & ~found.void & np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+    values = np.empty(len(known), dtype=object)
+    values[:] = list(known)
+    return Told(given, values[rows], there[rows])
+
+
+def _questions(model: Model, asked: pa.Table) -> pa.Table:
+    """The questions behind answers: their unit's columns again, and the row asked about."""
+    parts = [unit.split("\x1f") for unit in asked.column("unit").to_pylist()]
+    made = pa.table({"moment": asked.column("moment")})
+    for i, column in enumerate(model.unit):
+        made = made.append_column(column, pa.array([p[i] for p in parts], pa.string()))
+    if isinstance(model.per, Source):
+        made = made.append_column("row", asked.column("unit"))
+    return made
+
+
+def _answered(house: House, model: Model, told: Told, version: str, now: datetime) -> Answered | None:
+    done = told.only_mature()
+    if not len(done.table):
+        return None
+    shape = house.candidate(house.version(version).candidate).shape
+    return Answered(
+        version=version,
+        units=_units(done.table),
+        moments=done.table.column("moment").to_numpy().astype(np.int64),
+        truth=_as_truth(done.truth, shape.kind),
+        answers=Answers.from_arrow(shape, done.table.column("answer")),
+        groups=_slices(house, model, done.table, now),
+    )
+
+
+def _promised(house: House, traffic: Traffic) -> Answered | None:
+    """What the champion answered in the contest it won."""
+    contest = house.contest_of(house.version(traffic.champion))
+    if contest is None or contest.body is None:
+        return None
+    paired = read_paired(house.blobs.read(contest.body))
+    return Answered(
+        version=traffic.champion, units=paired.units, moments=paired.moments, truth=paired.truth, answers=paired.candidate, groups=paired.groups
+    )
+
+
+def _live(house: House, model: Model, told: Told, traffic: Traffic, now: datetime) -> Paired | None:
+    """Old and new on the same questions since the roll-out began, where the truth is mature."""
+    old, new = {
+        "shadow": (traffic.champion, traffic.candidate),
+        "canary": (traffic.champion, traffic.candidate),
+        "bake": (traffic.previous, traffic.champion),
+    }.get(traffic.stage, (None, None))
+    if old is None or new is None:
+        return None
+    since = began(house, traffic)
+    one, other = told.of(old, since).only_mature(), told.of(new, since).only_mature()
+    keys = [list(zip(t.table.column("moment").to_pylist(), t.table.column("unit").to_pylist(), strict=True)) for t in (one, other)]
+    place = {key: i for i, key in enumerate(keys[1])}
+    rows = [(i, place[key]) for i, key in enumerate(keys[0]) if key in place]
+    if not rows:
+        return None
+    left, right = (np.array(side) for side in zip(*rows, strict=True))
+    shapes = [house.candidate(house.version(v).candidate).shape for v in (old, new)]
+    table = one.table.take(pa.array(left))
+    return Paired(
+        _units(table),
+        table.column("moment").to_numpy().astype(np.int64),
+        _as_truth(one.truth[left], shapes[1].kind),
+        Answers.from_arrow(shapes[0], table.column("answer")),
+        Answers.from_arrow(shapes[1], other.table.take(pa.array(right)).column("answer")),
+        _slices(house, model, table, now),
+    )
+
+
+def _slices(house: House, model: Model, given: pa.Table, now: datetime) -> Mapping[str, Strings]:
+    """The categories known of each unit, so that where it goes wrong can be said: few-valued text columns of the sources it is found in."""
+    readings = [
+        source.latest(column)
+        for source in model.sources
+        if set(model.unit) <= set(source.every_column) and source.id != model.unit
+        for column, kind in source.columns.items()
+        if kind is str and column not in (*model.unit, *source.id, *source.private) and not column.endswith("_id")
+    ][:SLICES]
+    if not readings or isinstance(model.per, Source):
+        return {}
+    units = pc.unique(given.column("unit"))
+    asked = pa.table({"moment": pa.array(np.full(len(units), microseconds(now)), pa.int64()), "unit": units})
+    found = read_features(readings, _questions(model, asked), house.tables(model), model=model)
+    at = {unit: i for i, unit in enumerate(units.to_pylist())}
+    rows = [at[unit] for unit in given.column("unit").to_pylist()]
+    slices: dict[str, Strings] = {}
+    for reading in readings:
+        values = found.column(reading.name).to_pylist()
+        if len(set(values)) <= VALUES:
+            slices[reading.columns[0]] = np.array([*(values[i] for i in rows), None], dtype=object)[:-1]
+    return slices
+
+
+def _units(table: pa.Table) -> Strings:
+    return np.array([*table.column("unit").to_pylist(), None], dtype=object)[:-1]
+
+
+def _as_truth(truth: NDArray[np.object_], kind: str) -> NDArray[np.object_] | NDArray[np.float64]:
+    return truth if kind in ("ranking", "shares") else truth.astype(np.float64)
+
+
+def _newest(given: pa.Table) -> pa.Table:
+    """The answers of the newest moment that were given to somebody."""
+    served = given.filter(pc.not_equal(given.column("arm"), "shadow"))
+    if not len(served):
+        return served
+    return served.filter(pc.equal(served.column("moment"), pc.max(served.column("moment"))))
+
+
+def _failed(given: pa.Table) -> int:
+    return int(pc.sum(pc.is_valid(given.column("error"))).as_py() or 0)
+
+
+def _truths_since(told: Told, champion: Candidate) -> int:
+    """Truths that matured after the champion learnt."""
+    if champion.learnt_until is None:
+        return int(told.mature.sum())
+    moments = told.table.column("moment").to_numpy()
+    return int((told.mature & (moments > microseconds(champion.learnt_until))).sum())
+
+
+def _last_trained(house: House, model: Model) -> datetime | None:
+    for entry in house.journal.read(kind="Candidate", model=model.name, newest_first=True):
+        if isinstance(entry.record, Candidate) and entry.record.format != "baseline":
+            return entry.record.made_at
+    return None
+
+
+def _ever_learnt(house: House, model: Model, traffic: Traffic) -> bool:
+    """Whether something learnt has ever been let in. What was let in and taken back was learnt all the same."""
+    return any(isinstance(house.verdict(v.verdict), Verdict) for v in house.versions.all(model.name))
+

@@ -1,0 +1,316 @@
+"""What each condition of a live model says about what was seen: one function a word. In: what was seen. Out: a Signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from everloop.clock import from_microseconds
+from everloop.monitor import beside
+from everloop.monitor.drift import LEAST_ROWS, Drift, drifts
+from everloop.monitor.error import LEAST_PERIODS, Slip, realised, slip, truth_span, where_worst
+from everloop.monitor.profile import ANSWERS
+from everloop.monitor.seen import Seen
+from everloop.project.conditions import (
+    as_good_as_champion,
+    at_least,
+    at_most,
+    beats_champion,
+    drifted,
+    fair_across,
+    new_truths,
+    slipped,
+    worse_than_champion,
+)
+from everloop.project.model import Model
+from everloop.project.spoken_conditions import spoken_metric
+from everloop.records import Outcome, Signal, Traffic
+from everloop.stats.bootstrap import Estimate
+from everloop.stats.fairness import across
+from everloop.stats.intervals import wilson
+from everloop.stats.measures import measure
+from everloop.stats.rounded import figure, percent, span_of
+
+NOTHING: Outcome = "not enough evidence"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Everything a condition is judged by."""
+
+    model: Model
+    traffic: Traffic
+    seen: Seen
+    now: datetime
+    seed: int
+
+    def metric(self, on: object) -> str:
+        return on if isinstance(on, str) else self.model.metric
+
+
+# -- drift ---------------------------------------------------------------------------------------------------------------------------
+
+
+def drift(w: Watched, condition: drifted) -> Signal:
+    """Inputs, answers or one reading beyond their own habit (``drift.drifts``)."""
+    seen, blank = w.seen, Signal(clause=repr(condition), kind="drift", fired=False, outcome=NOTHING, sentence="")
+    what = condition.what if isinstance(condition.what, str) else condition.what.name
+    if seen.reference is None or not seen.windows:
+        return replace(blank, sentence="there is no profile to compare with yet", about=None if what == "inputs" else what)
+    features = [n for n in seen.reference.spec.features if n != ANSWERS] if what == "inputs" else [what]
+    found = drifts(seen.reference, seen.windows, features, floor_psi=condition.psi)
+    if not found:
+        sentence = f"{what} cannot be compared: too few rows (fewer than {LEAST_ROWS}), or nobody counted them"
+        return replace(blank, sentence=sentence, about=None if what == "inputs" else what)
+    worst = max(found, key=lambda d: (d.drifted, d.now.d / (d.habit or 0.1)))
+    gone = [d for d in found if d.drifted]
+    since = seen.windows[worst.since].first_at if worst.since is not None else None
+    sentence = _drift_sentence(worst, len(gone)) if gone else f"{what} keep{'' if what in ('inputs', ANSWERS) else 's'} to the habit"
+    return replace(
+        blank,
+        fired=bool(gone),
+        outcome="passed" if gone else "failed",
+        sentence=sentence,
+        about=worst.feature if gone or what != "inputs" else None,
+        measure="psi",
+        value=worst.now.psi,
+        rows=seen.windows[-1].rows,
+        since=from_microseconds(since) if since is not None else None,
+    )
+
+
+def _drift_sentence(worst: Drift, count: int) -> str:
+    now = worst.now
+    sentence = f"{worst.feature} drifted: PSI {figure(now.psi)}, "
+    sentence += f"{percent(now.d)} of the mass of {now.most} moved" if now.most else f"KS {figure(now.d)}"
+    if worst.habit is not None:
+        sentence += f", by habit at most {percent(worst.habit) if now.most else figure(worst.habit)}"
+    more = f"; so did {count - 1} other{'s' if count > 2 else ''}" if count > 1 else ""
+    return sentence + more
+
+
+# -- the realised error --------------------------------------------------------------------------------------------------------------
+
+
+def slipped_since(w: Watched, condition: slipped) -> Signal:
+    """Proven worse on mature truth than when promoted (``error.slip``), since when, and where most."""
+    name = w.metric(condition.on)
+    blank = Signal(clause=repr(condition), kind="slip", fired=False, outcome=NOTHING, sentence="", measure=name, coverage=w.seen.coverage)
+    seen = w.seen
+    if seen.answered is None or not len(seen.answered):
+        return replace(blank, sentence="no answer since the promotion has a mature truth yet")
+    if seen.promised is None or not len(seen.promised):
+        return replace(
+            blank, sentence=f"there is no {spoken_metric(name)} of when it was promoted to compare with", rows=len(seen.answered)
+        )
+    one, span = measure(name), truth_span(w.model)
+    found = slip(one, seen.promised, seen.answered, by=condition.by, span=span, seed=w.seed)
+    if found.change is None:
+        sentence = f"{found.of} of the {LEAST_PERIODS} periods with mature truth that it takes"
+        return replace(blank, sentence=sentence, rows=len(seen.answered))
+    change, since = found.change, found.since
+    sentence = _slip_sentence(name, found, condition.by)
+    if found.outcome == "passed" and since is not None:
+        place = where_worst(one, seen.promised, seen.answered.take(seen.answered.moments >= since), seed=w.seed)
+        if place is not None:
+            sentence += (
+                f"; most of it where {place.name.replace('_', ' ')} is {place.value} ({figure(place.before)} to {figure(place.now)})"
+            )
+            blank = replace(blank, about=f"{place.name}={place.value}")
+    return replace(
+        blank,
+        fired=found.outcome == "passed",
+        outcome=found.outcome,
+        sentence=sentence,
+        value=change.candidate,
+        low=change.low,
+        high=change.high,
+        rows=change.rows,
+        since=from_microseconds(since) if since is not None else None,
+    )
+
+
+def _slip_sentence(name: str, found: Slip, by: float) -> str:
+    change = found.change
+    assert change is not None
+    begun = f" since {day(found.since)}" if found.since is not None else f" in {found.periods} periods"
+    sentence = f"{title(name)} {figure(change.candidate)}{begun}, against {figure(change.champion)} when promoted"
+    if change.effect is None:
+        return sentence
+    sentence += f": {percent(abs(change.effect))} {'worse' if change.effect < 0 else 'better'}"
+    if change.low is not None and change.high is not None:
+        low, high = (-change.high, -change.low) if change.effect < 0 else (change.low, change.high)
+        sentence += f" ({span_of(low, high)})"
+    return sentence + (
+        f", more than {percent(by)} is proven" if found.outcome == "passed" else f", not proven to be more than {percent(by)}"
+    )
+
+
+def bound(w: Watched, condition: at_least | at_most) -> Signal:
+    """A metric proven beyond a bound: of serving from the newest window, of truth from the newest four periods."""
+    name, seen = str(condition.what), w.seen
+    if name == "errors":
+        low, high = wilson(seen.failed, seen.answers)
+        found = Estimate(seen.failed / seen.answers, low, high, seen.answers) if seen.answers else Estimate(None, None, None, 0)
+    elif name == "p99_ms":
+        return _latency(w, condition)
+    elif seen.answered is None or not len(seen.answered):
+        found = Estimate(None, None, None, 0)
+    else:
+        found = realised(measure(name), seen.answered, truth_span(w.model), seed=w.seed)
+    beyond, short = _sides(condition, found.low, found.high)
+    return _bound_signal(w, condition, found, "passed" if beyond else "failed" if short else NOTHING)
+
+
+def _latency(w: Watched, condition: at_least | at_most) -> Signal:
+    """p99 is at least x where at least one answer in a hundred is proven to take x; judged on that share, by Wilson's interval."""
+    times = np.asarray(w.seen.microseconds, dtype=np.float64) / 1000
+    n = len(times)
+    value = float(np.quantile(times, 0.99)) if n else None
+    low, high = wilson(int((times >= condition.value).sum()), n)
+    slow, fast = n > 0 and low >= 0.01, n > 0 and high < 0.01
+    beyond, short = (slow, fast) if isinstance(condition, at_least) else (fast, slow)
+    return _bound_signal(w, condition, Estimate(value, None, None, n), "passed" if beyond else "failed" if short else NOTHING)
+
+
+def _sides(condition: at_least | at_most, low: float | None, high: float | None) -> tuple[bool, bool]:
+    if low is None or high is None:
+        return False, False
+    if isinstance(condition, at_least):
+        return low >= condition.value, high < condition.value
+    return high <= condition.value, low > condition.value
+
+
+def _bound_signal(w: Watched, condition: at_least | at_most, found: Estimate, outcome: Outcome) -> Signal:
+    name = str(condition.what)
+    say = percent if name == "errors" else figure
+    word = "at least" if isinstance(condition, at_least) else "at most"
+    if found.value is None:
+        sentence = f"{title(name)}: nothing to work it out from yet"
+    else:
+        within = f" ({say(found.low)} … {say(found.high)})" if found.low is not None else ""
+        proven = "is proven" if outcome == "passed" else "does not hold" if outcome == "failed" else "is not proven"
+        sentence = f"{title(name)} {say(found.value)}{within} on {found.rows:,} answers: {word} {say(condition.value)} {proven}"
+    return Signal(
+        clause=repr(condition),
+        kind="errors" if name == "errors" else "latency" if name == "p99_ms" else "slip",
+        fired=outcome == "passed",
+        outcome=outcome,
+        sentence=sentence,
+        measure=name,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        rows=found.rows,
+        coverage=w.seen.coverage if name not in ("errors", "p99_ms") else None,
+    )
+
+
+# -- beside another version ----------------------------------------------------------------------------------------------------------
+
+
+def worse_than(w: Watched, condition: worse_than_champion) -> Signal:
+    """Proven worse than the version beside it, on the same questions (``beside.worse``)."""
+    return _beside(w, condition, "worse", condition.by)
+
+
+def better_than(w: Watched, condition: beats_champion | as_good_as_champion) -> Signal:
+    """Proven better than the version beside it, or no worse than the margin, on the same questions (``beside.better``)."""
+    return _beside(w, condition, "better", condition.by if isinstance(condition, beats_champion) else -condition.margin)
+
+
+def _beside(w: Watched, condition: worse_than_champion | beats_champion | as_good_as_champion, kind: str, by: float) -> Signal:
+    name, live, worse = w.metric(condition.on), w.seen.live, kind == "worse"
+    about = w.traffic.champion if w.traffic.stage in ("bake", "steady") else w.traffic.candidate
+    blank = Signal(
+        clause=repr(condition), kind="worse" if worse else "better", fired=False, outcome=NOTHING, sentence="", measure=name, about=about,
+        coverage=w.seen.coverage,
+    )  # fmt: skip
+    if live is None or not len(live):
+        waits = "no truth of the answers given side by side is mature yet" if w.traffic.rolling else "no other version answers beside it"
+        return replace(blank, sentence=waits)
+    judge = beside.worse if worse else beside.better
+    found = judge(measure(name), live, by=by, confidence=condition.confidence, span=truth_span(w.model), seed=w.seed)
+    effect = found.effect
+    sentence = _beside_sentence(name, found, worse, by)
+    return replace(
+        blank, fired=found.outcome == "passed", outcome=found.outcome, sentence=sentence, value=effect.effect, low=effect.low,
+        high=effect.high, rows=effect.rows,
+    )  # fmt: skip
+
+
+def _beside_sentence(name: str, found: beside.Beside, worse: bool, by: float) -> str:
+    effect = found.effect
+    if effect.effect is None:
+        return f"{title(name)} of the two cannot be compared on {effect.rows:,} questions"
+    sentence = f"{title(name)} {figure(effect.candidate)} against {figure(effect.champion)}: "
+    sentence += f"{percent(abs(effect.effect))} {'better' if effect.effect >= 0 else 'worse'}"
+    if effect.low is not None and effect.high is not None:
+        low, high = (effect.low, effect.high) if effect.effect >= 0 else (-effect.high, -effect.low)
+        sentence += f" ({span_of(low, high)})"
+    sentence += f" on {effect.rows:,} questions both answered"
+    more = f"more than {percent(by)} worse" if worse else f"more than {percent(by)} better" if by >= 0 else f"at most {percent(-by)} worse"
+    proven = "is proven" if found.outcome == "passed" else "is not proven"
+    evidence = f" (evidence {_evidence(found.evidence)} : 1)" if found.evidence is not None else ""
+    return f"{sentence}; {more} {proven}{evidence}"
+
+
+def _evidence(value: float) -> str:
+    return "over 1,000,000" if value > 1e6 else figure(value)
+
+
+# -- the rest ------------------------------------------------------------------------------------------------------------------------
+
+
+def fair(w: Watched, condition: fair_across) -> Signal:
+    """Proven that the worst-off group does *not* get its share: here, unlike at the gate, the condition is a fear."""
+    name, table = condition.reading.name, w.seen.answered
+    blank = Signal(clause=repr(condition), kind="worse", fired=False, outcome=NOTHING, sentence="", measure=condition.on, about=name)
+    if table is None or name not in table.groups:
+        return replace(blank, sentence=f"nobody said which {name} each answer belongs to, or no truth is mature yet")
+    by = None if condition.on is None else measure(condition.on)
+    found = across(table.groups[name], table.units, table.truth, table.answers, by, seed=w.seed)
+    if found.ratio is None or found.low is None or found.high is None:
+        return replace(blank, sentence=f"there are fewer than two groups by {name} large enough to compare", rows=found.rows)
+    outcome: Outcome = "passed" if found.high < condition.ratio else "failed" if found.low >= condition.ratio else NOTHING
+    sentence = (
+        f"{found.worst} gets {percent(found.ratio)} ({span_of(found.low, found.high)}) of what {found.best} gets; "
+        f"{percent(condition.ratio)} is fair"
+    )
+    return replace(
+        blank,
+        fired=outcome == "passed",
+        outcome=outcome,
+        sentence=sentence,
+        value=found.ratio,
+        low=found.low,
+        high=found.high,
+        rows=found.rows,
+    )
+
+
+def enough_truths(w: Watched, condition: new_truths) -> Signal:
+    """So many truths have matured since the last training."""
+    count = w.seen.truths_since_training
+    due = count >= condition.count
+    sentence = f"{count:,} new truths have matured since the last training, of {condition.count:,}"
+    return Signal(
+        clause=repr(condition), kind="truths", fired=due, outcome="passed" if due else "failed", sentence=sentence, value=count, rows=count
+    )
+
+
+def title(name: str) -> str:
+    """A metric at the head of a sentence.
+
+    >>> title("wape"), title("logloss")
+    ('WAPE', 'Log loss')
+    """
+    spoken = spoken_metric(name)
+    return spoken[0].upper() + spoken[1:]
+
+
+def day(moment: int) -> str:
+    """An instant in µs as a date (UTC)."""
+    return f"{from_microseconds(moment):%Y-%m-%d}"

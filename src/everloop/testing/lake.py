@@ -1,0 +1,230 @@
+"""What every backend of the lake must be able to do, as tests to inherit.
+
+    class TestLogElsewhere(EventLogSuite):
+        def open(self, folder):
+            return my_log(folder)
+
+``open`` gives the noun under test, empty, new for each test; called again with the same folder it gives the same one, as another process
+would see it. Without an ``open`` of its own a suite runs on the embedded backend.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from everloop.errors import StoreError
+from everloop.lake.delta import DeltaTables
+from everloop.lake.events import SqliteLog
+from everloop.lake.shape import OWN
+from everloop.lake.tables import Delivery, EventLog, Tables
+
+SCHEMA = pa.schema([*OWN, ("quantity", pa.int64()), ("weight", pa.float64()), ("note", pa.string()), ("day", pa.date32()), ("gift", pa.bool_())])
+
+
+def events(first: int, last: int, *, version: int = 0) -> pa.Table:
+    """An event table of the rows ``first`` to ``last``, every third column of them empty somewhere.
+
+    >>> events(3, 4).column("id").to_pylist()
+    ['l3', 'l4']
+    """
+    seq = range(first, last + 1)
+    columns = {
+        "seq": list(seq), "id": [f"l{n}" for n in seq], "version": [version] * len(seq), "event_at": [n * 10 for n in seq],
+        "known_at": [n * 10 + 1 for n in seq], "deleted": [n % 5 == 0 for n in seq], "quantity": [None if n % 3 == 0 else n for n in seq],
+        "weight": [n / 3 for n in seq], "note": [None if n % 2 else 'ü"\x00\n' for n in seq], "day": [datetime(2026, 11, 2).date()] * len(seq),
+        "gift": [n % 2 == 0 for n in seq],
+    }  # fmt: skip
+    return pa.table(columns, schema=SCHEMA)
+
+
+def delivery(number: int) -> Delivery:
+    """A delivery of this number.
+
+    >>> delivery(2).number
+    2
+    """
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    return Delivery(source="orders", number=number, at=at, first_seq=1, last_seq=2, rows=2, new=("tip",), columns=(("tip", "int64"),))
+
+
+class EventLogSuite:
+    """A log keeps what arrived, in order, once, until it is told to let go."""
+
+    def open(self, folder: Path) -> EventLog:
+        return SqliteLog(folder / "events.db")
+
+    def arrive(self, log: EventLog, first: int, last: int, source: str = "orders") -> None:
+        with log.arrivals(source) as arrival:
+            table = events(first, last)
+            arrival.append(table, np.arange(table.num_rows, dtype=np.int64) + 100, last_known=last * 10)
+
+    def unsealed(self, log: EventLog, after: int = 0) -> pa.Table:
+        return pa.concat_tables([SCHEMA.empty_table(), *log.unsealed("orders", SCHEMA, after=after)])
+
+    def test_what_arrived_is_given_back_as_it_was(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        self.arrive(log, 1, 7)
+        self.arrive(log, 8, 9)
+        assert self.unsealed(log).equals(events(1, 9))
+        assert self.unsealed(log, after=8).equals(events(9, 9))
+        assert (log.counters("orders").last_seq, log.counters("orders").last_known) == (9, 90)
+
+    def test_many_rows_at_once_are_given_back_as_they_were_among_single_ones(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        for first, last in ((1, 2), (3, 30_002), (30_003, 30_003)):
+            self.arrive(log, first, last)
+        pieces = list(log.unsealed("orders", SCHEMA, after=0))
+        assert pa.concat_tables(pieces).equals(events(1, 30_003))
+        log.sealed("orders", 30_002)
+        assert self.unsealed(log).equals(events(30_003, 30_003))
+
+    def test_an_arrival_that_fails_never_was(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        self.arrive(log, 1, 2)
+        for last in (4, 40_000):
+            with pytest.raises(ZeroDivisionError), log.arrivals("orders") as arrival:
+                table = events(3, last)
+                arrival.append(table, np.zeros(table.num_rows, dtype=np.int64), last_known=5)
+                arrival.note(delivery(1))
+                raise ZeroDivisionError
+        again = self.open(tmp_path)
+        assert self.unsealed(again).equals(events(1, 2))
+        assert again.counters("orders").last_seq == 2
+        assert again.deliveries("orders") == []
+
+    def test_versions_are_known_by_id_in_order(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        self.arrive(log, 1, 3)
+        with log.arrivals("orders") as arrival:
+            later = events(4, 4, version=3).set_column(1, "id", pa.array(["l2"]))
+            arrival.append(later, np.array([-(2**63)]), last_known=99)
+        with log.arrivals("orders") as arrival:
+            known = arrival.known(pa.array(["l9", "l2", "l1"]))
+        assert known.which.tolist() == [1, 1, 2]
+        assert known.version.tolist() == [0, 3, 0]
+        assert known.digest.tolist() == [101, -(2**63), 100]
+        assert known.known_at.tolist() == [21, 41, 11]
+
+    def test_a_version_that_is_forgotten_may_come_again(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        self.arrive(log, 1, 3)
+        with log.arrivals("orders") as arrival:
+            arrival.forget([("l2", 0)])
+            assert arrival.known(pa.array(["l1", "l2"])).which.tolist() == [0]
+
+    def test_sources_do_not_mix(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        self.arrive(log, 1, 3)
+        self.arrive(log, 1, 1, source="returns")
+        log.sealed("returns", 1)
+        assert self.unsealed(log).equals(events(1, 3))
+        assert log.counters("returns").last_seq == 1
+        with log.arrivals("returns") as arrival:
+            assert arrival.known(pa.array(["l2"])).which.tolist() == []
+
+    def test_deliveries_are_remembered_and_can_be_said_again(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        with log.arrivals("orders") as arrival:
+            arrival.note(delivery(1))
+            arrival.note(delivery(2))
+            arrival.note(delivery(1))
+            assert arrival.deliveries(only_last=True) == [delivery(2)]
+        assert self.open(tmp_path).deliveries("orders") == [delivery(1), delivery(2)]
+
+    def test_what_was_let_go_of_is_still_known(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        self.arrive(log, 1, 3)
+        log.sealed("orders", 3)
+        assert self.unsealed(log).num_rows == 0
+        assert log.counters("orders").last_seq == 3
+        with log.arrivals("orders") as arrival:
+            assert arrival.known(pa.array(["l2"])).version.tolist() == [0]
+
+    def test_writers_stand_in_a_line(self, tmp_path: Path) -> None:
+        self.arrive(self.open(tmp_path), 1, 1)
+
+        def write() -> None:
+            mine = self.open(tmp_path)
+            for _ in range(25):
+                with mine.arrivals("orders") as arrival:
+                    next_one = arrival.counters.last_seq + 1
+                    arrival.append(events(next_one, next_one), np.array([0]), last_known=next_one)
+
+        writers = [threading.Thread(target=write) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        assert self.unsealed(self.open(tmp_path)).column("seq").to_pylist() == list(range(1, 77))
+
+    def test_something_else_may_be_done_in_the_same_commit(self, tmp_path: Path) -> None:
+        log, seen = self.open(tmp_path), []
+        with log.arrivals("orders") as arrival:
+            arrival.also(lambda _connection, table: seen.append(table.num_rows), events(1, 2))
+        assert seen == [2]
+
+
+class TablesSuite:
+    """A table only grows, once for each marker, and every version can be read again."""
+
+    def open(self, folder: Path) -> Tables:
+        return DeltaTables(str(folder / "lake"))
+
+    def test_no_table_has_no_rows(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        assert tables.version("a") is None
+        assert (tables.marker("a", "m"), tables.rows("a")) == (0, 0)
+        assert tables.read("a", schema=SCHEMA).equals(SCHEMA.empty_table())
+
+    def test_what_is_appended_is_read_as_it_was(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        assert tables.append_once("events/orders", events(1, 9), marker="m", seq=9)
+        assert self.open(tmp_path).read("events/orders", schema=SCHEMA).equals(events(1, 9))
+        assert tables.rows("events/orders") == 9
+
+    def test_a_marker_lets_a_thing_in_once(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        done = [tables.append_once("a", events(n, n), marker="m", seq=n) for n in (1, 1, 2, 1)]
+        assert done == [True, False, True, False]
+        assert tables.append_once("a", events(3, 3), marker="other", seq=1)
+        assert tables.read("a", schema=SCHEMA).equals(events(1, 3))
+        assert (self.open(tmp_path).marker("a", "m"), tables.marker("a", "other"), tables.marker("a", "none")) == (2, 1, 0)
+
+    def test_an_old_version_is_what_it_was(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        tables.append_once("a", events(1, 2), marker="m", seq=2)
+        version = tables.version("a")
+        tables.append_once("a", events(3, 4), marker="m", seq=4)
+        assert tables.read("a", version=version, schema=SCHEMA).equals(events(1, 2))
+        assert tables.read("a", schema=SCHEMA, through_seq=3).equals(events(1, 3))
+        with pytest.raises(StoreError):
+            tables.read("a", version=99, schema=SCHEMA)
+
+    def test_rows_come_in_order_of_seq(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        tables.append_once("a", events(5, 6), marker="m", seq=1)
+        tables.append_once("a", events(1, 4), marker="m", seq=2)
+        assert tables.read("a", schema=SCHEMA).equals(events(1, 6))
+
+    def test_columns_may_be_added(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        tables.append_once("a", pa.table({"x": [1]}), marker="m", seq=1)
+        tables.append_once("a", pa.table({"x": [2], "y": ["b"]}), marker="m", seq=2)
+        tables.append_once("a", pa.table({"x": [3]}), marker="m", seq=3)
+        tables.append_once("a", pa.table({"y": ["c"], "x": [4]}), marker="m", seq=4)
+        rows = sorted(map(str, tables.read("a").to_pylist()))
+        assert rows == ["{'x': 1, 'y': None}", "{'x': 2, 'y': 'b'}", "{'x': 3, 'y': None}", "{'x': 4, 'y': 'c'}"]
+
+    def test_a_column_may_change_its_type_and_its_capitals(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        tables.append_once("a", pa.table({"seq": [1], "x": [1]}), marker="m", seq=1)
+        tables.append_once("a", pa.table({"seq": [2], "x": [1.5]}), marker="m", seq=2)
+        tables.append_once("a", pa.table({"seq": [3], "X": ["b"], "x": [2.5]}), marker="m", seq=3)
+        wanted = pa.schema([("seq", pa.int64()), ("x", pa.float64()), ("X", pa.string())])
+        assert tables.read("a", schema=wanted).to_pydict() == {"seq": [1, 2, 3], "x": [1.0, 1.5, 2.5], "X": [None, None, "b"]}
