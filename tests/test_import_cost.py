@@ -15,9 +15,10 @@ import pytest
 
 FIGURES = Path(__file__).with_name("import_cost.json")
 TOLERANCE = 0.10
-HEAVY = frozenset(
-    "numpy scipy pyarrow duckdb deltalake sqlalchemy alembic sklearn skops msgspec pandas lightgbm joblib matplotlib IPython".split()
-)
+HEAVY = {
+    "IPython", "alembic", "deltalake", "duckdb", "joblib", "lightgbm", "matplotlib", "msgspec", "numpy", "pandas", "pyarrow", "scipy",
+    "sklearn", "skops", "sqlalchemy",
+}  # fmt: skip
 IMPORTS = {
     "import everloop": "import everloop",
     "from everloop import *": "from everloop import *",
@@ -27,11 +28,11 @@ IMPORTS = {
 
 def loaded(script: str) -> set[str]:
     """The modules a fresh interpreter has loaded after the script and had not before."""
-    whole = f"import sys, json\nbefore = set(sys.modules)\n{script}\nprint()\nprint(json.dumps(sorted(set(sys.modules) - before)))"
+    whole = f"import sys\nbefore = set(sys.modules)\n{script}\nprint()\nprint(*sorted(set(sys.modules) - before))"
     # Nothing of the developer's own shell counts; a terminal's width and colours would be read by libraries too.
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "VIRTUAL_ENV", "SYSTEMROOT") if name in os.environ}
     out = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True, env=kept).stdout
-    return set(json.loads(out.splitlines()[-1]))
+    return set(out.splitlines()[-1].split())
 
 
 def heavy(names: set[str]) -> set[str]:

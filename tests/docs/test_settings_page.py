@@ -32,7 +32,9 @@ def test_every_variable_stands_there_and_no_other():
     assert {code(row[0])[0] for row in rows(section(PAGE, "What beats what"))} == set(ENVIRONMENT)
 
 
-@pytest.mark.parametrize(("was", "broken"), [("`[prices]`", "`[cost]`"), ("| `lake` |", "| `lakes` |"), ("| `[training]` `child` |", "| x |")])
+@pytest.mark.parametrize(
+    ("was", "broken"), [("`[prices]`", "`[cost]`"), ("| `lake` |", "| `lakes` |"), ("| `[training]` `child` |", "| x |")]
+)
 def test_a_page_with_another_setting_is_noticed(was, broken):
     assert was in PAGE
     assert told_keys(PAGE.replace(was, broken)) != keys()
@@ -65,7 +67,7 @@ def test_the_defaults_are_told_as_they_are(tmp_path):
 def test_the_file_the_page_shows_can_be_read(tmp_path):
     (shown,) = [block.text for block in blocks(PAGE) if block.language == "toml"]
     (tmp_path / "everloop.toml").write_text(shown, encoding="utf-8")
-    secrets = {name: "hush" for name in re.findall(r"\$\{(\w+)\}", shown)}
+    secrets = dict.fromkeys(re.findall(r"\$\{(\w+)\}", shown), "hush")
     here, there = (read_settings(tmp_path, stage=stage, environ=secrets) for stage in (None, "prod"))
     assert here.house == tmp_path / ".everloop"
     assert there.registry.startswith("postgresql://")

@@ -1,4 +1,4 @@
-"""docs/terminal.md against the terminal: every command and option stands there, nothing else does, and asking for help loads nothing heavy."""
+"""docs/terminal.md against the terminal: every command and option stands there and no other, and asking for help loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -108,6 +108,8 @@ def heavy_after(script: str) -> set[str]:
 
 @pytest.mark.parametrize("words", [["--help"], ["turn", "--help"], ["demo", "--help"]])
 def test_the_terminal_answers_for_help_without_loading_anything_heavy(words):
-    asks = f"from typer.testing import CliRunner; import everloop.cli; assert CliRunner().invoke(everloop.cli.app, {words!r}).exit_code == 0"
+    asks = (
+        f"from typer.testing import CliRunner; import everloop.cli; assert CliRunner().invoke(everloop.cli.app, {words!r}).exit_code == 0"
+    )
     assert heavy_after(asks) == set()
     assert heavy_after(asks + "\nimport numpy") == {"numpy"}, "what is loaded would be noticed"

@@ -6,9 +6,10 @@ import ast
 import inspect
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from everloop_pages import PACKAGE, code, read, rows, section
+from everloop_pages import PACKAGE, ROOT, code, read, rows, section
 
 import everloop
 from everloop import (
@@ -30,6 +31,7 @@ from everloop.project.metrics import METRICS, OF_KIND, PLURAL, SERVING
 from everloop.project.reading import PARTS
 from everloop.project.unbuilt import require_built
 from everloop.project.verbs import WINDOW, Verbs
+from everloop.stats.measures import MEASURES
 
 PAGE = read("docs/words.md")
 OTHER = section(PAGE, "The other words")
@@ -175,6 +177,24 @@ def test_every_measure_stands_there_for_its_kind_of_answer():
     told = {row[0]: tuple(code(row[1].split(";")[0])) for row in rows(section(PAGE, "Measures"))}
     assert told == {PLURAL[kind]: names for kind, names in OF_KIND.items()} | {"serving": SERVING}
     assert {name for names in told.values() for name in names} == set(METRICS)
+
+
+def untold_measures(root: Path) -> set[str]:
+    """The measures that neither the page of the arithmetic nor, while there is none, the page of the words names."""
+    page = root / "docs" / "statistics.md"
+    told = code(page.read_text(encoding="utf-8")) if page.exists() else code(section(PAGE, "Measures"))
+    return {name for name in MEASURES if name not in told}
+
+
+def test_every_measure_that_is_worked_out_is_told_and_can_be_said():
+    assert untold_measures(ROOT) == set()
+    assert set(MEASURES) == set(METRICS) - set(SERVING)
+
+
+def test_a_measure_the_page_of_the_arithmetic_leaves_out_is_noticed(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "statistics.md").write_text(" ".join(f"`{name}`" for name in MEASURES if name != "brier"), encoding="utf-8")
+    assert untold_measures(tmp_path) == {"brier"}
 
 
 # -- said, but not turned yet ------------------------------------------------------------------------------------------------------

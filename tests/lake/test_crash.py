@@ -38,7 +38,7 @@ elif what == "events":
     seal(lake, orders)
 else:
     for n in range(40):
-        receive(lake, orders, [{"line_id": f"{name}{n}", "at": NOON, "quantity": n}, {"line_id": f"both{n}", "at": NOON, "quantity": n}], now=NOON)
+        receive(lake, orders, [{"line_id": line, "at": NOON, "quantity": n} for line in (f"{name}{n}", f"both{n}")], now=NOON)
         if n % 10 == 9:
             seal(lake, orders)
 """

@@ -15,7 +15,9 @@ from everloop.lake import deliveries, ingest, open_lake, read_source, receive
 from everloop.lake.delta import DeltaTables
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
-orders = Source("orders", id="line_id", time="at", columns={"product_id": str, "quantity": int, "price": money("EUR"), "gift": bool, "note": text})
+orders = Source(
+    "orders", id="line_id", time="at", columns={"product_id": str, "quantity": int, "price": money("EUR"), "gift": bool, "note": text}
+)
 CSV = """line_id,at,product_id,quantity,price,gift,note
 001,2026-11-02T09:00:00Z,007,2,500,true,"two
 lines, and a comma"
@@ -32,7 +34,9 @@ def lake(tmp_path):
 def table(first=0, last=10, **more):
     lines = range(first, last)
     at = [NOON - timedelta(minutes=n) for n in lines]
-    return pa.table({"line_id": [f"l{n}" for n in lines], "at": at, "quantity": pa.array(lines, pa.int64()), "price": pa.array(lines)} | more)
+    return pa.table(
+        {"line_id": [f"l{n}" for n in lines], "at": at, "quantity": pa.array(lines, pa.int64()), "price": pa.array(lines)} | more
+    )
 
 
 def whole(columns):
@@ -66,7 +70,9 @@ def test_csv_may_be_gzipped(lake, tmp_path):
 
 def test_bad_csv_rows_are_refused_one_by_one_and_the_file_may_come_again(lake, tmp_path):
     file = tmp_path / "orders.csv"
-    file.write_text("line_id,at,quantity,price\na,2026-11-02T09:00Z,1,1\nb,yesterday,1,1\nc,2026-11-02T09:00Z,many,2\nd,2026-11-02T09:00Z,1,5.50\n")
+    file.write_text(
+        "line_id,at,quantity,price\na,2026-11-02T09:00Z,1,1\nb,yesterday,1,1\nc,2026-11-02T09:00Z,many,2\nd,2026-11-02T09:00Z,1,5.50\n"
+    )
     for kept, duplicates in ((1, 0), (0, 1)):
         received = ingest(lake, orders, file, now=NOON)
         assert (received.kept, received.duplicates, received.refused) == (kept, duplicates, 3)

@@ -43,10 +43,18 @@ def test_a_row_becomes_an_event_of_the_declared_shape(lake):
     assert table.schema == event_schema(orders)
     assert table.to_pylist() == [
         {
-            "seq": 1, "id": "l1", "version": 0, "event_at": microseconds(NINE), "known_at": microseconds(NOON), "deleted": False,
-            "line_id": "l1", "at": microseconds(NINE), "quantity": 2, "price": 500,
+            "seq": 1,
+            "id": "l1",
+            "version": 0,
+            "event_at": microseconds(NINE),
+            "known_at": microseconds(NOON),
+            "deleted": False,
+            "line_id": "l1",
+            "at": microseconds(NINE),
+            "quantity": 2,
+            "price": 500,
         }
-    ]  # fmt: skip
+    ]
 
 
 def test_the_same_row_again_is_no_matter_and_a_differing_one_is_the_next_version(lake):
@@ -197,20 +205,38 @@ def test_bad_rows_are_refused_one_by_one_with_row_column_value_and_why(lake):
 
 
 KINDS = Source(
-    "things", id="thing_id", columns={"i": int, "f": float, "b": bool, "s": str, "t": text, "d": datetime, "y": date, "m": money("EUR"), "u": unit("kg")}
-)  # fmt: skip
+    "things",
+    id="thing_id",
+    columns={"i": int, "f": float, "b": bool, "s": str, "t": text, "d": datetime, "y": date, "m": money("EUR"), "u": unit("kg")},
+)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "kept"),
     [
-        ("i", 3.0, 3), ("i", np.int64(3), 3), ("i", float("nan"), None), ("i", -(2**63), -(2**63)), ("m", 12.0, 12), ("f", 3, 3.0),
-        ("f", Decimal("1.5"), 1.5), ("f", -0.0, 0.0), ("f", np.float32(0.5), 0.5), ("u", 1e300, 1e300), ("b", np.bool_(True), True),
-        ("s", "", ""), ("s", "ü\x00'; DROP TABLE hot; --", "ü\x00'; DROP TABLE hot; --"), ("t", "a" * 100_000, "a" * 100_000),
-        ("d", pd.Timestamp("2026-11-02T12:00Z"), microseconds(NOON)), ("d", pd.NaT, None), ("d", "2026-11-02T13:00+01:00", microseconds(NOON)),
-        ("y", "2026-11-02", date(2026, 11, 2)), ("y", datetime(2026, 11, 2), date(2026, 11, 2)), ("s", pd.NA, None), ("s", None, None),
+        ("i", 3.0, 3),
+        ("i", np.int64(3), 3),
+        ("i", float("nan"), None),
+        ("i", -(2**63), -(2**63)),
+        ("m", 12.0, 12),
+        ("f", 3, 3.0),
+        ("f", Decimal("1.5"), 1.5),
+        ("f", -0.0, 0.0),
+        ("f", np.float32(0.5), 0.5),
+        ("u", 1e300, 1e300),
+        ("b", np.bool_(True), True),
+        ("s", "", ""),
+        ("s", "ü\x00'; DROP TABLE hot; --", "ü\x00'; DROP TABLE hot; --"),
+        ("t", "a" * 100_000, "a" * 100_000),
+        ("d", pd.Timestamp("2026-11-02T12:00Z"), microseconds(NOON)),
+        ("d", pd.NaT, None),
+        ("d", "2026-11-02T13:00+01:00", microseconds(NOON)),
+        ("y", "2026-11-02", date(2026, 11, 2)),
+        ("y", datetime(2026, 11, 2), date(2026, 11, 2)),
+        ("s", pd.NA, None),
+        ("s", None, None),
     ],
-)  # fmt: skip
+)
 def test_values_are_kept_as_their_kind_has_them(lake, name, value, kept):
     received = receive(lake, KINDS, {"thing_id": "x", name: value}, now=NOON)
     assert received.examples == ()
@@ -220,15 +246,31 @@ def test_values_are_kept_as_their_kind_has_them(lake, name, value, kept):
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("i", 2**63, "too large a number"), ("i", 1e300, "too large a number"), ("i", "1", "no whole number"), ("i", True, "no whole number"),
-        ("i", float("inf"), "no whole number"), ("m", 12.34, "no whole number of minor units"), ("f", "1", "no number"),
-        ("f", float("-inf"), "no finite number"), ("f", 10**400, "too large a number"), ("f", True, "no number"), ("b", 1, "neither true nor false"),
-        ("b", "yes", "neither true nor false"), ("s", 1, "no text"), ("t", b"x", "no text"), ("s", "\ud800", "no valid text"),
-        ("d", 1_700_000_000, "no instant; write 2026-11-02T14:03:00Z"), ("d", "yesterday", "no instant; write 2026-11-02T14:03:00Z"),
-        ("y", NOON, "no date; write 2026-11-02"), ("y", "2026-11-02T09:00:00", "no date; write 2026-11-02"), ("y", 20, "no date; write 2026-11-02"),
-        ("s", ["a"], "no text"), ("i", {"a": 1}, "no whole number"), ("i", pd.Timestamp("2026-11-02"), "no whole number"),
+        ("i", 2**63, "too large a number"),
+        ("i", 1e300, "too large a number"),
+        ("i", "1", "no whole number"),
+        ("i", True, "no whole number"),
+        ("i", float("inf"), "no whole number"),
+        ("m", 12.34, "no whole number of minor units"),
+        ("f", "1", "no number"),
+        ("f", float("-inf"), "no finite number"),
+        ("f", 10**400, "too large a number"),
+        ("f", True, "no number"),
+        ("b", 1, "neither true nor false"),
+        ("b", "yes", "neither true nor false"),
+        ("s", 1, "no text"),
+        ("t", b"x", "no text"),
+        ("s", "\ud800", "no valid text"),
+        ("d", 1_700_000_000, "no instant; write 2026-11-02T14:03:00Z"),
+        ("d", "yesterday", "no instant; write 2026-11-02T14:03:00Z"),
+        ("y", NOON, "no date; write 2026-11-02"),
+        ("y", "2026-11-02T09:00:00", "no date; write 2026-11-02"),
+        ("y", 20, "no date; write 2026-11-02"),
+        ("s", ["a"], "no text"),
+        ("i", {"a": 1}, "no whole number"),
+        ("i", pd.Timestamp("2026-11-02"), "no whole number"),
     ],
-)  # fmt: skip
+)
 def test_values_of_another_kind_are_refused(lake, name, value, why):
     received = receive(lake, KINDS, {"thing_id": "x", name: value}, now=NOON)
     assert received.kept == 0
@@ -262,10 +304,14 @@ def test_an_arrow_table_is_read_as_declared_and_its_numbers_may_be_keys(lake):
     assert receive(lake, source, table, now=NOON).kept == 2
     kept = read_source(lake, source)
     assert kept.column("id").to_pylist() == ["1", "2"]
-    assert kept.column("at").to_pylist() == [microseconds(datetime(2026, 7, 1, 10, tzinfo=UTC)), microseconds(datetime(2026, 1, 1, 11, tzinfo=UTC))]
+    assert kept.column("at").to_pylist() == [
+        microseconds(datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        microseconds(datetime(2026, 1, 1, 11, tzinfo=UTC)),
+    ]
     assert kept.select(["shop", "weight", "gift", "n"]).to_pylist() == [
-        {"shop": "a", "weight": 1.0, "gift": True, "n": 1}, {"shop": None, "weight": 2.0, "gift": None, "n": None}
-    ]  # fmt: skip
+        {"shop": "a", "weight": 1.0, "gift": True, "n": 1},
+        {"shop": None, "weight": 2.0, "gift": None, "n": None},
+    ]
 
 
 def test_an_hour_the_clocks_skipped_is_the_same_instant_from_a_table_and_from_a_dict(tmp_path):
@@ -355,3 +401,16 @@ def test_threads_may_receive_at_once(lake):
         sender.join()
     assert column(lake, orders, "seq") == list(range(1, 81))
     assert (np.diff(column(lake, orders, "known_at")) > 0).all()
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("s"), pa.timestamp("ms"), pa.timestamp("us"), pa.date32()])
+def test_instants_out_of_this_world_are_refused(lake, kind):
+    most = 10**9 if kind == pa.date32() else 8 * 10**18
+    counted = pa.array([most, 0, -most], pa.int64()).cast(pa.int32() if kind == pa.date32() else pa.int64())
+    far = counted.cast(kind)
+    for zone, kept in (("UTC", 1), (None, 0)):
+        source = Source("orders", id="line_id", time="at", zone=zone, columns={"due": date})
+        received = receive(lake, source, pa.table({"line_id": ["a", "b", "c"], "at": far, "due": far}), now=NOON)
+        assert received.kept == kept
+        assert "outside the years 1 to 9999" in received.examples[0]
+    assert column(lake, orders, "at") == [0]

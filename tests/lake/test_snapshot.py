@@ -119,9 +119,15 @@ def test_columns_declared_later_are_empty_in_what_came_before(lake):
     made = snapshot(lake, [orders], now=NOON, id="s")
     wider = Source("orders", id="line_id", time="at", columns={"quantity": float, "shop": str})
     receive(lake, wider, {"line_id": "x", "at": NOON, "quantity": 1.5, "shop": "a"}, now=NOON)
-    assert read_source(lake, wider).select(["quantity", "shop"]).to_pylist()[-2:] == [{"quantity": 1.0, "shop": None}, {"quantity": 1.5, "shop": "a"}]
+    assert read_source(lake, wider).select(["quantity", "shop"]).to_pylist()[-2:] == [
+        {"quantity": 1.0, "shop": None},
+        {"quantity": 1.5, "shop": "a"},
+    ]
     seal(lake, wider)
-    assert read_source(lake, wider).select(["quantity", "shop"]).to_pylist()[-2:] == [{"quantity": 1.0, "shop": None}, {"quantity": 1.5, "shop": "a"}]
+    assert read_source(lake, wider).select(["quantity", "shop"]).to_pylist()[-2:] == [
+        {"quantity": 1.0, "shop": None},
+        {"quantity": 1.5, "shop": "a"},
+    ]
     assert read(lake, made, orders).column("quantity").to_pylist() == [1, 1]
 
 

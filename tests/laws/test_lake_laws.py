@@ -114,12 +114,16 @@ def test_a_delivery_that_comes_again_changes_nothing_and_no_snapshot_ever_does(b
 
 
 values = {
-    int: st.integers(-(2**63), 2**63 - 1), float: st.floats(), bool: st.booleans(), str: st.text(), datetime: st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),
+    int: st.integers(-(2**63), 2**63 - 1),
+    float: st.floats(),
+    bool: st.booleans(),
+    str: st.text(),
+    datetime: st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),
     kinds.money("EUR"): st.floats(),
-}  # fmt: skip
+}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(data=st.data(), kind=st.sampled_from(list(values)), zone=st.sampled_from([None, "UTC", "Europe/Berlin"]))
 def test_a_column_is_read_as_its_values_are(data, kind, zone):
     said = data.draw(st.lists(st.none() | values[kind], min_size=1, max_size=5))

@@ -209,13 +209,15 @@ def _contests(contests: tuple[Contested, ...]) -> str:
     caption = "Effect on the error as a share of the champion’s, right is better; the bar is its interval, the upright line what was asked."
     return (
         f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Contests as a table"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Contests as a table">'
+        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _decisions(decisions: tuple[Decided, ...]) -> str:
     rows = "".join(
-        f'<li>{_moment(d.at)}<span class="model">{_say(d.model)}</span><span class="said">{_say(d.sentence)}</span><code>{_say(d.id)}</code></li>'
+        f'<li>{_moment(d.at)}<span class="model">{_say(d.model)}</span><span class="said">{_say(d.sentence)}</span>'
+        f"<code>{_say(d.id)}</code></li>"
         for d in decisions
     )
     return f'<ol class="log">{rows}</ol>' if rows else ""
@@ -243,7 +245,7 @@ def _number(value: float | None) -> str:
         return "—"
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", "\u202f").replace("-", "−")
-    text = f"{value:.3g}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
+    text = f"{value:.4g}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
     return text.replace("-", "−")
 
 
@@ -280,8 +282,10 @@ RING = (
 )
 
 STYLE = """
-:root{color-scheme:light dark;--ink:#1c2330;--muted:#5a6474;--line:#e3e7ed;--paper:#fff;--soft:#f6f8fa;--accent:#0072b2;--good:#00734f;--bad:#b34700}
-@media (prefers-color-scheme:dark){:root{--ink:#e8ecf2;--muted:#a3adbb;--line:#2c333e;--paper:#14181f;--soft:#1b212a;--accent:#6cc0f0;--good:#43cfa4;--bad:#f59a63}}
+:root{color-scheme:light dark;--ink:#1c2330;--muted:#5a6474;--line:#e3e7ed;--paper:#fff;--soft:#f6f8fa;--accent:#0072b2;--good:#00734f;
+--bad:#b34700}
+@media (prefers-color-scheme:dark){:root{--ink:#e8ecf2;--muted:#a3adbb;--line:#2c333e;--paper:#14181f;--soft:#1b212a;--accent:#6cc0f0;
+--good:#43cfa4;--bad:#f59a63}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
 body{margin:0 auto;max-width:60rem;padding:2.5rem 1.5rem 4rem;background:var(--paper);color:var(--ink);
@@ -317,6 +321,7 @@ figcaption{font-size:.95rem;color:var(--muted);margin-top:.5rem;max-width:44rem}
 .number{position:absolute;left:0;top:-.3rem;width:2.25rem;height:2.25rem;border-radius:50%;display:grid;place-items:center;
 background:var(--paper);border:2px solid var(--accent);color:var(--accent);font-weight:700;font-variant-numeric:tabular-nums}
 .told p{margin-bottom:.5rem}.told figure{margin:0 0 .5rem}
+.told .el-plot text{font-size:20px}
 .told.beside{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1.15fr);gap:1.5rem}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.75rem}
 table{border-collapse:collapse;width:100%;font-size:.92rem;overflow-wrap:normal}
@@ -329,13 +334,16 @@ code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mon
 .log li{display:grid;grid-template-columns:9.2rem minmax(5rem,auto) minmax(0,1fr) auto;gap:.1rem 1rem;align-items:baseline;
 padding:.55rem 0;border-bottom:1px solid var(--line);break-inside:avoid}
 .log .model{font-weight:600}.log code{color:var(--muted)}
-pre{background:var(--soft);border:1px solid var(--line);border-radius:.75rem;padding:1rem 1.1rem;overflow-x:auto;line-height:1.7;overflow-wrap:normal}
+pre{background:var(--soft);border:1px solid var(--line);border-radius:.75rem;padding:1rem 1.1rem;overflow-x:auto;line-height:1.7;
+overflow-wrap:normal}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--muted);font-size:.92rem}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 @media (max-width:640px){body{padding:1.5rem 1rem 3rem;font-size:1rem}h2{margin-top:2.5rem}.summary{font-size:1.08rem}
 .told.beside{grid-template-columns:minmax(0,1fr);gap:.5rem}.ring>li{padding-left:2.9rem}.number{width:1.9rem;height:1.9rem}
-.ring>li::before{left:.92rem}.log li{grid-template-columns:1fr auto;gap:.1rem .75rem}.log .said{grid-column:1/-1}.log .model{text-align:right}}
+.ring>li::before{left:.92rem}.log li{grid-template-columns:1fr auto;gap:.1rem .75rem}.log .said{grid-column:1/-1}
+.log .model{text-align:right}.ring figure{margin-left:-2.9rem;background:var(--paper);position:relative}}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-@media print{:root{--ink:#000;--muted:#444;--line:#ccc;--paper:#fff;--soft:#fff}body{max-width:none;padding:0;font-size:10pt}nav{display:none}
+@media print{:root{--ink:#000;--muted:#444;--line:#ccc;--paper:#fff;--soft:#fff}body{max-width:none;padding:0;font-size:10pt}
+nav{display:none}
 h2,h3{break-after:avoid}.scroll{overflow:visible}pre{white-space:pre-wrap}}
 """

@@ -36,6 +36,8 @@ def alone(file: Path, what: str, *, patience: float = PATIENCE) -> Iterator[None
                 break
             except BlockingIOError:
                 if monotonic() >= last:
-                    raise HouseBusy(f"Another process is {what} and has been for {patience:g} seconds. Run it again when it is done.") from None
+                    raise HouseBusy(
+                        f"Another process is {what} and has been for {patience:g} seconds. Run it again when it is done."
+                    ) from None
                 time.sleep(0.01)
         yield

@@ -18,6 +18,8 @@ from everloop.lake.shape import arrow_type
 from everloop.lake.values import Reads, parser, reader
 from everloop.project.columns import Kind, money, text, unit
 
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999 in microseconds
+
 #: Which row a value is refused in, and why.
 Refusals = dict[int, str]
 
@@ -136,34 +138,46 @@ def _instant(array: pa.Array, zone: str | None) -> Column:
     if _is_text(array.type):
         return _instants_spelled(array, zone)
     if pa.types.is_date(array.type):
-        array = array.cast(pa.timestamp("us"))
+        days = _date(array)
+        made = _in_zone(days.values.cast(pa.timestamp("us")), zone)
+        return Column(made.values, made.refused | days.refused)
     if not pa.types.is_timestamp(array.type):
         return _retyped(array, datetime)
-    if array.type.tz is None and zone is None:
-        return one_by_one(_as_python(array), datetime, reader(datetime))
-    micro = array.cast(pa.timestamp("us", array.type.tz), safe=False)
+    zoned = array.type.tz
+    bounded = Column(array)
+    if array.type.unit != "ns":  # nanoseconds count from 1677 to 2262 only
+        per_unit = {"s": 1_000_000, "ms": 1_000, "us": 1}[array.type.unit]
+        bounded = _within_years(array.cast(pa.int64()), _FIRST // per_unit, _LAST // per_unit)
+        array = bounded.values.cast(array.type)
+    made = _in_zone(array.cast(pa.timestamp("us", zoned), safe=False), zone)
+    return Column(made.values, made.refused | bounded.refused)
+
+
+def _in_zone(micro: pa.Array, zone: str | None) -> Column:
     if micro.type.tz is None:
         try:
+            if zone is None or not _well_known(micro):
+                raise pa.ArrowInvalid("Arrow's zones have no summers from 2038 on")
             micro = pc.assume_timezone(micro, zone, ambiguous="earliest")
-        except pa.ArrowInvalid:  # an hour the clocks skipped; Python has an instant for it
-            return one_by_one(_as_python(micro), datetime, reader(datetime, zone))
-    return _within_years(micro.cast(pa.int64()))
+        except pa.ArrowInvalid:  # or an hour the clocks skipped: Python has an instant for all of them
+            return one_by_one(micro.to_pylist(), datetime, reader(datetime, zone))
+    return Column(micro.cast(pa.int64()))
 
 
-def _as_python(array: pa.Array) -> list[object]:
-    """Instants as Python has them, also where they came in nanoseconds."""
-    values: list[object] = array.cast(pa.timestamp("us", array.type.tz), safe=False).to_pylist()
-    return values
+def _well_known(naive: pa.Array) -> bool:
+    bounds = pc.min_max(naive.cast(pa.int64()))
+    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    return first is None or (first >= 0 and last < 2_145_916_800_000_000)  # 1970 to 2037
 
 
-def _within_years(instants: pa.Array) -> Column:
-    first, last = -62_135_596_800_000_000, 253_402_300_799_999_999
-    bounds = pc.min_max(instants)
+def _within_years(counted: pa.Array, first: int, last: int) -> Column:
+    """Microseconds, or whatever counts from the epoch, of the years Python has: 1 to 9999."""
+    bounds = pc.min_max(counted)
     if bounds["min"].as_py() is None or (bounds["min"].as_py() >= first and bounds["max"].as_py() <= last):
-        return Column(instants)
-    good = pc.and_(pc.greater_equal(instants, first), pc.less_equal(instants, last))
+        return Column(counted)
+    good = pc.and_(pc.greater_equal(counted, first), pc.less_equal(counted, last))
     wrong = np.flatnonzero(pc.fill_null(pc.invert(good), False).to_numpy(zero_copy_only=False))
-    return Column(pc.if_else(good, instants, None), dict.fromkeys(wrong.tolist(), "outside the years 1 to 9999"))
+    return Column(pc.if_else(good, counted, None), dict.fromkeys(wrong.tolist(), "outside the years 1 to 9999"))
 
 
 def _instants_spelled(array: pa.Array, zone: str | None) -> Column:
@@ -178,15 +192,17 @@ def _instants_spelled(array: pa.Array, zone: str | None) -> Column:
             micro = None
         if micro is None:
             return one_by_one(words.to_pylist(), datetime, reader(datetime, zone))
-        return _instant(micro, zone)
-    return _within_years(micro.cast(pa.int64()))
+    return _instant(micro, zone)
 
 
 def _date(array: pa.Array) -> Column:
     if pa.types.is_date(array.type):
-        return Column(array.cast(pa.date32()))
+        counted = _within_years(array.cast(pa.date32()).cast(pa.int32()), -719_162, 2_932_896)
+        return Column(counted.values.cast(pa.date32()), counted.refused)
     if pa.types.is_timestamp(array.type) and array.type.tz is None:
-        return one_by_one(_as_python(array), date, reader(date))
+        instants = _instant(array, "UTC")
+        made = one_by_one(instants.values.cast(pa.timestamp("us")).to_pylist(), date, reader(date))
+        return Column(made.values, made.refused | instants.refused)
     if _is_text(array.type):
         return one_by_one(array.to_pylist(), date, reader(date))
     return _retyped(array, date)
@@ -227,4 +243,4 @@ def _quickly(array: pa.Array, kind: Kind, zone: str | None) -> Column | None:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

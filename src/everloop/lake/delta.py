@@ -1,10 +1,11 @@
 """Tables that only grow, on Delta: each commit carries a marker, each version can be read again. In: Arrow. Out: Arrow.
 
-A marker is Delta's own application transaction (a name and a number). Delta does not refuse a repeat, so the marker is read first, under a
-lock; it outlives checkpoints. Logs are never expired and nothing is vacuumed here. On this machine's disk a commit is synced before it counts.
+A marker is Delta's own application transaction (a name and a number). Delta does not refuse a repeat, so the marker is read first, under
+a lock; it outlives checkpoints. Logs are never expired and nothing is vacuumed here. On this machine's disk a commit is synced before it
+counts.
 
-A column is kept under its own name; where a table has it as another type already, or under a name that differs only in its capitals (Delta
-cannot tell those apart), beside it under a longer one, and both are read as one.
+A column is kept under its own name; where a table has it as another type already, or under a name that differs only in its capitals
+(Delta cannot tell those apart), beside it under a longer one, and both are read as one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Digests: eight bytes that say what a row holds, so that the same row delivered twice is known again. Arrow in, numbers out.
 
-Each filled value becomes 64 bits (text by BLAKE2b, each different text once; numbers by the SplitMix64 finalizer, Steele, Lea and Flood 2014),
-mixed with its column's name, and a row's digest is their sum: so a column declared later and still empty changes nothing. It only tells rows
-of one id apart, where two that differ are taken for the same once in 2^64 times; it is no seal against forgery.
+Each filled value becomes 64 bits (text by BLAKE2b, each different text once; numbers by the SplitMix64 finalizer; Steele, Lea and Flood
+2014), mixed with its column's name, and a row's digest is their sum: so a column declared later and still empty changes nothing. It only
+tells rows of one id apart, where two that differ are taken for the same once in 2^64 times; it is no seal against forgery.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _bits(values: pa.ChunkedArray) -> Bits:
     if pa.types.is_string(kind):
         told = values.combine_chunks()
         told = (told if isinstance(told, pa.Array) else told.chunk(0)).dictionary_encode()
-        words = np.array([_of_text(word) for word in told.dictionary.to_pylist()] or [0], dtype=np.uint64)
+        words = np.array([_of_text(word) for word in told.dictionary.to_pylist() or [""]], dtype=np.uint64)
         return np.asarray(words[pc.fill_null(told.indices, 0).to_numpy(zero_copy_only=False)])
     if pa.types.is_date(kind):
         values = values.cast(pa.int32())

@@ -101,7 +101,8 @@ class SqliteLog:
                     (number, after, AT_ONCE),
                 ).fetchall()
                 staged = connection.execute(
-                    "SELECT first_seq, last_seq, file FROM files WHERE source = ? AND last_seq > ? ORDER BY first_seq LIMIT 1", (number, after)
+                    "SELECT first_seq, last_seq, file FROM files WHERE source = ? AND last_seq > ? ORDER BY first_seq LIMIT 1",
+                    (number, after),
                 ).fetchone()
             if staged and (not rows or staged[0] < rows[0][0]):
                 table = self._from_file(number, staged[2], schema)
@@ -202,7 +203,10 @@ def _number(connection: sqlite3.Connection, source: str) -> int:
 
 def _deliveries(connection: sqlite3.Connection, number: int, only_last: bool = False) -> list[Delivery]:
     order = "DESC LIMIT 1" if only_last else ""
-    return [noted.delivery(said) for (said,) in connection.execute(f"SELECT said FROM deliveries WHERE source = ? ORDER BY number {order}", (number,))]
+    return [
+        noted.delivery(said)
+        for (said,) in connection.execute(f"SELECT said FROM deliveries WHERE source = ? ORDER BY number {order}", (number,))
+    ]
 
 
 class SqliteArrivals:

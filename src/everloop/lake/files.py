@@ -1,6 +1,7 @@
 """Files of rows: CSV (also gzipped), Parquet and Arrow. In: a path. Out: an Arrow table and the SHA-256 of the bytes it was read from.
 
-CSV is read as text, column by column, and then as each column is declared: ``007`` stays a key, nothing is guessed. An empty field is empty.
+CSV is read as text, column by column, and then as each column is declared: ``007`` stays a key, nothing is guessed. An empty field says
+nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def read_file(path: Path) -> FileRows:
         raise EverloopError(f"There is no file {path}.") from None
     except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError) as error:
         why = str(error).strip().split("\n")[0][:200]
-        raise EverloopError(f"{path} cannot be read: {why} It may be half-written; copy it whole and run again. Nothing of it came in.") from error
+        raise EverloopError(
+            f"{path} cannot be read: {why} It may be half-written; copy it whole and run again. Nothing of it came in."
+        ) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise EverloopError(f"{path} is still being written. Run again when it is whole. Nothing of it came in.")
     return FileRows(table, sha, name.endswith(_CSV))
@@ -61,7 +64,10 @@ def _csv(path: Path) -> pa.Table:
 
 
 def _names(path: Path) -> list[str]:
-    with pa.input_stream(str(path), compression="detect") as file, csv.open_csv(file, read_options=csv.ReadOptions(block_size=1 << 20)) as reader:
+    with (
+        pa.input_stream(str(path), compression="detect") as file,
+        csv.open_csv(file, read_options=csv.ReadOptions(block_size=1 << 20)) as reader,
+    ):
         names: list[str] = reader.schema.names
         return names
 

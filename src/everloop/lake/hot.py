@@ -37,8 +37,7 @@ def from_rows(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
     columns = [pa.array(values, kind) for values, kind in zip(own, OWN.types[:-1], strict=False)]
     columns.append(pa.array([bool(row[5]) for row in rows]))
     said = [_decode(row[-1]) for row in rows]
-    for field in list(schema)[len(OWN) :]:
-        columns.append(_column([one.get(field.name) for one in said], field.type))
+    columns += [_column([one.get(field.name) for one in said], field.type) for field in list(schema)[len(OWN) :]]
     return pa.table(columns, schema=schema)
 
 

@@ -28,7 +28,7 @@ class Lake:
 def open_lake(
     folder: str | Path, events: str | Path | None = None, *, durability: Durability = "sync", pause: Callable[[str], None] = _awake
 ) -> Lake:
-    """A lake in ``folder`` (a path or a URL of object storage), its log in ``events`` (``sqlite:///path``, a path; beside the folder if unsaid).
+    """A lake in ``folder`` (a path, or a URL of object storage), its log in ``events`` (``sqlite:///path`` or a path; unsaid: beside it).
 
     Nothing is made before something is kept. ``durability``: ``"sync"`` survives a power cut, ``"process"`` only the end of the process.
 
@@ -39,7 +39,7 @@ def open_lake(
     """
     if events is None:
         if "://" in str(folder):
-            raise StoreError(f"The lake {folder} is not on this machine, so say where its log is: events = \"sqlite:///events.db\"")
+            raise StoreError(f'The lake {folder} is not on this machine, so say where its log is: events = "sqlite:///events.db"')
         events = Path(folder).parent / "events.db"
     file = str(events).removeprefix("sqlite:///")
     if "://" in file or file in ("", ":memory:"):

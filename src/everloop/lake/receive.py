@@ -13,7 +13,9 @@ from everloop.project.source import Source
 from everloop.records import Received
 
 
-def receive(lake: Lake, source: Source, rows: Rows, *, now: datetime, known_after: timedelta | None = None, also: Also | None = None) -> Received:
+def receive(
+    lake: Lake, source: Source, rows: Rows, *, now: datetime, known_after: timedelta | None = None, also: Also | None = None
+) -> Received:
     """Take in rows of a source: dicts, one dict, or an Arrow table.
 
     ``now`` (aware) is when they arrive. ``known_after`` says that they are history, each known so long after it happened. ``also`` is done

@@ -25,6 +25,16 @@ from everloop.project.source import Source
 
 Rows: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, object] | pa.Table | pa.RecordBatch
 
+_SAID = pa.schema(
+    [
+        ("id", pa.string()),
+        ("event_at", pa.int64()),
+        ("deleted", pa.bool_()),
+        ("said_version", pa.int64()),
+        ("said_known", pa.int64()),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -74,7 +84,8 @@ def _delivered(rows: Rows) -> pa.Table | list[Mapping[str, object]]:
     several = [rows] if isinstance(rows, Mapping) else list(rows)
     for number, row in enumerate(several, 1):
         if not isinstance(row, Mapping):
-            raise EverloopError(f'Row {number} is {type(row).__name__} and no row. Give dicts such as {{"line_id": "l1"}}, or an Arrow table.')
+            cure = 'Give dicts such as {"line_id": "l1"}, or an Arrow table.'
+            raise EverloopError(f"Row {number} is {type(row).__name__} and no row. {cure}")
     return several
 
 
@@ -94,14 +105,8 @@ class _Reading:
         ids = self.ids(columns)
         said_version = self.version()
         said_known = self.read(self.source.known, datetime) if self.source.known else pa.nulls(self.rows, pa.int64())
-        table = pa.table(
-            {"id": ids, "event_at": self.event_at(columns), "deleted": pa.array(deleted), "said_version": said_version, "said_known": said_known}
-            | columns,
-            schema=pa.schema(
-                [("id", pa.string()), ("event_at", pa.int64()), ("deleted", pa.bool_()), ("said_version", pa.int64()), ("said_known", pa.int64())]
-                + [(name, arrow_type(kind)) for name, kind in kinds.items()]
-            ),
-        )
+        said = [ids, self.event_at(columns), pa.array(deleted), said_version, said_known, *columns.values()]
+        table = pa.table(said, schema=pa.schema([*_SAID, *((name, arrow_type(kind)) for name, kind in kinds.items())]))
         if self.why:
             good = np.ones(self.rows, dtype=np.bool_)
             good[list(self.why)] = False
@@ -208,7 +213,9 @@ def _id_text(values: pa.Array) -> pa.Array:
     return pa.array([None if v is None else said_id(v) for v in values.to_pylist()], pa.string())
 
 
-def _shown(value: object) -> str:
-    shown = repr(value.as_py() if isinstance(value, pa.Scalar) else value)
+def _shown(value: Any) -> str:
+    try:
+        shown = repr(value.as_py() if isinstance(value, pa.Scalar) else value)
+    except (ValueError, OverflowError):  # an instant no Python has
+        shown = str(value.value)
     return shown if len(shown) <= 60 else shown[:57] + "…"
-

@@ -43,10 +43,8 @@ def read(lake: Lake, snapshot: Snapshot, source: Source, *, columns: Sequence[st
     return lake.tables.read(table_of(source.name), version=extent.version, schema=schema, through_seq=extent.through_seq)
 
 
-def read_source(
-    lake: Lake, source: Source, *, known_before: datetime | None = None, columns: Sequence[str] | None = None
-) -> pa.Table:
-    """The event table of one source as it is now, sealed and hot, in order of ``seq``; only what was known before an instant, if one is said."""
+def read_source(lake: Lake, source: Source, *, known_before: datetime | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+    """The event table of one source as it is now, sealed and hot, in order of ``seq``; with an instant, only what was known before it."""
     schema = _only(event_schema(source), columns)
     table = table_of(source.name)
     # The log first: what is sealed in between is in the table, which is read after.

@@ -141,7 +141,7 @@ class Tables(Protocol):
         ...
 
     def read(self, name: str, *, version: int | None = None, schema: pa.Schema | None = None, through_seq: int | None = None) -> pa.Table:
-        """The rows of a version (the newest), only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there is one."""
+        """The rows of a version (the newest): only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there."""
         ...
 
     def rows(self, name: str, *, version: int | None = None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -41,7 +42,8 @@ def reader(kind: Kind, zone: str | None = None) -> Reads:
     if kind is datetime:
         inside = ZoneInfo(zone) if zone else None
         return _guarded(lambda value: instant(value, inside))
-    return _guarded({int: _whole, bool: _yes_or_no, date: _day}.get(kind, _words))
+    plain: dict[object, Reads] = {int: _whole, bool: _yes_or_no, date: _day}
+    return _guarded(plain.get(kind, _words))
 
 
 def parser(kind: Kind, zone: str | None = None) -> Reads:
@@ -177,10 +179,8 @@ def _words(value: object) -> str:
 
 def _day(value: object) -> date:
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             value = date.fromisoformat(value.strip()[:10]) if _midnight(value) else value
-        except ValueError:
-            pass
     if isinstance(value, datetime) and value.time() == time():
         value = value.date()
     if isinstance(value, datetime) or not isinstance(value, date):
@@ -204,4 +204,3 @@ def _unquoted(text: str, kind: Kind) -> object:
     except ValueError:
         return text
     return _YES.get(text.strip().lower(), text) if kind is bool else text
-

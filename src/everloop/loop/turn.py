@@ -25,9 +25,7 @@ def turn(house: House, model: Model, now: datetime, cause: str = "schedule") -> 
             keep(do.advance, traffic, decision)
         elif decision.retrains:
             snapshot = keep(do.snapshot)
-            report = keep(do.check, snapshot)
-            if report.passed:
-                training_set = keep(do.as_of, snapshot, decision)
+            if keep(do.check, snapshot).passed and (training_set := keep(do.as_of, snapshot, decision)).learn_rows:
                 candidate = keep(do.train, training_set)
                 contest = keep(do.rehearse, traffic, candidate, training_set)  # both answer the same moments, each with its own features
                 verdict = keep(do.judge, contest)

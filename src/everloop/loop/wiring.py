@@ -72,7 +72,7 @@ def snapshot(step: Step) -> Snapshot:
 def check(step: Step, snapshot: Snapshot) -> Report:
     """Is it fit to learn from?"""
     house, model = step.house, step.model
-    deliveries = {s.name: lake.deliveries(house.lake, s, through_seq=_through(snapshot, s.name)) for s in model.sources}
+    deliveries = [d for s in model.sources for d in lake.deliveries(house.lake, s, through_seq=_through(snapshot, s.name))]
     return checks.check(
         snapshot,
         house.read(snapshot, model),

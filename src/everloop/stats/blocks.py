@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from everloop.stats.shapes import Strings
@@ -24,12 +25,13 @@ MOST_PERIODS = 400
 
 
 def codes(values: NDArray[np.generic] | Strings) -> Codes:
-    """Whole numbers 0… for the distinct values, in their order.
+    """Whole numbers 0… for the distinct values, in the order in which they come.
 
     >>> codes(np.array(["b", "a", "b"], dtype=object))
-    array([1, 0, 1])
+    array([0, 1, 0])
     """
-    return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64).reshape(-1)
+    found: Codes = pa.array(values).dictionary_encode(null_encoding="encode").indices.to_numpy().astype(np.int64)
+    return found
 
 
 def periods(moments: NDArray[np.int64], span: timedelta) -> Codes:

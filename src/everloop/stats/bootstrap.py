@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -18,13 +19,13 @@ from numpy.typing import NDArray
 from scipy.stats import norm as normal
 from scipy.stats import t as student
 
-from everloop.stats.blocks import Codes, blocks
+from everloop.stats.blocks import LEAST_ROWS, Codes, blocks
 from everloop.stats.known import comparable
 from everloop.stats.measures import Better, Measure, Truth, number
 from everloop.stats.shapes import Answers, Floats, Paired, Strings
 
 ROUNDS = 2000
-MOST_BLOCKS = 1000
+MOST_BLOCKS = 500
 Function: TypeAlias = Callable[[Floats], Floats]
 
 
@@ -111,7 +112,7 @@ def effect_of_terms(
     widest: tuple[float, float, int] | None = None
     units = np.concatenate([before[1], after[1]])
     moments = np.concatenate([before[2], after[2]]) if same_moments else np.zeros(len(units), dtype=np.int64)
-    for _, where in blocks(units, moments, span) if min(len(before[0]), rows) else ():
+    for _, where in blocks(units, moments, span) if min(len(before[0]), rows) >= LEAST_ROWS else ():
         tables = by_block(where[: len(before[0])], before[0], where[len(before[0]) :], after[0], seed=seed)
         found = _ratio_interval(measure, tables, point, confidence, seed, rounds)
         if found and (widest is None or found[1] - found[0] > widest[1] - widest[0]):
@@ -144,7 +145,7 @@ def estimate(
 
 
 def by_block(first: Codes, first_terms: Floats, second: Codes, second_terms: Floats, *, seed: int) -> Floats:
-    """Sums by block, the first lot's columns beside the second's: (blocks, k + k). Above 1,000 blocks they are pooled at random."""
+    """Sums by block, the first lot's columns beside the second's: (blocks, k + k). Above 500 blocks they are pooled at random."""
     count = int(max(first.max(initial=-1), second.max(initial=-1))) + 1
     if count > MOST_BLOCKS:
         pooled = np.random.default_rng([seed, count]).permutation(count) % MOST_BLOCKS
@@ -167,7 +168,7 @@ def interval(function: Function, table: Floats, *, confidence: float, seed: int,
     count = len(table)
     if count < 2:
         return None
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=rounds).astype(np.float64)
+    weights = _weights(count, rounds, seed)
     with np.errstate(all="ignore"):
         drawn = function(weights @ table)
     usable = drawn[np.isfinite(drawn)]
@@ -176,6 +177,16 @@ def interval(function: Function, table: Floats, *, confidence: float, seed: int,
     far = np.sqrt(count / (count - 1)) * student.ppf((1 + confidence) / 2, count - 1)
     low, high = np.quantile(usable, normal.cdf([-far, far]))
     return float(low), float(high)
+
+
+@lru_cache(maxsize=4)
+def _weights(count: int, rounds: int, seed: int) -> Floats:
+    """How often each block is drawn in each round (rounds, count); drawing them anew for every interval would be most of the work."""
+    drawn = np.random.default_rng(seed).integers(count, size=(rounds, count))
+    flat = (drawn + count * np.arange(rounds)[:, None]).reshape(-1)
+    weights = np.bincount(flat, minlength=rounds * count).reshape(rounds, count).astype(np.float64)
+    weights.flags.writeable = False
+    return weights
 
 
 def _ratio_interval(

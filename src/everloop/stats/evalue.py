@@ -19,7 +19,7 @@ from everloop.stats.measures import Measure
 from everloop.stats.shapes import Floats, Paired
 
 RATIOS = np.exp(np.geomspace(np.log(1.02), np.log(8.0), 24))
-STAKES = np.array([0.95, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.025, 0.01])
+STAKES = np.array([0.95, 0.5, 0.2, 0.07, 0.02])
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from everloop.lake.events import SqliteLog
 from everloop.lake.shape import OWN
 from everloop.lake.tables import Delivery, EventLog, Tables
 
-SCHEMA = pa.schema([*OWN, ("quantity", pa.int64()), ("weight", pa.float64()), ("note", pa.string()), ("day", pa.date32()), ("gift", pa.bool_())])
+_KINDS = [("quantity", pa.int64()), ("weight", pa.float64()), ("note", pa.string()), ("day", pa.date32()), ("gift", pa.bool_())]
+SCHEMA = pa.schema([*OWN, *_KINDS])
 
 
 def events(first: int, last: int, *, version: int = 0) -> pa.Table:
@@ -35,11 +36,18 @@ def events(first: int, last: int, *, version: int = 0) -> pa.Table:
     """
     seq = range(first, last + 1)
     columns = {
-        "seq": list(seq), "id": [f"l{n}" for n in seq], "version": [version] * len(seq), "event_at": [n * 10 for n in seq],
-        "known_at": [n * 10 + 1 for n in seq], "deleted": [n % 5 == 0 for n in seq], "quantity": [None if n % 3 == 0 else n for n in seq],
-        "weight": [n / 3 for n in seq], "note": [None if n % 2 else 'ü"\x00\n' for n in seq], "day": [datetime(2026, 11, 2).date()] * len(seq),
+        "seq": list(seq),
+        "id": [f"l{n}" for n in seq],
+        "version": [version] * len(seq),
+        "event_at": [n * 10 for n in seq],
+        "known_at": [n * 10 + 1 for n in seq],
+        "deleted": [n % 5 == 0 for n in seq],
+        "quantity": [None if n % 3 == 0 else n for n in seq],
+        "weight": [n / 3 for n in seq],
+        "note": [None if n % 2 else 'ü"\x00\n' for n in seq],
+        "day": [datetime(2026, 11, 2).date()] * len(seq),
         "gift": [n % 2 == 0 for n in seq],
-    }  # fmt: skip
+    }
     return pa.table(columns, schema=SCHEMA)
 
 

@@ -1,0 +1,167 @@
+"""A turn that dies between any two commits is finished by the next one: every record once, one promotion, the chain intact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from everloop.errors import ClockWentBack, HouseBusy
+from everloop.loop.answers import answer_due, answers_of
+from everloop.loop.house import open_house, with_pause
+from everloop.loop.turn import turn
+from tests.ring.conftest import END
+
+
+class Crash(BaseException):
+    """The process ends here: nothing that would run after an ordinary exception runs."""
+
+
+def work(house, model):
+    for day in (0, 1):
+        turn(house, model, END + timedelta(days=day))
+        answer_due(house, model, END + timedelta(days=day))
+
+
+def crashing(at):
+    count = 0
+
+    def pause(_moment):
+        nonlocal count
+        count += 1
+        if count == at:
+            raise Crash
+
+    return pause
+
+
+def what_is_there(house, model):
+    house.journal.verify()
+    entries = house.journal.read()
+    ids = Counter(e.record.id for e in entries)
+    assert max(ids.values()) == 1
+    answers = Counter(answers_of(house, model).column("id").to_pylist())
+    assert max(answers.values()) == 1
+    return [(e.kind, e.verb) for e in entries], len(answers), house.traffic(model).generation
+
+
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
+def test_after_a_crash_at_any_pause_the_work_is_finished_as_if_nothing_had_happened(opened, tmp_path, every):
+    import shutil
+
+    house, model = opened("shop")
+    path = tmp_path / "shop"
+    shutil.copytree(path, tmp_path / "fresh")
+    pauses = 0
+
+    def count(_moment):
+        nonlocal pauses
+        pauses += 1
+
+    work(with_pause(house, count), model)
+    expected = what_is_there(house, model)
+    house.store.close()
+    assert pauses > 25
+    for at in range(1, pauses + 1, every):
+        again = tmp_path / f"crash{at}"
+        shutil.copytree(tmp_path / "fresh", again)
+        broken = open_house(again / "project.py")
+        with pytest.raises(Crash):
+            work(with_pause(broken, crashing(at)), broken.project.model("demand"))
+        broken.store.close()
+        whole = open_house(again / "project.py")
+        work(whole, whole.project.model("demand"))
+        assert what_is_there(whole, whole.project.model("demand")) == expected, f"after a crash at pause {at}"
+        whole.store.close()
+        shutil.rmtree(again)
+
+
+def test_what_was_kept_is_read_back_and_not_done_again(opened, monkeypatch):
+    house, model = opened("shop")
+    turn(house, model, END)
+    before = house.journal.head()
+    calls = []
+
+    def train(step, training_set):
+        calls.append(step.id)
+
+    monkeypatch.setattr("everloop.loop.wiring.train", train)
+    turn(house, model, END)
+    assert not calls
+    assert house.journal.head() == before
+
+
+def test_a_keep_that_forgot_would_be_found_by_the_journal(opened, monkeypatch):
+    """The mutant: a keep that never reads back. Another body under a kept id is refused, so nothing is ever kept twice."""
+    from everloop.errors import StoreError
+    from everloop.registry.journal import Journal
+
+    house, model = opened("shop")
+    turn(house, model, END)
+    before = house.journal.head()
+    steps, find = {e.record.id for e in house.journal.read() if e.turn}, Journal.find
+    forgetful = {id for id in steps if type(find(house.journal, id)).__name__ in ("Report", "Signals", "Decision", "Snapshot")}
+    monkeypatch.setattr(Journal, "find", lambda self, id, within=None: None if id in forgetful else find(self, id, within=within))
+    with pytest.raises(StoreError):
+        turn(house, model, END)
+    monkeypatch.undo()
+    assert house.journal.head() == before
+
+
+def test_a_clock_set_back_does_nothing_and_says_so(opened):
+    house, model = opened("shop")
+    turn(house, model, END)
+    before = house.journal.head()
+    with pytest.raises(ClockWentBack, match="Nothing was done"):
+        turn(house, model, END - timedelta(days=1))
+    assert house.journal.head() == before
+
+
+def test_two_turns_of_one_model_never_run_at_once(opened):
+    house, model = opened("shop")
+    with house.keeping(model, END, "schedule"), pytest.raises(HouseBusy, match="already open"):
+        turn(house, model, END + timedelta(hours=1))
+
+
+def test_a_learner_that_fails_leaves_the_house_as_it_was_and_the_next_turn_free(opened):
+    from everloop.errors import LearnerFailed
+
+    house, model = opened("shop", lambda text: text.replace("max_iter=60", "max_iter=-1"))
+    with pytest.raises(LearnerFailed):
+        turn(house, model, END)
+    assert house.traffic(model).stage == "steady"
+    house.store.close()
+    mended, model = opened("shop", lambda text: text.replace("max_iter=-1", "max_iter=60"))
+    assert turn(mended, model, END + timedelta(hours=1)).retrains
+
+
+def test_a_full_disk_while_journaling_loses_nothing_and_is_told(opened):
+    from everloop.errors import HouseFull
+
+    house, model = opened("shop")
+    house.journal.verify()
+    with house.store.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(HouseFull, match="no room"):
+        for day in range(30):
+            turn(house, model, END + timedelta(days=day))
+    house.store.close()
+    roomy = open_house(house.project.path)
+    roomy.journal.verify()
+    assert turn(roomy, roomy.project.model("demand"), END + timedelta(days=31)).action in ("retrain", "hold", "advance", "promote")
+
+
+def test_a_candidate_whose_bytes_are_gone_never_answers_and_the_champion_does(opened):
+    house, model = opened("shop")
+    turn(house, model, END)
+    candidate = house.candidate(house.versions.get(house.traffic(model).candidate).candidate)
+    path = house.blobs.path(candidate.artefact)
+    path.write_bytes(path.read_bytes()[:100])
+    house.predictors.clear()
+    assert answer_due(house, model, END) == 40
+    given = answers_of(house, model)
+    served = [row for row in given.to_pylist() if row["arm"] != "shadow"]
+    assert len(served) == 40
+    assert all(row["answer"]["value"] is not None for row in served)
