@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from xml.etree import ElementTree
@@ -52,14 +53,17 @@ def test_every_plot_is_an_image_with_title_description_and_no_fixed_width() -> N
         root = parsed(svg)
         ids = root.attrib["aria-labelledby"].split()
         assert [root.find(f"{SVG}title").attrib["id"], root.find(f"{SVG}desc").attrib["id"]] == ids  # type: ignore[union-attr]
-        assert root.attrib["role"] == "img" and "viewBox" in root.attrib and "width" not in root.attrib
+        assert root.attrib["role"] == "img"
+        assert "viewBox" in root.attrib
+        assert "width" not in root.attrib
         assert root.find(f"{SVG}desc").text  # type: ignore[union-attr]
         assert "prefers-color-scheme:dark" in svg
 
 
 def test_hostile_text_stays_text_and_the_picture_stays_well_formed() -> None:
     for svg in one_of_each(HOSTILE):
-        assert not list(parsed(svg).iter("script")) and "<script" not in svg
+        assert not list(parsed(svg).iter("script"))
+        assert "<script" not in svg
 
 
 @pytest.mark.parametrize("value", [None, NAN, INF, -INF, 0.0, 1e-300, -1e300, 1e299, 1e15, 5e-324, 10**400])
@@ -71,7 +75,8 @@ def test_what_cannot_be_drawn_is_left_out_and_never_written(value: float | None)
 
 
 def test_no_data_is_a_plot_that_says_so() -> None:
-    empty = [plots.lines("t", []), plots.lines("t", [Line("a", [(START, None), (START, NAN)])]), plots.shares("t", []), plots.shares("t", [(START, {})]),
+    empty = [plots.lines("t", []), plots.lines("t", [Line("a", [(START, None), (START, NAN)])]), plots.shares("t", []),
+             plots.shares("t", [(START, {})]),
              plots.intervals("t", []), plots.histograms("t", [], [None, NAN]), plots.bars("t", {}, {"a": 0})]  # fmt: skip
     for svg in empty:
         assert "nothing to show yet" in words(svg)
@@ -80,7 +85,8 @@ def test_no_data_is_a_plot_that_says_so() -> None:
 def test_the_same_content_gives_the_same_bytes_and_another_content_another_id() -> None:
     first, again, other = (plots.lines("t", [Line("a", [(week(0), 1.0), (week(1), v)])]) for v in (2.0, 2.0, 3.0))
     name = lambda svg: parsed(svg).attrib["id"]  # noqa: E731
-    assert first == again and name(first) != name(other)
+    assert first == again
+    assert name(first) != name(other)
     assert name(plots.lines("t", [], id='my plot"')) == "my-plot-"
 
 
@@ -89,7 +95,8 @@ def test_a_missing_value_breaks_the_line_and_a_lonely_value_is_a_dot() -> None:
     broken = plots.lines("t", [Line("a", [(week(i), None if i in (2, 4) else 1.0 + i) for i in range(6)])])
     path = lambda svg: re.findall(r'<path class="n s0" d="([^"]*)"', svg)[-1]  # noqa: E731
     assert path(whole).count("M") == 1
-    assert path(broken).count("M") == 1 and broken.count('<circle class="t0"') == 2
+    assert path(broken).count("M") == 1
+    assert broken.count('<circle class="t0"') == 2
 
 
 def test_points_are_drawn_in_order_of_time_whatever_order_they_come_in() -> None:
@@ -115,12 +122,14 @@ def test_no_label_meets_another_and_no_line_of_a_mark_crosses_one(seed: int) -> 
     marks = sorted((draw.uniform(60, 700), Mark(START, "x" * draw.randint(1, 40), draw.choice(kinds))) for _ in range(25))  # type: ignore[type-var]
     lanes, placed = place(marks, 60, 716)
     said = [(x, spot) for x, _, spot in placed if spot]
-    assert 0 < lanes <= 4 and len(placed) == 25 and len(said) >= 3
+    assert 0 < lanes <= 4
+    assert len(placed) == 25
+    assert len(said) >= 3
     for (x, a), (y, b) in combinations(said, 2):
         assert _free(x, a, [(y, b)])
         assert a.lane != b.lane or a.box[1] <= b.box[0] or b.box[1] <= a.box[0]
-    rival = [(x, next(s for s in (spot,)).lane * 0) for x, spot in said]  # all in one lane: the careless way
-    assert any(abs(x - y) < 100 for (x, _), (y, _) in combinations(rival, 2))
+    careless = [(x, replace(spot, lane=0)) for x, spot in said]  # the rival: everything in one lane
+    assert not all(_free(x, a, [(y, b)]) for (x, a), (y, b) in combinations(careless, 2))
 
 
 def test_an_urgent_mark_gets_its_label_before_a_decision_does() -> None:
@@ -140,7 +149,8 @@ def test_the_calendar_has_a_few_labels_at_round_moments_for_every_span(days: flo
     low = (first - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
     if days:
         ticks = _ticks(low, low + days * 86400, 7)
-        assert 1 <= len(ticks) <= 9 and all(low <= at <= low + days * 86400 for at, *_ in ticks)
+        assert 1 <= len(ticks) <= 9
+        assert all(low <= at <= low + days * 86400 for at, *_ in ticks)
 
 
 def test_the_ends_of_time_can_be_drawn() -> None:
@@ -158,7 +168,9 @@ def test_a_moment_without_a_time_zone_is_read_as_utc() -> None:
 
 def test_axes_end_on_ticks_and_small_steps_are_told_apart() -> None:
     (low, high), ticks, said = scale_of([0.4412, 0.4418], False)
-    assert low <= 0.4412 and high >= 0.4418 and (ticks[0], ticks[-1]) == (low, high)
+    assert low <= 0.4412 + 1e-9
+    assert high >= 0.4418 - 1e-9
+    assert (ticks[0], ticks[-1]) == (low, high)
     assert len(set(said)) == len(said)
     assert [number(v) for v in (0.6, -0.0, 1240, 25_000, 3.2e6, -0.05)] == ["0.6", "0", "1240", "25k", "3.2M", "−0.05"]
     assert [number(v, True) for v in (0.125, 1.0, -0.5)] == ["12.5 %", "100 %", "−50 %"]
@@ -174,7 +186,8 @@ def test_the_outcome_of_a_contest_is_told_by_shape_and_word_not_by_colour_alone(
     outcomes = ("passed", "failed", "not enough evidence")
     svg = plots.intervals("t", [Effect(o, 0.1, 0.0, 0.2, 0.02, o) for o in outcomes])
     signs = [re.sub(r"\bs\d|t\d", "", s) for s in re.findall(r'<g transform="translate\(13 -5\)">(.*?)</g>', svg)]
-    assert len(set(signs)) == 3 and set(outcomes) <= set(words(svg))
+    assert len(set(signs)) == 3
+    assert set(outcomes) <= set(words(svg))
 
 
 def test_one_wild_value_does_not_hide_the_rest_of_a_histogram() -> None:
@@ -185,7 +198,8 @@ def test_one_wild_value_does_not_hide_the_rest_of_a_histogram() -> None:
 
 def test_many_categories_are_folded_into_others_and_nothing_is_lost() -> None:
     svg = plots.bars("t", {f"c{i}": i + 1.0 for i in range(40)}, {"c39": 1}, most=5)
-    assert "others" in words(svg) and svg.count('<rect class="f s6') == 5 + 1
+    assert "others" in words(svg)
+    assert svg.count('<rect class="f s6') == 5 + 1
     shown = [float(w) for w in re.findall(r"([\d.]+) % then", svg)]
     assert sum(shown) == pytest.approx(100, abs=0.2)
 
@@ -195,6 +209,8 @@ def test_all_text_lies_inside_the_picture_at_its_largest_size() -> None:
 
     for svg in [*one_of_each("demand@12 against the seasonal baseline of last year"), *one_of_each("a", 123456.789)]:
         for group in parsed(svg).iter(f"{SVG}text"):
-            x, wide, look = float(group.attrib["x"]), width_of("".join(t for t in (group.text or "",))), group.attrib.get("class", "")
+            x, wide, look = float(group.attrib["x"]), width_of(group.text or ""), group.attrib.get("class", "")
             left = x - wide if "e" in look.split() else x - wide / 2 if "c" in look.split() else x
-            assert left >= -2 and left + (0 if x == 33 else wide) <= 722, (group.text, x, wide)
+            assert left >= -2, (group.text, x, wide)
+            if x != 33:  # a legend's words stand in a group of their own that wraps
+                assert left + wide <= 722, (group.text, x, wide)

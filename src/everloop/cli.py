@@ -7,6 +7,7 @@ the next step. Everything heavy is imported by the verb that needs it, so that `
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -43,6 +44,8 @@ HERE = Path()
 
 def main() -> None:
     """Run the command line; errors of ours become one message and exit code 2."""
+    # Before numerical libraries are loaded: threads that wait by spinning take the cores from everybody else.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except EverloopError as error:
@@ -74,14 +77,9 @@ def _instant(text: str | None) -> datetime:
 
 def _span(text: str | None) -> timedelta | None:
     """A span such as 0, 90s, 10m, 6h or 2d."""
-    if text is None:
-        return None
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    number, unit = (text[:-1], text[-1]) if text and text[-1] in units else (text, "s")
-    try:
-        return timedelta(**{units[unit]: float(number)})
-    except ValueError:
-        raise EverloopError(f"{text!r} is no span. Say 0, 90s, 10m, 6h or 2d.") from None
+    from everloop.settings import span
+
+    return None if text is None else span(text)
 
 
 # -- the project ---------------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def child(folder, doomed, what, name=""):
 MOMENTS = ["arrived, not committed", "committed", "not sealed", "sealed, still hot", "let go"]
 
 
-@pytest.mark.parametrize("what", ["events", "file"])
+@pytest.mark.parametrize("what", ["events", pytest.param("file", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_between_two_commits_every_row_is_there_once(tmp_path, moment, what):
     rows = 50 if what == "events" else 21_000

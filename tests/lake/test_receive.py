@@ -11,7 +11,7 @@ import pytest
 
 from everloop import Source, money, text, unit
 from everloop.clock import microseconds
-from everloop.errors import EverloopError, HouseFull
+from everloop.errors import EverloopError, HouseBusy, HouseFull
 from everloop.lake import ALWAYS, deliveries, event_schema, open_lake, read_source, receive
 from everloop.lake.shape import SEPARATOR
 
@@ -387,6 +387,15 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(lake):
     connection.execute("PRAGMA max_page_count = 1000000")
     assert column(lake, orders, "id") == ["l1"]
     assert receive(lake, orders, [row("l2")], now=NOON).through_seq == 2
+
+
+def test_a_writer_that_does_not_let_go_is_told(lake, monkeypatch):
+    receive(lake, orders, row("l1"), now=NOON)
+    monkeypatch.setattr("everloop.lake.events._BUSY_SECONDS", 0.01)
+    other = open_lake(lake.tables.folder)
+    with lake.log.arrivals("orders"), pytest.raises(HouseBusy, match="too long"):
+        receive(other, orders, row("l2"), now=NOON)
+    assert receive(other, orders, row("l2"), now=NOON).kept == 1
 
 
 def test_threads_may_receive_at_once(lake):

@@ -30,7 +30,7 @@ lines = st.fixed_dictionaries(
     }
 )
 deliveries = st.lists(st.lists(lines, min_size=1, max_size=6), min_size=1, max_size=4)
-few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def by_hand(source, batches, *, known_after=None):
@@ -123,7 +123,7 @@ values = {
 }
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data(), kind=st.sampled_from(list(values)), zone=st.sampled_from([None, "UTC", "Europe/Berlin"]))
 def test_a_column_is_read_as_its_values_are(data, kind, zone):
     said = data.draw(st.lists(st.none() | values[kind], min_size=1, max_size=5))

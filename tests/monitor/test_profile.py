@@ -59,9 +59,16 @@ def test_profiles_of_two_specs_do_not_add_up():
 
 def test_a_table_of_arrow_is_read_by_kind():
     table = pa.table(
-        {"f": pa.array([1.5, None]), "i": pa.array([1, 2]), "b": pa.array([True, None]), "s": pa.array(["x", None]),
-         "d": pa.array(["x", "y"]).dictionary_encode(), "t": pa.array([0, 86_400_000_000], pa.timestamp("us")), "day": pa.array([0, 1], pa.date32())}
-    )  # fmt: skip
+        {
+            "f": pa.array([1.5, None]),
+            "i": pa.array([1, 2]),
+            "b": pa.array([True, None]),
+            "s": pa.array(["x", None]),
+            "d": pa.array(["x", "y"]).dictionary_encode(),
+            "t": pa.array([0, 86_400_000_000], pa.timestamp("us")),
+            "day": pa.array([0, 1], pa.date32()),
+        }
+    )
     spec = describe(table)
     assert {n: b.kind for n, b in spec.features.items()} == {
         "f": "number", "i": "number", "b": "number", "s": "category", "d": "category", "t": "number", "day": "number",

@@ -147,6 +147,14 @@ def test_a_harmful_candidate_is_found_in_its_first_week():
     assert sum(found) == 10
 
 
+def test_worse_by_less_than_is_allowed_is_not_worse():
+    pair = shop(1303, 1, factor=1.5)
+    lost = WAPE.value(pair.truth, pair.candidate) / WAPE.value(pair.truth, pair.champion) - 1
+    assert 0.2 < lost < 0.9
+    assert paired_evidence(WAPE, pair, pair.moments, worse=True, by=lost * 0.5).proven(0.95)
+    assert paired_evidence(WAPE, pair, pair.moments, worse=True, by=lost * 1.1).evidence < 1
+
+
 def test_a_twin_is_not_stopped_in_a_year_of_looks():
     runs, stopped = 60, 0
     for seed in range(runs):

@@ -18,6 +18,7 @@ from everloop import (
     shadow,
     slipped,
     worse_than_champion,
+    yes_above,
 )
 from everloop.demo.usual import TimesUsual
 
@@ -41,6 +42,7 @@ baskets = Source(
 )
 
 week, fortnight, month, usual = lines.total("quantity", last=[days(7), days(14), days(28), days(56)])
+pace = (week / usual).named("week")
 week_alike, month_alike, usual_alike = lines.total("quantity", last=[days(7), days(28), days(56)], per="category")
 
 demand = Model(
@@ -51,7 +53,7 @@ demand = Model(
     asked=every(days(7), at="00:00", zone=HERE),
     knows=[
         usual.named("usual"),
-        (week / usual).named("week"),
+        pace,
         (fortnight / usual).named("fortnight"),
         (month / usual).named("month"),
         (week_alike / usual_alike).named("category_week"),
@@ -59,15 +61,14 @@ demand = Model(
     ],
     # The median is what a sum of absolute errors asks for.
     learner=TimesUsual(
-        HistGradientBoostingRegressor(
-            loss="absolute_error", max_iter=60, max_leaf_nodes=8, min_samples_leaf=100, early_stopping=False
-        )
+        HistGradientBoostingRegressor(loss="absolute_error", max_iter=60, max_leaf_nodes=8, min_samples_leaf=100, early_stopping=False)
     ),
     learns_from=days(140),
-    promote_when=beats_champion("wape", by=0.02),
+    promote_when=beats_champion("wape", by=0.01),
     roll_out=[shadow(days(1)), canary(0.05, 0.25, every=days(7))],
     roll_back_when=worse_than_champion("wape", by=0.05),
-    retrain_when=[drifted(), slipped("wape", by=0.10)],
+    retrain_when=slipped("wape", by=0.10),
+    tell_when=drifted(pace),
     autonomy="act",
     owner="planning",
 )
@@ -81,13 +82,12 @@ churn = Model(
     asked=every(days(14), at="00:00", zone=HERE),
     among=baskets.any(last=days(56)),
     knows=[baskets.latest("ordered_at"), baskets.count(last=spans), baskets.total("amount", last=spans)],
-    learner=HistGradientBoostingClassifier(
-        learning_rate=0.05, max_iter=100, max_leaf_nodes=8, min_samples_leaf=50, early_stopping=False
-    ),
-    promote_when=[beats_champion("auc", by=0.02), fair_across(households.latest("age_group"), on="auc", ratio=0.8)],
+    learner=HistGradientBoostingClassifier(learning_rate=0.05, max_iter=100, max_leaf_nodes=8, min_samples_leaf=200, early_stopping=False),
+    answers=yes_above(0.5),
+    promote_when=[beats_champion("auc", by=0.02), fair_across(households.latest("age_group"), on="accuracy", ratio=0.8)],
     roll_out=[shadow(days(1)), canary(0.2, every=days(14))],
     roll_back_when=worse_than_champion("auc", by=0.02),
-    retrain_when=[drifted(), slipped("auc", by=0.05)],
+    retrain_when=slipped("auc", by=0.05),
     autonomy="suggest",
     owner="customer care",
 )

@@ -201,7 +201,7 @@ def _contests(contests: tuple[Contested, ...]) -> str:
     )
     rows = "".join(
         f'<tr><td>{_moment(c.at)}</td><th scope="row">{_say(c.label)}</th><td class="n">{_share(c.effect)}</td>'
-        f'<td class="n">{_share(c.low)} … {_share(c.high)}</td><td class="n">{_share(c.asked)}</td>'
+        f'<td class="n">{_between(c.low, c.high)}</td><td class="n">{_share(c.asked)}</td>'
         f'<td><span class="{OUTCOMES.get(c.outcome, "open")}">{_say(c.outcome)}</span></td></tr>'
         for c in contests
     )
@@ -260,6 +260,10 @@ def _share(value: float | None) -> str:
     return text.replace("-", "−") if value else "0\u00a0%"
 
 
+def _between(low: float | None, high: float | None) -> str:
+    return "—" if "—" in (_share(low), _share(high)) else f"{_share(low)} … {_share(high)}"
+
+
 def _moment(at: datetime) -> str:
     at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     return f'<time datetime="{at.isoformat()}">{at:%Y-%m-%d %H:%M}</time>'
@@ -311,7 +315,7 @@ nav ul{display:flex;flex-wrap:wrap;gap:.4rem 1.1rem;list-style:none;margin:1.25r
 .bullet path{fill:none}.bullet .rail{stroke:var(--line);stroke-width:8}.bullet .bar{stroke:var(--accent);stroke-width:8}
 .bullet .tick{stroke:var(--ink);stroke-width:2.5}.bullet .goal{fill:var(--paper);stroke:var(--ink);stroke-width:2}
 dl{margin:0;font-size:.92rem}dl div{display:flex;justify-content:space-between;gap:1rem;padding:.1rem 0}
-dt{color:var(--muted)}dd{margin:0;text-align:right;font-variant-numeric:tabular-nums}
+dt{color:var(--muted)}dd{margin:0;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 figure{margin:0 0 2rem;break-inside:avoid}
 figcaption{font-size:.95rem;color:var(--muted);margin-top:.5rem;max-width:44rem}
 .ring{list-style:none;margin:0;padding:0}
@@ -326,6 +330,7 @@ background:var(--paper);border:2px solid var(--accent);color:var(--accent);font-
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.75rem}
 table{border-collapse:collapse;width:100%;font-size:.92rem;overflow-wrap:normal}
 th,td{padding:.5rem .8rem;text-align:left;white-space:nowrap;font-weight:400;border-bottom:1px solid var(--line)}
+tbody th{white-space:normal;min-width:11rem}td:last-child{white-space:normal}
 thead th{font-weight:600;color:var(--muted);background:var(--soft)}tbody tr:last-child>*{border-bottom:0}
 .n{text-align:right;font-variant-numeric:tabular-nums}
 time{color:var(--muted);font-variant-numeric:tabular-nums;white-space:nowrap;font-size:.9rem}

@@ -79,7 +79,7 @@ def load() -> Shop:
     data = get_data(["transactions", "products", "demographics"])
     bought, products = _column_wise(data["transactions"]), data["products"]
     kinds = {c: products[c].to_numpy(dtype=object) for c in ("product_id", "department", "product_category")}
-    at = np.searchsorted(kinds["product_id"].astype(np.int64), bought["product_id"])
+    at = _listed(bought["product_id"], kinds["product_id"].astype(np.int64))
     sold = _sold_by_unit(bought, kinds["department"], at)
     return Shop(
         products=_products(kinds, np.unique(at[sold])),
@@ -149,11 +149,17 @@ def _column_wise(rows: DataFrame) -> dict[str, NDArray[np.generic]]:
     return {name: values[order] for name, values in columns.items()}
 
 
+def _listed(products: NDArray[np.generic], known: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each line's product in the (sorted) list of products; -1 for the thousands of lines whose product it lacks."""
+    at = np.minimum(np.searchsorted(known, products.astype(np.int64)), len(known) - 1)
+    return np.where(known[at] == products, at, -1)
+
+
 def _sold_by_unit(bought: dict[str, NDArray[np.generic]], departments: NDArray[np.object_], at: NDArray[np.int64]) -> NDArray[np.bool_]:
     """The lines of products bought in at least 48 of the 51 whole weeks, in departments that sell by the unit."""
     quantity = bought["quantity"].astype(np.int64)
     out = np.array([not isinstance(d, str) or d in NOT_SOLD_BY_UNIT for d in departments])
-    usable = ~out[at] & (quantity < 100)
+    usable = (at >= 0) & ~out[at] & (quantity < 100)
     edges = np.array([_micro(starts(week)) for week in (*WEEKS, WEEKS.stop)])
     week = np.searchsorted(edges, bought["at"].astype(np.int64), side="right")
     counts = usable & (quantity > 0) & (week >= 1) & (week <= len(WEEKS))

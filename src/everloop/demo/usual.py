@@ -1,5 +1,5 @@
 """The demo's own learner: how many times its usual something will be. Reads no clock, touches no disk."""
-# ruff: noqa: N803, N806 — X is what learners call it
+# ruff: noqa: N803 — X is what learners call it
 
 from __future__ import annotations
 
@@ -40,3 +40,15 @@ class TimesUsual(RegressorMixin, BaseEstimator):
     def _usual(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         # One more, so that what has not been sold yet has a usual too.
         return np.asarray(np.nan_to_num(X[:, self.usual]) + 1.0, dtype=np.float64)
+
+
+class HalfAsMuchAgain(RegressorMixin, BaseEstimator):
+    """The harmful model of the story: half as much again as what is usual for a week."""
+
+    def fit(self, X: NDArray[np.float64], y: NDArray[np.float64]) -> Self:
+        """Learns nothing."""
+        return self
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One and a half times an eighth of the last eight weeks (n,), the first column of X."""
+        return np.asarray(np.nan_to_num(X[:, 0]) * 1.5 / 8, dtype=np.float64)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everloop import rollout, serving
+from everloop.clock import microseconds
 from everloop.errors import EverloopError, Unknown
 from everloop.features.as_of import featured, live
 from everloop.features.moments import ticks
@@ -47,7 +48,7 @@ def answer_due(house: House, model: Model, now: datetime) -> int:
         given += _answer(house, model, traffic, _since(model, tables, since, now, after), now)
     else:
         for moment in _ticks(model, since, now):
-            given += _answer(house, model, traffic, live(model, tables, moment=moment), moment)
+            given += _answer(house, model, traffic, live(model, tables, moment=moment), now)
     house.pause("answered, not noted")
     with house.store.transaction() as t:
         through = _through(tables[model.per.name]) if isinstance(model.per, Source) else 0
@@ -69,12 +70,12 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
 
 
 def answers_of(house: House, model: Model, *, since: datetime | None = None) -> pa.Table:
-    """Every answer of a model, sealed or not, in the columns of ``serving.answered.SCHEMA``, once each, by moment, then unit."""
+    """Every answer of a model given from ``since`` on, sealed or not, in the columns of ``serving.answered.SCHEMA``, once each, by moment, then unit."""
     sealed = _sealed(house)
     table = pa.concat_tables([t.select(SCHEMA.names).cast(SCHEMA) for t in (sealed, unsealed(house.settings.answers))])
     mine = pc.equal(table.column("model"), model.name)
     if since is not None:
-        mine = pc.and_(mine, pc.greater_equal(table.column("moment"), int(since.timestamp() * 1_000_000)))
+        mine = pc.and_(mine, pc.greater_equal(table.column("answered_at"), microseconds(since)))
     return once(table.filter(mine)).sort_by([("moment", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
 
 
@@ -120,16 +121,16 @@ def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
     return found
 
 
-def _answer(house: House, model: Model, traffic: Traffic, features: pa.Table, moment: datetime) -> int:
+def _answer(house: House, model: Model, traffic: Traffic, features: pa.Table, now: datetime) -> int:
     if not len(features):
         return 0
-    given = _given(house, model, traffic, features, moment)
+    given = _given(house, model, traffic, features, now)
     house.pause("answered")
     seal_answers(house)
     return given.served
 
 
-def _given(house: House, model: Model, traffic: Traffic, features: pa.Table, moment: datetime) -> AnswerRows:
+def _given(house: House, model: Model, traffic: Traffic, features: pa.Table, now: datetime) -> AnswerRows:
     predictors = predictors_of(house, traffic)
     with AnswersLog(house.settings.answers) as log:
         return serving.answer(
@@ -138,7 +139,7 @@ def _given(house: House, model: Model, traffic: Traffic, features: pa.Table, mom
             predictors,
             _questions(features),
             house.with_older_columns(model, traffic, features),
-            now=moment,
+            now=now,
             arm_of=rollout.arm_of,
             log=log,
             salt=house.salt,

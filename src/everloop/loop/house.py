@@ -42,6 +42,7 @@ from everloop.settings import Settings, read_settings
 from everloop.training.artefact import load
 from everloop.training.baseline import load_baseline
 from everloop.training.child import in_child
+from everloop.training.golden import check_golden
 from everloop.training.predictor import Answering
 
 T = TypeVar("T")
@@ -158,9 +159,11 @@ class House:
     def predictor(self, candidate: Candidate) -> Answering:
         """What answers for a candidate, loaded once. Raises ArtefactBroken."""
         if candidate.id not in self.predictors:
-            self.predictors[candidate.id] = load_any(
-                candidate, self.blobs.read, given=self.project.model(candidate.model).baseline, allow_pickle=self.settings.pickle
-            )
+            given = self.project.model(candidate.model).baseline
+            found = load_any(candidate, self.blobs.read, given=given, allow_pickle=self.settings.pickle)
+            if candidate.golden is not None:
+                check_golden(found, self.blobs.read(candidate.golden), where=candidate.id)
+            self.predictors[candidate.id] = found
         return self.predictors[candidate.id]
 
     def readings(self, candidate: Candidate) -> tuple[AnyReading, ...]:

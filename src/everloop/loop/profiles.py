@@ -1,10 +1,14 @@
-"""Profiles kept: what the champion learnt from, and each window since, counted once and remembered as facts that can be worked out again."""
+"""Profiles kept: what the champion learnt from, and each window since, counted once and remembered as facts that can be worked out again.
+
+The windows of what was learnt from come first: they are the habit that the newest one is held against from the first day.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from everloop.clock import from_microseconds, microseconds
 from everloop.loop.house import House
@@ -33,9 +37,10 @@ def reference_of(house: House, model: Model, champion: Candidate) -> Profile | N
     columns = table.select([c for c in model.columns if c in table.column_names])
     if champion.shape.kind != "ranking":
         columns = columns.append_column(ANSWERS, _as_column(house.predictor(champion).answer(table)))
-    found = profile(describe(columns), columns, table.column("moment").to_numpy().astype(np.int64))
+    moments = table.column("moment").to_numpy().astype(np.int64)
+    found = profile(describe(columns), columns, moments)
     with house.store.transaction() as t:
-        body = {"spec": found.spec.to_plain(), "profile": found.to_plain()}
+        body = {"spec": found.spec.to_plain(), "profile": found.to_plain(), "habit": _habit(found.spec, model, columns, moments)}
         house.facts.put(t, model.name, f"reference {champion.id}", champion.made_at, body)
     return found
 
@@ -45,14 +50,16 @@ def windows_of(house: House, model: Model, champion: Candidate, reference: Profi
     if reference is None or not len(given):
         return ()
     name = f"window {champion.id}"
+    habit = house.facts.latest(model.name, f"reference {champion.id}")
     served = given.filter(pc.not_equal(given.column("arm"), "shadow"))
     moments = served.column("moment").to_numpy()
-    starts = moments if model.asked is not None else moments - moments % DAY
+    starts = _starts(model, moments)
     windows = np.unique(starts)[-HABIT:]
     if not len(windows):
         return ()
     kept = {microseconds(f.at): f.body for f in house.facts.read(model.name, name, since=from_microseconds(int(windows[0])))}
-    found = []
+    past = [Profile.from_plain(plain, reference.spec) for plain in (habit.body["habit"] if habit else [])]
+    found = [p for p in past if p.last_at is not None and p.last_at < windows[0]][-HABIT:]
     fresh: dict[int, Profile] = {}
     for start in windows.tolist():
         rows = np.flatnonzero(starts == start)
@@ -66,6 +73,18 @@ def windows_of(house: House, model: Model, champion: Candidate, reference: Profi
     if fresh:
         _keep(house.facts, house, model, name, fresh)
     return tuple(found)
+
+
+def _habit(spec: Spec, model: Model, columns: pa.Table, moments: NDArray[np.int64]) -> list[dict[str, object]]:
+    """The windows of what was learnt from, one by one."""
+    starts = _starts(model, moments)
+    rows = [np.flatnonzero(starts == start) for start in np.unique(starts)[-HABIT:]]
+    return [profile(spec, columns.take(pa.array(r)), moments[r]).to_plain() for r in rows]
+
+
+def _starts(model: Model, moments: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The window of each moment: its own tick, or its UTC day where questions come at any time."""
+    return moments if model.asked is not None else moments - moments % DAY
 
 
 def _counted(spec: Spec, rows: pa.Table, model: Model, shape: Shape) -> Profile:

@@ -46,7 +46,7 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
     since = champion_since(house, traffic)
     beginning = max(min(since, began(house, traffic)), now - LOOKS_BACK)
     given = answers_of(house, model, since=beginning)
-    told = _told(house, model, given, now)
+    told = told_of(house, model, given, now)
     mine = told.of(traffic.champion, since)
     reference = reference_of(house, model, champion)
     windows = windows_of(house, model, champion, reference, given)
@@ -56,7 +56,7 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
         reference=reference,
         windows=windows,
         answered=_answered(house, model, mine, traffic.champion, now),
-        promised=_promised(house, traffic),
+        promised=_promised(house, model, traffic, now),
         live=_live(house, model, told, traffic, now),
         coverage=float(mine.mature.mean()) if len(mine.table) else None,
         answers=len(newest),
@@ -118,7 +118,7 @@ class Told:
     def of(self, version: str, since: datetime) -> Told:
         """What one version answered from an instant on, failures aside."""
         mask = pc.and_(pc.equal(self.table.column("version"), version), pc.is_null(self.table.column("error")))
-        mask = pc.and_(mask, pc.greater_equal(self.table.column("moment"), microseconds(since)))
+        mask = pc.and_(mask, pc.greater_equal(self.table.column("answered_at"), microseconds(since)))
         rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
         return Told(self.table.take(pa.array(rows)), self.truth[rows], self.mature[rows])
 
@@ -127,8 +127,8 @@ class Told:
         return Told(self.table.take(pa.array(rows)), self.truth[rows], self.mature[rows])
 
 
-def _told(house: House, model: Model, given: pa.Table, now: datetime) -> Told:
-    """The truth of every answer, worked out once for each question."""
+def told_of(house: House, model: Model, given: pa.Table, now: datetime) -> Told:
+    """Answers with their truths as known now, worked out once for each question."""
     if not len(given):
         return Told(given, np.zeros(0, dtype=object), np.zeros(0, dtype=bool))
     asked = given.select(["moment", "unit"]).group_by(["moment", "unit"], use_threads=False).aggregate([])
@@ -164,18 +164,19 @@ def _answered(house: House, model: Model, told: Told, version: str, now: datetim
         moments=done.table.column("moment").to_numpy().astype(np.int64),
         truth=_as_truth(done.truth, shape.kind),
         answers=Answers.from_arrow(shape, done.table.column("answer")),
-        groups=_slices(house, model, done.table, now),
+        groups=_slices(house, model, done.table.column("unit"), now),
     )
 
 
-def _promised(house: House, traffic: Traffic) -> Answered | None:
+def _promised(house: House, model: Model, traffic: Traffic, now: datetime) -> Answered | None:
     """What the champion answered in the contest it won."""
     contest = house.contest_of(house.version(traffic.champion))
     if contest is None or contest.body is None:
         return None
     paired = read_paired(house.blobs.read(contest.body))
+    groups = {**_slices(house, model, pa.array(paired.units.tolist(), pa.string()), now), **paired.groups}
     return Answered(
-        version=traffic.champion, units=paired.units, moments=paired.moments, truth=paired.truth, answers=paired.candidate, groups=paired.groups
+        version=traffic.champion, units=paired.units, moments=paired.moments, truth=paired.truth, answers=paired.candidate, groups=groups
     )
 
 
@@ -204,11 +205,11 @@ def _live(house: House, model: Model, told: Told, traffic: Traffic, now: datetim
         _as_truth(one.truth[left], shapes[1].kind),
         Answers.from_arrow(shapes[0], table.column("answer")),
         Answers.from_arrow(shapes[1], other.table.take(pa.array(right)).column("answer")),
-        _slices(house, model, table, now),
+        _slices(house, model, table.column("unit"), now),
     )
 
 
-def _slices(house: House, model: Model, given: pa.Table, now: datetime) -> Mapping[str, Strings]:
+def _slices(house: House, model: Model, whose: pa.ChunkedArray | pa.Array, now: datetime) -> Mapping[str, Strings]:
     """The categories known of each unit, so that where it goes wrong can be said: few-valued text columns of the sources it is found in."""
     readings = [
         source.latest(column)
@@ -219,11 +220,11 @@ def _slices(house: House, model: Model, given: pa.Table, now: datetime) -> Mappi
     ][:SLICES]
     if not readings or isinstance(model.per, Source):
         return {}
-    units = pc.unique(given.column("unit"))
+    units = pc.unique(whose)
     asked = pa.table({"moment": pa.array(np.full(len(units), microseconds(now)), pa.int64()), "unit": units})
     found = read_features(readings, _questions(model, asked), house.tables(model), model=model)
     at = {unit: i for i, unit in enumerate(units.to_pylist())}
-    rows = [at[unit] for unit in given.column("unit").to_pylist()]
+    rows = [at[unit] for unit in whose.to_pylist()]
     slices: dict[str, Strings] = {}
     for reading in readings:
         values = found.column(reading.name).to_pylist()

@@ -72,6 +72,8 @@ def drifts(reference: Profile, windows: Sequence[Profile], features: Sequence[st
         return []
     distances = [moved(reference, windows[i]) for i in kept]
     names = [n for n in features if n in distances[-1]]
+    if not names:
+        return []
     beyond = np.zeros((len(kept), len(names)), dtype=bool)
     habits: list[list[float]] = [[] for _ in names]
     upper: list[float | None] = [None] * len(names)

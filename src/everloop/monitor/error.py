@@ -90,14 +90,15 @@ def realised(measure: Measure, table: Answered, span: timedelta, *, seed: int, l
 def slip(measure: Measure, promised: Answered, since: Answered, *, by: float, span: timedelta, seed: int) -> Slip:
     """Is the champion proven worse than when it was promoted, by more than ``by`` of what it was?
 
-    The newest 2, 4, 8 … periods since the promotion are each held against the contest it won. It has slipped if, for one of them,
+    The newest 2, 3, 4, 8 … periods since the promotion are each held against the contest it won. It has slipped if, for one of them,
 
     1. the interval of the change (units drawn anew, the same in both) lies beyond ``by``, at a confidence that grows with each period
        that is looked at (``stats.multiple.share_of_look``, at most 99.5 %), and
-    2. it is beyond the habit of the periods before: Student's predictive interval, from four earlier periods on; before that, three
-       periods or more, each of them worse than promised by more than ``by``.
+    2. at least two of its periods are each worse than promised by more than ``by`` and beyond the habit of the periods before it
+       (Student's predictive interval); with fewer than four periods before it, at least three.
 
-    The second is what keeps one bad week, which happens to all units at once, from being called a slip.
+    The second is what keeps one bad week, which happens to all units at once, from being called a slip. If it has not slipped, the change
+    shown is that of all periods since the promotion, at 95 %; *failed* means it is proven to be within ``by``.
     """
     promised, since = judged(promised), judged(since)
     was, now = by_period(measure, promised, span), by_period(measure, since, span)
@@ -107,16 +108,15 @@ def slip(measure: Measure, promised: Answered, since: Answered, *, by: float, sp
     which = periods(since.moments, span)
     every = np.concatenate([was.values, now.values])
     level = number(measure.finish(measure.rows(promised.truth, promised.answers, np.ones(len(promised))).sum(axis=0)))
-    first: Slip | None = None
-    for m in sorted({m for m in (2, 4, 8, 16, 32, len(now)) if m <= len(now)}):
-        change = _change(measure, promised, since.take(which >= len(now) - m), 1 - alpha, seed)
-        if change.high is None:
+    for m in sorted({m for m in (2, 3, 4, 8, 16, 32, len(now)) if m <= len(now)}):
+        if not _beyond_habit(measure, every[: len(every) - m], every[len(every) - m :], level, by):
             continue
-        found = Slip("failed" if change.low is not None and change.low >= -by else "not enough evidence", change, None, m, len(now))
-        if change.high < -by and _beyond_habit(measure, every[: len(every) - m], every[len(every) - m :], level, by):
+        change = _change(measure, promised, since.take(which >= len(now) - m), 1 - alpha, seed)
+        if change.high is not None and change.high < -by:
             return Slip("passed", change, _since(was, now, m, seed), m, len(now))
-        first = found if m == len(now) or first is None else first
-    return first or Slip("not enough evidence", _change(measure, promised, since, 0.95, seed), None, len(now), len(now))
+    change = _change(measure, promised, since, 0.95, seed)
+    within = change.low is not None and change.low >= -by
+    return Slip("failed" if within else "not enough evidence", change, None, len(now), len(now))
 
 
 def _change(measure: Measure, before: Answered, after: Answered, confidence: float, seed: int) -> Effect:
@@ -127,15 +127,18 @@ def _change(measure: Measure, before: Answered, after: Answered, confidence: flo
 
 
 def _beyond_habit(measure: Measure, before: Floats, window: Floats, level: float | None, by: float) -> bool:
+    """Whether two periods of the window (three without a habit) are too bad to be chance; everything turned so that more is worse."""
     before, window = before[np.isfinite(before)], window[np.isfinite(window)]
+    if level is None:
+        return False
     sign = -1.0 if measure.better == "higher" else 1.0
     if measure.better == "zero":
-        before, window = np.abs(before), np.abs(window)
-    usual = next_one(sign * before, of=max(len(window), 1)) if len(before) >= HABIT else None
-    if usual is not None:
-        return bool(len(window)) and float(sign * window.mean()) > usual[1]
-    beyond = abs(level or 0.0) * (1 + sign * by)
-    return len(window) >= 3 and bool((sign * window > sign * beyond).all())
+        before, window, level = np.abs(before), np.abs(window), abs(level)
+    usual = next_one(sign * before, 0.9) if len(before) >= HABIT else None
+    limit = sign * level + by * abs(level)
+    if usual is None:
+        return int((sign * window > limit).sum()) >= 3
+    return int((sign * window > max(limit, usual[1])).sum()) >= 2
 
 
 def _since(was: Series, now: Series, window: int, seed: int) -> int | None:

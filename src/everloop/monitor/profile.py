@@ -165,7 +165,7 @@ def answers_as_column(answers: Answers) -> NDArray[Any]:
         first: NDArray[Any] = np.array([*(items[0] if items else None for items in answers.items), None], dtype=object)
         return first[:-1]
     if answers.shape.kind == "shares" and answers.values is not None:
-        found = np.array(answers.shape.labels, dtype=object)[np.nan_to_num(answers.values).argmax(axis=1)]
+        found: NDArray[Any] = np.array(answers.shape.labels, dtype=object)[np.nan_to_num(answers.values).argmax(axis=1)]
         found[~np.isfinite(answers.value)] = None
         return found
     return answers.value
@@ -213,9 +213,9 @@ def _edges(values: Floats) -> tuple[float, ...]:
     distinct, counts = np.unique(values, return_counts=True)
     heavy = distinct if len(distinct) <= BINS else distinct[counts > len(values) / BINS]
     cuts = values[(np.arange(1, BINS) * len(values)) // BINS]
-    return tuple(
-        np.unique(np.concatenate([values[:1], cuts, heavy, np.nextafter(heavy, np.inf), np.nextafter(values[-1:], np.inf)])).tolist()
-    )
+    with np.errstate(over="ignore"):
+        ends = np.nextafter(np.append(heavy, values[-1]), np.inf)
+    return tuple(np.unique(np.concatenate([values[:1], cuts, heavy, ends[np.isfinite(ends)]])).tolist())
 
 
 def _categories(values: NDArray[Any]) -> Bins:

@@ -76,10 +76,10 @@ def _forest(e: Effect, y: float, step: float, across: Across, left: float) -> st
     effect, low, high, asked = (finite(v) for v in (e.effect, e.low, e.high, e.asked))
     said = wrapped(e.label, LABEL)
     out = "".join(write(left - 12, y + 6 + (k - (len(said) - 1) / 2) * 21, line, "e", e.label) for k, line in enumerate(said))
+    if effect is None:
+        return f"<g><title>{say(f'{e.label}: {_interval(e)}')}</title>{out}{write(WIDTH - 6, y + 6, 'not measured', 'e m o')}</g>"
     if asked is not None:
         out += f'<path class="l" d="M{across(asked):.1f} {y - 13:.1f}v26"/>'
-    if effect is None:
-        return f"<g><title>{say(f'{e.label}: {_interval(e)}')}</title>{out}{write(across.left + 8, y + 6, 'not measured', 'm')}</g>"
     if low is not None and high is not None:
         out += f'<path class="n s{colour}" d="M{across(low):.1f} {y - 5:.1f}v10m0 -5H{across(high):.1f}m0 -5v10"/>'
     out += f'<g transform="translate({across(effect):.1f} {y:.1f})">{outcome_sign(e.outcome)}</g>'

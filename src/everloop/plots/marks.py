@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -50,20 +50,25 @@ class Spot:
 def place(marks: Sequence[tuple[float, Mark]], left: float, right: float) -> tuple[int, list[tuple[float, Mark, Spot | None]]]:
     """Lanes needed, and a spot for every label that finds one: boxes never meet, and no line of a mark crosses a label."""
     taken: list[tuple[float, Spot]] = []
-    spots: dict[int, Spot | None] = {}
-    for k in sorted(range(len(marks)), key=lambda k: (URGENCY.get(marks[k][1].kind, 9), k)):
-        x, mark = marks[k]
-        options = [
-            Spot(lane, (x - 8, x + 22 + width_of(words)) if after else (x - 22 - width_of(words), x + 8), after, words)
-            for words in dict.fromkeys(cut(mark.label, room) for room in (300, 160))
-            for lane in range(LANES)
-            for after in (True, False)
-        ]
-        spots[k] = next((o for o in options if o.box[1] <= right and o.box[0] >= min(left, x) - 8 and _free(x, o, taken)), None)
-        if spot := spots[k]:
-            taken.append((x, spot))
+    spots: dict[int, Spot] = {}
+    urgent = sorted(range(len(marks)), key=lambda k: (URGENCY.get(marks[k][1].kind, 9), k))
+    for room in (300, 160):  # whole labels first; who found no room may try again with a short one
+        for k in urgent:
+            x, words = marks[k][0], cut(marks[k][1].label, room)
+            spot = None if k in spots else next((s for s in _options(x, words, left, right) if _free(x, s, taken)), None)
+            if spot:
+                spots[k] = spot
+                taken.append((x, spot))
     lanes = max((spot.lane + 1 for _, spot in taken), default=1 if marks else 0)
-    return lanes, [(x, mark, spots[k]) for k, (x, mark) in enumerate(marks)]
+    return lanes, [(x, mark, spots.get(k)) for k, (x, mark) in enumerate(marks)]
+
+
+def _options(x: float, words: str, left: float, right: float) -> Iterator[Spot]:
+    need = 22 + width_of(words)
+    for lane in range(LANES):
+        for after, box in ((True, (x - 8, x + need)), (False, (x - need, x + 8))):
+            if box[1] <= right and box[0] >= min(left, x) - 8:
+                yield Spot(lane, box, after, words)
 
 
 def _free(x: float, spot: Spot, taken: Sequence[tuple[float, Spot]]) -> bool:

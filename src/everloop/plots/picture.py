@@ -22,7 +22,7 @@ STYLE = (
     "--el-1:#f08a4b;--el-2:#2fc49a;--el-3:#dc93bb;--el-4:#e6a817;--el-5:#4c8fdb;--el-6:#9aa3b0}}"
     "@media print{.el-plot{--el-ink:#000;--el-muted:#444;--el-grid:#ddd;--el-paper:#fff}}"
     ".el-plot text{font-size:13.5px;fill:var(--el-ink);stroke:none}.el-plot .m{fill:var(--el-muted)}"
-    ".el-plot .e{text-anchor:end}.el-plot .c{text-anchor:middle}"
+    ".el-plot .o{paint-order:stroke;stroke:var(--el-paper);stroke-width:6px}.el-plot .e{text-anchor:end}.el-plot .c{text-anchor:middle}"
     "@media (max-width:640px){.el-plot text{font-size:20px}}"
     ".el-plot .g{stroke:var(--el-grid);stroke-width:1;fill:none}.el-plot .a{stroke:var(--el-muted);stroke-width:1;fill:none}"
     ".el-plot .n{fill:none;stroke-width:2.5;stroke-linejoin:round;stroke-linecap:round}"

@@ -51,6 +51,8 @@ def finite(value: float | None) -> float | None:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    if abs(number) < 1 / LIMIT:
+        return 0.0  # no scale can tell it from zero
     return number if abs(number) < LIMIT else None  # NaN compares false
 
 

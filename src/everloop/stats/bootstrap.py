@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm as normal
 from scipy.stats import t as student
 
-from everloop.stats.blocks import LEAST_ROWS, Codes, blocks
+from everloop.stats.blocks import LEAST_BLOCKS, LEAST_ROWS, Codes, blocks
 from everloop.stats.known import comparable
 from everloop.stats.measures import Better, Measure, Truth, number
 from everloop.stats.shapes import Answers, Floats, Paired, Strings
@@ -112,13 +112,18 @@ def effect_of_terms(
     widest: tuple[float, float, int] | None = None
     units = np.concatenate([before[1], after[1]])
     moments = np.concatenate([before[2], after[2]]) if same_moments else np.zeros(len(units), dtype=np.int64)
-    for _, where in blocks(units, moments, span) if min(len(before[0]), rows) >= LEAST_ROWS else ():
+    enough = min(len(before[0]), rows) >= LEAST_ROWS and (same_moments or min(_distinct(before), _distinct(after)) >= LEAST_BLOCKS)
+    for _, where in blocks(units, moments, span) if enough else ():
         tables = by_block(where[: len(before[0])], before[0], where[len(before[0]) :], after[0], seed=seed)
         found = _ratio_interval(measure, tables, point, confidence, seed, rounds)
         if found and (widest is None or found[1] - found[0] > widest[1] - widest[0]):
             widest = (*found, int(where.max()) + 1)
     low, high, count = widest or (None, None, 0)
     return Effect(old, new, point, low, high, rows, count)
+
+
+def _distinct(lot: Terms) -> int:
+    return len(set(lot[1].tolist()))
 
 
 def estimate(

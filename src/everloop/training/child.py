@@ -181,7 +181,7 @@ def _watch(sentinel: int) -> None:
 
 
 def _limited(threads: int | None) -> Any:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     return threadpool_limits(
         limits=threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or os.cpu_count()
