@@ -18,7 +18,8 @@ class Goal:
 
     def __str__(self) -> str:
         mark = "ok    " if self.ok else "MISSED"
-        return f"{mark} {self.name:<58} {self.value:>12,.4g} {self.unit:<10} (goal {self.goal:,.4g}{'; ' + self.beside if self.beside else ''})"
+        beside = f"; {self.beside}" if self.beside else ""
+        return f"{mark} {self.name:<58} {self.value:>12,.4g} {self.unit:<10} (goal {self.goal:,.4g}{beside})"
 
 
 def at_most(name: str, value: float, goal: float, unit: str, beside: str = "") -> Goal:

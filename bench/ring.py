@@ -55,7 +55,9 @@ def speed() -> Iterator[Goal]:
         began = time.perf_counter()
         received = ingest_files(house, "lines", [path], now=now, known_after=timedelta(0))
         took = time.perf_counter() - began
-        yield at_least("bulk ingest of order lines", received[0].kept / took, 100_000, "rows/s", f"{received[0].kept:,} rows in {took:.1f} s")
+        yield at_least(
+            "bulk ingest of order lines", received[0].kept / took, 100_000, "rows/s", f"{received[0].kept:,} rows in {took:.1f} s"
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.parquet"
         pq.write_table(demo_tables().lines, path)

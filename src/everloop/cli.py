@@ -116,7 +116,8 @@ def ingest(
     source: Annotated[str | None, typer.Argument(help="The source; every source with files in everloop.toml if not said.")] = None,
     files: Annotated[list[Path] | None, typer.Argument(help="CSV, Parquet or Arrow files.")] = None,
     known_after: Annotated[
-        str | None, typer.Option("--known-after", help="History: how long after it happened a row was known (0, 10m, 1d). Default: known now.")
+        str | None,
+        typer.Option("--known-after", help="History: how long after it happened a row was known (0, 10m, 1d). Default: known now."),
     ] = None,
     project: Project = HERE,
     house: Folder = None,
@@ -215,8 +216,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Is what has happened fit to learn from?"""
-    from everloop.loop.steps import check_now
     from everloop.loop.spoken import spoken_report
+    from everloop.loop.steps import check_now
 
     opened, at = _open(project, house, stage), _instant(now)
     reports = [check_now(opened, m, at) for m in _models(opened, model)]
@@ -385,7 +386,9 @@ def verify(project: Project = HERE, house: Folder = None, stage: Stage = "") -> 
 
 @app.command()
 def demo(
-    folder: Annotated[Path | None, typer.Option("--folder", help="Where the demo's house and report go (default: ./everloop-demo).")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where the demo's house and report go (default: ./everloop-demo).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The whole story on a year of orders, offline, in about two minutes."""

@@ -16,7 +16,6 @@ from everloop.loop.turn import turn
 from everloop.records import Approval, Verdict
 from tests.ring.conftest import END
 
-
 BEGIN = END - timedelta(days=28)  # so that there is truth to come
 
 
@@ -130,8 +129,8 @@ def test_a_harmful_model_is_stopped_by_the_gate_and_when_forced_past_it_by_what_
     decisions = [e.record for e in house.journal.read(kind="Decision")]
     assert [d.cause for d in decisions if d.undoes] == ["worse"]
     given = answers_of(house, model)
-    served = given.filter((given.column("version").to_numpy(zero_copy_only=False) == harmful))
-    assert 0 < len(served)
+    served = given.filter(given.column("version").to_numpy(zero_copy_only=False) == harmful)
+    assert len(served) > 0
     assert house.versions.get(house.traffic(model).champion).number == 0
 
 

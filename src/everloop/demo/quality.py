@@ -70,7 +70,9 @@ def demand_quality() -> Quality:
     floors = {"last week": judged.column("baseline").to_numpy(), "8-week mean": judged.column("usual").to_numpy() / 8}
     shape = answers.shape
     return Quality(
-        float(wape.value(truth, answers) or np.nan), len(truth), {n: float(wape.value(truth, Answers(shape, f)) or np.nan) for n, f in floors.items()}
+        float(wape.value(truth, answers) or np.nan),
+        len(truth),
+        {n: float(wape.value(truth, Answers(shape, f)) or np.nan) for n, f in floors.items()},
     )
 
 
@@ -84,7 +86,8 @@ def churn_quality() -> Quality:
     table = pa.concat_tables(a.append_column("truth", truths(model.predicts, a, events, model=model, known_at=END).truth) for a in asked)
     table = table.set_column(0, "question", pa.array(np.arange(len(table))))
     split = TrainingSet(
-        id="quality", made_at=END, model=model.name, body="", columns=model.columns, rows=len(table), learn_rows=len(table) - len(asked[-1]),
+        id="quality", made_at=END, model=model.name, body="", columns=model.columns, rows=len(table),
+        learn_rows=len(table) - len(asked[-1]),
         judge_rows=len(asked[-1]), first_at=days[0], learn_until=days[-1] - timedelta(days=28), judge_from=days[-1], last_at=days[-1],
         truths_known_at=END,
     )  # fmt: skip

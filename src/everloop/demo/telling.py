@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from everloop import plots
 from everloop.clock import from_microseconds
-from everloop.demo.quality import Quality, churn_quality, demand_quality
+from everloop.demo.quality import churn_quality, demand_quality
 from everloop.demo.report import Figure
 from everloop.demo.shop import starts
 from everloop.demo.year import FIRST, Year
@@ -77,8 +77,6 @@ class Facts:
     harm_undone_after: timedelta | None
     promoted: tuple[str, ...]  # versions that took over after the first
     undone: int
-    demand: Quality
-    churn: Quality
     head: str
 
     def quiet_sentences(self, until: datetime | None = None) -> tuple[str, ...]:
@@ -97,8 +95,8 @@ class Facts:
             return ("The harmful model was not stopped.",)
         days = self.harm_undone_after.days
         return (
-            f"The harmful model was taken back by itself after {days} days. It had given {self.harm_answers:,} answers to anybody, "
-            f"and {self.harm_shadow:,} in shadow.",
+            f"The harmful model was taken back by itself after {days} days: {self.harm_answers:,} answers to anybody, "
+            + f"{self.harm_shadow:,} in shadow.",
         )
 
 
@@ -128,17 +126,25 @@ def facts_of(year: Year) -> Facts:
         harm_undone_after=after,
         promoted=_promoted(traffics, name),
         undone=len([d for d in decisions if d.action == "undo"]),
-        demand=demand_quality(),
-        churn=churn_quality(),
         head=str(house.journal.verify()),
     )
 
 
 def _contest(verdict: Verdict, candidate: str) -> Contest:
     opinion = verdict.opinions[0]
+    asked = 0.01 if verdict.model == "demand" else 0.02
     label = f"{verdict.model}, {verdict.made_at:%d %b}" + (" (forced)" if verdict.by else "")
     return Contest(
-        verdict.model, verdict.candidate, label, opinion.effect, opinion.low, opinion.high, 0.02, verdict.outcome, verdict.made_at, bool(verdict.by)
+        verdict.model,
+        verdict.candidate,
+        label,
+        opinion.effect,
+        opinion.low,
+        opinion.high,
+        asked,
+        verdict.outcome,
+        verdict.made_at,
+        bool(verdict.by),
     )
 
 
@@ -191,9 +197,10 @@ def _promoted(traffics: list[Traffic], name: object) -> tuple[str, ...]:
 
 def figures_of(planted: Facts, control: Facts) -> tuple[Figure, ...]:
     """The year's figures beside their goals and floors."""
+    demand, churn = demand_quality(), churn_quality()
     return (
-        Figure("demand, one step ahead, weeks 49–52", planted.demand.value, 0.447, "WAPE", tuple(planted.demand.floors.items())),
-        Figure("churn, 15 November", planted.churn.value, 0.851, "AUC", tuple(planted.churn.floors.items()), "higher"),
+        Figure("demand, one step ahead, weeks 49–52", demand.value, 0.447, "WAPE", tuple(demand.floors.items())),
+        Figure("churn, 15 November", churn.value, 0.851, "AUC", tuple(churn.floors.items()), "higher"),
         Figure("answers a harmful model gave before it was stopped", planted.harm_answers, None, "answers"),
         Figure("alarms in the quiet weeks", planted.alarms_before_change, None, "alarms"),
         Figure("alarms in the control year", control.alarms, None, "alarms"),
@@ -211,7 +218,10 @@ def plots_of(planted: Facts, control: Facts) -> tuple[tuple[str, str], ...]:
     )
     return (
         ("Error of demand, week by week: what was served, beside last week's value and the eight-week mean", _errors(planted, marks)),
-        ("Who answered demand", plots.shares("who answered demand", [(at, dict(shares)) for at, shares in planted.steps], until=starts(53))),
+        (
+            "Who answered demand",
+            plots.shares("who answered demand", [(at, dict(shares)) for at, shares in planted.steps], until=starts(53)),
+        ),
         ("The same year without plants", _errors(control, ())),
     )
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from everloop import lake
 from everloop.demo.shop import Shop, between, cents, rhythm, starts
 from everloop.demo.usual import HalfAsMuchAgain
+from everloop.features.moments import ticks
 from everloop.loop.answers import answer_due
 from everloop.loop.arrivals import ingest_files
 from everloop.loop.house import House, open_house
@@ -68,6 +69,9 @@ class Year:
                     self.bad_delivery(rows, now)
                 self.deliver(name, rows, now)
         for model in self.house.project.models.values():
+            # Nothing can have changed for a model between two of its own ticks: no answer, no truth of one.
+            if not ticks(model.asked, now, now):  # type: ignore[arg-type]
+                continue
             self.decisions.append(turn(self.house, model, now))
             # Where the model only suggests, somebody in this shop says yes.
             if self.house.approvals.waiting(model.name):

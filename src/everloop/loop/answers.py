@@ -1,4 +1,4 @@
-"""Answers: given when a question comes due or somebody asks, remembered before they are given, and read again from wherever they are now."""
+"""Answers: given when a question comes due or somebody asks, remembered before they are given, and read again wherever they are."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
 
 
 def answers_of(house: House, model: Model, *, since: datetime | None = None) -> pa.Table:
-    """Every answer of a model given from ``since`` on, sealed or not, in the columns of ``serving.answered.SCHEMA``, once each, by moment, then unit."""
+    """Every answer of a model given from ``since`` on, sealed or not, once each, by moment, then unit.
+
+    In the columns of ``serving.answered.SCHEMA``.
+    """
     sealed = _sealed(house)
     table = pa.concat_tables([t.select(SCHEMA.names).cast(SCHEMA) for t in (sealed, unsealed(house.settings.answers))])
     mine = pc.equal(table.column("model"), model.name)
@@ -182,7 +185,9 @@ def _request(model: Model, keys: Sequence[str]) -> dict[str, object]:
     elif len(keys) == len(model.unit):
         said = dict(zip(model.unit, keys, strict=True))
     else:
-        raise EverloopError(f"{model.name} is asked about {' and '.join(model.unit)}. Say: everloop answer {model.name} {' '.join(model.unit).upper()}")
+        raise EverloopError(
+            f"{model.name} is asked about {' and '.join(model.unit)}. Say: everloop answer {model.name} {' '.join(model.unit).upper()}"
+        )
     unknown = [name for name in said if name not in model.request]
     if unknown:
         raise Unknown("column", unknown[0], list(model.request), where=f"a request of {model.name}")

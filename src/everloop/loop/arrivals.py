@@ -34,7 +34,13 @@ def ingest_files(
     if not house.settings.sources:
         raise EverloopError("everloop.toml names no files. Say: everloop ingest SOURCE FILES…, or name them in [sources].")
     return [
-        ingest(house.lake, house.project.source(name), said.paths(), now=now, known_after=known_after if known_after is not None else said.known_after)
+        ingest(
+            house.lake,
+            house.project.source(name),
+            said.paths(),
+            now=now,
+            known_after=known_after if known_after is not None else said.known_after,
+        )
         for name, said in house.settings.sources.items()
     ]
 

@@ -13,7 +13,7 @@ from typing import Literal
 from everloop.project.model import Model
 from everloop.records import Action, Decision, Signal, Signals, Traffic, Verdict
 
-HARM = ("worse", "errors", "latency")
+GUARDRAIL = "errors"  # the clause of a candidate that fails far more often than the champion; nobody has to ask for it
 WISHES = ("drift", "slip", "truths", "schedule", "outage")
 
 
@@ -37,7 +37,8 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
     Harm that is proven takes the way back; a roll-out that is due goes on; otherwise the first wish to retrain that neither the
     budget, nor the cooldown (as long as a truth takes to mature), nor an unanswered question forbids.
     """
-    harm = tuple(s for s in signals.signals if s.fired and s.clause in _said(model.roll_back_when) or s.fired and s.kind in HARM and traffic.rolling)
+    feared = (*_said(model.roll_back_when), GUARDRAIL)
+    harm = tuple(s for s in signals.signals if s.fired and s.clause in feared)
     if harm and (traffic.rolling or traffic.previous):
         return _with_leave(model, "roll_back", "undo", harm, memory, now=now, id=id, made_from=(traffic.id, signals.id))
     if traffic.rolling and memory.plan:
@@ -52,23 +53,25 @@ def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: dat
     said = _said(model.retrain_when)
     wishes = tuple(s for s in signals.signals if s.fired and s.kind in WISHES and s.clause in said)
     if memory.cause in ("demand", "approved"):
-        reasons = tuple(s.sentence for s in wishes) or ("somebody asked for it",)
-        return _decision(model, "retrain", reasons, memory.cause, now, id, made_from, learn_from=_since(wishes))
+        asked = tuple(s.sentence for s in wishes) or ("somebody asked for it",)
+        return _decision(model, "retrain", asked, memory.cause, now, id, made_from, learn_from=_since(wishes))
+    because: tuple[str, ...]
     if not memory.ever_learnt and not wishes:
         if not memory.truths:
-            return _decision(model, "hold", ("no truth is mature yet, so there is nothing to learn from",), memory.cause, now, id, made_from)
-        reasons: tuple[str, ...] = ("nothing has been learnt yet",)
-        cause = "first"
+            return _decision(
+                model, "hold", ("no truth is mature yet, so there is nothing to learn from",), memory.cause, now, id, made_from
+            )
+        because, cause = ("nothing has been learnt yet",), "first"
     elif wishes:
-        reasons, cause = tuple(s.sentence for s in wishes), wishes[0].kind
+        because, cause = tuple(s.sentence for s in wishes), wishes[0].kind
     else:
         return _decision(model, "hold", ("nothing fired",), memory.cause, now, id, made_from)
     if forbidden := _forbidden(model, memory, now):
-        return _decision(model, "hold", (*reasons, forbidden), cause, now, id, made_from)
+        return _decision(model, "hold", (*because, forbidden), cause, now, id, made_from)
     if memory.ever_learnt:
         return _with_leave(model, "retrain", "retrain", wishes, memory, now=now, id=id, made_from=made_from)
     # The first training changes nothing for anybody; only taking over needs leave.
-    return _decision(model, "retrain", reasons, cause, now, id, made_from, learn_from=_since(wishes))
+    return _decision(model, "retrain", because, cause, now, id, made_from, learn_from=_since(wishes))
 
 
 def permit(model: Model, verdict: Verdict, *, now: datetime, id: str) -> Decision:
@@ -100,7 +103,15 @@ def _forbidden(model: Model, memory: Memory, now: datetime) -> str | None:
 
 
 def _with_leave(
-    model: Model, about: str, action: Action, signals: tuple[Signal, ...], memory: Memory, *, now: datetime, id: str, made_from: tuple[str, ...]
+    model: Model,
+    about: str,
+    action: Action,
+    signals: tuple[Signal, ...],
+    memory: Memory,
+    *,
+    now: datetime,
+    id: str,
+    made_from: tuple[str, ...],
 ) -> Decision:
     """The action itself where the model may act, a question where a person approves, hold where it only observes."""
     reasons, cause = tuple(s.sentence for s in signals), signals[0].kind
@@ -126,7 +137,15 @@ def _decision(
     asks: Action | None = None,
 ) -> Decision:
     return Decision(
-        id=id, made_at=now, made_from=made_from, model=model.name, action=action, because=because, cause=cause, asks=asks, learn_from=learn_from
+        id=id,
+        made_at=now,
+        made_from=made_from,
+        model=model.name,
+        action=action,
+        because=because,
+        cause=cause,
+        asks=asks,
+        learn_from=learn_from,
     )
 
 

@@ -72,9 +72,7 @@ class Keep:
         return record
 
 
-def keep_record(
-    house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str, back: timedelta = timedelta(0)
-) -> R:
+def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str, back: timedelta = timedelta(0)) -> R:
     """In one transaction: the record, the pointer it moves, the question it asks, and the alert it causes."""
     if isinstance(record, Version):
         candidate, verdict = house.candidate(record.candidate, within=t), house.verdict(record.verdict, within=t)

@@ -1,4 +1,4 @@
-"""What people say: undo, approve, reject, and letting a model of their own in. Each is one transaction or one kept run, with actor and reason."""
+"""What people say: undo, approve, reject, and letting a model of their own in; with actor and reason, in the journal."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -53,7 +54,8 @@ def open_project(path: Path | str = "project.py") -> Project:
     if not path.is_file():
         raise EverloopError(f"There is no project file {path}. Write one with: everloop init shop")
     module = _imported(path)
-    models, sources = {}, {}
+    models: dict[str, Model] = {}
+    sources: dict[str, Source] = {}
     for value in vars(module).values():
         if isinstance(value, Model):
             _only_once(models, value, path)
@@ -88,9 +90,11 @@ def _imported(path: Path) -> ModuleType:
     return module
 
 
-def _only_once(named: dict[str, Model] | dict[str, Source], value: Model | Source, path: Path) -> None:
+def _only_once(named: Mapping[str, Model | Source], value: Model | Source, path: Path) -> None:
     other = named.get(value.name)
     if other is not None and other is not value:
         noun = "models" if isinstance(value, Model) else "sources"
         what = f"two {noun} are called {value.name!r}."
-        raise ProjectError([Mistake(str(path), value.place.line, what, f"Give one of them another name; the other is at line {other.place.line}.")])
+        raise ProjectError(
+            [Mistake(str(path), value.place.line, what, f"Give one of them another name; the other is at line {other.place.line}.")]
+        )

@@ -58,7 +58,14 @@ ACTIONS = {
     "undo": "Take it back",
     "ask": "A person is asked",
 }
-ASKED = {"retrain": "retrain", "promote": "let the candidate take over", "undo": "take it back", "advance": "go on", "hold": "wait", "ask": "ask"}
+ASKED = {
+    "retrain": "retrain",
+    "promote": "let the candidate take over",
+    "undo": "take it back",
+    "advance": "go on",
+    "hold": "wait",
+    "ask": "ask",
+}
 
 
 def spoken_report(report: Report) -> str:

@@ -73,7 +73,10 @@ def start_project(kind: str, folder: Path, *, end: datetime) -> list[Path]:
             out.writerows({k: v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()} for row in rows)
     lines = "\n".join(f'{name} = {{ files = "data/{name}.csv", known_after = "0" }}' for name in tables)
     model = {"shop": "demand", "price": "prices"}.get(kind, kind)
-    for name, text in (("everloop.toml", SETTINGS.format(sources=lines)), ("test_project.py", TEST.format(end=end.isoformat(), model=model))):
+    for name, text in (
+        ("everloop.toml", SETTINGS.format(sources=lines)),
+        ("test_project.py", TEST.format(end=end.isoformat(), model=model)),
+    ):
         written.append(folder / name)
         written[-1].write_text(text)
     return written

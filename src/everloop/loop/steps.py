@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from everloop.features.as_of import as_of
 from everloop.errors import Unknown
+from everloop.features.as_of import as_of
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House

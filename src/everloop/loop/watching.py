@@ -5,8 +5,8 @@ Nothing is judged here: ``monitor`` judges what is ``Seen``, ``decide`` decides 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -24,6 +24,7 @@ from everloop.loop.house import House
 from everloop.loop.profiles import reference_of, windows_of
 from everloop.monitor.seen import Answered, Seen
 from everloop.project.model import Model
+from everloop.project.reading import Reading
 from everloop.project.source import Source
 from everloop.records import Candidate, Signals, Traffic, Verdict
 from everloop.registry import history
@@ -50,14 +51,16 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
     mine = told.of(traffic.champion, since)
     reference = reference_of(house, model, champion)
     windows = windows_of(house, model, champion, reference, given)
+    promised = _promised(house, traffic)
+    slices = Slices.of(house, model, [*given.column("unit").to_pylist(), *(promised.units if promised else ())], now)
     newest = _newest(given)
     theirs = given.filter(pc.equal(given.column("version"), traffic.candidate)) if traffic.candidate else given.slice(0, 0)
     return Seen(
         reference=reference,
         windows=windows,
-        answered=_answered(house, model, mine, traffic.champion, now),
-        promised=_promised(house, model, traffic, now),
-        live=_live(house, model, told, traffic, now),
+        answered=_answered(house, mine, traffic.champion, slices),
+        promised=replace(promised, groups={**slices.for_units(promised.units), **promised.groups}) if promised else None,
+        live=_live(house, told, traffic, slices),
         coverage=float(mine.mature.mean()) if len(mine.table) else None,
         answers=len(newest),
         failed=_failed(newest),
@@ -153,34 +156,39 @@ def _questions(model: Model, asked: pa.Table) -> pa.Table:
     return made
 
 
-def _answered(house: House, model: Model, told: Told, version: str, now: datetime) -> Answered | None:
+def _answered(house: House, told: Told, version: str, slices: Slices) -> Answered | None:
     done = told.only_mature()
     if not len(done.table):
         return None
     shape = house.candidate(house.version(version).candidate).shape
+    units = _units(done.table)
     return Answered(
         version=version,
-        units=_units(done.table),
+        units=units,
         moments=done.table.column("moment").to_numpy().astype(np.int64),
         truth=_as_truth(done.truth, shape.kind),
         answers=Answers.from_arrow(shape, done.table.column("answer")),
-        groups=_slices(house, model, done.table.column("unit"), now),
+        groups=slices.for_units(units),
     )
 
 
-def _promised(house: House, model: Model, traffic: Traffic, now: datetime) -> Answered | None:
+def _promised(house: House, traffic: Traffic) -> Answered | None:
     """What the champion answered in the contest it won."""
     contest = house.contest_of(house.version(traffic.champion))
     if contest is None or contest.body is None:
         return None
     paired = read_paired(house.blobs.read(contest.body))
-    groups = {**_slices(house, model, pa.array(paired.units.tolist(), pa.string()), now), **paired.groups}
     return Answered(
-        version=traffic.champion, units=paired.units, moments=paired.moments, truth=paired.truth, answers=paired.candidate, groups=groups
+        version=traffic.champion,
+        units=paired.units,
+        moments=paired.moments,
+        truth=paired.truth,
+        answers=paired.candidate,
+        groups=paired.groups,
     )
 
 
-def _live(house: House, model: Model, told: Told, traffic: Traffic, now: datetime) -> Paired | None:
+def _live(house: House, told: Told, traffic: Traffic, slices: Slices) -> Paired | None:
     """Old and new on the same questions since the roll-out began, where the truth is mature."""
     old, new = {
         "shadow": (traffic.champion, traffic.candidate),
@@ -199,38 +207,49 @@ def _live(house: House, model: Model, told: Told, traffic: Traffic, now: datetim
     left, right = (np.array(side) for side in zip(*rows, strict=True))
     shapes = [house.candidate(house.version(v).candidate).shape for v in (old, new)]
     table = one.table.take(pa.array(left))
+    units = _units(table)
     return Paired(
-        _units(table),
+        units,
         table.column("moment").to_numpy().astype(np.int64),
         _as_truth(one.truth[left], shapes[1].kind),
         Answers.from_arrow(shapes[0], table.column("answer")),
         Answers.from_arrow(shapes[1], other.table.take(pa.array(right)).column("answer")),
-        _slices(house, model, table.column("unit"), now),
+        slices.for_units(units),
     )
 
 
-def _slices(house: House, model: Model, whose: pa.ChunkedArray | pa.Array, now: datetime) -> Mapping[str, Strings]:
-    """The categories known of each unit, so that where it goes wrong can be said: few-valued text columns of the sources it is found in."""
-    readings = [
-        source.latest(column)
-        for source in model.sources
-        if set(model.unit) <= set(source.every_column) and source.id != model.unit
-        for column, kind in source.columns.items()
-        if kind is str and column not in (*model.unit, *source.id, *source.private) and not column.endswith("_id")
-    ][:SLICES]
-    if not readings or isinstance(model.per, Source):
-        return {}
-    units = pc.unique(whose)
-    asked = pa.table({"moment": pa.array(np.full(len(units), microseconds(now)), pa.int64()), "unit": units})
-    found = read_features(readings, _questions(model, asked), house.tables(model), model=model)
-    at = {unit: i for i, unit in enumerate(units.to_pylist())}
-    rows = [at[unit] for unit in whose.to_pylist()]
-    slices: dict[str, Strings] = {}
-    for reading in readings:
-        values = found.column(reading.name).to_pylist()
-        if len(set(values)) <= VALUES:
-            slices[reading.columns[0]] = np.array([*(values[i] for i in rows), None], dtype=object)[:-1]
-    return slices
+@dataclass(frozen=True)
+class Slices:
+    """The categories known of each unit, so that where it goes wrong can be said: ``values`` by column, at a unit's ``place``."""
+
+    place: Mapping[str, int]
+    values: Mapping[str, list[str | None]]
+
+    @staticmethod
+    def of(house: House, model: Model, units: Iterable[str], now: datetime) -> Slices:
+        """Few-valued text columns of the sources the units are found in, read once."""
+        readings = [] if isinstance(model.per, Source) else list(_categories(model))[:SLICES]
+        names = list(dict.fromkeys(units))
+        if not readings or not names:
+            return Slices({}, {})
+        asked = pa.table({"moment": pa.array(np.full(len(names), microseconds(now)), pa.int64()), "unit": pa.array(names, pa.string())})
+        found = read_features(readings, _questions(model, asked), house.tables(model), model=model)
+        values = {reading.columns[0]: found.column(reading.name).to_pylist() for reading in readings}
+        return Slices({name: i for i, name in enumerate(names)}, {c: v for c, v in values.items() if len(set(v)) <= VALUES})
+
+    def for_units(self, units: Iterable[str]) -> dict[str, Strings]:
+        """The categories of these units, row for row."""
+        rows = [self.place[unit] for unit in units] if self.values else []
+        return {column: np.array([*(values[i] for i in rows), None], dtype=object)[:-1] for column, values in self.values.items()}
+
+
+def _categories(model: Model) -> Iterator[Reading]:
+    for source in model.sources:
+        if set(model.unit) <= set(source.every_column) and source.id != model.unit:
+            for column, kind in source.columns.items():
+                hidden = column in (*model.unit, *source.id, *source.private) or column.endswith("_id")
+                if kind is str and not hidden:
+                    yield source.latest(column)
 
 
 def _units(table: pa.Table) -> Strings:
@@ -271,4 +290,3 @@ def _last_trained(house: House, model: Model) -> datetime | None:
 def _ever_learnt(house: House, model: Model, traffic: Traffic) -> bool:
     """Whether something learnt has ever been let in. What was let in and taken back was learnt all the same."""
     return any(isinstance(house.verdict(v.verdict), Verdict) for v in house.versions.all(model.name))
-

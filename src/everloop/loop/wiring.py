@@ -1,6 +1,7 @@
 """The only place where the stages meet: each verb of the ring, given what it needs from the house. A verb is called at most once a step.
 
-Every verb takes the ``Step`` first and returns the one record it makes. Nothing here decides, judges or computes; it fetches and hands over.
+Every verb takes the ``Step`` first and returns the one record it makes. Nothing here decides or judges;
+it fetches and hands over.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from math import ceil, log
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +21,6 @@ from everloop.loop import watching
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.project_file import open_project
-from everloop.project.conditions import answers_within
 from everloop.project.model import Model
 from everloop.records import (
     Candidate,
@@ -133,7 +132,7 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
     house, model = step.house, step.model
     table = training.holdout(house.table(training_set), training_set)
     champion = house.champion(traffic)
-    count = _timings(model)
+    count = gates.timings_needed(model.promote_when)
     times = house.in_child(partial(_time, model, house.blobs, candidate, table, count)) if count and len(table) else ()
     contest, _ = training.rehearse(
         training.Side(champion.id, house.predictor(champion)),
@@ -198,12 +197,6 @@ def _time(model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table, cou
 
 
 # -- small things ----------------------------------------------------------------------------------------------------------------------
-
-
-def _timings(model: Model) -> int:
-    """How many single answers have to be timed so that the shares asked for can be proven: 0.95 = 1 - share ** n, and a third more."""
-    shares = [c.share for c in model.promote_when if isinstance(c, answers_within)]
-    return max((max(200, ceil(1.33 * log(0.05) / log(min(s, 0.9995)))) for s in shares if 0 < s), default=0)
 
 
 def _snapshot(step: Step, training_set: TrainingSet) -> Snapshot:

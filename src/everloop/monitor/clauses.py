@@ -251,9 +251,9 @@ def _beside_sentence(name: str, found: beside.Beside, worse: bool, by: float) ->
         low, high = (effect.low, effect.high) if effect.effect >= 0 else (-effect.high, -effect.low)
         sentence += f" ({span_of(low, high)})"
     sentence += f" on {effect.rows:,} questions both answered"
-    more = f"more than {percent(by)} worse" if worse else f"more than {percent(by)} better" if by >= 0 else f"at most {percent(-by)} worse"
+    more = f"at most {percent(-by)} worse" if by < 0 else f"{f'more than {percent(by)} ' if by else ''}{'worse' if worse else 'better'}"
     proven = "is proven" if found.outcome == "passed" else "is not proven"
-    evidence = f" (evidence {_evidence(found.evidence)} : 1)" if found.evidence is not None else ""
+    evidence = f" (evidence {_evidence(found.evidence)} : 1)" if found.evidence is not None and found.evidence > 1 else ""
     return f"{sentence}; {more} {proven}{evidence}"
 
 

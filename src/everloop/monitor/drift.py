@@ -100,8 +100,8 @@ class Broken:
 
 
 def broken(reference: Profile, window: Profile) -> list[Broken]:
-    """Features whose share of empty, unseen, too small or too large values is proven to have at least tripled and risen by more than
-    one percentage point. Such data must be mended, not learnt from.
+    """Features whose share of empty or unseen values is proven to have more than tripled and risen by over one percentage point, or of
+    which a fifth more lies beyond anything ever seen (euros that became cents). Such data must be mended, not learnt from.
     """
     found = []
     for name, bins in reference.spec.features.items():
@@ -112,7 +112,8 @@ def broken(reference: Profile, window: Profile) -> list[Broken]:
                 continue
             before, now = float(old[place] / old.sum()), float(new[place] / new.sum())
             sides = chi_square(np.array([old[place], old.sum() - old[place]]), np.array([new[place], new.sum() - new[place]]), least=0.0)
-            if now > 3 * before and now - before > 0.01 and new.sum() >= LEAST_ROWS and sides is not None and sides[1] < 0.001:
+            least = 0.01 if what in ("empty", "unseen") else 0.2
+            if now > 3 * before and now - before > least and new.sum() >= LEAST_ROWS and sides is not None and sides[1] < 0.001:
                 found.append(Broken(name, what, before, now))
     return found
 

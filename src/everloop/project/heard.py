@@ -23,7 +23,23 @@ WORDS: Mapping[str, Callable[..., Any]] = {
     word.__name__: word for word in (always, at_least, at_most, calendar, days, fresh, hours, minutes, money, one_of, unit)
 }
 VERBS = frozenset(
-    "total mean lowest highest count distinct any none latest which given outcome planned where named".split()
+    [
+        "total",
+        "mean",
+        "lowest",
+        "highest",
+        "count",
+        "distinct",
+        "any",
+        "none",
+        "latest",
+        "which",
+        "given",
+        "outcome",
+        "planned",
+        "where",
+        "named",
+    ]
 )
 OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -79,6 +95,8 @@ def _hear(node: ast.expr, sources: Mapping[str, Source], text: str) -> Any:
         case ast.Attribute(attr=name):
             raise EverloopError(f"{text!r} is no reading: .{name} is not a word of the grammar.")
         case ast.Name(id=name):
-            raise EverloopError(f"{text!r} reads {name!r}, which the project no longer declares. Declare it again until another version took over.")
+            raise EverloopError(
+                f"{text!r} reads {name!r}, which the project no longer declares. Declare it again until another version took over."
+            )
         case _:
             raise EverloopError(f"{text!r} is no reading: {ast.unparse(node)} is not part of the grammar.")

@@ -21,7 +21,8 @@ class Answers:
     """``n`` answers of one shape. NaN in ``value`` (or no items) means: no answer.
 
     number, chance: ``value`` (n,). shares: ``values`` (n, labels), ``value`` the largest share. quantiles: ``values`` (n, steps x levels),
-    row by row a step, ``value`` the level nearest to 0.5 summed over steps. ranking: ``items`` and ``scores``, best first, ``value`` the count.
+    row by row a step, ``value`` the level nearest to 0.5 summed over steps. ranking: ``items`` and ``scores``, best first, ``value``
+    the count.
     """
 
     shape: Shape
@@ -95,6 +96,4 @@ class Paired:
         """The questions at these positions, or where a boolean mask holds."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         groups = {name: g[rows] for name, g in self.groups.items()}
-        return Paired(
-            self.units[rows], self.moments[rows], self.truth[rows], self.champion.take(rows), self.candidate.take(rows), groups
-        )
+        return Paired(self.units[rows], self.moments[rows], self.truth[rows], self.champion.take(rows), self.candidate.take(rows), groups)

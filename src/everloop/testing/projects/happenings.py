@@ -95,7 +95,8 @@ def price(end: datetime, seed: int = 0, houses: int = 1_500) -> dict[str, Rows]:
         worth = area * (2_000_00 + 450_00 * zone) * (1.15 if garden else 1.0) * float(rng.lognormal(0, 0.08))
         advert = "quiet house " + ("with a large garden " if garden else "near the station ") + ("and a cellar" if h % 3 else "")
         rows.append(
-            {"house_id": f"h{h}", "area": area, "rooms": max(1, int(area / 25)), "zip": f"10{zone}00", "advert": advert, "price": int(worth) + 10_000_00}
+            {"house_id": f"h{h}", "area": area, "rooms": max(1, int(area / 25)), "zip": f"10{zone}00", "advert": advert,
+             "price": int(worth) + 10_000_00}
         )  # fmt: skip
     return {"houses": rows}
 
