@@ -137,7 +137,8 @@ def ingest(
         + "."
         for r in received
     ]
-    if known_after is None and any(r.kept for r in received):
+    named = opened.settings.sources
+    if known_after is None and any(r.kept and (files or r.source not in named or named[r.source].known_after is None) for r in received):
         lines.append("They count as known from now on. If they are history, say how soon they were known: --known-after 0")
     _say(list(received), "\n".join(lines), as_json)
     raise typer.Exit(1 if any(r.refused for r in received) else 0)

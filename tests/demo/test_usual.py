@@ -1,5 +1,5 @@
 """The demo's own learner, and the project file that uses it."""
-# ruff: noqa: N806 — X is what learners call it
+
 
 from __future__ import annotations
 

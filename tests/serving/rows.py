@@ -1,4 +1,4 @@
-# ruff: noqa: N803 — X is what learners call it
+
 """Small made-up traffic, questions and predictors for the tests of this folder."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: N803 — X is what learners call it
+
 """Learners for the tests of this folder: some work, some fail in every way a learner can. In a module, so that children find them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: N803 — X is what learners call it
+
 """Artefacts: what is loaded is what was stored, and nothing runs that nobody recorded."""
 
 from __future__ import annotations

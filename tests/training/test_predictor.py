@@ -1,4 +1,4 @@
-# ruff: noqa: N803, N806 — X is what learners call it
+
 """Predictors: four shapes, and what is no answer is never a number."""
 
 from __future__ import annotations

@@ -144,7 +144,8 @@ def _sentences(year: Year, before: int) -> list[str]:
     told = []
     for entry in year.house.journal.read()[before:]:
         record = entry.record
-        idle = entry.kind == "Decision" and record.action == "hold"  # type: ignore[attr-defined]
+        # What a step of a roll-out does is told by the traffic it makes.
+        idle = entry.kind == "Decision" and record.action in ("hold", "advance", "promote")  # type: ignore[attr-defined]
         if entry.kind in ("Decision", "Verdict", "Traffic", "Approval") and not idle:
             told.append(f"{record.made_at:%d %b}, {record.model}: {spoken_record(record, name)}")  # type: ignore[attr-defined]
         if entry.kind == "Report" and not record.passed:  # type: ignore[attr-defined]
@@ -158,7 +159,7 @@ def _story(planted: Facts, control: Facts, chapters: list[Chapter], folder: Path
         summary=(
             "Two models of one shop on 84.51's “Complete Journey” (one-year slice): next week's units of 1,303 products, and which "
             "households will not come back. The clock is turned week by week; every verdict below is the ring's own. The learners' "
-            "settings were chosen on this very year, so its figures show that the story can be told, not how well they would do on another shop."
+            "settings were chosen on this very year: its figures show that the story can be told, not how well they would do elsewhere."
         ),
         chapters=tuple(chapters),
         figures=figures_of(planted, control),

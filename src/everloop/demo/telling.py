@@ -93,11 +93,8 @@ class Facts:
         """What the harmful model did before it was stopped."""
         if self.harm_undone_after is None:
             return ("The harmful model was not stopped.",)
-        days = self.harm_undone_after.days
-        return (
-            f"The harmful model was taken back by itself after {days} days: {self.harm_answers:,} answers to anybody, "
-            + f"{self.harm_shadow:,} in shadow.",
-        )
+        told = f"The harmful model was taken back by itself after {self.harm_undone_after.days} days: "
+        return (told + f"{self.harm_answers:,} answers to anybody, {self.harm_shadow:,} in shadow.",)
 
 
 def facts_of(year: Year) -> Facts:
