@@ -82,8 +82,10 @@ def work(folder: Path, die_at: int) -> int:
 
 def trial(prepared: Path, die_at: int) -> Trial:
     """Kill, go on, and look at what is there."""
-    from everloop.loop.answers import answers_of
+    import pyarrow as pa
+
     from everloop.loop.house import open_house
+    from everloop.serving.log import unsealed
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "shop"
@@ -99,8 +101,10 @@ def trial(prepared: Path, die_at: int) -> Trial:
         entries = house.journal.read()
         ids = Counter(e.record.id for e in entries)
         steps = Counter((e.turn, e.verb) for e in entries if e.turn and e.verb not in ("adopt", "as_of"))
-        answers = answers_of(house, house.project.model("demand"))
-        given = Counter(answers.column("id").to_pylist())
+        raw = pa.concat_tables(
+            [t.select(["moment", "unit", "arm"]) for t in (house.lake.tables.read("answers"), unsealed(house.settings.answers))]
+        )
+        given = Counter((r["moment"], r["unit"]) for r in raw.to_pylist() if r["arm"] != "shadow")
         trial = Trial(
             killed=first.returncode == -signal.SIGKILL,
             promotions=sum(e.kind == "Version" and e.record.number > 0 for e in entries),  # type: ignore[attr-defined]
@@ -132,8 +136,9 @@ def trials(count: int, seed: int = 0) -> Iterator[Trial]:
 def sixty_kills() -> Iterator[Goal]:
     """The figures of sixty kills."""
     found = list(trials(60))
+    count = len(found)
     killed = sum(t.killed for t in found)
-    yield at_least("kills that hit", killed, 50, "of 60", "a kill after the work was done hits nothing")
+    yield at_least("kills that hit", killed, 50, "kills", f"of {count} rounds; a kill after the work was done hits nothing")
     yield at_most("rounds with another number of promotions than one", sum(t.promotions != 1 or t.begun != 1 for t in found), 0, "rounds")
     yield at_most("records or steps kept twice", sum(t.doubled for t in found), 0, "records")
     yield at_most("answers kept twice", sum(t.answers_doubled for t in found), 0, "answers")

@@ -162,8 +162,8 @@ def turn(
     as_json: Json = False,
 ) -> None:
     """Go once round the ring: watch, decide, and do what was decided."""
+    from everloop.loop.resume import go_round
     from everloop.loop.spoken import story
-    from everloop.loop.turn import turn as go_round
 
     opened, at = _open(project, house, stage), _instant(now)
     decisions = [go_round(opened, m, at, "demand" if demand else "schedule") for m in _models(opened, model)]

@@ -8,7 +8,7 @@ A number that could not be worked out is ``None``, never NaN.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -34,6 +34,19 @@ class Record:
     id: str
     made_at: datetime
     made_from: tuple[str, ...] = ()
+
+    def _repr_markdown_(self) -> str:
+        """How a record shows itself in a notebook: a table of what it says."""
+        rows = [(f.name, getattr(self, f.name)) for f in fields(self)]
+        lines = [f"| {name} | {_in_a_cell(value)} |" for name, value in rows if value not in (None, (), "")]
+        return "\n".join([f"**{type(self).__name__}**", "", "| | |", "|---|---|", *lines])
+
+
+def _in_a_cell(value: object) -> str:
+    if isinstance(value, tuple):
+        return "<br>".join(_in_a_cell(v) for v in value)
+    told = getattr(value, "sentence", None) or (f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value))
+    return str(told).replace("|", "\\|").replace("<br>", "\0").replace("<", "&lt;").replace("\0", "<br>").replace("\n", " ")
 
 
 # -- what happened -----------------------------------------------------------------------------------------------------------------

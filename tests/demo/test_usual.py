@@ -1,6 +1,5 @@
 """The demo's own learner, and the project file that uses it."""
 
-
 from __future__ import annotations
 
 import numpy as np

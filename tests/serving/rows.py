@@ -1,4 +1,3 @@
-
 """Small made-up traffic, questions and predictors for the tests of this folder."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """Learners for the tests of this folder: some work, some fail in every way a learner can. In a module, so that children find them."""
 
 from __future__ import annotations

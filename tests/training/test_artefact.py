@@ -1,4 +1,3 @@
-
 """Artefacts: what is loaded is what was stored, and nothing runs that nobody recorded."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """Predictors: four shapes, and what is no answer is never a number."""
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from everloop.loop.answers import answer_due
 from everloop.loop.arrivals import ingest_files
 from everloop.loop.house import House, open_house
 from everloop.loop.people import admit_file, answer_question
-from everloop.loop.turn import turn
+from everloop.loop.resume import go_round
 from everloop.records import Decision, Verdict
 from everloop.settings import Settings, read_settings
 
@@ -72,7 +72,7 @@ class Year:
             # Nothing can have changed for a model between two of its own ticks: no answer, no truth of one.
             if not ticks(model.asked, now, now):  # type: ignore[arg-type]
                 continue
-            self.decisions.append(turn(self.house, model, now))
+            self.decisions.append(go_round(self.house, model, now))
             # Where the model only suggests, somebody in this shop says yes.
             if self.house.approvals.waiting(model.name):
                 answer_question(self.house, model, True, by="the analyst", reason="the evidence convinces", now=now)
@@ -86,7 +86,7 @@ class Year:
         """Prices in cents arrive; somebody asks for a retrain; checks refuse; the delivery is taken back."""
         self.deliver("lines", cents(rows), now - timedelta(hours=2))
         demand = self.house.project.model("demand")
-        self.decisions.append(turn(self.house, demand, now - timedelta(hours=1), "demand"))
+        self.decisions.append(go_round(self.house, demand, now - timedelta(hours=1), "demand"))
         reports = self.house.journal.read(kind="Report", model="demand", newest_first=True, limit=1)
         self.refused = [f.sentence for f in reports[0].record.findings if f.outcome != "passed"]  # type: ignore[attr-defined]
         source = self.house.project.source("lines")

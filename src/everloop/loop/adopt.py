@@ -12,7 +12,7 @@ from everloop import rollout
 from everloop.features.as_of import as_of
 from everloop.project.model import Model
 from everloop.project.unbuilt import require_built
-from everloop.records import Candidate, TrainingSet, Version, identity
+from everloop.records import Candidate, Traffic, TrainingSet, Version, identity
 from everloop.training.baseline import baseline
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def adopt(house: House, model: Model, now: datetime) -> None:
     if traffic is not None and (training_set is None or not training_set.learn_rows):
         return
     made = baseline(model, table, training_set, id=identity(turn, "candidate"), now=now, save=house.blobs.save)
-    _keep(house, model, made, training_set, turn, now)
+    _keep(house, model, made, training_set, turn, now, traffic)
 
 
 def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tuple[TrainingSet | None, pa.Table]:
@@ -48,11 +48,15 @@ def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tupl
     return training_set, house.table(training_set)
 
 
-def _keep(house: House, model: Model, made: Candidate, training_set: TrainingSet | None, turn: str, now: datetime) -> None:
+def _keep(
+    house: House, model: Model, made: Candidate, training_set: TrainingSet | None, turn: str, now: datetime, seen: Traffic | None
+) -> None:
     from everloop.loop.keep import keep_record
 
     with house.store.transaction() as t:
         current = house.pointers.current(model.name, within=t)
+        if current != seen:
+            return  # somebody else began it, or moved it, in the meantime
         if training_set is not None:
             keep_record(house, t, training_set, model=model, turn=turn, verb="as_of")
         keep_record(house, t, made, model=model, turn=turn, verb="adopt")

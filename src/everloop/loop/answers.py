@@ -25,7 +25,7 @@ from everloop.serving.answered import SCHEMA, AnswerRows, predictions
 from everloop.serving.log import AnswersLog, once, unsealed
 from everloop.training.predictor import Answering
 
-ANSWERED = "answered until"
+ANSWERED, ANSWERING = "answered until", "answering"
 TABLE = "answers"
 
 
@@ -42,18 +42,31 @@ def answer_due(house: House, model: Model, now: datetime) -> int:
         return 0
     tables = house.tables(model)
     traffic = house.traffic(model)
+    before = _interrupted(house, model, since)
+    with house.store.transaction() as t:
+        house.facts.put(t, model.name, ANSWERING, now, {})
     given = 0
     if isinstance(model.per, Source):
-        after = int(fact.body.get("through", 0)) if fact else 0
-        given += _answer(house, model, traffic, _since(model, tables, since, now, after), now)
+        after = int(fact.body.get("through", 0)) if fact else None
+        given += _answer(house, model, traffic, _since(model, tables, now, after), now, before)
     else:
         for moment in _ticks(model, since, now):
-            given += _answer(house, model, traffic, live(model, tables, moment=moment), now)
+            given += _answer(house, model, traffic, live(model, tables, moment=moment), now, before)
     house.pause("answered, not noted")
     with house.store.transaction() as t:
-        through = _through(tables[model.per.name]) if isinstance(model.per, Source) else 0
+        through = _through(tables[model.per.name], now) if isinstance(model.per, Source) else 0
         house.facts.put(t, model.name, ANSWERED, now, {"answers": given, "through": through})
     return given
+
+
+def _interrupted(house: House, model: Model, since: datetime | None) -> frozenset[tuple[int, str]]:
+    """What was given already by a run that died before it could note so: (moment, unit) of every answer since."""
+    begun = house.facts.latest(model.name, ANSWERING)
+    if begun is None or (since is not None and begun.at <= since):
+        return frozenset()
+    given = answers_of(house, model, since=since)
+    served = given.filter(pc.not_equal(given.column("arm"), "shadow"))
+    return frozenset(zip(served.column("moment").to_pylist(), served.column("unit").to_pylist(), strict=True))
 
 
 def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -> Prediction:
@@ -74,8 +87,9 @@ def answers_of(house: House, model: Model, *, since: datetime | None = None) -> 
 
     In the columns of ``serving.answered.SCHEMA``.
     """
-    sealed = _sealed(house)
-    table = pa.concat_tables([t.select(SCHEMA.names).cast(SCHEMA) for t in (sealed, unsealed(house.settings.answers))])
+    # Segments first: one that is sealed in between is then read twice, never missed, and counts once.
+    hot = unsealed(house.settings.answers)
+    table = pa.concat_tables([t.select(SCHEMA.names).cast(SCHEMA) for t in (hot, _sealed(house))])
     mine = pc.equal(table.column("model"), model.name)
     if since is not None:
         mine = pc.and_(mine, pc.greater_equal(table.column("answered_at"), microseconds(since)))
@@ -124,7 +138,10 @@ def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
     return found
 
 
-def _answer(house: House, model: Model, traffic: Traffic, features: pa.Table, now: datetime) -> int:
+def _answer(house: House, model: Model, traffic: Traffic, features: pa.Table, now: datetime, before: frozenset[tuple[int, str]]) -> int:
+    if before:
+        keys = zip(features.column("moment").to_pylist(), features.column("unit").to_pylist(), strict=True)
+        features = features.filter(pa.array([key not in before for key in keys], pa.bool_()))
     if not len(features):
         return 0
     given = _given(house, model, traffic, features, now)
@@ -163,20 +180,25 @@ def _ticks(model: Model, since: datetime | None, now: datetime) -> list[datetime
     return found if since is not None else found[-1:]
 
 
-def _since(model: Model, tables: dict[str, pa.Table], since: datetime | None, now: datetime, after: int) -> pa.Table:
-    """Questions and features of the rows that came since; of an undated source, of the rows beyond a sequence number."""
-    first = since + timedelta(microseconds=1) if since is not None else now - timedelta(days=1)
+def _since(model: Model, tables: dict[str, pa.Table], now: datetime, after: int | None) -> pa.Table:
+    """Questions and features of the rows that arrived after a sequence number, however late; the first time, of the last day's."""
+    assert isinstance(model.per, Source)
+    first = now - timedelta(days=1) if after is None and model.per.time else None
     with Reader(tables) as reader:
         asked = questions_in(reader, model, first=first, last=now)
-        if isinstance(model.per, Source) and not model.per.time:
+        if after:
             events = tables[model.per.name]
             known = events.filter(pc.less_equal(events.column("seq"), after)).column("id")
             asked = numbered(asked.filter(pc.invert(pc.is_in(asked.column("row"), value_set=known.combine_chunks()))))
         return featured(reader, Spine(model, asked))[0]
 
 
-def _through(events: pa.Table) -> int:
-    return int(events.column("seq")[-1].as_py()) if len(events) else 0
+def _through(events: pa.Table, now: datetime) -> int:
+    """The last sequence number before the first row that was not known yet: such a row is still to be answered."""
+    if not len(events):
+        return 0
+    later = events.filter(pc.greater_equal(events.column("known_at"), microseconds(now)))
+    return int(later.column("seq")[0].as_py()) - 1 if len(later) else int(events.column("seq")[-1].as_py())
 
 
 def _request(model: Model, keys: Sequence[str]) -> dict[str, object]:

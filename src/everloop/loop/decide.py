@@ -23,7 +23,6 @@ class Memory:
 
     cause: str = "schedule"
     last_trained_at: datetime | None = None
-    trained_for: tuple[str, ...] = ()  # the clauses behind the last training
     ever_learnt: bool = False  # a learned version has been champion
     truths: int = 0  # mature truths there are to learn from
     waiting: str | None = None  # id of a decision a person has not answered yet
@@ -151,7 +150,7 @@ def _decision(
 
 def _since(signals: tuple[Signal, ...]) -> datetime | None:
     """The newest change point any of the signals can name: what lies before it is another world."""
-    return max((s.since for s in signals if s.since is not None), default=None)
+    return max((s.since for s in signals if s.since is not None and s.kind in ("drift", "slip")), default=None)
 
 
 def _said(conditions: tuple[object, ...]) -> frozenset[str]:

@@ -112,10 +112,10 @@ class House:
 
     def forwards(self, t: Connection, model: Model, now: datetime, turn: str) -> None:
         """Refuse a turn of business time before one that is done already. Raises ClockWentBack."""
-        newest = self.journal.newest(within=t)
-        if newest is not None and now < newest and self.turns.find(turn, within=t) is None:
+        last = self.turns.last(model.name, within=t)
+        if last is not None and now < last.now and self.turns.find(turn, within=t) is None:
             raise ClockWentBack(
-                f"This house has journalled {said(newest)}, and the clock now says {said(now)}. Nothing was done to {model.name}. "
+                f"{model.name} was turned at {said(last.now)}, and the clock now says {said(now)}. Nothing was done. "
                 "Set the machine's clock right, or give a later instant: everloop turn --now …"
             )
 
@@ -130,9 +130,9 @@ class House:
 
     # -- who answers --
 
-    def traffic(self, model: Model) -> Traffic:
-        """The traffic in force. Raises Unknown for a model that has not begun (``adopt`` begins it)."""
-        traffic = self.pointers.current(model.name)
+    def traffic(self, model: Model, *, within: Connection | None = None) -> Traffic:
+        """The traffic in force; ``adopt`` has seen to it that there is one."""
+        traffic = self.pointers.current(model.name, within=within)
         assert traffic is not None, f"{model.name} has not begun"
         return traffic
 
@@ -246,12 +246,11 @@ class House:
 
     def contest_of(self, version: Version) -> Contest | None:
         """The contest a version won, if it had to."""
-        verdict = self.verdict(version.verdict)
-        for id in verdict.made_from if verdict else ():
-            record = self.journal.find(id)
-            if isinstance(record, Contest):
-                return record
-        return None
+        record = self.journal.find(version.verdict) if version.verdict else None
+        # An override is made from the verdict it overrides.
+        while isinstance(record, Verdict):
+            record = self.journal.find(record.made_from[0])
+        return record if isinstance(record, Contest) else None
 
     def kept_in_turn(self, id: str) -> list[Record]:
         """The records of the turn a record belongs to, in the order they were kept."""

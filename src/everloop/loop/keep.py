@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from everloop.clock import wall
 from everloop.errors import Overtaken, StoreError
+from everloop.lake.alone import alone
 from everloop.loop.alerts import alert_of
 from everloop.project.model import Model
 from everloop.records import Decision, Record, Traffic, Version, identity
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from everloop.loop.house import House
 
 ANY = timedelta(days=36_500)
-"""A turn's records are dated by its own moment, while other turns and people go on: that the clock runs forwards is checked as it opens."""
+"""A turn's records are dated by its own moment, while other turns and people go on, and undo never waits: that the clock of a model runs
+forwards is checked where its turn opens."""
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Record)
@@ -67,12 +69,12 @@ class Keep:
         record = verb(Step(self.house, self.model, self.turn.now, id, self.turn.id, self.turn.cause), *args, **kwargs)
         self.house.pause(f"after {name}, not kept")
         with self.house.store.transaction() as t:
-            record = keep_record(self.house, t, record, model=self.model, turn=self.turn.id, verb=name, back=ANY)
+            record = keep_record(self.house, t, record, model=self.model, turn=self.turn.id, verb=name)
         self.house.pause(f"kept {name}")
         return record
 
 
-def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str, back: timedelta = timedelta(0)) -> R:
+def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str) -> R:
     """In one transaction: the record, the pointer it moves, the question it asks, and the alert it causes."""
     if isinstance(record, Version):
         candidate, verdict = house.candidate(record.candidate, within=t), house.verdict(record.verdict, within=t)
@@ -81,7 +83,7 @@ def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: s
             # The same content was let in before: it is that version again, whose record is in the journal already.
             return version  # type: ignore[return-value]
         record = version  # type: ignore[assignment]
-    kept = house.journal.append(t, record, turn=turn, verb=verb, back=back)
+    kept = house.journal.append(t, record, turn=turn, verb=verb, back=ANY)
     if isinstance(record, Traffic):
         house.pointers.move(t, record, expected_generation=record.generation - 1)
     if isinstance(record, Decision) and record.asks:
@@ -97,10 +99,25 @@ def keeping(house: House, model: Model, now: datetime, cause: str) -> Iterator[K
 
     Raises HouseBusy where another turn of the model is open, Overtaken where somebody else moved the traffic first, ClockWentBack.
     """
-    id = identity("turn", model.name, now.isoformat(), cause)
-    with house.store.transaction() as t:
-        house.forwards(t, model, now, id)
-        turn = house.turns.open(t, Turn(id=id, model=model.name, now=now, cause=cause, started_at=wall()))
+    id = turn_id(model, now, cause)
+    with alone(house.settings.house / "turns" / f"{model.name}.lock", f"turning {model.name}", patience=0):
+        with house.store.transaction() as t:
+            house.forwards(t, model, now, id)
+            left = house.turns.opened(model.name, within=t)
+            if left is not None and left.id != id:
+                # Whoever opened it is dead, or it would hold the lock. What it kept stays kept, and it may still be gone on with.
+                house.turns.finish(t, left.id, at=wall())
+            turn = house.turns.open(t, Turn(id=id, model=model.name, now=now, cause=cause, started_at=wall()))
+        yield from _ended(house, model, turn)
+
+
+def turn_id(model: Model, now: datetime, cause: str) -> str:
+    """The id of a turn: the same model, moment and cause are the same turn, in whatever process."""
+    return identity("turn", model.name, now.isoformat(), cause)
+
+
+def _ended(house: House, model: Model, turn: Turn) -> Iterator[Keep]:
+    id = turn.id
     try:
         yield Keep(house, model, turn)
     except Overtaken:

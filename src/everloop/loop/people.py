@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from everloop import gates, rollout
+from everloop.clock import wall
 from everloop.errors import EverloopError
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
-from everloop.loop.keep import Step, keep_record
+from everloop.loop.keep import Step, keep_record, turn_id
 from everloop.loop.spoken import spoken_record
 from everloop.project.model import Model
-from everloop.records import Candidate, Decision, Record, TrainingSet, Verdict, identity
+from everloop.records import Candidate, Decision, Traffic, TrainingSet, Verdict, identity
+from everloop.registry.turns import Turn
 from everloop.training.admit import admit
 from everloop.training.environment import environment
-
-R = TypeVar("R", bound=Record)
 
 
 def undo(house: House, model: Model, *, by: str, reason: str, now: datetime) -> str:
@@ -27,7 +28,13 @@ def undo(house: House, model: Model, *, by: str, reason: str, now: datetime) -> 
     Raises EverloopError where there is nothing to go back to, Overtaken where a turn moved the traffic in this very moment.
     """
     adopt(house, model, now)
-    traffic = house.traffic(model)
+    with house.store.transaction() as t:
+        moved = _take_back(house, t, model, by=by, reason=reason, now=now)
+    return f"{model.name}: {house.named(moved)}"
+
+
+def _take_back(house: House, t: Connection, model: Model, *, by: str, reason: str, now: datetime) -> Traffic:
+    traffic = house.traffic(model, within=t)
     id = identity("undo", model.name, traffic.generation, now.isoformat())
     decision = Decision(
         id=id, made_at=now, made_from=(traffic.id,), model=model.name, action="undo", because=(reason,), cause="demand", by=by
@@ -35,12 +42,11 @@ def undo(house: House, model: Model, *, by: str, reason: str, now: datetime) -> 
     moved = rollout.undo(
         traffic, now=now, id=identity(id, "traffic"), because=f"{by}: {reason}", before=house.champion_before(traffic), made_from=(id,)
     )
-    with house.store.transaction() as t:
-        keep_record(house, t, decision, model=model, turn=id, verb="undo")
-        keep_record(house, t, moved, model=model, turn=id, verb="undo")
-        for question in house.approvals.waiting(model.name, within=t):
-            house.approvals.withdraw(t, question.decision, reason=f"{by} took it back", now=now)
-    return f"{model.name}: {house.named(moved)}"
+    keep_record(house, t, decision, model=model, turn=id, verb="undo")
+    keep_record(house, t, moved, model=model, turn=id, verb="undo")
+    for question in house.approvals.waiting(model.name, within=t):
+        house.approvals.withdraw(t, question.decision, reason=f"{by} took it back", now=now)
+    return moved
 
 
 def answer_question(house: House, model: Model, yes: bool, *, by: str, reason: str, now: datetime) -> str:
@@ -51,42 +57,46 @@ def answer_question(house: House, model: Model, yes: bool, *, by: str, reason: s
     waiting = house.approvals.waiting(model.name)
     if not waiting:
         raise EverloopError(f"{model.name} is not waiting for anybody. See: everloop status")
-    question = waiting[0]
-    decision = house.journal.get(question.decision)
+    decision = house.journal.get(waiting[0].decision)
     assert isinstance(decision, Decision)
-    turn = identity("approval", question.decision)
+    turn = identity("approval", decision.id)
     with house.store.transaction() as t:
-        approval = house.approvals.answer(t, question.decision, approved=yes, by=by, reason=reason, now=now, id=identity(turn, "word"))
+        approval = house.approvals.answer(t, decision.id, approved=yes, by=by, reason=reason, now=now, id=identity(turn, "word"))
         keep_record(house, t, approval, model=model, turn=turn, verb="approve" if yes else "reject")
+        moved = _carry_out(house, t, model, decision, by=by, reason=reason, now=now, turn=turn) if yes else None
     said = [f"{model.name}: {spoken_record(approval)}"]
-    if yes:
-        said.append(_carry_out(house, model, decision, by=by, reason=reason, now=now, turn=turn))
+    if moved is not None:
+        said.append(house.named(moved))
+    if yes and decision.asks == "retrain":
+        from everloop.loop.resume import go_round
+        from everloop.loop.spoken import story
+
+        said.append(story(house, go_round(house, model, now, "approved")))
     return "\n".join(said)
 
 
-def _carry_out(house: House, model: Model, decision: Decision, *, by: str, reason: str, now: datetime, turn: str) -> str:
+def _carry_out(
+    house: House, t: Connection, model: Model, decision: Decision, *, by: str, reason: str, now: datetime, turn: str
+) -> Traffic | None:
+    """What was agreed to, in the transaction of the word itself; a retrain is opened here and gone through afterwards."""
     if decision.asks == "retrain":
-        from everloop.loop.spoken import story
-        from everloop.loop.turn import turn as go_round
-
-        return story(house, go_round(house, model, now, "approved"))
+        house.turns.open(t, Turn(id=turn_id(model, now, "approved"), model=model.name, now=now, cause="approved", started_at=wall()))
+        return None
     if decision.asks == "promote":
-        verdict = next(v for v in map(house.verdict, decision.made_from) if v is not None)
-        return _let_in(house, model, house.candidate(verdict.candidate), verdict, now=now, turn=turn)
-    return undo(house, model, by=by, reason=reason, now=now)
+        verdict = next(v for v in (house.verdict(id, within=t) for id in decision.made_from) if v is not None)
+        return _let_in(house, t, model, house.candidate(verdict.candidate, within=t), verdict, now=now, turn=turn)
+    return _take_back(house, t, model, by=by, reason=reason, now=now)
 
 
-def _let_in(house: House, model: Model, candidate: Candidate, verdict: Verdict, *, now: datetime, turn: str) -> str:
-    """The candidate becomes a version and its roll-out begins, in one transaction."""
+def _let_in(house: House, t: Connection, model: Model, candidate: Candidate, verdict: Verdict, *, now: datetime, turn: str) -> Traffic:
+    """The candidate becomes a version and its roll-out begins."""
 
     def step(verb: str) -> Step:
         return Step(house, model, now, identity(turn, verb), turn, "approved")
 
-    with house.store.transaction() as t:
-        version = keep_record(house, t, do.admit(step("admit"), candidate, verdict), model=model, turn=turn, verb="admit")
-        moved = do.begin(step("begin"), house.traffic(model), version)
-        keep_record(house, t, moved, model=model, turn=turn, verb="begin")
-    return f"{spoken_record(version)} {house.named(moved)}"
+    version = keep_record(house, t, do.admit(step("admit"), candidate, verdict), model=model, turn=turn, verb="admit")
+    moved = do.begin(step("begin"), house.traffic(model), version)
+    return keep_record(house, t, moved, model=model, turn=turn, verb="begin")
 
 
 def admit_file(

@@ -81,7 +81,7 @@ def memory(house: House, model: Model, traffic: Traffic, signals: Signals, *, no
     spent = sum(c.seconds for c in trained if c.made_at > now - timedelta(days=7))
     return Memory(
         cause=cause,
-        last_trained_at=max((c.made_at for c in trained), default=None),
+        last_trained_at=_last_trained(house, model),
         ever_learnt=_ever_learnt(house, model, traffic),
         truths=max((c.rows for c in learnt), default=0),
         waiting=waiting[0].decision if waiting else None,

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from everloop import checks, gates, lake, rollout, training
+from everloop.errors import Overtaken
 from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
 from everloop.loop import watching
@@ -50,14 +51,16 @@ def decide(step: Step, traffic: Traffic, signals: Signals) -> Decision:
 
 
 def undo(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
-    """The way back."""
+    """The way back. Raises Overtaken where somebody moved the traffic since it was decided."""
+    _still(traffic, decision.made_from)
     before = step.house.champion_before(traffic)
     because = "; ".join(decision.because)
     return rollout.undo(traffic, now=step.now, id=step.id, because=because, before=before, made_from=(decision.id,))
 
 
 def advance(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
-    """The roll-out's next step."""
+    """The roll-out's next step. Raises Overtaken where somebody moved the traffic since it was decided."""
+    _still(traffic, decision.made_from)
     signals = next((r for r in map(step.house.journal.find, decision.made_from) if isinstance(r, Signals)), None)
     moved = rollout.step(traffic, step.model.roll_out, signals, now=step.now, id=step.id, made_from=(decision.id,))
     return replace(moved, because=moved.because or "; ".join(decision.because))
@@ -133,7 +136,8 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
     table = training.holdout(house.table(training_set), training_set)
     champion = house.champion(traffic)
     count = gates.timings_needed(model.promote_when)
-    times = house.in_child(partial(_time, model, house.blobs, candidate, table, count)) if count and len(table) else ()
+    work = partial(_time, model, house.blobs, candidate, table, count, house.settings.pickle)
+    times = house.in_child(work) if count and len(table) else ()
     contest, _ = training.rehearse(
         training.Side(champion.id, house.predictor(champion)),
         training.Side(candidate.id, house.predictor(candidate)),
@@ -169,7 +173,14 @@ def admit(step: Step, candidate: Candidate, verdict: Verdict) -> Version:
 
 
 def begin(step: Step, traffic: Traffic, version: Version) -> Traffic:
-    """The first step of its roll-out."""
+    """The first step of its roll-out. Raises Overtaken where its contest was against another champion than today's."""
+    contest = step.house.contest_of(version)
+    champion = step.house.champion(traffic)
+    if contest is not None and contest.champion != champion.id:
+        raise Overtaken(
+            f"{version.name} was judged against another champion than {champion.id}, who answers now. Nothing was changed. "
+            f"Judge it again: everloop judge {step.model.name} {version.candidate}"
+        )
     because = f"{version.name} passed the gate"
     verdict = step.house.verdict(version.verdict)
     if verdict is not None and verdict.by:
@@ -192,11 +203,20 @@ def _train(model: Model, blobs: Blobs, training_set: TrainingSet, *, champion: C
     return training.train(model, table, training_set, save=blobs.save, champion=before, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
 
 
-def _time(model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table, count: int) -> tuple[float, ...]:
-    return training.time_answers(load_any(candidate, blobs.read, given=model.baseline), table, count)
+def _time(model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table, count: int, allow_pickle: bool) -> tuple[float, ...]:
+    return training.time_answers(load_any(candidate, blobs.read, given=model.baseline, allow_pickle=allow_pickle), table, count)
 
 
 # -- small things ----------------------------------------------------------------------------------------------------------------------
+
+
+def _still(traffic: Traffic, made_from: tuple[str, ...]) -> None:
+    """A turn that was resumed must not act on a traffic it has not decided about."""
+    if traffic.id not in made_from:
+        raise Overtaken(
+            f"{traffic.model}: somebody moved the traffic since this was decided; nothing was changed. "
+            f"See: everloop history {traffic.model}"
+        )
 
 
 def _snapshot(step: Step, training_set: TrainingSet) -> Snapshot:

@@ -1,0 +1,24 @@
+"""Going on: a turn that was killed is finished, as the same turn, before another one begins. It surrounds ``turn``, and never enters it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from everloop.loop.house import House
+from everloop.loop.keep import turn_id
+from everloop.loop.turn import turn
+from everloop.project.model import Model
+from everloop.records import Decision
+
+OF_THE_RING = ("schedule", "demand", "approved")
+
+
+def go_round(house: House, model: Model, now: datetime, cause: str = "schedule") -> Decision:
+    """Once round the ring; first what a process that died left open, at its own moment and for its own cause.
+
+    Raises HouseBusy where that process is alive and still turning.
+    """
+    left = house.turns.opened(model.name)
+    if left is not None and left.cause in OF_THE_RING and left.id != turn_id(model, now, cause):
+        turn(house, model, left.now, left.cause)
+    return turn(house, model, now, cause)
