@@ -95,7 +95,7 @@ def init(
     from everloop.loop.start import start_project
 
     written = start_project(kind, folder, end=wall())
-    typer.echo(f"Wrote {', '.join(p.name for p in written)} in {folder.resolve()}.")
+    typer.echo(f"Wrote {', '.join(str(p.relative_to(folder)) for p in written)} in {folder.resolve()}.")
     where = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
     typer.echo(f"Next: {where}everloop explain && everloop ingest && everloop turn")
 
@@ -126,7 +126,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Take files in. A file enters once; rows that come twice are harmless; rows that cannot be read are named."""
-    from everloop.loop.arrivals import ingest_files
+    from everloop.loop.arrivals import columns_told, ingest_files
 
     opened = _open(project, house, stage)
     received = ingest_files(opened, source, files or [], now=_instant(now), known_after=_span(known_after))
@@ -137,6 +137,7 @@ def ingest(
         + "."
         for r in received
     ]
+    lines += [told for r in received if (told := columns_told(opened, r.source))]
     named = opened.settings.sources
     if known_after is None and any(r.kept and (files or r.source not in named or named[r.source].known_after is None) for r in received):
         lines.append("They count as known from now on. If they are history, say how soon they were known: --known-after 0")

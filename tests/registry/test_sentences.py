@@ -18,7 +18,7 @@ LET_IN = Verdict(id="v", candidate="c", champion="b", opinions=(), outcome="fail
     ("record", "said"),
     [
         (traffic(1), "v0 answers everybody"),
-        (traffic(1, stage="canary", candidate="v1", share=0.25), "v1 answers 0.25 of the units, v0 the others"),
+        (traffic(1, stage="canary", candidate="v1", share=0.25), "v1 answers 25 % of the units, v0 the others"),
         (
             traffic(1, stage="bake", previous="v9", because="why not"),
             "v0 answers everybody; v9, which it replaced, goes on in shadow (why not)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -76,9 +76,10 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
     """
     adopt(house, model, now)
     request = _request(model, keys)
-    found = live(model, house.tables(model), moment=now, units=[request])
-    if not len(found):
-        raise Unknown("unit", ", ".join(keys), where=model.name, next="Nothing is known of it.")
+    tables = house.tables(model)
+    if not isinstance(model.per, Source) and not _ever_seen(model, tables, request):
+        raise Unknown(" and ".join(model.unit), ", ".join(keys), where="what has arrived", next="Nothing is known of it yet.")
+    found = live(model, tables, moment=now, units=[request])
     return _given(house, model, house.traffic(model), found, now).predictions()[0]
 
 
@@ -199,6 +200,18 @@ def _through(events: pa.Table, now: datetime) -> int:
         return 0
     later = events.filter(pc.greater_equal(events.column("known_at"), microseconds(now)))
     return int(later.column("seq")[0].as_py()) - 1 if len(later) else int(events.column("seq")[-1].as_py())
+
+
+def _ever_seen(model: Model, tables: Mapping[str, pa.Table], request: Mapping[str, object]) -> bool:
+    """Whether any source that has the unit's columns has a row of this unit."""
+    for events in tables.values():
+        if set(model.unit) <= set(events.column_names):
+            same = pc.scalar(True)
+            for column in model.unit:
+                same = pc.field(column).cast(pa.string()).__eq__(str(request[column])) & same
+            if events.filter(same).num_rows:
+                return True
+    return False
 
 
 def _request(model: Model, keys: Sequence[str]) -> dict[str, object]:

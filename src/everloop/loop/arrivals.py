@@ -11,6 +11,7 @@ import pyarrow as pa
 from everloop.errors import EverloopError
 from everloop.lake.ingest import ingest
 from everloop.lake.receive import receive
+from everloop.lake.withdraw import deliveries
 from everloop.loop.house import House
 from everloop.records import Received
 
@@ -50,3 +51,15 @@ def receive_rows(
 ) -> Received:
     """Rows as they come in, one or many. Those that cannot be read are named in what is returned; the others are kept."""
     return receive(house.lake, house.project.source(source), rows, now=now, known_after=known_after)
+
+
+def columns_told(house: House, source: str) -> str:
+    """How the columns of the newest delivery differ from what was declared, in a sentence; nothing where they do not."""
+    found = deliveries(house.lake, house.project.source(source))
+    if not found:
+        return ""
+    newest = found[-1]
+    parts = [f"lacks {', '.join(newest.missing)}"] if newest.missing else []
+    parts += [f"brings {', '.join(newest.new)}, which nobody declared"] if newest.new else []
+    parts += list(newest.retyped)
+    return f"{source}: the delivery {'; '.join(parts)}. Nothing is learnt from it like that: everloop check" if parts else ""

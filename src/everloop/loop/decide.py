@@ -60,7 +60,7 @@ def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: dat
             return _decision(
                 model, "hold", ("no truth is mature yet, so there is nothing to learn from",), memory.cause, now, id, made_from
             )
-        because, cause = ("nothing has been learnt yet",), "first"
+        because, cause = ("no candidate has passed yet" if memory.last_trained_at else "nothing has been learnt yet",), "first"
     elif wishes:
         because, cause = tuple(s.sentence for s in wishes), wishes[0].kind
     else:

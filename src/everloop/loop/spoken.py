@@ -36,8 +36,10 @@ def spoken_record(record: Record, name: Naming = str) -> str:
     if isinstance(record, Report):
         return spoken_report(record)
     told = clause(record, name)
-    # A version's name is written as it is, also at the head of a sentence.
-    head = told if "@" in told.split(" ", 1)[0] else told[:1].upper() + told[1:]
+    # A name is written as it is, also at the head of a sentence.
+    by = getattr(record, "by", None)
+    named = "@" in told.split(" ", 1)[0] or (by is not None and told.startswith(by))
+    head = told if named else told[:1].upper() + told[1:]
     return head + ("" if told.endswith(".") else ".")
 
 

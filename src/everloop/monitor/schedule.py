@@ -13,7 +13,10 @@ from everloop.records import Signal
 def due(condition: every, last: datetime | None, now: datetime) -> Signal:
     """The span has passed since the last training; with ``at`` it also waits for that time of day. Never trained: due at once."""
     passed = last is None or now >= next_due(condition, last)
-    sentence = "it was never trained" if last is None else f"{spoken_span(now - last)} have passed since the last training"
+    if last is None:
+        sentence = "it was never trained"
+    else:
+        sentence = f"{spoken_span(timedelta(seconds=round((now - last).total_seconds())))} have passed since the last training"
     return Signal(clause=repr(condition), kind="schedule", fired=passed, outcome="passed" if passed else "failed", sentence=sentence)
 
 

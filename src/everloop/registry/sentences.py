@@ -78,7 +78,7 @@ def _traffic(traffic: Traffic, name: Naming) -> str:
     what = {
         "steady": f"{champion} answers everybody",
         "shadow": f"{champion} answers everybody, {other} in shadow",
-        "canary": f"{other} answers {traffic.share:.4g} of the units, {champion} the others",
+        "canary": f"{other} answers {100 * traffic.share:.4g} % of the units, {champion} the others",
         "bake": f"{champion} answers everybody; {other}, which it replaced, goes on in shadow",
     }[traffic.stage]
     return f"{what} ({traffic.because})" if traffic.because else what

@@ -1,0 +1,74 @@
+"""The terminal on bad input: a message that says what, where and what next; exit code 2; no traceback."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from everloop.cli import app
+from everloop.errors import EverloopError
+
+
+def run(*words):
+    result = CliRunner().invoke(app, list(words))
+    if isinstance(result.exception, EverloopError):
+        return 2, str(result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def shop(opened):
+    house, _ = opened("shop")
+    house.store.close()
+    return str(house.project.path)
+
+
+def test_a_unit_nobody_has_seen_gets_no_confident_answer(shop):
+    code, said = run("answer", "demand", "nope", "-p", shop)
+    assert (code, "nope" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["turn", "dmand"], "no model"),
+        (["why", "nothing"], "no record"),
+        (["ingest", "odrers", "x.csv"], "no source"),
+        (["ingest", "orders", "nowhere.csv"], "nowhere.csv"),
+        (["turn", "demand", "--now", "yesterday"], "no instant"),
+        (["judge", "demand"], "no candidate"),
+        (["admit", "nowhere.joblib", "--model", "demand"], "nowhere.joblib"),
+        (["approve", "demand", "--by", "Kim", "--reason", "yes"], "not waiting"),
+    ],
+)
+def test_what_cannot_be_done_says_what_where_and_what_next(shop, words, what):
+    code, said = run(*words, "-p", shop)
+    assert code == 2
+    assert what in said
+
+
+def test_a_half_written_file_leaves_nothing_behind(shop, tmp_path):
+    file = tmp_path / "half.parquet"
+    file.write_bytes(b"PAR1 and then the power went")
+    code, said = run("ingest", "orders", str(file), "-p", shop)
+    assert code == 2
+    assert "half.parquet" in said
+
+
+def test_a_file_with_a_misspelt_column_is_told_at_once(shop, tmp_path):
+    file = tmp_path / "orders.csv"
+    file.write_text("line_id,ordered_at,prod,quantity,price\nx1,2026-10-31T10:00:00Z,p01,1,100\n" * 1)
+    _, said = run("ingest", "orders", str(file), "--known-after", "0", "-p", shop)
+    assert "lacks product_id" in said
+    assert "brings prod" in said
+
+
+def test_rows_that_cannot_be_read_are_named_and_the_others_are_kept(shop, tmp_path):
+    file = tmp_path / "orders.csv"
+    good = "\n".join(f"g{i},2026-10-31T10:00:00Z,p01,1,100" for i in range(3))
+    file.write_text(f"line_id,ordered_at,product_id,quantity,price\n{good}\nbad,not a time,p01,1,100\n")
+    code, said = run("ingest", "orders", str(file), "--known-after", "0", "-p", shop)
+    assert code == 1
+    assert "1 refused" in said
+    assert "3 rows kept" in said
