@@ -175,7 +175,7 @@ def _story(planted: Facts, control: Facts, chapters: list[Chapter], folder: Path
 def commands(planted: Facts, folder: Path) -> list[str]:
     """How to look further into the house that is left behind."""
     project = Path(__file__).with_name("project.py")
-    where = f"--project {project} --house {folder / 'planted' / 'house'}"
+    where = f"--project {project} --house {(folder / 'planted' / 'house').resolve()}"
     newest = planted.contests[-1].candidate if planted.contests else "demand@1"
     return [
         f"everloop why demand@2 {where}",

@@ -114,6 +114,7 @@ class Year:
 @contextmanager
 def open_year(folder: Path, shop: Shop, plants: Plants) -> Iterator[Year]:
     """A year in a house of its own."""
+    folder = folder.resolve()
     settings: Settings = read_settings(folder, house=folder / "house")
     house = open_house(PROJECT, settings=settings)
     changed = shop

@@ -174,7 +174,11 @@ class _Reading:
         else:
             missing = values.is_null()
         gone = missing.to_numpy(zero_copy_only=False)
-        said = f"{name} came as {self.retyped[name]}, which it cannot be" if name in self.retyped else f"{name} is empty"
+        said = f"{name} is empty"
+        if name in self.retyped:
+            said = f"{name} came as {self.retyped[name]}, which it cannot be"
+            if name in self.source.time and self.source.zone is None:
+                said += "; instants written without an offset need zone= in the Source, such as zone='Europe/Berlin'"
         for row in np.flatnonzero(gone if unless is None else gone & ~unless).tolist():
             self.why.setdefault(row, (name, said))
 
