@@ -39,33 +39,36 @@ def quality() -> Iterator[Goal]:
 
 def speed() -> Iterator[Goal]:
     """Rows in, and the training set of a year."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from everloop.demo.shop import all_lines, demo_tables
+    from everloop.demo.quality import END
+    from everloop.demo.shop import load
     from everloop.loop.arrivals import ingest_files
     from everloop.loop.house import open_house
     from everloop.loop.steps import training_table
 
-    now = demo_tables().ends
+    shop = load()
+    project = ROOT / "src" / "everloop" / "demo" / "project.py"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.parquet"
-        table = all_lines()
-        pq.write_table(table, path)
-        house = open_house(ROOT / "src/everloop/demo/project.py", folder=Path(folder) / "house")
+        pq.write_table(shop.lines, path)
+        house = open_house(project, folder=Path(folder) / "house")
         began = time.perf_counter()
-        received = ingest_files(house, "lines", [path], now=now, known_after=timedelta(0))
+        received = ingest_files(house, "lines", [path], now=END, known_after=timedelta(0))
         took = time.perf_counter() - began
         yield at_least(
             "bulk ingest of order lines", received[0].kept / took, 100_000, "rows/s", f"{received[0].kept:,} rows in {took:.1f} s"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "lines.parquet"
-        pq.write_table(demo_tables().lines, path)
-        house = open_house(ROOT / "src/everloop/demo/project.py", folder=Path(folder) / "house")
-        ingest_files(house, "lines", [path], now=now, known_after=timedelta(0))
-        began = time.perf_counter()
-        rows = training_table(house, house.project.model("demand"), now).num_rows
-        yield at_most("training set of demand over the year", time.perf_counter() - began, 20.0, "s", f"{rows:,} questions")
+        products = Path(folder) / "products.parquet"
+        pq.write_table(pa.table(shop.products), products)
+        ingest_files(house, "products", [products], now=END)
+        began, cpu = time.perf_counter(), time.process_time()
+        # The project learns from 140 days; the goal is the whole year.
+        year = house.project.model("demand").but("demand", learns_from=None)
+        rows = training_table(house, year, END).num_rows
+        spent = f"{rows:,} questions, {time.process_time() - cpu:.1f} CPU s"
+        yield at_most("training set of demand over the year", time.perf_counter() - began, 20.0, "s", spent)
 
 
 def weight() -> Iterator[Goal]:
@@ -80,10 +83,14 @@ def weight() -> Iterator[Goal]:
         subprocess.run([*pip, "install", "--quiet", "--require-hashes", "-r", str(requirements)], check=True)
         subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", str(ROOT)], check=True)
         names = json.loads(subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True).stdout)
-        bare = {"pip", "setuptools", "hatchling", "editables", "trove-classifiers", "pathspec", "pluggy"}
-        yield at_most("core install", len([n for n in names if n["name"] not in bare]), 80, "packages")
-        used = subprocess.run(["du", "-sm", f"{folder}/lib"], check=True, capture_output=True, text=True).stdout
-        yield at_most("core install", float(used.split()[0]), 750, "MB")
+        # What the package itself brings: neither pip nor what builds it.
+        build = {"pip", "setuptools", "hatchling", "editables", "trove_classifiers", "pathspec", "pluggy", "tomlkit", "packaging"}
+        found = [n["name"] for n in names if n["name"].replace("-", "_") not in build]
+        yield at_most("core install", len(found), 80, "packages")
+        site = next(Path(folder).glob("lib/python*/site-packages"))
+        theirs = [p for p in site.iterdir() if p.name.split("-")[0].split(".")[0] not in {*build, "_distutils_hack", "pkg_resources"}]
+        used = subprocess.run(["du", "-scm", *map(str, theirs)], check=True, capture_output=True, text=True).stdout
+        yield at_most("core install", float(used.splitlines()[-1].split()[0]), 750, "MB")
 
 
 def cpu_seconds(command: list[str]) -> float:
