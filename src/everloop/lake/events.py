@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+import everloop.lake.hot as hot
+import everloop.lake.noted as noted
 from everloop.errors import StoreError
-from everloop.lake import hot, noted
 from everloop.lake.alone import alone
 from everloop.lake.tables import Also, Counters, Delivery, Versions
 from everloop.lake.trouble import told

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
+import everloop.monitor.beside as beside
 from everloop.clock import from_microseconds
-from everloop.monitor import beside
 from everloop.monitor.drift import LEAST_ROWS, Drift, drifts
 from everloop.monitor.error import LEAST_PERIODS, Slip, realised, slip, truth_span, where_worst
 from everloop.monitor.profile import ANSWERS

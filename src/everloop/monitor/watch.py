@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+import everloop.monitor.clauses as clauses
 from everloop.clock import microseconds
-from everloop.monitor import clauses
 from everloop.monitor.clauses import Watched
 from everloop.monitor.drift import broken
 from everloop.monitor.error import truth_span
