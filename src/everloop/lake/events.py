@@ -27,6 +27,7 @@ from everloop.errors import StoreError
 from everloop.lake.alone import alone
 from everloop.lake.tables import Also, Counters, Delivery, Versions
 from everloop.lake.trouble import told
+from everloop.sql.wal import write_ahead
 
 Durability: TypeAlias = Literal["sync", "process"]
 
@@ -176,7 +177,7 @@ class SqliteLog:
     def _opened(self) -> sqlite3.Connection:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=64)
-        connection.execute("PRAGMA journal_mode = WAL")
+        write_ahead(connection, _BUSY_SECONDS)
         connection.execute(f"PRAGMA synchronous = {'FULL' if self.durability == 'sync' else 'NORMAL'}")
         connection.execute("PRAGMA cache_size = -65536")
         if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:

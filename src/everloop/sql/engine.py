@@ -10,7 +10,6 @@ lock for each writing transaction, which is what ``BEGIN IMMEDIATE`` is to SQLit
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from everloop.errors import HouseBusy, HouseFull, Missing, StoreError
+from everloop.sql.wal import write_ahead
 
 BUSY_SECONDS = 30.0
 _WRITES = "everloop_writes"
@@ -125,7 +125,7 @@ def _as_sqlite(engine: Engine, where: str, busy_seconds: float) -> None:
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
-            _wal(connection, busy_seconds)
+            write_ahead(connection, busy_seconds)
         except sqlite3.Error as error:
             connection.close()
             raise translated(error, where) from error
@@ -136,18 +136,6 @@ def _as_sqlite(engine: Engine, where: str, busy_seconds: float) -> None:
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
-
-
-def _wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """WAL mode, asked for again while another process is changing the mode: SQLite does not wait there by itself."""
-    until = time.monotonic() + busy_seconds
-    while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
 
 
 def _as_postgres(engine: Engine, busy_seconds: float) -> None:
