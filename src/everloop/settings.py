@@ -21,6 +21,9 @@ from everloop.errors import SettingsError, Unknown
 
 Level: TypeAlias = Literal["observe", "suggest", "act"]
 LEVELS: tuple[Level, ...] = ("observe", "suggest", "act")
+Durability: TypeAlias = Literal["process", "group", "sync"]
+WhenFull: TypeAlias = Literal["shed", "drop"]
+Checker: TypeAlias = Callable[[Any], Any]
 FILE = "everloop.toml"
 ENVIRONMENT = {
     "EVERLOOP_STAGE": "the table of everloop.toml to use, such as prod",
@@ -53,6 +56,22 @@ class SourceFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Serving:
+    """How a house answers over HTTP."""
+
+    host: str = "127.0.0.1"
+    port: int = 8321
+    workers: int = 1
+    durability: Durability = "group"
+    """What an answer or event that was acknowledged survives: ``process`` the end of the process, ``group`` also the power going more than
+    50 ms later, ``sync`` the power going at once."""
+    when_full: WhenFull = "shed"
+    """Where the disk stalls: ``shed`` refuses to answer (503), ``drop`` answers and counts what was not remembered."""
+    largest_body: int = 16_777_216
+    """Bytes of one request's body."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where one house is and what it may do. URLs may hold secrets, so they are not in the repr."""
 
@@ -75,6 +94,7 @@ class Settings:
     sources: Mapping[str, SourceFiles] = field(default_factory=dict)
     people: Mapping[str, str] = field(default_factory=dict, repr=False)
     prices: Mapping[str, float] = field(default_factory=dict)
+    serving: Serving = Serving()
 
     @property
     def blobs(self) -> Path:
@@ -180,6 +200,15 @@ def _count(value: Any) -> int:
     return value
 
 
+def _one_of(*words: str) -> Checker:
+    def check(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be {' or '.join(words)}")
+        return str(value)
+
+    return check
+
+
 def _price(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
         raise ValueError("must be a number, 0 or more")
@@ -201,7 +230,6 @@ def _files(value: Any) -> SourceFiles:
     return SourceFiles(tuple(files), None if after is None else span(after))
 
 
-Checker: TypeAlias = Callable[[Any], Any]
 _KEYS: dict[str, Checker | dict[str, Checker]] = {
     "house": _text,
     "lake": _text,
@@ -212,6 +240,14 @@ _KEYS: dict[str, Checker | dict[str, Checker]] = {
     "training": {"max_questions": _count, "child": _yes_or_no},
     "sources": {"*": _files},
     "people": {"*": _text},
+    "serving": {
+        "host": _text,
+        "port": _count,
+        "workers": _count,
+        "durability": _one_of("process", "group", "sync"),
+        "when_full": _one_of("shed", "drop"),
+        "largest_body": _count,
+    },
     "prices": {"*": _price},
 }
 
@@ -310,6 +346,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         sources=sources,
         people={name: _filled(url, env, f"people.{name}") for name, url in values.get("people", {}).items()},
         prices=values.get("prices", {}),
+        serving=Serving(**values.get("serving", {})),
     )
 
 

@@ -62,6 +62,8 @@ class House:
     store: Store
     lake: Lake
     pause: Callable[[str], None] = awake
+    turned: bool = False
+    """Whether business time is what requests say it is, not what the machine's clock says."""
     predictors: dict[str, Answering] = field(default_factory=dict, repr=False, compare=False)
     reads: dict[str, tuple[int, pa.Table]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -272,17 +274,18 @@ def open_house(
     stage: str | None = None,
     settings: Settings | None = None,
     ingest: datetime | None = None,
+    turned: bool = False,
 ) -> House:
     """The house of a project: where its settings say, by default ``.everloop`` beside the project file.
 
-    ``ingest`` takes in the files that everloop.toml names, at that instant. Raises ProjectError, SettingsError, StoreError.
+    ``ingest`` takes in the files that everloop.toml names, at that instant. ``turned``: business time is what requests say. Raises ProjectError, SettingsError, StoreError.
     """
     # Numerical libraries let threads wait by spinning unless told otherwise before they are loaded; beside other work that costs minutes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     opened = project if isinstance(project, Project) else open_project(project)
     beside = opened.path.parent if opened.path else Path.cwd()
     settings = settings or read_settings(beside, stage=stage, house=folder)
-    house = House(opened, settings, open_store(settings.registry), open_lake(settings.lake, settings.events))
+    house = House(opened, settings, open_store(settings.registry), open_lake(settings.lake, settings.events), turned=turned)
     if ingest is not None:
         from everloop.loop.arrivals import ingest_files
 

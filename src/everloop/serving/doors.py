@@ -1,0 +1,92 @@
+"""The doors: what the app asks of the house behind it. A Protocol; the one implementation is ``loop/doors.py``.
+
+Every door is called in a worker thread unless it says otherwise, with ``now`` as business time (aware). What could not be done is raised as
+one of ``errors.py``: Unknown, EverloopError, Overtaken, ClockWentBack, HouseBusy, HouseFull, StoreError; the app turns that into a status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
+
+from everloop.project.model import Model
+from everloop.project.source import Source
+from everloop.records import Prediction, Received
+
+Row: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Whether this worker may be sent requests, and if not, why. ``generations``: which traffic it answers by, model by model."""
+
+    ready: bool
+    why: str = ""
+    generations: tuple[tuple[str, int], ...] = ()
+
+
+class Doors(Protocol):
+    """One house as the app sees it."""
+
+    turned: bool
+    """Whether the house was opened with ``--turned-clock``: only then may a request say ``Everloop-Now``, and then it must."""
+
+    models: Mapping[str, Model]
+    sources: Mapping[str, Source]
+
+    def predict(self, model: str, requests: Sequence[Row], now: datetime) -> Sequence[Prediction]:
+        """One answer for each request (unit columns, what is given; or ``features``: all columns by name), in the log before it is given."""
+        ...
+
+    def named(self, version: str) -> str:
+        """A version's id as people say it: ``demand@3``. Called on the event loop; does no I/O."""
+        ...
+
+    def receive(self, source: str, rows: Sequence[Row] | pa.Table, now: datetime, known_after: timedelta | None) -> Future[Received]:
+        """Rows of a source. Called on the event loop, returns at once; the future is done when the rows are kept."""
+        ...
+
+    def truths(self, told: Sequence[Row], now: datetime) -> Received:
+        """Truths that are no event: each names a prediction, or model, unit and moment, and says the truth (null: taken back)."""
+        ...
+
+    def outcomes(self, told: Sequence[Row], now: datetime) -> Received:
+        """Named outcomes of a unit or a prediction: click, order, rating, retention."""
+        ...
+
+    def predictions(self, told: Sequence[Row], now: datetime) -> Received:
+        """Answers that another service gave, so that they can be watched."""
+        ...
+
+    def turn(self, model: str | None, now: datetime, cause: str) -> list[Mapping[str, Any]]:
+        """Go round the ring (one model or all), in the controller; returns when that is done: decision, sentence, turn id for each."""
+        ...
+
+    def score(self, model: str | None, now: datetime) -> Mapping[str, int]:
+        """Answer every question that has come due, in the controller; how many answers, by model."""
+        ...
+
+    def undo(self, model: str, by: str, reason: str, now: datetime) -> str:
+        """The version before answers again, at once. A sentence."""
+        ...
+
+    def approve(self, model: str, yes: bool, by: str, reason: str, now: datetime) -> str:
+        """A person's word on what the model waits for. A sentence."""
+        ...
+
+    def cancel(self, model: str, by: str, reason: str) -> str:
+        """End the turn under way, its training included; what answers stays as it was. A sentence."""
+        ...
+
+    def status(self) -> list[Mapping[str, Any]]:
+        """Each model's standing, as ``everloop status --json`` says it."""
+        ...
+
+    def ready(self) -> Ready:
+        """Whether this worker can answer. Called on the event loop; does no I/O."""
+        ...
