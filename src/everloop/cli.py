@@ -38,6 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Data instead of sentences.")
 By = Annotated[str, typer.Option("--by", help="Who says so.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
+Source = Annotated[str, typer.Argument(help="The source's name.")]
 At = Annotated[str | None, typer.Option("--at", "--now", help="An instant such as 2026-11-02T14:03Z (default: now).")]
 HERE = Path()
 
@@ -143,6 +144,45 @@ def ingest(
         lines.append("They count as known from now on. If they are history, say how soon they were known: --known-after 0")
     _say(list(received), "\n".join(lines), as_json)
     raise typer.Exit(1 if any(r.refused for r in received) else 0)
+
+
+@app.command()
+def deliveries(source: Source, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
+    """What came in of a source, delivery by delivery, and which were taken back."""
+    from everloop.loop.arrivals import delivered
+    from everloop.loop.spoken import spoken_delivery
+
+    found = delivered(_open(project, house, stage), source)
+    said = "\n".join(map(spoken_delivery, found)) or f"Nothing of {source} has come in yet. Say: everloop ingest {source} FILES…"
+    _say([vars(d) for d in found], said, as_json)
+
+
+@app.command()
+def withdraw(
+    source: Source,
+    number: Annotated[int, typer.Argument(help="The delivery's number, as everloop deliveries tells it.")],
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """Take a delivery back: what stood before stands again. What was trained on it can still be read."""
+    from everloop.loop.arrivals import take_back
+
+    answered = take_back(_open(project, house, stage), source, number, now=_instant(now))
+    _say([answered], f"{source}: delivery {number} is taken back; {answered.kept:,} rows were answered.", as_json)
+
+
+@app.command()
+def accept(source: Source, project: Project = HERE, house: Folder = None, stage: Stage = "") -> None:
+    """Say that the columns a delivery brought, and nobody declared, are as they should be."""
+    from everloop.loop.arrivals import accept as agree
+
+    names = agree(_open(project, house, stage), source)
+    typer.echo(
+        f"{source}: {', '.join(names)} may come from now on." if names else f"{source}: no delivery brought a column nobody declared."
+    )
 
 
 # -- the ring ------------------------------------------------------------------------------------------------------------------

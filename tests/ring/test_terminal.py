@@ -72,3 +72,18 @@ def test_rows_that_cannot_be_read_are_named_and_the_others_are_kept(shop, tmp_pa
     assert code == 1
     assert "1 refused" in said
     assert "3 rows kept" in said
+
+
+def test_a_bad_delivery_is_seen_in_the_list_and_taken_back(shop, tmp_path):
+    file = tmp_path / "more.csv"
+    file.write_text("line_id,ordered_at,product_id,quantity,price,colour\nx1,2026-10-31T10:00:00Z,p01,1,100,red\n")
+    run("ingest", "orders", str(file), "--known-after", "0", "-p", shop)
+    _, said = run("deliveries", "orders", "-p", shop)
+    assert "more.csv" in said
+    number = said.splitlines()[-1].split()[0]
+    assert "colour may come" in run("accept", "orders", "-p", shop)[1]
+    assert "no delivery brought" in run("accept", "orders", "-p", shop)[1]
+    code, said = run("withdraw", "orders", number, "-p", shop)
+    assert (code, "1 rows were answered" in said) == (0, True)
+    assert "taken back" in run("deliveries", "orders", "-p", shop)[1].splitlines()[-1]
+    assert run("withdraw", "orders", "99", "-p", shop)[0] == 2

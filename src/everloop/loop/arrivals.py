@@ -11,7 +11,8 @@ import pyarrow as pa
 from everloop.errors import EverloopError
 from everloop.lake.ingest import ingest
 from everloop.lake.receive import receive
-from everloop.lake.withdraw import deliveries
+from everloop.lake.tables import Delivery
+from everloop.lake.withdraw import accept_columns, deliveries, withdraw
 from everloop.loop.house import House
 from everloop.records import Received
 
@@ -51,6 +52,21 @@ def receive_rows(
 ) -> Received:
     """Rows as they come in, one or many. Those that cannot be read are named in what is returned; the others are kept."""
     return receive(house.lake, house.project.source(source), rows, now=now, known_after=known_after)
+
+
+def delivered(house: House, source: str) -> list[Delivery]:
+    """What came in, delivery by delivery, oldest first. Raises Unknown for a source nobody declared."""
+    return deliveries(house.lake, house.project.source(source))
+
+
+def take_back(house: House, source: str, number: int, *, now: datetime) -> Received:
+    """A delivery is taken back: newer rows answer it. Raises Unknown for a number there is not."""
+    return withdraw(house.lake, house.project.source(source), number, now=now)
+
+
+def accept(house: House, source: str) -> tuple[str, ...]:
+    """The columns nobody declared are as they should be; their names."""
+    return accept_columns(house.lake, house.project.source(source))
 
 
 def columns_told(house: House, source: str) -> str:

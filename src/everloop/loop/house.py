@@ -278,7 +278,8 @@ def open_house(
 ) -> House:
     """The house of a project: where its settings say, by default ``.everloop`` beside the project file.
 
-    ``ingest`` takes in the files that everloop.toml names, at that instant. ``turned``: business time is what requests say. Raises ProjectError, SettingsError, StoreError.
+    ``ingest`` takes in the files that everloop.toml names, at that instant. ``turned``: business time is what requests say. Raises
+    ProjectError, SettingsError, StoreError.
     """
     # Numerical libraries let threads wait by spinning unless told otherwise before they are loaded; beside other work that costs minutes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

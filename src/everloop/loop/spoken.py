@@ -10,6 +10,7 @@ from everloop.registry.history import names
 from everloop.registry.sentences import Naming, clause
 
 if TYPE_CHECKING:
+    from everloop.lake.tables import Delivery
     from everloop.loop.house import House
 
 UNTOLD = (Signals, Snapshot, Contest)
@@ -87,6 +88,23 @@ def spoken_signals(signals: Signals) -> str:
     ordered = sorted(signals.signals, key=lambda s: not s.fired)
     lines = [f"{'!' if s.fired else ' '} {s.clause}: {s.sentence}" for s in ordered]
     return "\n".join([f"{signals.model}, as of {said(signals.until)}:", *lines])
+
+
+def spoken_delivery(delivery: Delivery) -> str:
+    """One delivery on a line: its number, when, how much, of what file, and how it differed from what was declared.
+
+    >>> from datetime import UTC, datetime
+    >>> from everloop.lake.tables import Delivery
+    >>> at = datetime(2026, 11, 2, tzinfo=UTC)
+    >>> spoken_delivery(Delivery(source="orders", number=3, at=at, first_seq=1, last_seq=2, rows=2, name="a.csv", missing=("price",)))
+    '3 · 2026-11-02 00:00 UTC · 2 rows (a.csv), without price'
+    """
+    parts = [f"{delivery.number} · {said(delivery.at)} · {delivery.rows:,} rows" + (f" ({delivery.name})" if delivery.name else "")]
+    parts += [f"without {', '.join(delivery.missing)}"] if delivery.missing else []
+    parts += [f"with {', '.join(delivery.new)}, which nobody declared"] if delivery.new else []
+    parts += list(delivery.retyped)
+    parts += [f"taken back {said(delivery.withdrawn_at)}"] if delivery.withdrawn_at else []
+    return ", ".join(parts)
 
 
 def spoken_answer(house: House, prediction: Prediction) -> str:

@@ -40,7 +40,7 @@ class Doors(Protocol):
     sources: Mapping[str, Source]
 
     def predict(self, model: str, requests: Sequence[Row], now: datetime) -> Sequence[Prediction]:
-        """One answer for each request (unit columns, what is given; or ``features``: all columns by name), in the log before it is given."""
+        """One answer for each request (unit columns and what is given; or ``features``: all columns by name), in the log before given."""
         ...
 
     def named(self, version: str) -> str:
