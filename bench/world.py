@@ -294,7 +294,7 @@ def killed_controllers(shop: Path, kills: int = CONTROLLER_KILLS, seed: int = 0)
     """A turn is asked for, the controller is killed somewhere in it, and the next one goes on."""
     rng = random.Random(seed)
     hit, wrong, orphans, broken = 0, 0, 0, 0
-    for number in range(kills):
+    for _ in range(kills):
         with tempfile.TemporaryDirectory() as folder:
             mine = copied(shop, folder)
             before = promotions(mine)

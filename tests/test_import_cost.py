@@ -25,6 +25,18 @@ IMPORTS = {
     "everloop --help": "sys.argv = ['everloop', '--help']\nfrom everloop.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass",
 }
 
+WORKER = "a worker"
+WORKERS = {
+    WORKER: "import uvicorn\n"
+    "import everloop.lake.gather, everloop.lake.place, everloop.loop.doors, everloop.loop.follow, everloop.loop.known, everloop.loop.lean\n"
+    "import everloop.loop.project_file, everloop.loop.worker, everloop.registry.blobs, everloop.rollout, everloop.serving.app\n"
+    "import everloop.serving.log, everloop.serving.metrics, everloop.settings, everloop.training.light, everloop.training.stand_in",
+}
+"""What a worker imports before it answers. Each of these it would carry for life: see docs/serving.md."""
+TOO_MUCH_FOR_A_WORKER = {
+    "alembic", "dbos", "deltalake", "duckdb", "lightgbm", "pandas", "pyarrow.dataset", "scipy", "skops", "sklearn", "sqlalchemy", "typer",
+}  # fmt: skip
+
 
 def loaded(script: str) -> set[str]:
     """The modules a fresh interpreter has loaded after the script and had not before."""
@@ -48,9 +60,9 @@ def too_many(count: int, figure: int) -> bool:
     return count > figure * (1 + TOLERANCE)
 
 
-@pytest.mark.parametrize("name", IMPORTS)
+@pytest.mark.parametrize("name", IMPORTS | WORKERS)
 def test_an_import_costs_at_most_a_tenth_more_than_the_committed_figure(name):
-    figure, count = json.loads(FIGURES.read_text(encoding="utf-8"))[name], len(loaded(IMPORTS[name]))
+    figure, count = json.loads(FIGURES.read_text(encoding="utf-8"))[name], len(loaded((IMPORTS | WORKERS)[name]))
     assert not too_many(count, figure), f"{name} loads {count} modules, and {figure} are committed in {FIGURES.name}"
 
 
@@ -60,7 +72,16 @@ def test_an_import_loads_nothing_heavy(name):
 
 
 def test_every_figure_is_of_an_import_there_is():
-    assert set(json.loads(FIGURES.read_text(encoding="utf-8"))) == set(IMPORTS)
+    assert set(json.loads(FIGURES.read_text(encoding="utf-8"))) == set(IMPORTS | WORKERS)
+
+
+def test_a_worker_loads_nothing_that_learns_and_nothing_that_keeps_decisions():
+    assert TOO_MUCH_FOR_A_WORKER & loaded(WORKERS[WORKER]) == set()
+
+
+@pytest.mark.parametrize("planted", ["everloop.loop.house", "everloop.checks"])
+def test_what_is_too_much_for_a_worker_is_noticed(planted):
+    assert TOO_MUCH_FOR_A_WORKER & loaded(f"{WORKERS[WORKER]}\nimport {planted}")
 
 
 @pytest.mark.parametrize("planted", ["numpy", "msgspec"])

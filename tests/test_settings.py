@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from everloop.errors import EverloopError, SettingsError, Unknown
-from everloop.settings import _KEYS, ENVIRONMENT, LEVELS, Settings, SourceFiles, read_settings, span
+from everloop.settings import _KEYS, ENVIRONMENT, LEVELS, Address, Settings, SourceFiles, read_settings, span
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 WHOLE = """
@@ -81,7 +81,7 @@ def test_a_file_is_read_and_its_paths_start_where_it_is(project):
         "orders": SourceFiles((f"{folder}/data/a.csv", "/elsewhere/b.csv")),
         "lines": SourceFiles((f"{folder}/data/lines-*.csv",), timedelta(hours=1)),
     }
-    assert found.people == {"payments-risk": "slack://xoxb"}
+    assert found.people == {"payments-risk": (Address("slack://xoxb"),)}
     assert (found.autonomy, found.max_questions, found.prices) == ("suggest", 5000, {"cpu_hour": 0.05})
 
 
@@ -91,6 +91,40 @@ def test_a_stage_lies_over_the_file(project):
     assert found.registry == "postgresql://u:hush@db/house"
     assert (found.autonomy, found.child, found.max_questions, found.stage) == ("observe", False, 5000, "prod")
     assert set(found.people) == {"payments-risk", "ops"}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (
+            '"json://a, mailto://b?to=x@y.z,u@v.w slack://c"',
+            (Address("json://a"), Address("mailto://b?to=x@y.z,u@v.w"), Address("slack://c")),
+        ),
+        ('["json://a", { to = "json://b", from = "critical" }]', (Address("json://a"), Address("json://b", "critical"))),
+        ('{ to = "json://a json://b", from = "warning" }', (Address("json://a", "warning"), Address("json://b", "warning"))),
+        ('"json://a json://a"', (Address("json://a"),)),
+        ('"slack://${SLACK_TOKEN}"', (Address("slack://xoxb"),)),
+    ],
+)
+def test_a_person_has_one_address_or_several(project, said, found):
+    assert read(project(f"[people]\nada = {said}")).people == {"ada": found}
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        ('["slack://hush", 3]', "a list of such texts"),
+        ("[]", "reaches nobody"),
+        ('{ to = "slack://hush", from = "loud" }', "info, warning or critical"),
+        ('{ to = "slack://hush", form = "warning" }', "from = "),
+        ('{ url = "slack://hush" }', "to = "),
+    ],
+)
+def test_a_person_who_cannot_be_meant_is_told_without_the_token(project, said, cure):
+    with pytest.raises(SettingsError, match=cure) as told:
+        read(project(f"[people]\nada = {said}"))
+    assert "people.ada" in str(told.value)
+    assert "hush" not in str(told.value)
 
 
 def test_flags_beat_the_environment_which_beats_the_stage(project):

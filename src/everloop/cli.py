@@ -40,6 +40,10 @@ Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 Source = Annotated[str, typer.Argument(help="The source's name.")]
 At = Annotated[str | None, typer.Option("--at", "--now", help="An instant such as 2026-11-02T14:03Z (default: now).")]
+Host = Annotated[str | None, typer.Option("--host", help="Where to listen (default: what everloop.toml says, else 127.0.0.1).")]
+Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="On which port (default: 8321; 0: any that is free).")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many processes answer (default: 1).")]
+TurnedClock = Annotated[bool, typer.Option("--turned-clock", help="Business time is what requests say by Everloop-Now.")]
 HERE = Path()
 
 
@@ -371,6 +375,129 @@ def undo(
 
     opened = _open(project, house, stage)
     typer.echo(take_back(opened, opened.project.model(model), by=by, reason=reason, now=_instant(now)))
+
+
+@app.command()
+def cancel(model: Name, by: By, reason: Reason, project: Project = HERE, house: Folder = None, stage: Stage = "") -> None:
+    """End the turn under way, its training included. What answers stays as it was."""
+    from everloop.loop.cancel import cancel as end_turn
+
+    opened = _open(project, house, stage)
+    typer.echo(end_turn(opened, opened.project.model(model), by=by, reason=reason))
+
+
+# -- serving -------------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    turned_clock: TurnedClock = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    as_json: Json = False,
+) -> None:
+    """Answer over HTTP, by workers that share one address. Nobody turns the house; see run."""
+    _serve(project, house, stage, host, port, workers, turned_clock, as_json, controller=False)
+
+
+@app.command()
+def run(
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    turned_clock: TurnedClock = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    as_json: Json = False,
+) -> None:
+    """Answer over HTTP, and turn the house whenever that is due."""
+    _serve(project, house, stage, host, port, workers, turned_clock, as_json, controller=True)
+
+
+def _serve(
+    project: Path,
+    house: Path | None,
+    stage: str,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    turned: bool,
+    as_json: bool,
+    *,
+    controller: bool,
+) -> None:
+    from everloop.loop.supervise import Serving, supervise
+    from everloop.settings import read_settings
+
+    file = project / "project.py" if project.is_dir() else project
+    if not file.is_file():
+        raise EverloopError(f"There is no project file {file}. Write one with: everloop init shop")
+    settings = read_settings(file.parent, stage=stage or None, house=house)
+    said = settings.serving
+    serving = Serving(
+        project=file,
+        settings=settings,
+        house=house,
+        stage=stage or None,
+        host=said.host if host is None else host,
+        port=said.port if port is None else port,
+        workers=said.workers if workers is None else workers,
+        turned=turned,
+        controller=controller,
+        as_json=as_json,
+    )
+    raise typer.Exit(supervise(serving))
+
+
+keys = typer.Typer(help="Keys for whoever asks over HTTP from beyond this machine.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(keys, name="key")
+
+
+@keys.command("add")
+def key_add(
+    name: Annotated[str, typer.Argument(help="Who will use it, such as till-3.")],
+    scopes: Annotated[list[str], typer.Argument(help="What it is for: predict, ingest, operate.")],
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+) -> None:
+    """Make a key. Its secret is shown once, here, and kept nowhere."""
+    from everloop.loop.keys import add_key
+
+    typer.echo(add_key(_open(project, house, stage), name, scopes, _instant(None)))
+    typer.echo("Keep it now: it is not shown again. Send it as Authorization: Bearer ev_…", err=True)
+
+
+@keys.command("list")
+def key_list(project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
+    """Every key there ever was, without its secret."""
+    from everloop.clock import said
+    from everloop.loop.keys import list_keys
+
+    kept = list_keys(_open(project, house, stage))
+    rows = [{"id": k.id, "name": k.name, "scopes": list(k.scopes), "made_at": k.made_at, "revoked_at": k.revoked_at} for k in kept]
+    lines = [
+        f"{k.name} ({k.id}): {', '.join(k.scopes)}; made {said(k.made_at)}" + (f"; revoked {said(k.revoked_at)}." if k.revoked_at else ".")
+        for k in kept
+    ]
+    sentence = "\n".join(lines) or "There is no key. Make one with: everloop key add NAME predict"
+    typer.echo(json.dumps(rows, ensure_ascii=False, indent=2, default=str) if as_json else sentence)
+
+
+@keys.command("revoke")
+def key_revoke(
+    key: Annotated[str, typer.Argument(help="Its name or its id.")], project: Project = HERE, house: Folder = None, stage: Stage = ""
+) -> None:
+    """End a key; within a second no worker takes it any more."""
+    from everloop.loop.keys import revoke_key
+
+    gone = revoke_key(_open(project, house, stage), key, _instant(None))
+    typer.echo(f"The key {gone.name} ({gone.id}) opens nothing any more.")
 
 
 # -- looking -------------------------------------------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ class Candidate(Record):
 
     model: str
     artefact: str
-    format: Literal["baseline", "skops", "lightgbm", "pickle"]
+    format: Literal["baseline", "skops", "lightgbm", "pickle", "elsewhere"]  # elsewhere: without an artefact
     needs: tuple[str, ...] = ()  # types the artefact may build when it is loaded
     columns: tuple[str, ...]
     shape: Shape

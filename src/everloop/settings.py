@@ -23,6 +23,8 @@ Level: TypeAlias = Literal["observe", "suggest", "act"]
 LEVELS: tuple[Level, ...] = ("observe", "suggest", "act")
 Durability: TypeAlias = Literal["process", "group", "sync"]
 WhenFull: TypeAlias = Literal["shed", "drop"]
+Severity: TypeAlias = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 Checker: TypeAlias = Callable[[Any], Any]
 FILE = "everloop.toml"
 ENVIRONMENT = {
@@ -53,6 +55,14 @@ class SourceFiles:
                 raise SettingsError(f"There is no file {file}. Put it there, or mend [sources] in {FILE}.")
             found += matches
         return found
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a person is told news, as an apprise URL, and how urgent it must be. A URL may hold secrets, so it is not in the repr."""
+
+    to: str = field(repr=False)
+    least: Severity = "info"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +102,8 @@ class Settings:
     child: bool = True
     """Does training run in a child process, so that a learner that dies takes nothing with it?"""
     sources: Mapping[str, SourceFiles] = field(default_factory=dict)
-    people: Mapping[str, str] = field(default_factory=dict, repr=False)
+    people: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
+    """Who an ``owner=`` is; ``everybody`` is told what has no owner, or one who is not here."""
     prices: Mapping[str, float] = field(default_factory=dict)
     serving: Serving = Serving()
 
@@ -230,6 +241,22 @@ def _files(value: Any) -> SourceFiles:
     return SourceFiles(tuple(files), None if after is None else span(after))
 
 
+def _person(value: Any) -> tuple[Address, ...]:
+    found = []
+    for item in value if isinstance(value, list) else [value]:
+        table = item if isinstance(item, dict) else {"to": item}
+        to, least = table.get("to"), table.get("from", "info")
+        # What was said is not repeated: it may hold a token.
+        if not isinstance(to, str) or not to.strip() or not table.keys() <= {"to", "from"}:
+            raise SettingsError('say "slack://…", a list of such texts, or { to = "slack://…", from = "warning" }.')
+        if least not in SEVERITIES:
+            raise SettingsError("from must be info, warning or critical.")
+        found.append(Address(to, cast(Severity, least)))
+    if not found:
+        raise SettingsError("an empty list reaches nobody. Name an address, or take the line out.")
+    return tuple(found)
+
+
 _KEYS: dict[str, Checker | dict[str, Checker]] = {
     "house": _text,
     "lake": _text,
@@ -239,7 +266,7 @@ _KEYS: dict[str, Checker | dict[str, Checker]] = {
     "artefacts": {"pickle": _yes_or_no},
     "training": {"max_questions": _count, "child": _yes_or_no},
     "sources": {"*": _files},
-    "people": {"*": _text},
+    "people": {"*": _person},
     "serving": {
         "host": _text,
         "port": _count,
@@ -344,7 +371,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         max_questions=training.get("max_questions", 1_000_000),
         child=training.get("child", True),
         sources=sources,
-        people={name: _filled(url, env, f"people.{name}") for name, url in values.get("people", {}).items()},
+        people={name: _reached(said, env, f"people.{name}") for name, said in values.get("people", {}).items()},
         prices=values.get("prices", {}),
         serving=Serving(**values.get("serving", {})),
     )
@@ -359,6 +386,12 @@ def _filled(text: str, env: Mapping[str, str], name: str) -> str:
         return env[match[1]]
 
     return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def _reached(said: tuple[Address, ...], env: Mapping[str, str], name: str) -> tuple[Address, ...]:
+    """A person's addresses; one text may hold several, with spaces or commas between them."""
+    several = ((a, re.split(r"[\s,]+(?=[\w.+-]+://)", _filled(a.to, env, name).strip(" \t\r\n,"))) for a in said)
+    return tuple(dict.fromkeys(Address(to, a.least) for a, found in several for to in found))
 
 
 def _url(text: str, root: Path) -> str:

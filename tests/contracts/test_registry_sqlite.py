@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from everloop.registry.errands import Errands
 from everloop.registry.journal import Journal
+from everloop.registry.keys import KEYS, ApiKeys
+from everloop.registry.outbox import ALERTS, Outbox
 from everloop.registry.store import Store, open_store
 from everloop.registry.traffic import Pointers
-from everloop.testing.registry import JournalSuite, TrafficSuite
+from everloop.testing.registry import ErrandSuite, JournalSuite, KeySuite, OutboxSuite, TrafficSuite
 
 
 class TestJournalOnSQLite(JournalSuite):
@@ -16,6 +19,18 @@ class TestJournalOnSQLite(JournalSuite):
 
 
 class TestTrafficOnSQLite(TrafficSuite):
+    pass
+
+
+class TestErrandsOnSQLite(ErrandSuite):
+    pass
+
+
+class TestOutboxOnSQLite(OutboxSuite):
+    pass
+
+
+class TestKeysOnSQLite(KeySuite):
     pass
 
 
@@ -65,3 +80,71 @@ def test_the_suite_rejects_a_pointer_without_compare_and_set(tmp_path):
 
     with pytest.raises(pytest.fail.Exception):
         Loose().test_who_comes_second_is_overtaken(tmp_path)
+
+
+class ByTheClock(Errands):
+    """A rival that believes the clock: what was asked after it was set back comes first."""
+
+    def waiting(self, *, within=None):
+        return sorted(super().waiting(within=within), key=lambda e: e.now)
+
+
+class AsksAgain(Errands):
+    """A rival that does again what was done."""
+
+    def ask(self, connection, errand):
+        connection.exec_driver_sql("UPDATE errands SET state = 'failed'")
+        return super().ask(connection, errand)
+
+
+@pytest.mark.parametrize(
+    ("rival", "test"),
+    [
+        (ByTheClock, "test_they_stand_in_the_order_they_were_asked_even_if_the_clock_went_back"),
+        (AsksAgain, "test_the_same_wish_twice_is_one"),
+        (AsksAgain, "test_an_end_is_said_once"),
+    ],
+)
+def test_the_suite_rejects_errands_out_of_order_or_twice(tmp_path, rival, test):
+    class Careless(ErrandSuite):
+        def open(self, folder):
+            store = open_store(f"sqlite:///{folder / 'house.db'}")
+            return store, rival(store)
+
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        getattr(Careless(), test)(tmp_path)
+
+
+class EndsAnyhow(Outbox):
+    """A rival that calls what was delivered given up."""
+
+    def end(self, connection, key, how):
+        connection.execute(ALERTS.update().where(ALERTS.c.key == key).values(ended=how))
+
+
+class RevokesAgain(ApiKeys):
+    """A rival that revokes a key a second time, later."""
+
+    def revoke(self, connection, id_or_name, *, now):
+        connection.execute(KEYS.update().where(KEYS.c.id == id_or_name).values(revoked_at=None))
+        return super().revoke(connection, id_or_name, now=now)
+
+
+def test_the_suite_rejects_an_outbox_where_alerts_end_twice(tmp_path):
+    class Loose(OutboxSuite):
+        def open(self, folder):
+            store = open_store(f"sqlite:///{folder / 'house.db'}")
+            return store, EndsAnyhow(store)
+
+    with pytest.raises(AssertionError):
+        Loose().test_an_alert_ends_once(tmp_path)
+
+
+def test_the_suite_rejects_keys_that_are_revoked_again(tmp_path):
+    class Loose(KeySuite):
+        def open(self, folder):
+            store = open_store(f"sqlite:///{folder / 'house.db'}")
+            return store, RevokesAgain(store)
+
+    with pytest.raises(AssertionError):
+        Loose().test_a_revoked_key_stays_so_and_frees_its_name(tmp_path)

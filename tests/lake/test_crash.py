@@ -82,7 +82,7 @@ def test_a_sealer_that_never_reads_the_marker_seals_twice(tmp_path, monkeypatch)
         seal(lake, orders)
     again = open_lake(tmp_path / "lake")
     with monkeypatch.context() as mutant:
-        mutant.setattr("everloop.lake.delta.DeltaTable.transaction_version", lambda *_: 0)
+        mutant.setattr("deltalake.DeltaTable.transaction_version", lambda *_: 0)
         seal(again, orders)
     assert again.tables.rows("events/orders") == 2
 

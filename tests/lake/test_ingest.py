@@ -200,7 +200,7 @@ def test_no_room_for_the_table_leaves_the_rows_in_the_log(tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("everloop.lake.delta.write_deltalake", full)
+        patch.setattr("deltalake.write_deltalake", full)
         with pytest.raises(HouseFull):
             ingest(lake, orders, file, now=NOON)
     assert read_source(lake, orders).num_rows == 25_000

@@ -101,3 +101,40 @@ def test_facts_are_replaced_and_read_back_by_time(store):
     assert facts.latest("churn", "profile") is None
     with pytest.raises(StoreError, match="The fact profile of demand cannot be written: mean is nan"):
         do(store, facts.put, "demand", "profile", MONDAY, {"mean": math.nan})
+
+
+def test_a_lease_is_seized_only_as_it_was_seen(store):
+    leases = Leases(store)
+    do(store, leases.seize, "controller", "one", seen=None, now=MONDAY, lasts=HOUR)
+    seen = leases.there("controller")
+    assert (seen.holder, seen.fence) == ("one", 1)
+    do(store, leases.renew, seen, now=MONDAY + HOUR / 2, lasts=HOUR)
+    with pytest.raises(Overtaken, match="renewed by one"):
+        do(store, leases.seize, "controller", "two", seen=seen, now=MONDAY + 2 * HOUR, lasts=HOUR)
+    with pytest.raises(Overtaken, match="taken"):
+        do(store, leases.seize, "controller", "two", seen=None, now=MONDAY, lasts=HOUR)
+    mine = do(store, leases.seize, "controller", "two", seen=leases.there("controller"), now=MONDAY, lasts=HOUR)
+    assert mine.fence == 2
+
+
+def test_the_fence_asks_no_clock(store):
+    leases = Leases(store)
+    one = do(store, leases.seize, "controller", "one", seen=None, now=MONDAY, lasts=HOUR)
+    do(store, leases.check, one)  # it ended long ago by any clock, and nobody took it
+    do(store, leases.seize, "controller", "two", seen=leases.there("controller"), now=MONDAY - HOUR, lasts=HOUR)
+    with pytest.raises(Overtaken, match="belongs to two now"):
+        do(store, leases.check, one)
+    do(store, leases.release, leases.there("controller"))
+    with pytest.raises(Overtaken, match="belongs to nobody now"):
+        do(store, leases.check, one)
+
+
+def test_a_turn_may_be_cancelled_and_stays_so(store):
+    turns = Turns(store)
+    do(store, turns.open, TURN)
+    do(store, turns.finish, "t1", at=MONDAY, state="cancelled")
+    assert turns.opened("demand") is None
+    assert turns.last("demand") is None
+    with pytest.raises(Overtaken, match="already ended as cancelled"):
+        do(store, turns.finish, "t1", at=MONDAY)
+    assert do(store, turns.open, TURN).state == "cancelled"

@@ -15,3 +15,5 @@ def _named(name, file):
 
 
 _named("everloop_rows", "rows.py")
+_named("everloop_disks", "disks.py")
+_named("everloop_front", "front.py")

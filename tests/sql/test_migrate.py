@@ -10,12 +10,15 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-import everloop.registry  # noqa: F401  (its nouns put their tables into METADATA)
+import everloop.registry
 from everloop.errors import StoreError
 from everloop.sql import migrate
 from everloop.sql.engine import open_engine, reading
 from everloop.sql.migrate import REVISIONS, revision, upgrade
 from everloop.sql.schema import METADATA
+
+for noun in everloop.registry.__all__:
+    getattr(everloop.registry, noun)  # loaded, it has put its tables into METADATA
 
 
 @pytest.fixture

@@ -37,6 +37,10 @@ class TimesUsual(RegressorMixin, BaseEstimator):
         """The numbers (n,) for X (n, columns)."""
         return np.asarray(self.learner_.predict(X) * self._usual(X), dtype=np.float64)
 
+    def times_usual(self) -> tuple[Any, int, float]:
+        """What it is made of, for whoever answers without scikit-learn: what learnt, the column it is multiplied by, and what is added."""
+        return self.learner_, self.usual, 1.0
+
     def _usual(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         # One more, so that what has not been sold yet has a usual too.
         return np.asarray(np.nan_to_num(X[:, self.usual]) + 1.0, dtype=np.float64)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pyarrow as pa
@@ -22,6 +23,7 @@ from everloop.demo.usual import HalfAsMuchAgain
 from everloop.features.moments import ticks
 from everloop.loop.house import House, open_house
 from everloop.records import Decision, Verdict
+from everloop.registry.written import as_data
 from everloop.settings import Settings, read_settings
 
 PROJECT = Path(__file__).with_name("project.py")
@@ -123,3 +125,11 @@ def play(
             told(number)
         year.house.journal.verify()
         return [(d.model, d.action, d.cause) for d in year.decisions if d.action != "hold"]
+
+
+def journalled(folder: Path) -> list[dict[str, Any]]:
+    """What was decided in the year played in a folder, record by record, as data: decisions, verdicts, words of people, traffic."""
+    house = open_house(PROJECT, settings=read_settings(folder, house=folder / "house"))
+    entries = house.journal.read(kind=("Decision", "Verdict", "Approval", "Traffic"))
+    house.store.close()
+    return [as_data(entry.record) for entry in entries]

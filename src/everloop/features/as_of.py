@@ -11,16 +11,15 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from everloop.features import candidates, split
 from everloop.features.compile import columns
 from everloop.features.moments import Micros, instant, length, micros
-from everloop.features.questions import numbered, of_units, questions_in, shifted, unit_text
+from everloop.features.questions import numbered, of_units, questions_in, shifted, unit_text, with_told_questions
 from everloop.features.reader import Reader
 from everloop.features.spine import Spine
-from everloop.features.truth import truths_in
+from everloop.features.truth import truths_in, with_told
 from everloop.project.conditions import fair_across
 from everloop.project.model import Model
 from everloop.project.reading import Arithmetic, Reading
@@ -43,6 +42,7 @@ def as_of(
     judge_after: datetime | None = None,
     max_questions: int | None = None,
     seed: int = 0,
+    told: pa.Table | None = None,
 ) -> TrainingSet:
     """Every question asked so far whose truth is mature ``now`` (aware), with its features as known strictly before its moment.
 
@@ -50,13 +50,20 @@ def as_of(
     the unit columns, (``item``), the model's columns, ``baseline``, ``truth``, (``relevant``) and a ``group:…`` for each ``fair_across``.
     A truth that is void, or mature and still empty, is left out and counted as void. ``learn_from``: a change point; older questions are
     left out. ``judge_after``: the last moment the champion learnt from. ``max_questions``: a seeded choice of about so many, told in the
-    file's metadata. Nothing to learn from is a TrainingSet without rows. Raises Unknown for a table or column that is not there.
+    file's metadata. ``told``: truths that are no event (as for ``truth.with_told``); the questions they are about are learnt from even
+    where nobody would have asked them by the model's own clock. Nothing to learn from is a TrainingSet without rows. Raises Unknown for a
+    table or column that is not there.
     """
     with Reader(tables) as reader:
         asked = _asked(reader, model, now, learn_from, max_questions, seed)
+        if told is not None and told.num_rows:
+            asked = with_told_questions(asked, model, told, first=learn_from, last=now, at_most=max_questions)
         found = truths_in(reader, Spine(model, asked), model.predicts, micros(now))
-        told = np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
-        kept = told & _recent(model, asked, found.mature)
+        if told is not None and told.num_rows:
+            units = unit_text(asked, model.unit).to_pylist()
+            found = with_told(found, _moments(asked), units, told, by_unit=isinstance(model.per, Source))
+        there = np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+        kept = there & _recent(model, asked, found.mature)
         cut = _cut(model, asked, kept, now, judge_after)
         mature = numbered(asked.filter(pa.array(kept)))
         table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)))
@@ -79,7 +86,7 @@ def as_of(
         last_at=None if empty else instant(moments.max()),
         truths_known_at=now,
         immature=int((~found.mature).sum()),
-        void=int((found.mature & ~told).sum()),
+        void=int((found.mature & ~there).sum()),
     )
 
 
@@ -138,6 +145,8 @@ def live(
 
 def parquet(table: pa.Table, about: Mapping[str, object]) -> bytes:
     """A table as the bytes of a Parquet file; the same table gives the same bytes."""
+    import pyarrow.parquet as pq
+
     table = table.replace_schema_metadata({METADATA: json.dumps(dict(about), sort_keys=True).encode()})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")

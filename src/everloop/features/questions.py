@@ -6,6 +6,7 @@ source are all asked about at ``last``: what is always true has no moment of its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -23,6 +24,8 @@ from everloop.features.versions import every_version
 from everloop.project.model import Model
 from everloop.project.resolve import candidate_column, readings_in
 from everloop.project.source import Source
+
+WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
 def questions(
@@ -121,6 +124,30 @@ def _ordered(reader: Reader, asked: str, unit: tuple[str, ...], at_most: int | N
             words = ", '\x1f', ".join(f"CAST({quoted(column)} AS VARCHAR)" for column in (*unit, "moment"))
             chosen = f" WHERE md5_number_lower(concat('{int(seed)}', '\x1f', {words})) % 1000000007 < {at_most * 1_000_000_007 // count}"
     return reader.rows(f"SELECT * FROM ({asked}){chosen} ORDER BY moment, {columns}")
+
+
+def with_told_questions(
+    asked: pa.Table, model: Model, told: pa.Table, *, first: datetime | None, last: datetime, at_most: int | None = None
+) -> pa.Table:
+    """The same questions and those of ``told`` (``moment``, ``unit``) that are not among them, from ``first`` to ``last``, in order.
+
+    Of more than ``at_most`` the newest are added. Where ``per`` is a source every row is asked about already: nothing is added.
+    """
+    if isinstance(model.per, Source):
+        return asked
+    within = (pc.field("moment") <= micros(last)) & (pc.field("moment") >= (ALWAYS if first is None else micros(first)))
+    some = told.select(["moment", "unit"]).filter(within).sort_by([("moment", "descending"), ("unit", "ascending")])
+    known = set(zip(asked["moment"].to_pylist(), unit_text(asked, model.unit).to_pylist(), strict=True))
+    new = [key for key in zip(some["moment"].to_pylist(), some["unit"].to_pylist(), strict=True) if key not in known][:at_most]
+    kinds = [asked.schema.field(name).type for name in model.unit]
+    parts = [[moment, *unit.split("\x1f")] for moment, unit in new]
+    parts = [p for p in parts if all(pa.types.is_string(kind) or WHOLE.fullmatch(part) for kind, part in zip(kinds, p[1:], strict=True))]
+    if not parts:
+        return asked
+    columns = {"moment": pa.array([p[0] for p in parts], pa.int64())}
+    columns |= {name: pa.array([p[1 + i] for p in parts]).cast(kinds[i]) for i, name in enumerate(model.unit)}
+    made = pa.concat_tables([asked.select(list(columns)), pa.table(columns)])
+    return numbered(made.sort_by([(name, "ascending") for name in columns]))
 
 
 def of_units(model: Model, units: pa.Table, moment: datetime) -> pa.Table:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -63,6 +62,8 @@ class Reader:
         self.prepared: dict[object, str] = {}
         self.prepared_versions: dict[object, dict[tuple[frozenset[str], bool], str]] = {}
         self._made = 0
+        import duckdb  # a worker that reads tiles only never needs it
+
         self._engine = duckdb.connect(":memory:", config={"threads": 2})
 
     def __enter__(self) -> Self:

@@ -67,6 +67,30 @@ def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int) ->
     return Truths(pc.if_else(pa.array(mature & ~void), found, pa.scalar(None, found.type)), mature, void)
 
 
+def with_told(found: Truths, moments: Micros, units: Sequence[str], told: pa.Table, *, by_unit: bool = False) -> Truths:
+    """Truths with those that somebody told in their place: what was told wins over what the events say, and is mature at once.
+
+    ``told`` has a row for each question somebody told about: ``moment`` (µs), ``unit`` (its columns joined by U+001F), ``truth`` and
+    ``void``. ``by_unit``: a unit is asked about once (``per`` is a source), so its newest row is meant, whatever its moment.
+
+    >>> found = Truths(pa.array([3.0, None]), np.array([True, False]), np.array([False, False]))
+    >>> told = pa.table({"moment": [7], "unit": ["b"], "truth": [5.0], "void": [False]})
+    >>> with_told(found, np.array([7, 7]), ["a", "b"], told).truth.to_pylist()
+    [3.0, 5.0]
+    """
+    if not told.num_rows:
+        return found
+    keys = zip([0] * told.num_rows if by_unit else told["moment"].to_pylist(), told["unit"].to_pylist(), strict=True)
+    place = {key: i for i, key in enumerate(keys)}
+    asked = zip([0] * len(units) if by_unit else moments.tolist(), units, strict=True)
+    at = np.array([place.get(key, -1) for key in asked], dtype=np.int64)
+    here = at >= 0
+    void = np.where(here, told["void"].to_numpy(zero_copy_only=False)[at], found.void).astype(np.bool_)
+    both = pa.concat_arrays([found.truth, told["truth"].cast(found.truth.type).combine_chunks()])
+    truth = both.take(pa.array(np.where(here, len(found.truth) + at, np.arange(len(at)))))
+    return Truths(pc.if_else(pa.array(void), pa.scalar(None, truth.type), truth), found.mature | here, void)
+
+
 def matured(reading: Reading, moments: Micros, until: int) -> NDArray[np.bool_]:
     """Whether ``until >= moment + next + late``: from then on nothing that belongs to the window can still arrive.
 

@@ -4,6 +4,7 @@
 once, ``snapshot`` says how far each source counts and ``read`` reads that again, row for row, whenever it is asked.
 """
 
+from everloop.lake.gather import Gathering
 from everloop.lake.ingest import ingest
 from everloop.lake.place import Lake, open_lake
 from everloop.lake.receive import receive
@@ -16,6 +17,7 @@ from everloop.lake.withdraw import accept_columns, deliveries, withdraw
 __all__ = [
     "ALWAYS",
     "Delivery",
+    "Gathering",
     "Lake",
     "accept_columns",
     "deliveries",

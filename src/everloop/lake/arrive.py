@@ -1,17 +1,23 @@
-"""One delivery arrives: what receiving rows and ingesting a file have in common. In: rows as kept. Out: what became of them."""
+"""Deliveries arrive: what receiving rows, gathering them and ingesting a file have in common. In: rows as kept. Out: what became of them.
+
+Several deliveries that arrive together are one transaction, and come to what they would have come to one after another.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import accumulate, groupby
+
+import numpy as np
 
 from everloop.clock import microseconds, said
 from everloop.errors import EverloopError
 from everloop.lake.place import Lake
-from everloop.lake.rows import Kept
-from everloop.lake.settle import delivered, settle
-from everloop.lake.tables import Also, Arrivals, Delivery
+from everloop.lake.rows import Brought, Kept, declared
+from everloop.lake.settle import UNSAID, Callers, delivered, settle
+from everloop.lake.tables import Also, Delivery
 from everloop.project.source import Source
 from everloop.records import Received
 
@@ -19,60 +25,108 @@ from everloop.records import Received
 FEW = 20
 
 
-def arrive(
-    lake: Lake, source: Source, kept: Kept, *, now: datetime, known_after: timedelta | None, also: Also | None = None,
-    name: str | None = None, sha: str | None = None, single: bool = False,
-) -> Received:  # fmt: skip
-    """Settle a delivery and commit it to the log, all of it or nothing. The same file (``sha``) again is all duplicates."""
-    if known_after is not None and known_after < timedelta(0):
-        raise EverloopError(f"{source.name}: known_after={known_after} is below zero: nothing is known before it happens.")
+@dataclass(frozen=True)
+class Coming:
+    """How a delivery comes in: when, how long after it happened each row was known, whether as a single row, and of which file."""
+
+    now: datetime
+    known_after: timedelta | None = None
+    single: bool = False
+    name: str | None = None
+    sha: str | None = None
+
+
+def arrive(lake: Lake, source: Source, kept: Kept, coming: Coming, *, also: Also | None = None) -> Received:
+    """Settle one delivery and commit it to the log, all of it or nothing. The same file (``sha``) again is all duplicates."""
+    return arrive_together(lake, source, kept, [coming], also=also)[0]
+
+
+def arrive_together(lake: Lake, source: Source, kept: Kept, coming: Sequence[Coming], *, also: Also | None = None) -> list[Received]:
+    """Settle deliveries, one ``coming`` for each that was ``kept``, in one transaction; what became of each, as if one after another.
+
+    ``also`` is done once, for all rows that are new. A file comes alone.
+    """
+    for one in coming:
+        refuse_known_after(source, one.known_after)
+    callers = _callers(kept, coming)
     rows = delivered(source, kept.table)
     with lake.log.arrivals(source.name) as log:
-        typed = bool(kept.columns) and kept.columns[0][1] != ""
-        before = log.deliveries(only_last=not typed)
+        before = log.deliveries(only_last=not any(one.typed for one in kept.brought))
+        sha = coming[0].sha
         if sha is not None and any(d.sha == sha for d in before):
-            return Received(source=source.name, kept=0, duplicates=kept.offered, refused=0, through_seq=log.counters.last_seq)
-        settled = settle(source, rows, log.known(rows.names), log.counters, now=microseconds(now), known_after=known_after)
-        first = log.counters.last_seq + 1
+            offered, through = kept.brought[0].offered, log.counters.last_seq
+            return [Received(source=source.name, kept=0, duplicates=offered, refused=0, through_seq=through)]
+        settled = settle(source, rows, log.known(rows.names), log.counters, callers)
+        reached = [log.counters.last_seq + n for n in accumulate(settled.kept.tolist())]
         log.append(settled.events, settled.digests, last_known=settled.last_known)
-        if settled.events.num_rows or (sha is not None and settled.duplicates):
-            # A file some rows of which were refused may come again, once the project is mended.
-            _note(log, source, kept, before, now, first, single=single, name=name, sha=None if kept.refused else sha)
+        for note in _notes(source, kept.brought, coming, before, reached, settled.kept.tolist()):
+            log.note(note)
         if also is not None and settled.events.num_rows:
             log.also(also, settled.events)
         lake.pause("arrived, not committed")
-        through = log.counters.last_seq
     lake.pause("committed")
-    return Received(
-        source=source.name, kept=settled.events.num_rows, duplicates=settled.duplicates, refused=kept.refused, examples=kept.examples,
-        through_seq=through,
-    )  # fmt: skip
-
-
-def _note(
-    log: Arrivals, source: Source, kept: Kept, before: Sequence[Delivery], now: datetime, first: int, *, single: bool, name: str | None,
-    sha: str | None,
-) -> None:  # fmt: skip
-    """Remember the delivery; single rows join the last one of their UTC day."""
-    last, through = (before[-1] if before else None), log.counters.last_seq
-    if single and last is not None and last.singles and last.withdrawn_at is None and last.at.date() == now.date():
-        missing = tuple(name for name in last.missing if name in kept.missing)
-        log.note(replace(last, last_seq=through, rows=last.rows + kept.offered, missing=missing))
-        return
-    typed = bool(kept.columns) and kept.columns[0][1] != ""
-    # Only what says its types is compared: single events carry what they like.
-    accepted = {name for d in before if d.withdrawn_at is None for name, _ in d.columns if name not in d.new}
-    new = tuple(name for name, _ in kept.columns if name not in accepted and name not in _declared(source)) if typed and accepted else ()
-    log.note(
-        Delivery(
-            source=source.name, number=last.number + 1 if last else 1, at=now, first_seq=first, last_seq=through, rows=kept.offered,
-            missing=kept.missing, new=new, retyped=kept.retyped, name=name, sha=sha, singles=single, columns=kept.columns if typed else (),
+    return [
+        Received(
+            source=source.name, kept=new, duplicates=one.rows - new, refused=one.refused, examples=one.examples, through_seq=through
         )
+        for one, new, through in zip(kept.brought, settled.kept.tolist(), reached, strict=True)
+    ]  # fmt: skip
+
+
+def refuse_known_after(source: Source, known_after: timedelta | None) -> None:
+    """Raises EverloopError for a span below zero."""
+    if known_after is not None and known_after < timedelta(0):
+        raise EverloopError(f"{source.name}: known_after={known_after} is below zero: nothing is known before it happens.")
+
+
+def _callers(kept: Kept, coming: Sequence[Coming]) -> Callers:
+    after = [UNSAID if one.known_after is None else one.known_after // timedelta(microseconds=1) for one in coming]
+    return Callers(
+        of=np.repeat(np.arange(len(coming), dtype=np.int64), [one.rows for one in kept.brought]),
+        now=[microseconds(one.now) for one in coming],
+        known_after=np.array(after, dtype=np.int64),
+    )
+
+
+def _notes(
+    source: Source, brought: Sequence[Brought], coming: Sequence[Coming], before: Sequence[Delivery], reached: Sequence[int],
+    new: Sequence[int],
+) -> list[Delivery]:  # fmt: skip
+    """The deliveries to remember, as the last of these left each; ``reached`` is through which row each came, ``new`` how many it kept."""
+    there, noted = list(before), dict[int, Delivery]()
+    told = [at for at, rows in enumerate(new) if rows or (coming[at].sha is not None and brought[at].rows)]
+    for _, some in groupby(told, lambda at: coming[at].now.date() if coming[at].single else at):
+        first, *others = some
+        last = others[-1] if others else first
+        one = brought[first]
+        if others:
+            lacking = set(one.missing).intersection(*(brought[at].missing for at in others))
+            missing = tuple(name for name in one.missing if name in lacking)
+            one = replace(one, offered=one.offered + sum(brought[at].offered for at in others), missing=missing)
+        note = _noted(source, one, coming[first], there, reached[first] - new[first] + 1, reached[last])
+        there = [*(d for d in there if d.number != note.number), note]
+        noted[note.number] = note
+    return list(noted.values())
+
+
+def _noted(source: Source, brought: Brought, coming: Coming, before: Sequence[Delivery], first: int, through: int) -> Delivery:
+    """A delivery to remember; single rows join the last one of their UTC day."""
+    last = before[-1] if before else None
+    if coming.single and last is not None and last.singles and last.withdrawn_at is None and last.at.date() == coming.now.date():
+        missing = tuple(name for name in last.missing if name in brought.missing)
+        return replace(last, last_seq=through, rows=last.rows + brought.offered, missing=missing)
+    new: tuple[str, ...] = ()
+    if brought.typed:
+        # Only what says its types is compared: single events carry what they like.
+        accepted = {name for d in before if d.withdrawn_at is None for name, _ in d.columns if name not in d.new}
+        expected = declared(source)
+        new = tuple(name for name, _ in brought.columns if name not in accepted and name not in expected) if accepted else ()
+    return Delivery(
+        source=source.name, number=last.number + 1 if last else 1, at=coming.now, first_seq=first, last_seq=through, rows=brought.offered,
+        missing=brought.missing, new=new, retyped=brought.retyped, name=coming.name,
+        # A file some rows of which were refused may come again, once the project is mended.
+        sha=None if brought.refused else coming.sha, singles=coming.single, columns=brought.columns if brought.typed else (),
     )  # fmt: skip
-
-
-def _declared(source: Source) -> set[str]:
-    return {*source.every_column, *filter(None, (source.version, source.known, source.deleted))}
 
 
 def spoken(delivery: Delivery) -> str:

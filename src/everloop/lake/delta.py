@@ -16,17 +16,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import TableNotFoundError
 
 from everloop.errors import StoreError
 from everloop.lake.alone import alone
 from everloop.lake.hot import as_declared
 from everloop.lake.trouble import told
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 _KEEP_ALL: Final = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 36500 days"}
 
@@ -43,6 +44,8 @@ class DeltaTables:
         Columns the table lacks are added, empty in all earlier rows. ``said`` goes into the commit for people to read.
         Raises HouseFull where there is no room: nothing of it is in the table then.
         """
+        from deltalake import CommitProperties, Transaction, write_deltalake
+
         with told(self.path(name)), self._alone(name):
             found = self._open(name)
             if found is not None and (found.transaction_version(marker) or 0) >= seq:
@@ -99,12 +102,25 @@ class DeltaTables:
         return f"{self.folder.rstrip('/')}/{name}"
 
     def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
+        if not self._begun(name):
+            self._refuse_absent(name, version)
+            return None
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
         try:
             return DeltaTable(self.path(name), version=version)
         except TableNotFoundError:
-            if version is not None:
-                raise StoreError(f"{self.path(name)} has no version {version}. Restore a backup: everloop restore") from None
+            self._refuse_absent(name, version)
             return None
+
+    def _begun(self, name: str) -> bool:
+        """Whether there can be a table; where there is none on this machine, the library is not even loaded."""
+        return "://" in self.folder or Path(self.path(name), "_delta_log").is_dir()
+
+    def _refuse_absent(self, name: str, version: int | None) -> None:
+        if version is not None:
+            raise StoreError(f"{self.path(name)} has no version {version}. Restore a backup: everloop restore") from None
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:

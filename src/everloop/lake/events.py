@@ -2,7 +2,8 @@
 
 One transaction, taken with the write lock, holds the rows, the (id, version) index, the counters and the delivery: all of it or nothing.
 Single rows lie in the table ``hot``; many at once lie in one Arrow file beside the database, synced before the transaction that names it,
-so a crash leaves either both or a file nobody names, which the next arrival clears away. No clock is read.
+so a crash leaves either both or a file nobody names, which the next arrival clears away. Writers take turns (``turnstile.py``);
+``synced.py`` says what a power cut leaves. No clock is read.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,17 +26,21 @@ import everloop.lake.hot as hot
 import everloop.lake.noted as noted
 from everloop.errors import StoreError
 from everloop.lake.alone import alone
+from everloop.lake.synced import Synced
 from everloop.lake.tables import Also, Counters, Delivery, Versions
 from everloop.lake.trouble import told
+from everloop.lake.turnstile import Turnstile
+from everloop.settings import Durability
 from everloop.sql.wal import write_ahead
-
-Durability: TypeAlias = Literal["sync", "process"]
 
 #: So many rows or more arrive as one file.
 MANY: Final = 20_000
 #: Readers hold no transaction for more rows: an open reader keeps the write-ahead log from shrinking.
 AT_ONCE: Final = 10_000
+#: Rows of one statement: each gives other threads the interpreter, and has to get it back from them.
+TOGETHER: Final = (256, 32, 4, 1)
 
+_T = TypeVar("_T")
 _BUSY_SECONDS = 60.0
 _OF_PARENTS: list[sqlite3.Connection] = []
 _FORMAT = 1
@@ -58,11 +63,16 @@ CREATE TABLE deliveries (source INTEGER NOT NULL, number INTEGER NOT NULL, said 
 
 @dataclass(frozen=True)
 class SqliteLog:
-    """A log in one SQLite file. Safe between threads and processes; each thread has its own connection."""
+    """A log in one SQLite file. Safe between threads and processes; each thread has its own connection.
+
+    ``durability``: what an arrival survives once it is over. ``sync``: the power going at once; ``group``: the power going more than 50 ms
+    later; ``process``: the end of the process.
+    """
 
     file: Path
     durability: Durability = "sync"
     _held: threading.local = field(default_factory=threading.local, init=False, repr=False, compare=False)
+    _synced: dict[int, Synced] = field(default_factory=dict, init=False, repr=False, compare=False)  # by process: no thread outlives a fork
 
     @property
     def beside(self) -> Path:
@@ -71,20 +81,20 @@ class SqliteLog:
 
     @contextmanager
     def arrivals(self, source: str) -> Iterator[SqliteArrivals]:
-        """One arrival; see ``tables.EventLog``."""
+        """One arrival; see ``tables.EventLog``. Raises StoreError, too, where what arrived before could not be synced: once, to tell."""
+        written: list[Path] = []
         with told(str(self.file)):
-            connection = self.connection()
-            connection.execute("BEGIN IMMEDIATE")
-            written: list[Path] = []
+            if self.durability == "group":
+                self._syncing().tell()
             try:
-                yield SqliteArrivals(connection, source, self.beside, written)
-                connection.execute("COMMIT")
+                with self._writing() as connection:
+                    yield SqliteArrivals(connection, source, self.beside, written)
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
                 for path in written:
                     path.unlink(missing_ok=True)
                 raise
+            if self.durability == "group":
+                self._syncing().committed()
 
     def counters(self, source: str) -> Counters:
         """How far a source has come."""
@@ -137,14 +147,20 @@ class SqliteLog:
             number = _number(connection, source)
             gone = connection.execute("SELECT file FROM files WHERE source = ? AND last_seq <= ?", (number, through_seq)).fetchall()
             doomed = "SELECT seq FROM hot WHERE source = ? AND seq <= ? ORDER BY seq LIMIT ?"
-            while connection.execute(
-                f"DELETE FROM hot WHERE source = ? AND seq IN ({doomed})", (number, number, through_seq, AT_ONCE)
-            ).rowcount:
-                pass
+            while connection.execute(doomed, (number, through_seq, 1)).fetchall():
+                with self._writing():
+                    what = f"DELETE FROM hot WHERE source = ? AND seq IN ({doomed})"
+                    connection.execute(what, (number, number, through_seq, AT_ONCE))
             if gone:
-                connection.execute("DELETE FROM files WHERE source = ? AND last_seq <= ?", (number, through_seq))
+                with self._writing():
+                    connection.execute("DELETE FROM files WHERE source = ? AND last_seq <= ?", (number, through_seq))
             for (name,) in gone:
                 (self.beside / name).unlink(missing_ok=True)
+
+    def synced(self) -> None:
+        """Sync what has arrived, whatever the durability, in whichever process."""
+        with told(str(self.file)):
+            self._syncing().now()
 
     def deliveries(self, source: str) -> list[Delivery]:
         """Every delivery of a source, in order of number."""
@@ -159,10 +175,14 @@ class SqliteLog:
             yield
 
     def close(self) -> None:
-        """Close this thread's connection; the next call opens another."""
+        """Close this thread's connection; with ``group``, sync what has arrived. The next call opens another."""
         held = self._held.__dict__.pop("connection", None)
         if held is not None:
             held[1].close()
+        self._held.__dict__.pop("turnstile", None)
+        if self.durability == "group":
+            with told(str(self.file)):
+                self._syncing().close()
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened when first needed; the tables are made if they are not there."""
@@ -171,8 +191,29 @@ class SqliteLog:
             if held is not None:
                 _OF_PARENTS.append(held[1])  # closing it here would take the parent's files from under it
             held = (os.getpid(), self._opened())
+            self._held.turnstile = Turnstile(self.beside / "writers.lock")
             self._held.connection = held
+            if self.durability == "group":
+                self._syncing().committed()  # by somebody who was killed before it was synced, perhaps
         return held[1]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction on this thread's connection that may write: all of it or nothing."""
+        connection = self.connection()
+        turnstile: Turnstile = self._held.turnstile
+        turnstile.begin(connection, _BUSY_SECONDS)
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _syncing(self) -> Synced:
+        mine = self._synced.get(os.getpid())
+        return mine or self._synced.setdefault(os.getpid(), Synced(self.file))
 
     def _opened(self) -> sqlite3.Connection:
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +237,19 @@ def _make(connection: sqlite3.Connection, file: Path) -> None:
     if found not in (0, _FORMAT):
         connection.close()
         raise StoreError(f"{file} was written by a newer Everloop (format {found}). Upgrade: pip install -U everloop")
+
+
+def _some(things: Sequence[_T], sizes: Sequence[int]) -> Iterator[Sequence[_T]]:
+    """Pieces of these sizes, the largest first: few different statements, all of them prepared once.
+
+    >>> list(_some("abcdef", (4, 1)))
+    ['abcd', 'e', 'f']
+    """
+    at = 0
+    for size in sizes:
+        while len(things) - at >= size:
+            yield things[at : at + size]
+            at += size
 
 
 def _number(connection: sqlite3.Connection, source: str) -> int:
@@ -225,9 +279,8 @@ class SqliteArrivals:
         """The versions there are of these ids."""
         found: list[tuple[str, int, int, int]] = []
         if self.counters.last_seq:
-            wanted = ids.to_pylist() if len(ids) == 1 else ids.take(pc.sort_indices(ids)).to_pylist()
-            for start in range(0, len(wanted), AT_ONCE):
-                some = wanted[start : start + AT_ONCE]
+            wanted = sorted(ids.to_pylist())
+            for some in _some(wanted, (AT_ONCE, *TOGETHER)):
                 query = f"SELECT id, version, known_at, digest FROM versions WHERE source = ? AND id IN ({','.join('?' * len(some))})"
                 found += self.connection.execute(query, (self.number, *some))
         if not found:
@@ -244,12 +297,11 @@ class SqliteArrivals:
         if rows == 0:
             return
         versions = events.select(["id", "version", "known_at"]).append_column("digest", pa.array(digests))
-        if rows > 1:
+        if rows >= MANY:
             # In the index's own order: a million and a half go in in four seconds instead of forty.
             versions = versions.take(pc.sort_indices(versions, [("id", "ascending"), ("version", "ascending")]))
         columns = (column.to_pylist() for column in versions.columns)
-        insert = f"INSERT OR REPLACE INTO versions VALUES ({self.number}, ?, ?, ?, ?)"
-        self.connection.executemany(insert, zip(*columns, strict=True))
+        self._insert("OR REPLACE INTO versions", zip(*columns, strict=True))
         first, last = self.counters.last_seq + 1, self.counters.last_seq + rows
         if rows >= MANY:
             self._clear_away()
@@ -258,9 +310,15 @@ class SqliteArrivals:
             hot.to_file(events, path)
             self.connection.execute("INSERT INTO files VALUES (?, ?, ?, ?)", (self.number, first, last, path.name))
         else:
-            self.connection.executemany(f"INSERT INTO hot VALUES ({self.number}, ?, ?, ?, ?, ?, ?, ?)", hot.to_rows(events))
+            self._insert("INTO hot", hot.to_rows(events))
         self.connection.execute("UPDATE sources SET last_seq = ?, last_known = ? WHERE number = ?", (last, last_known, self.number))
         self.counters = Counters(last, last_known)
+
+    def _insert(self, where: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        there = list(rows)
+        one = f"({self.number}{', ?' * len(there[0])})"
+        for some in _some(there, TOGETHER):
+            self.connection.execute(f"INSERT {where} VALUES {', '.join([one] * len(some))}", [value for row in some for value in row])
 
     def deliveries(self, *, only_last: bool = False) -> list[Delivery]:
         """The deliveries so far, in order of number; or only the last of them."""

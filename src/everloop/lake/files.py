@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as csv
-import pyarrow.parquet as parquet
 
 from everloop.errors import EverloopError
 
@@ -55,6 +53,8 @@ def read_file(path: Path) -> FileRows:
 
 
 def _csv(path: Path) -> pa.Table:
+    import pyarrow.csv as csv
+
     reading = csv.ReadOptions(block_size=8 << 20)
     parsing = csv.ParseOptions(newlines_in_values=True)
     with pa.input_stream(str(path), compression="detect") as file:
@@ -64,6 +64,8 @@ def _csv(path: Path) -> pa.Table:
 
 
 def _names(path: Path) -> list[str]:
+    import pyarrow.csv as csv
+
     with (
         pa.input_stream(str(path), compression="detect") as file,
         csv.open_csv(file, read_options=csv.ReadOptions(block_size=1 << 20)) as reader,
@@ -73,6 +75,8 @@ def _names(path: Path) -> list[str]:
 
 
 def _parquet(path: Path) -> pa.Table:
+    import pyarrow.parquet as parquet
+
     return parquet.ParquetFile(path).read()
 
 

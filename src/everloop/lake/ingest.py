@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from everloop.lake.arrive import arrive
+from everloop.lake.arrive import Coming, arrive
 from everloop.lake.files import read_file
 from everloop.lake.place import Lake
 from everloop.lake.rows import kept
@@ -34,9 +34,8 @@ def ingest(
     total = Received(source=source.name, kept=0, duplicates=0, refused=0, through_seq=lake.log.counters(source.name).last_seq)
     for file in map(Path, several):
         rows = read_file(file)
-        made = arrive(
-            lake, source, kept(source, rows.table, spelled=rows.spelled), now=now, known_after=known_after, name=file.name, sha=rows.sha
-        )
+        coming = Coming(now, known_after, name=file.name, sha=rows.sha)
+        made = arrive(lake, source, kept(source, rows.table, spelled=rows.spelled), coming)
         seal(lake, source)
         total = _sum(total, made)
         if progress is not None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from everloop.errors import StoreError
 from everloop.lake.delta import DeltaTables
-from everloop.lake.events import Durability, SqliteLog
+from everloop.lake.events import SqliteLog
 from everloop.lake.tables import EventLog, Tables
+from everloop.settings import Durability
 
 
 def _awake(_moment: str) -> None:
@@ -30,7 +31,8 @@ def open_lake(
 ) -> Lake:
     """A lake in ``folder`` (a path, or a URL of object storage), its log in ``events`` (``sqlite:///path`` or a path; unsaid: beside it).
 
-    Nothing is made before something is kept. ``durability``: ``"sync"`` survives a power cut, ``"process"`` only the end of the process.
+    Nothing is made before something is kept. ``durability`` is what a row survives once it was received: ``"sync"`` a power cut,
+    ``"group"`` a power cut 50 ms later, ``"process"`` only the end of the process.
 
     >>> open_lake("/tmp/shop/lake").log
     SqliteLog(file=PosixPath('/tmp/shop/events.db'), durability='sync')

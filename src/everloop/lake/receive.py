@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from everloop.lake.arrive import arrive
+from everloop.lake.arrive import Coming, arrive
 from everloop.lake.place import Lake
 from everloop.lake.rows import Rows, kept
 from everloop.lake.tables import Also
@@ -35,5 +35,13 @@ def receive(
     Returns how many rows were kept, known already, or refused, with at most five sentences of why. Raises HouseFull or HouseBusy, and then
     nothing came in; EverloopError where ``rows`` are no rows or ``known_after`` is below zero.
     """
-    single = isinstance(rows, Mapping) or (isinstance(rows, list | tuple) and len(rows) == 1)
-    return arrive(lake, source, kept(source, rows), now=now, known_after=known_after, also=also, single=single)
+    return arrive(lake, source, kept(source, rows), Coming(now, known_after, is_single(rows)), also=also)
+
+
+def is_single(rows: Rows) -> bool:
+    """Whether this is one event, as they come one by one.
+
+    >>> is_single({"line_id": "l1"}), is_single([{"line_id": "l1"}]), is_single([])
+    (True, True, False)
+    """
+    return isinstance(rows, Mapping) or (isinstance(rows, list | tuple) and len(rows) == 1)

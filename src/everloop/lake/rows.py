@@ -1,14 +1,17 @@
 """Rows as delivered become rows as kept. In: dicts or an Arrow table, and their source. Out: ``Kept``, with a sentence for each refusal.
 
 Bad rows are refused one by one, the others are kept. What a row says of itself comes along: its version, when it was known, whether it is
-gone. Nothing here knows what came before, what time it is, or where rows are stored.
+gone. Several small deliveries are read as one table, since a table costs as much for one row as for fifty; each is told apart again.
+Nothing here knows what came before, what time it is, or where rows are stored.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,12 +21,14 @@ from numpy.typing import NDArray
 
 from everloop.errors import EverloopError
 from everloop.lake.arrays import Column, column, one_by_one
+from everloop.lake.digest import FEW
 from everloop.lake.shape import SEPARATOR, arrow_type, own_columns
 from everloop.lake.values import reader, said_deleted, said_id, said_version
 from everloop.project.columns import Kind
 from everloop.project.source import Source
 
 Rows: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, object] | pa.Table | pa.RecordBatch
+Offered: TypeAlias = pa.Table | list[Mapping[str, object]]
 
 _SAID = pa.schema(
     [
@@ -37,14 +42,13 @@ _SAID = pa.schema(
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Rows that can become events, in the order delivered.
+class Brought:
+    """What one delivery brought: ``rows`` that can become events, of those ``offered``; sentences for the first five refused.
 
-    ``table`` has ``id``, ``event_at`` (null: unsaid), ``deleted``, ``said_version`` and ``said_known`` (null: unsaid), then the source's
-    own columns. ``columns`` are the names and Arrow types that came; ``missing`` and ``retyped`` compare them with what is declared.
+    ``columns`` are the names and Arrow types that came; ``missing`` and ``retyped`` compare them with what is declared.
     """
 
-    table: pa.Table
+    rows: int
     offered: int
     refused: int
     examples: tuple[str, ...]
@@ -52,28 +56,81 @@ class Kept:
     missing: tuple[str, ...]
     retyped: tuple[str, ...]
 
+    @property
+    def typed(self) -> bool:
+        """Whether its columns said their types: a table's do, single events' do not."""
+        return bool(self.columns) and self.columns[0][1] != ""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Rows that can become events, in the order delivered, and the deliveries that brought them, in the same order.
+
+    ``table`` has ``id``, ``event_at`` (null: unsaid), ``deleted``, ``said_version`` and ``said_known`` (null: unsaid), then the source's
+    own columns.
+    """
+
+    table: pa.Table
+    brought: tuple[Brought, ...]
+
 
 def kept(source: Source, rows: Rows, *, spelled: bool = False) -> Kept:
     """Read rows as their source declares them. ``spelled``: every column is text, as in CSV.
 
     >>> orders = Source("orders", id="line_id", time="at", columns={"quantity": int})
     >>> made = kept(orders, [{"line_id": "l1", "at": "2026-11-02T00:00Z", "quantity": 2}, {"line_id": "l2", "quantity": 1}])
-    >>> made.table.column("id").to_pylist(), made.refused, made.examples
+    >>> made.table.column("id").to_pylist(), made.brought[0].refused, made.brought[0].examples
     (['l1'], 1, ('row 2 (l2): at is empty',))
 
     Raises EverloopError where rows are neither dicts nor a table.
     """
-    delivered = _delivered(rows)
-    if isinstance(delivered, pa.Table):
-        came = {f.name: str(f.type) for f in delivered.schema}
-        said = {name: delivered.column(name) for name in delivered.column_names}
-    else:
-        came = {str(name): "" for row in delivered for name in row}
-        said = {name: [row.get(name) for row in delivered] for name in came}
-    return _Reading(source, said, len(delivered), spelled).done(came)
+    there = offered(rows)
+    return _of_table(source, there, spelled) if isinstance(there, pa.Table) else _of_dicts(source, [there])
 
 
-def _delivered(rows: Rows) -> pa.Table | list[Mapping[str, object]]:
+def kept_together(source: Source, several: Sequence[Offered]) -> Kept:
+    """Several deliveries, read as if each had been read alone.
+
+    >>> orders = Source("orders", id="line_id", columns={"quantity": int})
+    >>> made = kept_together(orders, [[{"line_id": "l1"}], [{"line_id": "l2", "quantity": "x"}], [{"line_id": "l3", "quantity": 1}]])
+    >>> made.table.column("id").to_pylist(), [one.examples for one in made.brought]
+    (['l1', 'l3'], [(), ("row 1 (l2): quantity is 'x', no whole number",), ()])
+    """
+    pieces: list[Kept] = []
+    dicts: list[list[Mapping[str, object]]] = []
+    for there in several:
+        if isinstance(there, pa.Table):
+            pieces += [_of_dicts(source, dicts)] if dicts else []
+            pieces.append(_of_table(source, there, spelled=False))
+            dicts = []
+        else:
+            dicts.append(there)
+    pieces += [_of_dicts(source, dicts)] if dicts or not pieces else []
+    table = pieces[0].table if len(pieces) == 1 else pa.concat_tables([piece.table for piece in pieces])
+    return Kept(table, tuple(one for piece in pieces for one in piece.brought))
+
+
+def _of_table(source: Source, table: pa.Table, spelled: bool) -> Kept:
+    came = {f.name: str(f.type) for f in table.schema}
+    reading = _Reading(source, {name: table.column(name) for name in table.column_names}, table.num_rows, spelled)
+    return reading.done([table.num_rows], [came])
+
+
+def _of_dicts(source: Source, several: Sequence[list[Mapping[str, object]]]) -> Kept:
+    rows = several[0] if len(several) == 1 else [row for one in several for row in one]
+    came = [{str(name): "" for row in one for name in row} for one in several]
+    # Only what is declared is looked at: rows may carry any number of other keys.
+    said = {name: [row.get(name) for row in rows] for name in declared(source) if any(name in names for names in came)}
+    return _Reading(source, said, len(rows), spelled=False).done([len(one) for one in several], came)
+
+
+def declared(source: Source) -> list[str]:
+    """Every name a source's rows may bring."""
+    return list(dict.fromkeys([*own_columns(source), *filter(None, (source.version, source.known, source.deleted))]))
+
+
+def offered(rows: Rows) -> Offered:
+    """Rows as a table, or as a list of dicts of its own. Raises EverloopError for what is neither."""
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if isinstance(rows, pa.Table):
@@ -90,14 +147,15 @@ def _delivered(rows: Rows) -> pa.Table | list[Mapping[str, object]]:
 
 
 class _Reading:
-    """One delivery while it is read, column after column."""
+    """Deliveries while they are read, column after column."""
 
     def __init__(self, source: Source, said: Mapping[str, Any], rows: int, spelled: bool) -> None:
         self.source, self.said, self.rows, self.spelled = source, said, rows, spelled
         self.why: dict[int, tuple[str, str]] = {}  # row -> column, why
         self.retyped: dict[str, str] = {}
 
-    def done(self, came: Mapping[str, str]) -> Kept:
+    def done(self, counts: Sequence[int], came: Sequence[Mapping[str, str]]) -> Kept:
+        """``counts`` of rows came in each delivery, with the columns ``came``."""
         kinds = own_columns(self.source)
         columns = {name: self.read(name, kind) for name, kind in kinds.items()}
         deleted = self.deleted()
@@ -111,10 +169,15 @@ class _Reading:
             good = np.ones(self.rows, dtype=np.bool_)
             good[list(self.why)] = False
             table = table.filter(pa.array(good))
-        declared = [*kinds, *filter(None, (self.source.version, self.source.known, self.source.deleted))]
-        missing = tuple(name for name in dict.fromkeys(declared) if name not in came)
+        expected = declared(self.source)
         retyped = tuple(f"{name} came as {kind}" for name, kind in self.retyped.items())
-        return Kept(table, self.rows, len(self.why), self.examples(ids), tuple(came.items()), missing, retyped)
+        brought, refused = [], sorted(self.why)
+        for first, rows, names in zip(accumulate(counts, initial=0), counts, came, strict=False):
+            wrong = refused[bisect_left(refused, first) : bisect_left(refused, first + rows)]
+            missing = tuple(name for name in expected if name not in names)
+            examples = self.examples(ids, wrong[:5], first)
+            brought.append(Brought(rows - len(wrong), rows, len(wrong), examples, tuple(names.items()), missing, retyped))
+        return Kept(table, tuple(brought))
 
     def read(self, name: str, kind: Kind) -> pa.Array:
         """A column of what was said; nulls where it did not come. What it refuses takes its row out."""
@@ -167,13 +230,14 @@ class _Reading:
             self.empty(name, columns[name], unless=deleted)
 
     def empty(self, name: str, values: pa.Array, unless: NDArray[np.bool_] | None = None) -> None:
-        if pa.types.is_string(values.type):
-            missing = pc.fill_null(pc.equal(values, ""), True)
+        if values.type == pa.string():
+            gone = _unsaid(values)
         elif values.null_count == 0:
             return
         else:
-            missing = values.is_null()
-        gone = missing.to_numpy(zero_copy_only=False)
+            gone = values.is_null().to_numpy(zero_copy_only=False)
+        if not gone.any():
+            return
         said = f"{name} is empty"
         if name in self.retyped:
             said = f"{name} came as {self.retyped[name]}, which it cannot be"
@@ -200,13 +264,19 @@ class _Reading:
             return column(made, datetime, self.source.zone or "UTC").values
         return made if made.type == pa.int64() and own_columns(self.source)[name] is datetime else pa.nulls(self.rows, pa.int64())
 
-    def examples(self, ids: pa.Array) -> tuple[str, ...]:
-        """At most five sentences, for the first rows refused."""
+    def examples(self, ids: pa.Array, wrong: Sequence[int], first: int) -> tuple[str, ...]:
+        """A sentence for each of these rows, counted from the ``first`` of their delivery."""
         found = []
-        for row in sorted(self.why)[:5]:
+        for row in wrong:
             name = (ids[row].as_py() or "").replace(SEPARATOR, " ")[:60]
-            found.append(f"row {row + 1}{f' ({name})' if name else ''}: {self.why[row][1]}")
+            found.append(f"row {row - first + 1}{f' ({name})' if name else ''}: {self.why[row][1]}")
         return tuple(found)
+
+
+def _unsaid(words: pa.Array) -> NDArray[np.bool_]:
+    if len(words) <= FEW:
+        return np.array([not word for word in words.to_pylist()], dtype=np.bool_)
+    return np.asarray(pc.fill_null(pc.equal(words, ""), True).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def _id_text(values: pa.Array) -> pa.Array:

@@ -40,6 +40,8 @@ def seal(lake: Lake, source: Source) -> int:
         lake.log.sealed(name, through)
         for events in _together(lake.log.unsealed(name, event_schema(source), after=through)):
             reaches = events.column("seq")[-1].as_py()
+            # A table must not reach further than the log does after a power cut.
+            lake.log.synced()
             lake.pause("not sealed")
             said = {"source": name, "through_seq": str(reaches)}
             lake.tables.append_once(table, events, marker=MARKER, seq=reaches, said=said)

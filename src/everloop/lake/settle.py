@@ -2,6 +2,7 @@
 
 - The same id and version again is a duplicate. Without a version column, a row that says what the newest version of its id says is one,
   and so is everything a delivery says of an id if it ends there (a whole delivery that came twice); a differing row is the next version.
+- Several deliveries settled at once come to what they would have come to one after another, in order.
 - ``seq`` goes on without a gap. What says nothing of when it was known is known when it arrives: at ``now``, but always a microsecond
   after whatever arrived before. Versions of one id are known one after another, at least a microsecond apart.
 - ``event_at`` is never after ``known_at``. Undated: what is first said of an id happened always, and was always known unless it says
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +29,8 @@ from everloop.project.source import Source
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-_UNSAID = int(np.iinfo(np.int64).min)
+#: Where an instant or a span is not said.
+UNSAID = int(np.iinfo(np.int64).min)
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,23 @@ class Delivered:
 
 
 @dataclass(frozen=True)
+class Callers:
+    """Whose delivery each row is ``of`` (0, 1, 2 …, never falling); of each delivery, when it came (``now``, µs) and how long after it
+    happened a row was known (``known_after``, µs; ``UNSAID``: when it came)."""
+
+    of: Longs
+    now: Sequence[int]
+    known_after: Longs
+
+
+@dataclass(frozen=True)
 class Settled:
-    """The event table of the rows that are new, a digest for each, the last arrival's instant, and how many were known already."""
+    """The event table of the rows that are new, a digest for each, the last arrival's instant, and how many are new of each delivery."""
 
     events: pa.Table
     digests: Longs
     last_known: int
-    duplicates: int
+    kept: Longs
 
 
 def delivered(source: Source, table: pa.Table) -> Delivered:
@@ -68,30 +80,41 @@ def marks(source: Source, table: pa.Table) -> Longs:
     return digests(table, ["deleted", *(name for name in own_columns(source) if name not in source.id)])
 
 
-def settle(
-    source: Source, rows: Delivered, known: Versions, counters: Counters, *, now: int, known_after: timedelta | None = None
-) -> Settled:
-    """Give each new row its version, its instant and its number; ``known`` are the versions there are of its ids, ``now`` microseconds."""
+def settle(source: Source, rows: Delivered, known: Versions, counters: Counters, callers: Callers) -> Settled:
+    """Give each new row its version, its instant and its number; ``known`` are the versions there are of its ids."""
     of = _Ids.of(known, len(rows.names))
-    version, new, first = _versions(source, rows, known, of)
+    version, new, first = _versions(source, rows, known, of, callers.of)
     keep = np.flatnonzero(new)
-    codes, version, first = rows.codes[keep], version[keep], first[keep]
+    codes, version, first, whose = rows.codes[keep], version[keep], first[keep], callers.of[keep]
     event_at = _longs(rows.table.column("event_at"))[keep]
-    known_at = _said_known(rows.table, event_at, known_after, keep)
+    known_at = _said_known(rows.table, event_at, callers.known_after[whose], keep)
     if not source.time:
-        known_at = np.where(first & (known_at == _UNSAID), ALWAYS, known_at)
+        known_at = np.where(first & (known_at == UNSAID), ALWAYS, known_at)
         event_at = np.where(first, ALWAYS, event_at)
-    arriving = known_at == _UNSAID
-    known_at[arriving] = max(now, counters.last_known + 1) + np.arange(arriving.sum(), dtype=np.int64)
-    last_known = max(counters.last_known, int(known_at[arriving][-1])) if arriving.any() else counters.last_known
+    arriving = known_at == UNSAID
+    known_at[arriving], last_known = _arrivals(whose[arriving], callers.now, counters.last_known)
     _one_after_another(known_at, codes, of)
-    event_at = np.minimum(np.where(event_at == _UNSAID, known_at, event_at), known_at)
+    event_at = np.minimum(np.where(event_at == UNSAID, known_at, event_at), known_at)
     seq = counters.last_seq + 1 + np.arange(len(keep), dtype=np.int64)
     made = {"seq": seq, "version": version, "event_at": event_at, "known_at": known_at}
     kept = rows.table.take(pa.array(keep)) if len(keep) < len(rows.codes) else rows.table
     schema = event_schema(source)
     events = pa.table([pa.array(made[n]) if n in made else kept.column(n) for n in schema.names], schema=schema)
-    return Settled(events, rows.digests[keep], last_known, len(rows.codes) - len(keep))
+    return Settled(events, rows.digests[keep], last_known, np.bincount(whose, minlength=len(callers.now)).astype(np.int64))
+
+
+def _arrivals(whose: Longs, now: Sequence[int], last: int) -> tuple[Longs, int]:
+    """When rows are known that say nothing of it: at their delivery's ``now``, each a microsecond after the one before; and the last.
+
+    >>> _arrivals(np.array([0, 0, 2]), [50, 60, 40], 10)
+    (array([50, 51, 52]), 52)
+    """
+    begins: list[int] = []
+    for instant, rows in zip(now, np.bincount(whose, minlength=len(now)).tolist(), strict=True):
+        begins.append(max(instant, last + 1))
+        last = begins[-1] + rows - 1 if rows else last
+    before = np.searchsorted(whose, np.arange(len(now)))
+    return np.array(begins, dtype=np.int64)[whose] + np.arange(len(whose)) - before[whose], last
 
 
 @dataclass(frozen=True)
@@ -104,25 +127,26 @@ class _Ids:
 
     @classmethod
     def of(cls, known: Versions, names: int) -> _Ids:
-        newest, last = np.full(names, -1, dtype=np.int64), np.full(names, _UNSAID, dtype=np.int64)
+        newest, last = np.full(names, -1, dtype=np.int64), np.full(names, UNSAID, dtype=np.int64)
         newest[known.which] = np.arange(len(known.which))  # in order of version: the last one stays
         np.maximum.at(last, known.which, known.known_at)
         return cls(np.bincount(known.which, minlength=names).astype(np.int64), newest, last)
 
 
 def _longs(column: pa.ChunkedArray) -> Longs:
-    return np.asarray(pc.fill_null(column, _UNSAID).to_numpy(), dtype=np.int64)
+    if column.null_count == len(column):
+        return np.full(len(column), UNSAID, dtype=np.int64)
+    return np.asarray((pc.fill_null(column, UNSAID) if column.null_count else column).to_numpy(), dtype=np.int64)
 
 
-def _said_known(table: pa.Table, event_at: Longs, known_after: timedelta | None, keep: Longs) -> Longs:
+def _said_known(table: pa.Table, event_at: Longs, known_after: Longs, keep: Longs) -> Longs:
     said = _longs(table.column("said_known"))[keep]
-    if known_after is None:
-        return said
-    later = np.where(event_at == _UNSAID, _UNSAID, event_at + known_after // timedelta(microseconds=1))
-    return np.where(said == _UNSAID, later, said)
+    there = (event_at != UNSAID) & (known_after != UNSAID)
+    later = np.where(there, np.where(there, event_at, 0) + np.where(there, known_after, 0), UNSAID)
+    return np.where(said == UNSAID, later, said)
 
 
-def _versions(source: Source, rows: Delivered, known: Versions, of: _Ids) -> tuple[Longs, Mask, Mask]:
+def _versions(source: Source, rows: Delivered, known: Versions, of: _Ids, whose: Longs) -> tuple[Longs, Mask, Mask]:
     """For each row its version, whether it is new, and whether it is the first of its id."""
     codes = rows.codes
     version = np.zeros(len(codes), dtype=np.int64) if source.version is None else _longs(rows.table.column("said_version")).copy()
@@ -139,7 +163,7 @@ def _versions(source: Source, rows: Delivered, known: Versions, of: _Ids) -> tup
     for group in _groups(codes, np.flatnonzero(~alone[codes])):
         there = known.of(int(codes[group[0]]))
         if source.version is None:
-            numbers = _next_versions(rows.digests[group].tolist(), there)
+            numbers = _next_of_each(rows.digests[group].tolist(), whose[group].tolist(), there)
         else:
             numbers = _said_versions(version[group].tolist(), [v for v, _ in there])
         new[group] = [number is not None for number in numbers]
@@ -183,6 +207,21 @@ def _next_versions(digests: Sequence[int], before: Sequence[tuple[int, int]]) ->
     for mark in digests:
         numbers.append(None if mark == digest else number)
         number, digest = (number, digest) if mark == digest else (number + 1, mark)
+    return numbers
+
+
+def _next_of_each(digests: Sequence[int], whose: Sequence[int], before: Sequence[tuple[int, int]]) -> list[int | None]:
+    """The next versions, where several deliveries say something of one id, one delivery after another.
+
+    >>> _next_of_each([7, 8, 7, 8], [0, 0, 1, 1], [])
+    [0, 1, None, None]
+    """
+    numbers: list[int | None] = []
+    for _, turn in groupby(range(len(digests)), whose.__getitem__):
+        said = [digests[at] for at in turn]
+        some = _next_versions(said, before)
+        before = [(number, mark) for number, mark in zip(some, said, strict=True) if number is not None][-1:] or before
+        numbers += some
     return numbers
 
 

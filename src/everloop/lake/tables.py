@@ -116,8 +116,16 @@ class EventLog(Protocol):
         """Let go of the rows up to a sequence number: they are in the tables."""
         ...
 
+    def synced(self) -> None:
+        """What has arrived by now survives a power cut when this returns."""
+        ...
+
     def deliveries(self, source: str) -> list[Delivery]:
         """Every delivery, in order of number."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what this thread holds; the next call takes it up again."""
         ...
 
     def sealing(self, source: str) -> AbstractContextManager[None]:

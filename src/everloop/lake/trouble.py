@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from deltalake.exceptions import DeltaError
 
 from everloop.errors import EverloopError, HouseBusy, HouseFull, StoreError
 
@@ -27,13 +26,19 @@ def told(where: str) -> Iterator[None]:
         yield
     except EverloopError:
         raise
-    except (OSError, sqlite3.Error, DeltaError) as error:
+    except (OSError, sqlite3.Error) as error:
         raise _ours(error, where) from error
     except Exception as error:
         # The Delta library raises plain Exception for what its own storage could not do.
-        if type(error) is Exception:
+        if type(error) is Exception or _of_delta(error):
             raise _ours(error, where) from error
         raise
+
+
+def _of_delta(error: Exception) -> bool:
+    # Who has not loaded the library has not met its errors; loading it to compare would cost 18 MiB.
+    exceptions = sys.modules.get("deltalake.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.DeltaError)
 
 
 def _ours(error: Exception, where: str) -> StoreError:

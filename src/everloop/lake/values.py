@@ -20,6 +20,7 @@ from everloop.project.columns import Kind, money, unit
 _LONG = 2**63
 _YES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _EMPTY = ("NAType", "NaTType")
+_AS_THEY_ARE = frozenset({str, int, bool, datetime, date})
 
 Reads = Callable[[object], object]
 
@@ -132,9 +133,12 @@ def _guarded(reads: Reads) -> Reads:
 
 def _plain(value: object) -> object:
     """A value without its library: numpy's numbers as Python's, everybody's "nothing" as None."""
-    if value is None or type(value).__name__ in _EMPTY:
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if value is None or kind.__name__ in _EMPTY:
         return None
-    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+    if kind.__module__ == "numpy" and hasattr(value, "item"):
         value = value.item()
     if hasattr(value, "to_pydatetime"):  # pandas
         value = value.to_pydatetime(warn=False)

@@ -41,9 +41,17 @@ def adopt(house: House, model: Model, now: datetime) -> None:
 def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tuple[TrainingSet | None, pa.Table]:
     tables = house.tables(model)
     if not any(len(t) for t in tables.values()):
-        return None, pa.table({})
+        return None, pa.table({"truth": pa.array([], pa.string())} if model.kind == "shares" else {})
+    from everloop.loop.told import told_truths
+
     training_set = as_of(
-        model, tables, now=now, id=identity(turn, "as_of"), save=house.blobs.save, max_questions=house.settings.max_questions
+        model,
+        tables,
+        now=now,
+        id=identity(turn, "as_of"),
+        save=house.blobs.save,
+        max_questions=house.settings.max_questions,
+        told=told_truths(house, model, now),
     )
     return training_set, house.table(training_set)
 

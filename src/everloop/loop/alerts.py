@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from everloop.clock import said
 from everloop.loop.spoken import spoken_record
 from everloop.project.model import Model
 from everloop.records import Alert, Decision, Record, Report, Signals, Traffic, Verdict
@@ -33,3 +36,44 @@ def alert_of(record: Record, model: Model) -> Alert | None:
 def _alert(model: Model, severity: str, record: Record) -> Alert:
     sentence = f"{model.name}: {spoken_record(record)}"
     return Alert(model=model.name, severity=severity, sentence=sentence, owner=model.owner, key=record.id)  # type: ignore[arg-type]
+
+
+# -- news of the house itself, which no record causes: put into the outbox by deliver.tell ----------------------------------------------
+
+
+def not_loaded(model: Model, version: str, why: str) -> Alert:
+    """A worker could not load a version (``demand@4``) that ought to answer; once for each version, however many workers say so."""
+    sentence = f"{model.name}: {version} cannot be loaded by a worker ({why.rstrip('.')}), so what answered before goes on answering."
+    return Alert(model=model.name, severity="critical", sentence=sentence, owner=model.owner, key=f"{model.name}/not loaded/{version}")
+
+
+def taken_over(before: str, now: str, fence: int) -> Alert:
+    """The controller ``before`` went without giving its lease back, and ``now`` took over; ``fence`` counts the takers.
+
+    >>> taken_over("shop-1:4711", "shop-1:4802", 7).sentence
+    'The controller shop-1:4711 was lost; shop-1:4802 took over and goes on with what it left.'
+    """
+    sentence = f"The controller {before} was lost; {now} took over and goes on with what it left."
+    return Alert(model="", severity="warning", sentence=sentence, key=f"controller/{fence}")
+
+
+def not_remembered(answers: int, until: datetime) -> Alert:
+    """Answers were given and not kept, because the disk stalled; one piece of news for each hour (of ``until``, aware).
+
+    >>> not_remembered(1200, datetime.fromisoformat("2026-11-02T14:03Z")).key
+    'not remembered/2026-11-02T14'
+    """
+    many = "1 answer was" if answers == 1 else f"{answers:,} answers were"
+    sentence = f"The disk is full or too slow: {many} given until {said(until)} and not remembered, so no truth will ever meet them."
+    return Alert(model="", severity="critical", sentence=sentence, key=f"not remembered/{until:%Y-%m-%dT%H}")
+
+
+def clock_set_back(by: timedelta, to: datetime) -> Alert:
+    """The machine's clock was set back by so much, to an aware instant; one piece of news for each day.
+
+    >>> clock_set_back(timedelta(hours=2), datetime.fromisoformat("2026-11-02T14:03Z")).sentence
+    "The machine's clock was set back by 2:00:00 to 2026-11-02 14:03 UTC. No model is turned before it is past where it was."
+    """
+    back = timedelta(seconds=round(by.total_seconds()))
+    sentence = f"The machine's clock was set back by {back} to {said(to)}. No model is turned before it is past where it was."
+    return Alert(model="", severity="warning", sentence=sentence, key=f"clock/{to:%Y-%m-%d}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from everloop.features.questions import numbered, questions_in
 from everloop.features.reader import Reader
 from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
+from everloop.loop.answerable import answered_elsewhere, answers_here
 from everloop.loop.house import House
 from everloop.project.model import Model
 from everloop.project.source import Source
@@ -42,7 +44,8 @@ def answer_due(house: House, model: Model, now: datetime) -> int:
         return 0
     tables = house.tables(model)
     traffic = house.traffic(model)
-    before = _interrupted(house, model, since)
+    alone = answers_here(house, traffic).champion != traffic.champion
+    before = frozenset() if alone else _interrupted(house, model, since)
     with house.store.transaction() as t:
         house.facts.put(t, model.name, ANSWERING, now, {})
     given = 0
@@ -79,8 +82,13 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
     tables = house.tables(model)
     if not isinstance(model.per, Source) and not _ever_seen(model, tables, request):
         raise Unknown(" and ".join(model.unit), ", ".join(keys), where="what has arrived", next="Nothing is known of it yet.")
+    traffic = house.traffic(model)
+    here = answers_here(house, traffic)
     found = live(model, tables, moment=now, units=[request])
-    return _given(house, model, house.traffic(model), found, now).predictions()[0]
+    given = _given(house, model, traffic, found, now).predictions()[0]
+    if here.champion != traffic.champion and given.arm == "champion":
+        raise answered_elsewhere(house.champion(traffic))
+    return given
 
 
 def answers_of(house: House, model: Model, *, since: datetime | None = None) -> pa.Table:
@@ -105,6 +113,19 @@ def find_answer(house: House, id: str) -> Prediction | None:
         if len(found):
             return predictions(found)[0]
     return None
+
+
+NAMED = ("id", "model", "version", "arm", "unit", "moment", "answered_at")
+
+
+def named_answers(house: House, ids: Collection[str]) -> pa.Table:
+    """The answers of these ids, sealed or not, once each: who was asked about, when, by whom answered; not what was answered."""
+    schema = pa.schema([SCHEMA.field(name) for name in NAMED])
+    wanted = pa.array(sorted(ids), pa.string())
+    # Segments first, as in answers_of.
+    found = [unsealed(house.settings.answers).select(schema.names).cast(schema)]
+    found.append(house.lake.tables.read(TABLE, schema=schema))
+    return once(pa.concat_tables([t.filter(pc.is_in(t.column("id"), value_set=wanted)) for t in found]))
 
 
 def seal_answers(house: House) -> None:
@@ -152,19 +173,31 @@ def _answer(house: House, model: Model, traffic: Traffic, features: pa.Table, no
 
 
 def _given(house: House, model: Model, traffic: Traffic, features: pa.Table, now: datetime) -> AnswerRows:
-    predictors = predictors_of(house, traffic)
+    here = answers_here(house, traffic)
+    predictors = predictors_of(house, here)
     with AnswersLog(house.settings.answers) as log:
         return serving.answer(
             model,
-            traffic,
+            here,
             predictors,
             _questions(features),
-            house.with_older_columns(model, traffic, features),
+            house.with_older_columns(model, here, features),
             now=now,
-            arm_of=rollout.arm_of,
-            log=log,
+            arm_of=lambda unit, _: rollout.arm_of(unit, traffic),
+            log=log if here.champion == traffic.champion else Unseen(log),
             salt=house.salt,
         )
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """The answers log for a candidate whose champion answers elsewhere: what is not the candidate's to answer is seen by nobody."""
+
+    log: AnswersLog
+
+    def write(self, rows: pa.Table) -> None:
+        arm = pc.replace_substring(rows.column("arm"), "champion", "shadow")
+        self.log.write(rows.set_column(rows.schema.get_field_index("arm"), "arm", arm))
 
 
 def _questions(features: pa.Table) -> pa.Table:

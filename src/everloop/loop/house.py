@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from everloop.clock import EPOCH, said
-from everloop.errors import ClockWentBack
+from everloop.errors import ClockWentBack, LearnerFailed
 from everloop.features.compile import features as read_features
 from everloop.lake.place import Lake, open_lake
 from everloop.lake.snapshot import read, read_source
@@ -53,6 +52,15 @@ def awake(_moment: str) -> None:
     """Nothing happens between two commits; a proof of what a crash leaves puts something else here."""
 
 
+def unfenced(_transaction: Connection) -> None:
+    """Whoever opens a house may write to it; only a controller that was replaced may not. See ``loop/held.py``."""
+
+
+def unhurried() -> BaseException | None:
+    """Nothing ends the work under way."""
+    return None
+
+
 @dataclass(frozen=True)
 class House:
     """One project and where it lives. Stores are split by noun; each is a small frozen value over the same database."""
@@ -62,6 +70,10 @@ class House:
     store: Store
     lake: Lake
     pause: Callable[[str], None] = awake
+    fence: Callable[[Connection], None] = unfenced
+    """Asked in every transaction of a turn: raises Overtaken where this process may no longer write, and then nothing is kept."""
+    ended: Callable[[], BaseException | None] = unhurried
+    """Why the work under way must end now, asked while a child works and between steps; None: go on."""
     turned: bool = False
     """Whether business time is what requests say it is, not what the machine's clock says."""
     predictors: dict[str, Answering] = field(default_factory=dict, repr=False, compare=False)
@@ -128,7 +140,18 @@ class House:
         from everloop.loop.wiring import open_in_child
 
         # Threads wait for one another by spinning: on few rows, or beside other work, many are slower than one.
-        return in_child(work, first=partial(open_in_child, self.project.path), threads=None if rows >= MANY_ROWS else 1)
+        threads, first = None if rows >= MANY_ROWS else 1, partial(open_in_child, self.project.path)
+        try:
+            return in_child(work, first=first, threads=threads, cancelled=lambda: self.ended() is not None)
+        except LearnerFailed:
+            self.still()  # a child that was ended did not fail
+            raise
+
+    def still(self) -> None:
+        """Raise why the work under way must end, if it must."""
+        why = self.ended()
+        if why is not None:
+            raise why
 
     # -- who answers --
 
@@ -235,7 +258,9 @@ class House:
 
     def table(self, training_set: TrainingSet) -> pa.Table:
         """The body of a training set."""
-        return pq.read_table(pa.BufferReader(self.blobs.read(training_set.body)))
+        import pyarrow.parquet as pq
+
+        return pq.ParquetFile(pa.BufferReader(self.blobs.read(training_set.body))).read()
 
     def last_fit(self, model: Model) -> Mapping[str, int]:
         """How far each source had come when the model's data was last found fit to learn from; what is newer is judged by itself."""
@@ -262,6 +287,10 @@ class House:
 
 def load_any(candidate: Candidate, open: Callable[[str], bytes], *, given: object = None, allow_pickle: bool = False) -> Answering:
     """What answers for a candidate, whatever its format. Raises ArtefactBroken."""
+    if candidate.format == "elsewhere":
+        from everloop.loop.answerable import answered_elsewhere
+
+        raise answered_elsewhere(candidate)
     if candidate.format == "baseline":
         return load_baseline(candidate, open, given)
     return load(candidate, open, allow_pickle=allow_pickle)

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from everloop.clock import wall
+from everloop.clock import monotonic, said, wall
 from everloop.errors import Overtaken, StoreError
 from everloop.lake.alone import alone
 from everloop.loop.alerts import alert_of
 from everloop.project.model import Model
 from everloop.records import Decision, Record, Traffic, Version, identity
-from everloop.registry.turns import Turn
+from everloop.registry.turns import State, Turn
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 ANY = timedelta(days=36_500)
 """A turn's records are dated by its own moment, while other turns and people go on, and undo never waits: that the clock of a model runs
 forwards is checked where its turn opens."""
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks whether a turn was cancelled while a child works for it."""
+
+
+class Cancelled(Overtaken):
+    """A person ended the turn: what it had kept stays kept, nothing more is, and nobody goes on with it."""
+
+
+class Interrupted(BaseException):
+    """This process is told to end. No Exception: nothing that tidies up after a failure may take it for one; the turn stays open."""
+
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Record)
@@ -65,17 +77,20 @@ class Keep:
         kept = self.house.journal.find(id)
         if kept is not None:
             return kept  # type: ignore[return-value]
+        self.house.still()
         self.house.pause(f"before {name}")
         record = verb(Step(self.house, self.model, self.turn.now, id, self.turn.id, self.turn.cause), *args, **kwargs)
         self.house.pause(f"after {name}, not kept")
         with self.house.store.transaction() as t:
+            _not_cancelled(self.house, self.house.turns.find(self.turn.id, within=t), t)
             record = keep_record(self.house, t, record, model=self.model, turn=self.turn.id, verb=name)
         self.house.pause(f"kept {name}")
         return record
 
 
 def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str) -> R:
-    """In one transaction: the record, the pointer it moves, the question it asks, and the alert it causes."""
+    """In one transaction: the record, the pointer it moves, the question it asks, the alert it causes. Raises Overtaken at the fence."""
+    house.fence(t)
     if isinstance(record, Version):
         candidate, verdict = house.candidate(record.candidate, within=t), house.verdict(record.verdict, within=t)
         version = house.versions.admit(t, candidate, verdict, now=record.made_at, id=record.id)
@@ -97,18 +112,21 @@ def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: s
 def keeping(house: House, model: Model, now: datetime, cause: str) -> Iterator[Keep]:
     """Open a turn, or go on with the one that was begun for this instant; end it as done, or as superseded where it was overtaken.
 
-    Raises HouseBusy where another turn of the model is open, Overtaken where somebody else moved the traffic first, ClockWentBack.
+    Raises HouseBusy where another turn of the model is open, Overtaken where somebody else moved the traffic first, Cancelled where a
+    person ended it, ClockWentBack.
     """
     id = turn_id(model, now, cause)
     with alone(house.settings.house / "turns" / f"{model.name}.lock", f"turning {model.name}", patience=0):
         with house.store.transaction() as t:
+            house.fence(t)
             house.forwards(t, model, now, id)
             left = house.turns.opened(model.name, within=t)
             if left is not None and left.id != id:
                 # Whoever opened it is dead, or it would hold the lock. What it kept stays kept, and it may still be gone on with.
                 house.turns.finish(t, left.id, at=wall())
             turn = house.turns.open(t, Turn(id=id, model=model.name, now=now, cause=cause, started_at=wall()))
-        yield from _ended(house, model, turn)
+            _not_cancelled(house, turn, t)
+        yield from _ended(replace(house, ended=_Look(house, id)), model, turn)
 
 
 def turn_id(model: Model, now: datetime, cause: str) -> str:
@@ -116,18 +134,57 @@ def turn_id(model: Model, now: datetime, cause: str) -> str:
     return identity("turn", model.name, now.isoformat(), cause)
 
 
+def cancel_id(turn: str) -> str:
+    """The id of the record that says who ended a turn, and why."""
+    return identity("cancel", turn)
+
+
 def _ended(house: House, model: Model, turn: Turn) -> Iterator[Keep]:
-    id = turn.id
     try:
         yield Keep(house, model, turn)
     except Overtaken:
-        with house.store.transaction() as t:
-            house.turns.finish(t, id, at=wall(), state="superseded")
+        # At a fence not even this may be written: the turn is somebody else's now.
+        with suppress(StoreError):
+            _finish(house, turn.id, "superseded")
         raise
     except Exception:
         # What could not be done now can be done again: steps that were kept stay kept, and the turn is not in the way of others.
-        with suppress(StoreError), house.store.transaction() as t:
-            house.turns.finish(t, id, at=wall())
+        with suppress(StoreError):
+            _finish(house, turn.id, "done")
         raise
+    _finish(house, turn.id, "done")
+
+
+def _finish(house: House, id: str, state: State) -> None:
     with house.store.transaction() as t:
-        house.turns.finish(t, id, at=wall())
+        house.fence(t)
+        there = house.turns.find(id, within=t)
+        if there is None or there.state != "cancelled":
+            house.turns.finish(t, id, at=wall(), state=state)
+
+
+def _not_cancelled(house: House, turn: Turn | None, within: Connection | None) -> None:
+    if turn is not None and turn.state == "cancelled":
+        record = house.journal.find(cancel_id(turn.id), within=within)
+        why = "; ".join(record.because) if isinstance(record, Decision) else "it was ended"
+        raise Cancelled(f"The turn of {turn.model} for {said(turn.now)} is not gone on with: {why}. What answers stays as it was.")
+
+
+class _Look:
+    """Whether a turn was cancelled, or the house's own work must end; the house is looked at five times a second at most."""
+
+    def __init__(self, house: House, turn: str) -> None:
+        self.house, self.turn, self.next = house, turn, monotonic() + LOOK_EVERY
+
+    def __call__(self) -> BaseException | None:
+        if (why := self.house.ended()) is not None:
+            return why
+        if monotonic() < self.next:
+            return None
+        self.next = monotonic() + LOOK_EVERY
+        try:
+            _not_cancelled(self.house, self.house.turns.find(self.turn), None)
+        except Cancelled as cancelled:
+            self.next = 0.0
+            return cancelled
+        return None

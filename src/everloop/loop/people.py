@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -9,11 +11,14 @@ from sqlalchemy import Connection
 
 from everloop import gates, rollout
 from everloop.clock import wall
-from everloop.errors import EverloopError
+from everloop.errors import EverloopError, StoreError
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
+from everloop.loop.answerable import way_back
 from everloop.loop.house import House
 from everloop.loop.keep import Step, keep_record, turn_id
+from everloop.loop.lean import compile_served
+from everloop.loop.routes import spread, write_routes
 from everloop.loop.spoken import spoken_record
 from everloop.project.model import Model
 from everloop.records import Candidate, Decision, Traffic, TrainingSet, Verdict, identity
@@ -23,18 +28,19 @@ from everloop.training.environment import environment
 
 
 def undo(house: House, model: Model, *, by: str, reason: str, now: datetime) -> str:
-    """The version before answers again, at once: one compare-and-set that waits for no turn. Returns what happened, in a sentence.
+    """The version before answers again, at once: one compare-and-set that waits for no turn. Returns what happened, in sentences: also how
+    many workers answer by it, and after how long.
 
     Raises EverloopError where there is nothing to go back to, Overtaken where a turn moved the traffic in this very moment.
     """
     adopt(house, model, now)
     with house.store.transaction() as t:
         moved = _take_back(house, t, model, by=by, reason=reason, now=now)
-    return f"{model.name}: {house.named(moved)}"
+    return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
 
 
 def _take_back(house: House, t: Connection, model: Model, *, by: str, reason: str, now: datetime) -> Traffic:
-    traffic = house.traffic(model, within=t)
+    traffic = way_back(house, house.traffic(model, within=t), within=t)
     id = identity("undo", model.name, traffic.generation, now.isoformat())
     decision = Decision(
         id=id, made_at=now, made_from=(traffic.id,), model=model.name, action="undo", because=(reason,), cause="demand", by=by
@@ -49,8 +55,27 @@ def _take_back(house: House, t: Connection, model: Model, *, by: str, reason: st
     return moved
 
 
-def answer_question(house: House, model: Model, yes: bool, *, by: str, reason: str, now: datetime) -> str:
+def turned_here(house: House, model: Model, now: datetime, cause: str) -> str:
+    """Once round the ring in this process; the story of it."""
+    from everloop.loop.resume import go_round
+    from everloop.loop.spoken import story
+
+    return story(house, go_round(house, model, now, cause))
+
+
+def answer_question(
+    house: House,
+    model: Model,
+    yes: bool,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    go_on: Callable[[House, Model, datetime, str], str] = turned_here,
+) -> str:
     """A person's word on what a model waits for; a yes is carried out at once. Returns what happened, in sentences.
+
+    ``go_on`` goes round the ring where the yes is to a retrain, and tells the story: here, unless a controller is to do it.
 
     Raises EverloopError where nothing waits, or without a name and a reason.
     """
@@ -66,12 +91,9 @@ def answer_question(house: House, model: Model, yes: bool, *, by: str, reason: s
         moved = _carry_out(house, t, model, decision, by=by, reason=reason, now=now, turn=turn) if yes else None
     said = [f"{model.name}: {spoken_record(approval)}"]
     if moved is not None:
-        said.append(house.named(moved))
+        said += [house.named(moved), *filter(None, [spread(house, model.name, moved.generation)])]
     if yes and decision.asks == "retrain":
-        from everloop.loop.resume import go_round
-        from everloop.loop.spoken import story
-
-        said.append(story(house, go_round(house, model, now, "approved")))
+        said.append(go_on(house, model, now, "approved"))
     return "\n".join(said)
 
 
@@ -145,4 +167,7 @@ def admit_file(
             verdict = keep(override_gate, verdict)
         if keep(do.permit, verdict).advances:
             keep(do.begin, traffic, keep(do.admit, candidate, verdict))
+    with suppress(StoreError):  # the controller tells the workers again
+        compile_served(house)
+        write_routes(house)
     return verdict

@@ -5,6 +5,10 @@ The windows of what was learnt from come first: they are the habit that the newe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,12 +18,13 @@ from everloop.clock import from_microseconds, microseconds
 from everloop.loop.house import House
 from everloop.monitor.profile import ANSWERS, Profile, Spec, answers_as_column, describe, profile
 from everloop.project.model import Model
-from everloop.records import Candidate, Shape, TrainingSet
+from everloop.records import Candidate, Shape, Traffic, TrainingSet
 from everloop.registry.facts import Facts
 from everloop.serving.answered import features_of
 from everloop.stats.shapes import Answers
 from everloop.training.rows import learnable
 
+FIRST_WINDOWS, FIRST_ANSWERS = 4, 200
 HABIT = 26  # so many past windows are held against the newest
 DAY = 86_400_000_000
 
@@ -43,6 +48,36 @@ def reference_of(house: House, model: Model, champion: Candidate) -> Profile | N
         body = {"spec": found.spec.to_plain(), "profile": found.to_plain(), "habit": _habit(found.spec, model, columns, moments)}
         house.facts.put(t, model.name, f"reference {champion.id}", champion.made_at, body)
     return found
+
+
+def reference_elsewhere(house: House, model: Model, traffic: Traffic, given: pa.Table) -> Profile | None:
+    """The profile of what a service elsewhere first answered, features it told included: nobody here knows what it learnt from.
+
+    Made once, of its first windows (at least four, and 200 answers), when there is one after them; None until then.
+    """
+    champion = house.champion(traffic)
+    good = (pc.field("version") == traffic.champion) & pc.field("error").is_null()
+    mine = in_windows(model, given.filter(good))
+    starts = _starts(model, mine.column("moment").to_numpy().astype(np.int64))
+    opened, sizes = np.unique(starts, return_counts=True)
+    enough = max(FIRST_WINDOWS, int(np.searchsorted(np.cumsum(sizes), FIRST_ANSWERS)) + 1)
+    if len(opened) <= enough or champion.shape.kind == "ranking":
+        return None
+    rows = mine.filter(pa.array(starts < opened[enough]))
+    names = sorted({name for said in rows.column("features").to_pylist() for name in msgspec.json.decode(said or "{}")})
+    columns = _with_answers(rows, names, champion.shape)
+    found = profile(describe(columns), columns, rows.column("moment").to_numpy().astype(np.int64))
+    with house.store.transaction() as t:
+        body = {"spec": found.spec.to_plain(), "profile": found.to_plain(), "habit": []}
+        house.facts.put(t, model.name, f"reference {champion.id}", champion.made_at, body)
+    return found
+
+
+def in_windows(model: Model, given: pa.Table) -> pa.Table:
+    """Answers at the beginning of the window each was given in: those of a service elsewhere come at any moment, not at ticks."""
+    span = DAY if model.asked is None else model.asked.span // timedelta(microseconds=1)
+    moments = given.column("moment").to_numpy().astype(np.int64)
+    return given.set_column(given.schema.get_field_index("moment"), "moment", pa.array(moments - moments % span))
 
 
 def windows_of(house: House, model: Model, champion: Candidate, reference: Profile | None, given: pa.Table) -> tuple[Profile, ...]:
@@ -90,9 +125,15 @@ def _starts(model: Model, moments: NDArray[np.int64]) -> NDArray[np.int64]:
 def _counted(spec: Spec, rows: pa.Table, model: Model, shape: Shape) -> Profile:
     if shape.kind == "ranking":
         return profile(spec, pa.table({}).select([]), rows.column("moment").to_numpy().astype(np.int64))
-    columns = features_of(rows, [n for n in spec.features if n != ANSWERS])
-    columns = columns.append_column(ANSWERS, _as_column(Answers.from_arrow(shape, rows.column("answer"))))
+    columns = _with_answers(rows, [n for n in spec.features if n != ANSWERS], shape)
     return profile(spec, columns, rows.column("moment").to_numpy().astype(np.int64))
+
+
+def _with_answers(rows: pa.Table, names: Sequence[str], shape: Shape) -> pa.Table:
+    """What was known when these answers were given, and the answers."""
+    known = features_of(rows, names)
+    answers = _as_column(Answers.from_arrow(shape, rows.column("answer")))
+    return pa.table({**{name: known.column(name) for name in known.column_names}, ANSWERS: answers})
 
 
 def _as_column(answers: Answers) -> pa.Array:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
+from everloop.errors import StoreError
 from everloop.loop.house import House
 from everloop.loop.keep import turn_id
+from everloop.loop.lean import compile_served
+from everloop.loop.routes import write_routes
 from everloop.loop.turn import turn
 from everloop.project.model import Model
 from everloop.records import Decision
@@ -19,6 +23,12 @@ def go_round(house: House, model: Model, now: datetime, cause: str = "schedule")
     Raises HouseBusy where that process is alive and still turning.
     """
     left = house.turns.opened(model.name)
-    if left is not None and left.cause in OF_THE_RING and left.id != turn_id(model, now, cause):
-        turn(house, model, left.now, left.cause)
-    return turn(house, model, now, cause)
+    try:
+        if left is not None and left.cause in OF_THE_RING and left.id != turn_id(model, now, cause):
+            turn(house, model, left.now, left.cause)
+        return turn(house, model, now, cause)
+    finally:
+        # What was decided is decided, also where workers cannot be told now: the controller tells them again.
+        with suppress(StoreError):
+            compile_served(house)
+            write_routes(house)

@@ -11,6 +11,7 @@ from everloop.features.as_of import as_of
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
+from everloop.loop.told import told_truths
 from everloop.project.model import Model
 from everloop.records import Candidate, Report, Signals, TrainingSet, Verdict, identity
 
@@ -54,13 +55,13 @@ def judge_now(house: House, model: Model, candidate: str | None, now: datetime) 
 def training_table(house: House, model: Model, now: datetime) -> pa.Table:
     """The training table as it would be learnt from now: questions, features, truths. Keeps nothing in the journal."""
     tables = house.tables(model)
-    return house.table(as_of(model, tables, now=now, id="table", save=house.blobs.save))
+    return house.table(as_of(model, tables, now=now, id="table", save=house.blobs.save, told=told_truths(house, model, now)))
 
 
 def _candidate(house: House, model: Model, id: str | None) -> Candidate:
     if id is not None:
         return house.candidate(id)
     for entry in house.journal.read(kind="Candidate", model=model.name, newest_first=True):
-        if isinstance(entry.record, Candidate) and entry.record.format != "baseline":
+        if isinstance(entry.record, Candidate) and entry.record.format not in ("baseline", "elsewhere"):
             return entry.record
     raise Unknown("candidate of", model.name, next=f"Learn one first: everloop train {model.name}")

@@ -15,24 +15,30 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from everloop import monitor, rollout
-from everloop.clock import microseconds
+from everloop.clock import EPOCH, microseconds
 from everloop.features.compile import features as read_features
-from everloop.features.truth import truths
+from everloop.features.truth import Truths, truths, with_told
+from everloop.loop.answerable import is_elsewhere
 from everloop.loop.answers import answers_of
 from everloop.loop.decide import Memory
 from everloop.loop.house import House
-from everloop.loop.profiles import reference_of, windows_of
+from everloop.loop.profiles import in_windows, reference_elsewhere, reference_of, windows_of
+from everloop.loop.told import told_truths
+from everloop.monitor.error import truth_span
 from everloop.monitor.seen import Answered, Seen
 from everloop.project.model import Model
-from everloop.project.reading import Reading
+from everloop.project.reading import Reading, leaves
 from everloop.project.source import Source
 from everloop.records import Candidate, Signals, Traffic, Verdict
 from everloop.registry import history
+from everloop.stats.blocks import periods
 from everloop.stats.shapes import Answers, Paired, Strings
 from everloop.training.rehearse import read_paired
 from everloop.training.rehearse import truths as truth_array
 
 LOOKS_BACK = timedelta(days=365)
+UNTRAINED = ("baseline", "elsewhere")
+FIRST, LAST = 4, 8  # periods a service elsewhere is held to: its own first, or the last of its version before
 SLICES, VALUES = 8, 50  # how many columns are looked into for where it goes wrong, and of how many values each at most
 
 
@@ -44,21 +50,24 @@ def watch(house: House, model: Model, traffic: Traffic, *, now: datetime, id: st
 def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen:
     """Everything watching is shown."""
     champion = house.champion(traffic)
+    elsewhere = champion.format == "elsewhere"
     since = champion_since(house, traffic)
-    beginning = max(min(since, began(house, traffic)), now - LOOKS_BACK)
+    # A service may be heard of late, and tell what it answered before that.
+    beginning = now - LOOKS_BACK if elsewhere else max(min(since, began(house, traffic)), now - LOOKS_BACK)
     given = answers_of(house, model, since=beginning)
     told = told_of(house, model, given, now)
-    mine = told.of(traffic.champion, since)
-    reference = reference_of(house, model, champion)
-    windows = windows_of(house, model, champion, reference, given)
-    promised = _promised(house, traffic)
+    mine = told.of(traffic.champion, beginning if elsewhere else since)
+    reference = reference_of(house, model, champion) or (reference_elsewhere(house, model, traffic, given) if elsewhere else None)
+    windows = windows_of(house, model, champion, reference, in_windows(model, given) if elsewhere else given)
+    first, held = _first_and_rest(house, model, traffic, told, mine) if elsewhere else (None, mine)
+    promised = _promised(house, traffic) if first is None else _answered(house, first, traffic.champion, NO_SLICES)
     slices = Slices.of(house, model, [*given.column("unit").to_pylist(), *(promised.units if promised else ())], now)
-    newest = _newest(given)
+    newest = _newest(in_windows(model, given) if elsewhere else given)
     theirs = given.filter(pc.equal(given.column("version"), traffic.candidate)) if traffic.candidate else given.slice(0, 0)
     return Seen(
         reference=reference,
         windows=windows,
-        answered=_answered(house, mine, traffic.champion, slices),
+        answered=_answered(house, held, traffic.champion, slices),
         promised=replace(promised, groups={**slices.for_units(promised.units), **promised.groups}) if promised else None,
         live=_live(house, told, traffic, slices),
         coverage=float(mine.mature.mean()) if len(mine.table) else None,
@@ -77,7 +86,7 @@ def memory(house: House, model: Model, traffic: Traffic, signals: Signals, *, no
     """What happened before, as far as it bears on what to do now."""
     waiting = house.approvals.waiting(model.name)
     learnt = [e.record for e in house.journal.read(kind="Candidate", model=model.name) if isinstance(e.record, Candidate)]
-    trained = [c for c in learnt if c.format != "baseline"]
+    trained = [c for c in learnt if c.format not in UNTRAINED]
     spent = sum(c.seconds for c in trained if c.made_at > now - timedelta(days=7))
     return Memory(
         cause=cause,
@@ -118,11 +127,18 @@ class Told:
     truth: NDArray[np.object_]
     mature: NDArray[np.bool_]
 
+    @property
+    def moments(self) -> NDArray[np.int64]:
+        return np.asarray(self.table.column("moment").to_numpy(), dtype=np.int64)
+
     def of(self, version: str, since: datetime) -> Told:
         """What one version answered from an instant on, failures aside."""
         mask = pc.and_(pc.equal(self.table.column("version"), version), pc.is_null(self.table.column("error")))
         mask = pc.and_(mask, pc.greater_equal(self.table.column("answered_at"), microseconds(since)))
         rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+        return Told(self.table.take(pa.array(rows)), self.truth[rows], self.mature[rows])
+
+    def take(self, rows: NDArray[np.int64]) -> Told:
         return Told(self.table.take(pa.array(rows)), self.truth[rows], self.mature[rows])
 
     def only_mature(self) -> Told:
@@ -131,11 +147,14 @@ class Told:
 
 
 def told_of(house: House, model: Model, given: pa.Table, now: datetime) -> Told:
-    """Answers with their truths as known now, worked out once for each question."""
+    """Answers with their truths as known now, worked out once for each question. What somebody told (``loop.told``) wins over what the
+    events say, and is mature at once; what is told to be void leaves."""
     if not len(given):
         return Told(given, np.zeros(0, dtype=object), np.zeros(0, dtype=bool))
     asked = given.select(["moment", "unit"]).group_by(["moment", "unit"], use_threads=False).aggregate([])
-    found = truths(model.predicts, _questions(model, asked), house.tables(model), model=model, known_at=now)
+    found = _derived(house, model, asked, now)
+    units, moments = asked.column("unit").to_pylist(), asked.column("moment").to_numpy().astype(np.int64)
+    found = with_told(found, moments, units, told_truths(house, model, now), by_unit=isinstance(model.per, Source))
     known = truth_array(pa.table({"truth": found.truth}), model.shape)
     place = {key: i for i, key in enumerate(zip(asked.column("moment").to_pylist(), asked.column("unit").to_pylist(), strict=True))}
     rows = np.array([place[key] for key in zip(given.column("moment").to_pylist(), given.column("unit").to_pylist(), strict=True)])
@@ -143,6 +162,16 @@ def told_of(house: House, model: Model, given: pa.Table, now: datetime) -> Told:
     values = np.empty(len(known), dtype=object)
     values[:] = list(known)
     return Told(given, values[rows], there[rows])
+
+
+def _derived(house: House, model: Model, asked: pa.Table, now: datetime) -> Truths:
+    """What the events say came of these questions. Where not one event of what is predicted ever arrived, they say nothing, not zero."""
+    sources = {reading.source.name for reading in leaves(model.predicts)}
+    if any(house.lake.log.counters(name).last_seq for name in sources):
+        return truths(model.predicts, _questions(model, asked), house.tables(model), model=model, known_at=now)
+    kind = {"ranking": pa.list_(pa.string()), "shares": pa.string()}.get(model.kind, pa.float64())
+    none = np.zeros(len(asked), dtype=bool)
+    return Truths(pa.nulls(len(asked), kind), none, none)
 
 
 def _questions(model: Model, asked: pa.Table) -> pa.Table:
@@ -186,6 +215,32 @@ def _promised(house: House, traffic: Traffic) -> Answered | None:
         answers=paired.candidate,
         groups=paired.groups,
     )
+
+
+def _first_and_rest(house: House, model: Model, traffic: Traffic, told: Told, mine: Told) -> tuple[Told | None, Told]:
+    """What a service elsewhere can be held to, for no contest promised anything: what the version of it before did in its last eight
+    periods, or else what this one did in its own first four; and the answers that are held to it.
+    """
+    span = truth_span(model)
+    before = _service_before(house, traffic)
+    if before is not None:
+        theirs = told.of(before, EPOCH).only_mature()
+        which = periods(theirs.moments, span)
+        if which.max(initial=-1) + 1 >= FIRST:
+            return theirs.take(np.flatnonzero(which > which.max() - LAST)), mine
+    own = mine.only_mature()
+    which = periods(own.moments, span)
+    if which.max(initial=-1) < FIRST:
+        return None, mine
+    begins = own.moments[which == FIRST].min()
+    return own.take(np.flatnonzero(which < FIRST)), mine.take(np.flatnonzero(mine.moments >= begins))
+
+
+def _service_before(house: House, traffic: Traffic) -> str | None:
+    """The version of a service elsewhere that answered before this one; None where another kind did."""
+    lived = [t.champion for t in history.history(house.journal, traffic.model)]
+    before = next((version for version in reversed(lived) if version != traffic.champion), None)
+    return before if is_elsewhere(house, before) else None
 
 
 def _live(house: House, told: Told, traffic: Traffic, slices: Slices) -> Paired | None:
@@ -243,6 +298,9 @@ class Slices:
         return {column: np.array([*(values[i] for i in rows), None], dtype=object)[:-1] for column, values in self.values.items()}
 
 
+NO_SLICES = Slices({}, {})
+
+
 def _categories(model: Model) -> Iterator[Reading]:
     for source in model.sources:
         if set(model.unit) <= set(source.every_column) and source.id != model.unit:
@@ -282,7 +340,7 @@ def _truths_since(told: Told, champion: Candidate) -> int:
 
 def _last_trained(house: House, model: Model) -> datetime | None:
     for entry in house.journal.read(kind="Candidate", model=model.name, newest_first=True):
-        if isinstance(entry.record, Candidate) and entry.record.format != "baseline":
+        if isinstance(entry.record, Candidate) and entry.record.format not in UNTRAINED:
             return entry.record.made_at
     return None
 

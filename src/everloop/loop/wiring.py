@@ -18,7 +18,8 @@ from everloop import checks, gates, lake, rollout, training
 from everloop.errors import Overtaken
 from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
-from everloop.loop import watching
+from everloop.loop import logged, told, watching
+from everloop.loop.answerable import way_back
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.project_file import open_project
@@ -53,6 +54,7 @@ def decide(step: Step, traffic: Traffic, signals: Signals) -> Decision:
 def undo(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
     """The way back. Raises Overtaken where somebody moved the traffic since it was decided."""
     _still(traffic, decision.made_from)
+    traffic = way_back(step.house, traffic)
     before = step.house.champion_before(traffic)
     because = "; ".join(decision.because)
     return rollout.undo(traffic, now=step.now, id=step.id, because=because, before=before, made_from=(decision.id,))
@@ -68,7 +70,7 @@ def advance(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
 
 def snapshot(step: Step) -> Snapshot:
     """What had happened, as the lake knows it now."""
-    return lake.snapshot(step.house.lake, step.model.sources, now=step.now, id=step.id)
+    return lake.snapshot(step.house.lake, (*step.model.sources, *told.own_sources(step.house)), now=step.now, id=step.id)
 
 
 def check(step: Step, snapshot: Snapshot) -> Report:
@@ -109,6 +111,7 @@ def _as_of(step: Step, snapshot: Snapshot, learn_from: datetime | None, made_fro
         judge_after=house.champion(house.traffic(model)).learnt_until,
         max_questions=house.settings.max_questions,
         seed=step.seed,
+        told=told.told_by(house, snapshot, model, step.now),
     )
 
 
@@ -135,22 +138,23 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
     house, model = step.house, step.model
     table = training.holdout(house.table(training_set), training_set)
     champion = house.champion(traffic)
+    side, asked = logged.side(house, model, traffic, table)
     count = gates.timings_needed(model.promote_when)
     work = partial(_time, model, house.blobs, candidate, table, count, house.settings.pickle)
     times = house.in_child(work) if count and len(table) else ()
     contest, _ = training.rehearse(
-        training.Side(champion.id, house.predictor(champion)),
+        side,
         training.Side(candidate.id, house.predictor(candidate)),
-        table,
+        asked,
         model=model.name,
         id=step.id,
         now=step.now,
         save=house.blobs.save,
         made_from=(candidate.id, champion.id, training_set.id),
-        champions_holdout=house.with_columns_of(model, champion, table, lambda m: house.read(_snapshot(step, training_set), m)),
+        champions_holdout=house.with_columns_of(model, champion, asked, lambda m: house.read(_snapshot(step, training_set), m)),
         milliseconds=times,
     )
-    return contest
+    return replace(contest, why_empty=logged.NONE_LOGGED) if len(table) and not len(asked) else contest
 
 
 def judge(step: Step, contest: Contest) -> Verdict:

@@ -56,6 +56,30 @@ class Leases:
             connection.execute(LEASES.update().where(LEASES.c.name == name).values(**values))
         return lease
 
+    def seize(self, connection: Connection, name: str, holder: str, *, seen: Lease | None, now: datetime, lasts: timedelta) -> Lease:
+        """Take a lease whatever its ``until`` says, if it still is as it was ``seen``: its holder is known to be dead.
+
+        For who does not trust two machines' clocks: a lease that nobody renewed while one watched it for as long as it lasts is nobody's.
+        Raises Overtaken where it was renewed, given back or taken in between.
+        """
+        there = self.there(name, within=connection)
+        if there != seen:
+            raise Overtaken(f"{name} was taken or renewed by {there.holder if there else 'nobody'} in the meantime.")
+        lease = Lease(name, holder, now + lasts, (seen.fence if seen else 0) + 1)
+        values = {"holder": holder, "until": microseconds(lease.until), "fence": lease.fence}
+        if seen is None:
+            connection.execute(LEASES.insert().values(name=name, **values))
+        else:
+            connection.execute(LEASES.update().where(LEASES.c.name == name).values(**values))
+        return lease
+
+    def check(self, connection: Connection, lease: Lease) -> None:
+        """The fence: raises Overtaken unless this very lease is in force, whatever any clock says; ask it where one's work is committed."""
+        there = self.there(lease.name, within=connection)
+        if there is None or (there.holder, there.fence) != (lease.holder, lease.fence):
+            who = there.holder if there and there.holder else "nobody"
+            raise Overtaken(f"{lease.name} belongs to {who} now, no longer to {lease.holder}. Nothing was kept; stop what it was held for.")
+
     def renew(self, connection: Connection, lease: Lease, *, now: datetime, lasts: timedelta) -> Lease:
         """The same lease for longer, even a moment after its end if nobody took it. Raises Overtaken if somebody did."""
         renewed = Lease(lease.name, lease.holder, now + lasts, lease.fence)
@@ -71,8 +95,11 @@ class Leases:
 
     def held(self, name: str, *, now: datetime, within: Connection | None = None) -> Lease | None:
         """The lease in force at ``now``, or None."""
+        there = self.there(name, within=within)
+        return None if there is None or not there.holder or there.until <= now else there
+
+    def there(self, name: str, *, within: Connection | None = None) -> Lease | None:
+        """The lease as it was last written, in force or not; given back it has no holder (""). None if nobody ever took it."""
         with self.store.reading(within) as connection:
             row = connection.execute(select(LEASES).where(LEASES.c.name == name)).first()
-        if row is None or row.holder is None or row.until <= microseconds(now):
-            return None
-        return Lease(name, row.holder, from_microseconds(row.until), row.fence)
+        return None if row is None else Lease(name, row.holder or "", from_microseconds(row.until), row.fence)

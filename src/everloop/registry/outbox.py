@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import BigInteger, Column, Connection, Index, Row, Select, Table, Text, select
 
@@ -13,6 +13,8 @@ from everloop.errors import Unknown
 from everloop.records import Alert, identity
 from everloop.registry.store import Store
 from everloop.sql.schema import METADATA
+
+Ended: TypeAlias = Literal["given up", "unwanted"]
 
 ALERTS = Table(
     "alerts",
@@ -25,18 +27,23 @@ ALERTS = Table(
     Column("head", Text),
     Column("raised_at", BigInteger, nullable=False),
     Column("delivered_at", BigInteger),
+    Column("ended", Text),
 )
 Index(None, ALERTS.c.delivered_at, ALERTS.c.raised_at)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An alert in the outbox. ``head`` is where the journal ended when it was raised: delivered elsewhere, it anchors the journal."""
+    """An alert in the outbox. ``head`` is where the journal ended when it was raised: delivered elsewhere, it anchors the journal.
+
+    ``ended`` says why it waits no more though it reached nobody: it was given up, or nobody wanted it.
+    """
 
     alert: Alert
     raised_at: datetime
     head: str | None
     delivered_at: datetime | None
+    ended: Ended | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,9 @@ class Outbox:
         return True
 
     def waiting(self, *, within: Connection | None = None) -> list[Kept]:
-        """Alerts nobody has delivered yet, oldest first."""
-        return self._read(select(ALERTS).where(ALERTS.c.delivered_at.is_(None)).order_by(ALERTS.c.raised_at, ALERTS.c.key), within)
+        """Alerts nobody has delivered yet, and that are still worth it, oldest first."""
+        waits = select(ALERTS).where(ALERTS.c.delivered_at.is_(None), ALERTS.c.ended.is_(None))
+        return self._read(waits.order_by(ALERTS.c.raised_at, ALERTS.c.key), within)
 
     def all(self, model: str | None = None, *, limit: int = 100, within: Connection | None = None) -> list[Kept]:
         """The newest alerts, of one model or of all, newest first."""
@@ -70,6 +78,13 @@ class Outbox:
         unsent = ALERTS.update().where(ALERTS.c.key == key, ALERTS.c.delivered_at.is_(None))
         connection.execute(unsent.values(delivered_at=microseconds(at)))
 
+    def end(self, connection: Connection, key: str, how: Ended) -> None:
+        """Note that an alert waits no more though it reached nobody; what was delivered stays so. Raises Unknown."""
+        if not connection.execute(select(ALERTS.c.key).where(ALERTS.c.key == key)).first():
+            raise Unknown("alert", key, where="the outbox")
+        unsent = ALERTS.update().where(ALERTS.c.key == key, ALERTS.c.delivered_at.is_(None), ALERTS.c.ended.is_(None))
+        connection.execute(unsent.values(ended=how))
+
     def _read(self, query: Select[Any], within: Connection | None) -> list[Kept]:
         with self.store.reading(within) as connection:
             return [_kept(row) for row in connection.execute(query)]
@@ -78,4 +93,4 @@ class Outbox:
 def _kept(row: Row[Any]) -> Kept:
     alert = Alert(model=row.model, severity=row.severity, sentence=row.sentence, owner=row.owner, key=row.key)
     delivered = None if row.delivered_at is None else from_microseconds(row.delivered_at)
-    return Kept(alert, from_microseconds(row.raised_at), row.head, delivered)
+    return Kept(alert, from_microseconds(row.raised_at), row.head, delivered, row.ended)

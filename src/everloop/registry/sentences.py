@@ -61,6 +61,8 @@ def _made(record: Record, name: Naming) -> str:
             return f"{record.learn_rows:,} questions to learn from, {record.judge_rows:,} held out"
         case Candidate(format="baseline"):
             return f"the baseline: {record.learner}"
+        case Candidate(format="elsewhere"):
+            return f"{record.learner}, which answers elsewhere"
         case Candidate():
             return f"{record.learner} learnt from {record.rows:,} rows"
         case Contest():

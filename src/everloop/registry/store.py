@@ -6,7 +6,7 @@ noun's writing verb. Reading verbs take ``within=t`` to see what the open transa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +19,10 @@ from everloop.sql import engine as sql
 from everloop.sql.migrate import upgrade
 
 if TYPE_CHECKING:
+    from everloop.registry.errands import Errand, State, Verb
     from everloop.registry.journal import Entry, Head
-    from everloop.registry.outbox import Kept
+    from everloop.registry.keys import KeptKey
+    from everloop.registry.outbox import Ended, Kept
 
 R = TypeVar("R", bound=Record)
 
@@ -97,11 +99,34 @@ class TrafficStore(Protocol):
 
 
 class OutboxStore(Protocol):
-    """Alerts wait here until somebody delivered them; the same key is the same news."""
+    """Alerts wait here until somebody delivered them or nobody can; the same key is the same news."""
 
     def put(self, connection: Connection, alert: Alert, *, at: datetime, head: str | None = None) -> bool: ...
     def waiting(self, *, within: Connection | None = None) -> list[Kept]: ...
+    def all(self, model: str | None = None, *, limit: int = 100, within: Connection | None = None) -> list[Kept]: ...
     def delivered(self, connection: Connection, key: str, *, at: datetime) -> None: ...
+    def end(self, connection: Connection, key: str, how: Ended) -> None: ...
+
+
+class KeyStore(Protocol):
+    """API keys: a name is in use once, a revoked key stays revoked. What is kept opens nothing."""
+
+    def add(self, connection: Connection, id: str, name: str, scopes: Sequence[str], digest: str, *, now: datetime) -> KeptKey: ...
+    def revoke(self, connection: Connection, id_or_name: str, *, now: datetime) -> KeptKey: ...
+    def all(self, *, within: Connection | None = None) -> list[KeptKey]: ...
+
+
+class ErrandStore(Protocol):
+    """Wishes that the house be turned, in the order they were asked, each once, until somebody has said what came of it."""
+
+    def ask(self, connection: Connection, errand: Errand) -> Errand: ...
+    def waiting(self, *, within: Connection | None = None) -> list[Errand]: ...
+    def unfinished(self, *, within: Connection | None = None) -> list[Errand]: ...
+    def take(self, connection: Connection, id: str) -> Errand: ...
+    def give_back(self, connection: Connection, id: str) -> None: ...
+    def finish(self, connection: Connection, id: str, state: State, said: str, at: datetime) -> Errand: ...
+    def find(self, id: str, *, within: Connection | None = None) -> Errand | None: ...
+    def newest(self, model: str, verb: Verb, *, cause: str | None = None, within: Connection | None = None) -> Errand | None: ...
 
 
 class BlobStore(Protocol):

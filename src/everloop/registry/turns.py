@@ -1,4 +1,4 @@
-"""Turns: which rounds of the ring are open, done or superseded; at most one is open for each model. Reads no clock."""
+"""Turns: which rounds of the ring are open, done, superseded or cancelled; at most one is open for each model. Reads no clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from everloop.errors import HouseBusy, Overtaken, Unknown
 from everloop.registry.store import Store
 from everloop.sql.schema import METADATA
 
-State: TypeAlias = Literal["open", "done", "superseded"]
+State: TypeAlias = Literal["open", "done", "superseded", "cancelled"]
 
 TURNS = Table(
     "turns",
@@ -82,7 +82,7 @@ class Turns:
         return turn
 
     def finish(self, connection: Connection, id: str, *, at: datetime, state: State = "done") -> Turn:
-        """End a turn as ``done``, or as ``superseded`` where it was overtaken. Twice the same is a no-op.
+        """End a turn as ``done``, as ``superseded`` where it was overtaken, or ``cancelled`` by a person. Twice the same is a no-op.
 
         Raises Unknown, and Overtaken if it has already ended the other way.
         """

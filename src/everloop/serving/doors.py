@@ -47,6 +47,10 @@ class Doors(Protocol):
         """A version's id as people say it: ``demand@3``. Called on the event loop; does no I/O."""
         ...
 
+    def labels(self, version: str) -> Sequence[str]:
+        """The labels a version's class shares stand for, in order; none where its answers are no shares. On the event loop; no I/O."""
+        ...
+
     def receive(self, source: str, rows: Sequence[Row] | pa.Table, now: datetime, known_after: timedelta | None) -> Future[Received]:
         """Rows of a source. Called on the event loop, returns at once; the future is done when the rows are kept."""
         ...

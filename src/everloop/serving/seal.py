@@ -6,7 +6,8 @@ Killed between the append and the removal, the next seal appends the same segmen
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,8 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everloop.serving.log import once, read, segments, taken
+from everloop.serving.payload import once
+from everloop.serving.segment import read, segments, taken
 
 DAMAGED = ".damaged"
 
@@ -40,8 +42,28 @@ def seal(
 ) -> Sealed:
     """Every segment whose owner has let go of it, or died, is appended once and removed; owned ones are left alone.
 
-    ``known`` tells which of some answer ids the table holds already: those are not appended again.
+    ``known`` tells which of some answer ids the table holds already: those are not appended again. Where somebody seals this folder
+    already, nothing is done.
     """
+    with _alone(folder) as alone:
+        return _seal_all(folder, append_once, table, known) if alone else Sealed()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Two sealers, each with a segment that holds the same answer, would both find it unknown and append it twice."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield taken(fd)
+    finally:
+        os.close(fd)
+
+
+def _seal_all(folder: Path, append_once: AppendOnce, table: str, known: Callable[[Sequence[str]], Collection[str]] | None) -> Sealed:
     done = Sealed()
     for path in segments(folder):
         try:

@@ -171,6 +171,26 @@ class EventLogSuite:
             writer.join()
         assert self.unsealed(self.open(tmp_path)).column("seq").to_pylist() == list(range(1, 77))
 
+    def test_what_arrived_is_there_when_it_is_synced_and_let_go_of(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        log.synced()
+        self.arrive(log, 1, 2)
+        log.synced()
+        log.close()
+        log.close()
+        assert self.unsealed(self.open(tmp_path)).equals(events(1, 2))
+        self.arrive(log, 3, 3)
+        assert self.unsealed(log).equals(events(1, 3))
+
+    def test_an_arrival_that_died_in_its_transaction_keeps_nobody_out(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt), log.arrivals("orders") as arrival:
+                arrival.append(events(1, 1), np.array([0]), last_known=1)
+                raise KeyboardInterrupt
+        self.arrive(self.open(tmp_path), 1, 1)
+        assert self.unsealed(log).equals(events(1, 1))
+
     def test_something_else_may_be_done_in_the_same_commit(self, tmp_path: Path) -> None:
         log, seen = self.open(tmp_path), []
         with log.arrivals("orders") as arrival:

@@ -18,10 +18,13 @@ from typing import Any, Protocol
 import pytest
 from sqlalchemy import Connection
 
-from everloop.errors import ClockWentBack, Overtaken, StoreError, Unknown
-from everloop.records import Decision, Traffic
+from everloop.errors import ClockWentBack, EverloopError, Overtaken, StoreError, Unknown
+from everloop.records import Alert, Decision, Traffic
+from everloop.registry.errands import Errand, Errands, Verb, errand_id
 from everloop.registry.journal import Journal
-from everloop.registry.store import JournalStore, TrafficStore, open_store
+from everloop.registry.keys import ApiKeys
+from everloop.registry.outbox import Outbox
+from everloop.registry.store import ErrandStore, JournalStore, KeyStore, OutboxStore, TrafficStore, open_store
 from everloop.registry.traffic import Pointers
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -210,3 +213,195 @@ class TrafficSuite:
         with store.transaction() as t:
             pointers.move(t, traffic(1, model="churn"), expected_generation=0)
         assert {name: found.generation for name, found in pointers.all().items()} == {"churn": 1, "demand": 2}
+
+
+def errand(number: int, *, verb: Verb = "turn", model: str = "demand", cause: str = "schedule") -> Errand:
+    """The wish for a turn at the ``number``-th hour of a Monday, asked in that minute.
+
+    >>> errand(1).id == errand(1).id != errand(2).id
+    True
+    """
+    now = MONDAY + timedelta(hours=number)
+    asked_at = MONDAY + timedelta(minutes=number)
+    return Errand(id=errand_id(verb, model, now, cause), verb=verb, model=model, now=now, cause=cause, asked_at=asked_at)
+
+
+class ErrandSuite:
+    """A wish is kept once, in the order it was asked, until somebody has said what came of it."""
+
+    def open(self, folder: Path) -> tuple[Transactions, ErrandStore]:
+        store = open_store(f"sqlite:///{folder / 'house.db'}")
+        return store, Errands(store)
+
+    def _with(self, folder: Path, *wishes: Errand) -> tuple[Transactions, ErrandStore]:
+        store, errands = self.open(folder)
+        for wish in wishes:
+            with store.transaction() as t:
+                errands.ask(t, wish)
+        return store, errands
+
+    def test_a_wish_is_kept_as_it_was_asked(self, tmp_path: Path) -> None:
+        _, errands = self._with(tmp_path, errand(1))
+        assert errands.find(errand(1).id) == errand(1)
+        assert errands.waiting() == errands.unfinished() == [errand(1)]
+        assert errands.find("nobody") is None
+
+    def test_the_same_wish_twice_is_one(self, tmp_path: Path) -> None:
+        store, errands = self._with(tmp_path, errand(1))
+        with store.transaction() as t:
+            taken = errands.take(t, errand(1).id)
+            assert errands.ask(t, errand(1)) == taken
+        assert errands.unfinished() == [taken]
+        assert errands.waiting() == []
+
+    def test_they_stand_in_the_order_they_were_asked_even_if_the_clock_went_back(self, tmp_path: Path) -> None:
+        _, errands = self._with(tmp_path, errand(5), errand(3), errand(4, verb="score"), errand(4))
+        assert [(e.verb, e.now.hour) for e in errands.waiting()] == [("turn", 5), ("turn", 3), ("score", 4), ("turn", 4)]
+
+    def test_an_end_is_said_once(self, tmp_path: Path) -> None:
+        store, errands = self._with(tmp_path, errand(1))
+        with store.transaction() as t:
+            errands.take(t, errand(1).id)
+            done = errands.finish(t, errand(1).id, "done", '{"answers": 1}', MONDAY)
+        assert (done.state, done.said, done.done_at, done.ended) == ("done", '{"answers": 1}', MONDAY, True)
+        with store.transaction() as t:
+            assert errands.finish(t, errand(1).id, "done", "{}", MONDAY + timedelta(hours=1)) == done
+            assert errands.ask(t, errand(1)) == done
+        with pytest.raises(Overtaken, match="already ended as done"), store.transaction() as t:
+            errands.finish(t, errand(1).id, "failed", "{}", MONDAY)
+        with pytest.raises(Overtaken, match="already ended as done"), store.transaction() as t:
+            errands.take(t, errand(1).id)
+        assert errands.unfinished() == []
+
+    def test_what_failed_may_be_asked_again_and_what_was_cancelled_may_not(self, tmp_path: Path) -> None:
+        store, errands = self._with(tmp_path, errand(1), errand(2))
+        with store.transaction() as t:
+            errands.take(t, errand(1).id)
+            errands.finish(t, errand(1).id, "failed", "{}", MONDAY)
+            errands.finish(t, errand(2).id, "cancelled", "{}", MONDAY)
+            again = errands.ask(t, errand(1))
+            assert errands.ask(t, errand(2)).state == "cancelled"
+        assert (again.state, again.taken, again.said, again.done_at) == ("waiting", 0, None, None)
+        assert errands.waiting() == [again]
+
+    def test_every_beginning_is_counted_but_what_was_given_back(self, tmp_path: Path) -> None:
+        store, errands = self._with(tmp_path, errand(1))
+        with store.transaction() as t:
+            assert errands.take(t, errand(1).id).taken == 1
+            assert errands.take(t, errand(1).id).taken == 2
+            errands.give_back(t, errand(1).id)
+        there = errands.unfinished()[0]
+        assert (there.state, there.taken) == ("waiting", 1)
+
+    def test_nobody_ends_what_nobody_asked(self, tmp_path: Path) -> None:
+        store, errands = self._with(tmp_path)
+        with pytest.raises(Unknown, match="errand"), store.transaction() as t:
+            errands.take(t, "nobody")
+
+    def test_the_newest_is_the_one_of_the_latest_moment(self, tmp_path: Path) -> None:
+        _, errands = self._with(tmp_path, errand(3), errand(1), errand(9, cause="demand"), errand(7, model="churn"))
+        newest = errands.newest("demand", "turn")
+        assert newest is not None
+        assert newest.now == errand(9).now
+        scheduled = errands.newest("demand", "turn", cause="schedule")
+        assert scheduled is not None
+        assert scheduled.now == errand(3).now
+        assert errands.newest("demand", "score") is None
+
+
+class OutboxSuite:
+    """Alerts are kept once each, wait until they end, and end once."""
+
+    def open(self, folder: Path) -> tuple[Transactions, OutboxStore]:
+        store = open_store(f"sqlite:///{folder / 'house.db'}")
+        return store, Outbox(store)
+
+    def _with(self, folder: Path, *keys: str) -> tuple[Transactions, OutboxStore]:
+        store, outbox = self.open(folder)
+        for number, key in enumerate(keys):
+            with store.transaction() as t:
+                alert = Alert(model="demand", severity="warning", sentence=f"{key} happened", owner="ada", key=key)
+                assert outbox.put(t, alert, at=MONDAY - timedelta(hours=number), head=f"{number}:abc")
+        return store, outbox
+
+    def test_what_was_put_waits_oldest_first(self, tmp_path: Path) -> None:
+        _, outbox = self._with(tmp_path, "second", "first")
+        assert [(k.alert.key, k.alert.owner, k.head) for k in outbox.waiting()] == [("first", "ada", "1:abc"), ("second", "ada", "0:abc")]
+        assert [k.alert.key for k in outbox.all("demand", limit=1)] == ["second"]
+
+    def test_the_same_news_is_kept_once_even_after_it_was_delivered(self, tmp_path: Path) -> None:
+        store, outbox = self._with(tmp_path, "a")
+        with store.transaction() as t:
+            outbox.delivered(t, "a", at=MONDAY)
+        with store.transaction() as t:
+            assert not outbox.put(t, Alert(model="demand", severity="info", sentence="again", key="a"), at=MONDAY)
+        assert outbox.waiting() == []
+
+    def test_an_alert_ends_once(self, tmp_path: Path) -> None:
+        store, outbox = self._with(tmp_path, "delivered", "ended")
+        with store.transaction() as t:
+            outbox.delivered(t, "delivered", at=MONDAY)
+            outbox.end(t, "ended", "given up")
+        with store.transaction() as t:
+            outbox.delivered(t, "delivered", at=MONDAY + timedelta(days=1))
+            outbox.end(t, "delivered", "unwanted")
+            outbox.end(t, "ended", "unwanted")
+        found = {k.alert.key: (k.delivered_at, k.ended) for k in outbox.all()}
+        assert found == {"delivered": (MONDAY, None), "ended": (None, "given up")}
+        assert outbox.waiting() == []
+
+    def test_a_transaction_that_fails_puts_nothing(self, tmp_path: Path) -> None:
+        store, outbox = self._with(tmp_path)
+        with pytest.raises(ZeroDivisionError), store.transaction() as t:
+            outbox.put(t, Alert(model="demand", severity="info", sentence="s", key="a"), at=MONDAY)
+            1 / 0  # noqa: B018
+        assert outbox.all() == []
+
+    def test_what_is_not_there_does_not_end(self, tmp_path: Path) -> None:
+        store, outbox = self._with(tmp_path)
+        with pytest.raises(Unknown), store.transaction() as t:
+            outbox.delivered(t, "nothing", at=MONDAY)
+        with pytest.raises(Unknown), store.transaction() as t:
+            outbox.end(t, "nothing", "given up")
+
+
+class KeySuite:
+    """A name is in use once, a revoked key stays revoked."""
+
+    def open(self, folder: Path) -> tuple[Transactions, KeyStore]:
+        store = open_store(f"sqlite:///{folder / 'house.db'}")
+        return store, ApiKeys(store)
+
+    def _with(self, folder: Path, *names: str) -> tuple[Transactions, KeyStore]:
+        store, keys = self.open(folder)
+        for name in names:
+            with store.transaction() as t:
+                keys.add(t, f"id-{name}", name, ["operate", "predict"], "d1937", now=MONDAY)
+        return store, keys
+
+    def test_what_was_added_comes_out(self, tmp_path: Path) -> None:
+        _, keys = self._with(tmp_path, "till", "pager")
+        assert {(k.id, k.name, k.scopes, k.digest, k.revoked) for k in keys.all()} == {
+            ("id-till", "till", ("predict", "operate"), "d1937", False),
+            ("id-pager", "pager", ("predict", "operate"), "d1937", False),
+        }
+
+    def test_a_name_in_use_is_refused(self, tmp_path: Path) -> None:
+        store, keys = self._with(tmp_path, "till")
+        with pytest.raises(EverloopError, match="till"), store.transaction() as t:
+            keys.add(t, "id-2", "till", ["predict"], "d", now=MONDAY)
+        assert len(keys.all()) == 1
+
+    def test_a_revoked_key_stays_so_and_frees_its_name(self, tmp_path: Path) -> None:
+        store, keys = self._with(tmp_path, "till")
+        for hours in (1, 2):
+            with store.transaction() as t:
+                assert keys.revoke(t, "id-till", now=MONDAY + timedelta(hours=hours)).revoked_at == MONDAY + timedelta(hours=1)
+        with store.transaction() as t:
+            keys.add(t, "id-2", "till", ["predict"], "d", now=MONDAY)
+        assert {k.id: k.revoked for k in keys.all()} == {"id-till": True, "id-2": False}
+
+    def test_nobody_revokes_what_is_not_there(self, tmp_path: Path) -> None:
+        store, keys = self._with(tmp_path, "till")
+        with pytest.raises(Unknown, match="till"), store.transaction() as t:
+            keys.revoke(t, "tell", now=MONDAY)

@@ -74,6 +74,25 @@ def fed(table: pa.Table, feed: Feed) -> Fed:
     return pd.DataFrame({name: _as_pandas(table, name, feed) for name in feed.columns}, index=pd.RangeIndex(len(table)))
 
 
+def coded(table: pa.Table, feed: Feed) -> NDArray[np.float64]:
+    """The rows as numbers alone: a category as its place in the vocabulary, one past the last where it is missing or unseen.
+
+    >>> rows = pa.table({"price": [1.0, None], "kind": ["tea", "mate"]})
+    >>> coded(rows, Feed(("price", "kind"), "arrow", {"kind": ("coffee", "tea")}))
+    array([[ 1.,  1.],
+           [nan,  2.]])
+    """
+    X = np.empty((len(table), len(feed.columns)), dtype=np.float64)
+    for at, name in enumerate(feed.columns):
+        column = _column(table, name)
+        if name not in feed.vocabulary:
+            X[:, at] = numbers(column, name)
+            continue
+        place = {word: float(code) for code, word in enumerate(feed.vocabulary[name])}
+        X[:, at] = [place.get(word, len(place)) for word in _strings(column).to_pylist()]
+    return X
+
+
 def row(features: Mapping[str, Value], feed: Feed) -> pa.Table:
     """One question's features as a table of one row; what is not said is empty.
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from threadpoolctl import threadpool_limits
 
 from everloop.errors import ArtefactBroken
 from everloop.records import Shape
@@ -39,6 +37,8 @@ def golden_rows(table: pa.Table, columns: Sequence[str], most: int = MOST) -> pa
 
 def write_golden(rows: pa.Table, answers: Answers) -> bytes:
     """Golden rows and the answers they got, as Parquet."""
+    import pyarrow.parquet as pq
+
     answer = answers.to_arrow().take(_question_of(rows))
     said = {b"shape": msgspec.json.encode(answers.shape)}
     sink = pa.BufferOutputStream()
@@ -48,8 +48,11 @@ def write_golden(rows: pa.Table, answers: Answers) -> bytes:
 
 def read_golden(body: bytes) -> tuple[pa.Table, Answers]:
     """Golden rows and the answers they must get. Raises ArtefactBroken where the bytes are none."""
+    import pyarrow.parquet as pq
+
     try:
-        table = pq.read_table(pa.BufferReader(body))
+        # Not read_table, which loads all of pandas where there is one.
+        table = pq.ParquetFile(pa.BufferReader(body)).read()
         shape = msgspec.json.decode(table.schema.metadata[b"shape"], type=Shape)
         rows = table.drop_columns(["answer"])
         return rows, Answers.from_arrow(shape, table.column("answer").take(pa.array(first_rows(rows))))
@@ -61,6 +64,8 @@ def read_golden(body: bytes) -> tuple[pa.Table, Answers]:
 
 def answered_alone(predictor: Answering, rows: pa.Table) -> Answers:
     """What a predictor answers with one thread, so that sums are taken in one order."""
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(limits=1):
         return predictor.answer(rows)
 

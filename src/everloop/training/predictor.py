@@ -1,4 +1,4 @@
-# ruff: noqa: N803, N806 — X is what learners call it
+# ruff: noqa: N803 — X is what learners call it
 """A fitted learner that answers, in the four shapes. In: a table of features. Out: Answers. No clock, no disk.
 
 What is no answer (NaN, infinite, outside 0 to 1 for a chance, too few, too many) is NaN in ``value``, never silently a number.
@@ -75,17 +75,21 @@ class Predictor:
         """
         if not len(features):
             return nothing(self.shape, 0)
-        X = fed(features, self.feed)
-        kind = self.shape.kind
-        if kind == "number":
-            return Answers(self.shape, _column(_said_by(self.fitted, "predict", X), len(features)))
-        if kind == "chance":
-            return Answers(self.shape, _chances(self.fitted, X, len(features)))
-        if kind == "shares":
-            return answers_in_shares(self.shape, _shares(self.fitted, X, len(features), self.shape))
-        if kind == "quantiles":
-            return answers_in_quantiles(self.shape, _levels(self.fitted, X, len(features), self.shape))
-        return answers_in_order(self.shape, _scores(self.fitted, X, len(features)), features)
+        return answers_of(self.shape, self.fitted, fed(features, self.feed), features)
+
+
+def answers_of(shape: Shape, fitted: Fitted, X: Fed, features: pa.Table) -> Answers:
+    """What a fitted object says of X, one row for each of ``features``, as answers of this shape."""
+    count = len(features)
+    if shape.kind == "number":
+        return Answers(shape, _column(_said_by(fitted, "predict", X), count))
+    if shape.kind == "chance":
+        return Answers(shape, _chances(fitted, X, count))
+    if shape.kind == "shares":
+        return answers_in_shares(shape, _shares(fitted, X, count, shape))
+    if shape.kind == "quantiles":
+        return answers_in_quantiles(shape, _levels(fitted, X, count, shape))
+    return answers_in_order(shape, _scores(fitted, X, count), features)
 
 
 def nothing(shape: Shape, count: int) -> Answers:

@@ -15,9 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from everloop.clock import from_microseconds
 from everloop.errors import ArtefactBroken, LearnerFailed
@@ -133,6 +131,8 @@ def write_paired(paired: Paired) -> bytes:
     shapes = {
         side: msgspec.json.encode(answers.shape) for side, answers in (("champion", paired.champion), ("candidate", paired.candidate))
     }
+    import pyarrow.parquet as pq
+
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns).replace_schema_metadata(shapes), sink, compression="zstd")
     return bytes(sink.getvalue())
@@ -140,8 +140,10 @@ def write_paired(paired: Paired) -> bytes:
 
 def read_paired(body: bytes) -> Paired:
     """What a contest's body holds. Raises ArtefactBroken where the bytes are none."""
+    import pyarrow.parquet as pq
+
     try:
-        table = pq.read_table(pa.BufferReader(body))
+        table = pq.ParquetFile(pa.BufferReader(body)).read()
         sides = {s: msgspec.json.decode(table.schema.metadata[s.encode()], type=Shape) for s in ("champion", "candidate")}
         champion, candidate = (Answers.from_arrow(shape, table.column(side)) for side, shape in sides.items())
         groups = {n.removeprefix("group:"): _strings(table, n) for n in table.column_names if n.startswith("group:")}
@@ -159,6 +161,8 @@ def time_answers(
     The questions of ``asked`` are asked in turn, one at a time. ``read(n)`` reads the features of the n-th question where they come
     from in service, and is timed too. Measure in a fresh child: ``in_child(time_answers, …, threads=1)``.
     """
+    from threadpoolctl import threadpool_limits
+
     starts = np.append(first_rows(asked), len(asked))
     if len(starts) < 2:
         return ()

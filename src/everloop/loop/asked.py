@@ -1,0 +1,143 @@
+"""Requests as tables: what was asked, read as the project declares it. In: rows of a request. Out: Arrow tables. No clock, no disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from everloop.clock import microseconds
+from everloop.errors import EverloopError, Unknown
+from everloop.lake.shape import arrow_type
+from everloop.lake.values import instant, reader
+from everloop.project.model import Model
+from everloop.project.reading import Reading
+from everloop.project.source import Source
+
+Row = Mapping[str, object]
+MOST = 10_000
+"""Questions of one request."""
+DAY = 86_400_000_000
+
+
+def by_what_they_carry(requests: Sequence[Row]) -> list[list[int]]:
+    """The places of requests that carry the same columns, so that what one says is not taken for something another left out.
+
+    >>> by_what_they_carry([{"a": 1}, {"a": 2, "b": 1}, {"a": 3}])
+    [[0, 2], [1]]
+    """
+    if len(requests) > MOST:
+        raise EverloopError(f"{len(requests):,} questions came at once, and {MOST:,} are answered. Ask in several requests.")
+    found: dict[frozenset[str], list[int]] = {}
+    for place, request in enumerate(requests):
+        if not isinstance(request, Mapping):
+            raise EverloopError(f'Question {place + 1} is {type(request).__name__} and no object. Say such as {{"customer_id": "c1"}}.')
+        found.setdefault(frozenset(map(str, request)), []).append(place)
+    return list(found.values())
+
+
+def asked_by_key(model: Model, requests: Sequence[Row]) -> pa.Table:
+    """Requests with the same columns as a table: the unit's columns, and what is given of the row asked about, as its source declares it.
+
+    Raises Unknown for a column nobody declared or a part of the unit that is not there, EverloopError for a value of another kind.
+    """
+    declared = dict(model.per.every_column) if isinstance(model.per, Source) else {}
+    said = set(map(str, requests[0]))
+    unknown = sorted(said - set(model.request) - set(declared) - {"row"})
+    if unknown:
+        raise Unknown("column", unknown[0], list(model.request), where=f"a request of {model.name}")
+    return pa.table({name: _column(model, name, declared, requests) for name in _wanted(model, said)})
+
+
+def asked_with_features(model: Model, requests: Sequence[Row], now: datetime, read: Mapping[str, frozenset[str]]) -> pa.Table:
+    """Requests that bring their features, as the table an answer is made from.
+
+    ``read``: the columns that versions in force read, with the words each may hold. What of the model's own columns does not come is
+    empty. Raises Unknown for a column nobody reads or a part of the unit that is not there, EverloopError for a value of another kind.
+    """
+    if model.kind == "ranking":
+        raise EverloopError(f"{model.name} answers with a list, whose candidates it has to look up. Ask by {' and '.join(model.unit)}.")
+    brought: list[Row] = []
+    for request in requests:
+        features = request["features"]
+        if not isinstance(features, Mapping):
+            raise EverloopError('features must be an object of columns and values, such as {"price": 2.5}.')
+        brought.append(features)
+    mine = dict.fromkeys([*model.columns, *read])
+    instants = {reading.name for reading in model.knows if isinstance(reading, Reading) and reading.kind == "instant"}
+    unknown = sorted({str(name) for features in brought for name in features} - set(mine))
+    if unknown:
+        raise Unknown("feature", unknown[0], list(mine), where=f"what {model.name} reads")
+    units = {name: _column(model, name, {}, requests) for name in _wanted(model, set(requests[0]) - {"features"}) if name in model.unit}
+    table = pa.table({"question": pa.array(range(len(requests)), pa.int64())})
+    table = table.append_column("moment", pa.array([microseconds(now)] * len(requests), pa.int64()))
+    texts = ["\x1f".join(str(units[name][place].as_py()) for name in model.unit) for place in range(len(requests))]
+    table = table.append_column("unit", pa.array(texts, pa.string()))
+    for name, column in units.items():
+        table = table.append_column(name, column)
+    for name in mine:
+        if name not in table.column_names:
+            values = [features.get(name) for features in brought]
+            values = [_days_before(name, value, now) for value in values] if name in instants else values
+            table = table.append_column(name, _feature(name, values, bool(read.get(name))))
+    return table
+
+
+def _wanted(model: Model, said: set[str]) -> list[str]:
+    missing = [name for name in model.unit if name not in said]
+    if missing:
+        raise Unknown("column", missing[0], sorted(said), where=f"a request of {model.name}", next=f"Say {' and '.join(model.unit)}.")
+    return [name for name in (*model.request, "row") if name in said]
+
+
+def _column(model: Model, name: str, declared: Mapping[str, object], requests: Sequence[Row]) -> pa.Array:
+    """One column of requests. What its source declares is read as the source's rows are; a unit is any text or whole number."""
+    values = [request[name] for request in requests]
+    kind = declared.get(name)
+    if kind is None or name in model.unit:
+        return _unit(name, values)
+    zone = model.per.zone if isinstance(model.per, Source) else None
+    reads = reader(kind, zone)  # type: ignore[arg-type]
+    try:
+        return pa.array([reads(value) for value in values], arrow_type(kind))  # type: ignore[arg-type]
+    except ValueError as error:
+        raise EverloopError(f"{name} is {error}.") from None
+
+
+def _unit(name: str, values: Sequence[object]) -> pa.Array:
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise EverloopError(f"{name} is {value!r}, and a unit is a text or a whole number.")
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        return _text(name, values)
+
+
+def _text(name: str, values: Sequence[object]) -> pa.Array:
+    try:
+        return pa.array([str(value) for value in values], pa.string())
+    except UnicodeEncodeError:
+        raise EverloopError(f"{name} holds what is no text.") from None
+
+
+def _days_before(name: str, value: object, now: datetime) -> object:
+    """A learner sees an instant as days before the moment; a request may say it either way."""
+    if not isinstance(value, str):
+        return value
+    try:
+        at = instant(value, UTC)
+    except ValueError as error:
+        raise EverloopError(f"{name} is {error}.") from None
+    return None if at is None else (microseconds(now) - at) / DAY
+
+
+def _feature(name: str, values: Sequence[object], words: bool) -> pa.Array:
+    if any(isinstance(value, str) for value in values):
+        if not all(value is None or isinstance(value, str) for value in values):
+            raise EverloopError(f"{name} is text in one question and a number in another.")
+        return pa.array(values, pa.string())
+    if not all(value is None or isinstance(value, bool | int | float) for value in values):
+        raise EverloopError(f"{name} must be a number, a text, true, false or null.")
+    return pa.nulls(len(values), pa.string()) if words else pa.array([None if v is None else float(v) for v in values], pa.float64())  # type: ignore[arg-type]

@@ -1,0 +1,38 @@
+"""Beginning: before anybody is answered, every model has a champion and the routes say so. A process that ends when that is done.
+
+Where the clock is turned by requests nothing begins by itself; only what has begun is told.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from everloop.loop.supervised import Told, supervised
+
+
+def begin(told: Told) -> None:
+    """Adopt the models of a house that have not begun, and write its routes. One that cannot begin is named and leaves the others be."""
+    from everloop.clock import wall
+    from everloop.errors import EverloopError
+    from everloop.loop.adopt import adopt
+    from everloop.loop.house import open_house
+    from everloop.loop.lean import compile_served
+    from everloop.loop.routes import write_routes
+
+    house = open_house(told.project, folder=told.house, stage=told.stage, turned=told.turned)
+    if not told.turned:
+        for model in house.project.models.values():
+            try:
+                if house.pointers.current(model.name) is None:
+                    adopt(house, model, wall())
+            except EverloopError as error:
+                print(f"{model.name} cannot begin: {error}", file=sys.stderr, flush=True)
+    write_routes(house)
+    # After the routes: nobody waits for it, and who starts later starts sooner.
+    compile_served(house)
+    house.store.close()
+    told.say_ready()
+
+
+if __name__ == "__main__":
+    sys.exit(supervised("begin", begin))

@@ -1,0 +1,156 @@
+"""What a controller does beside turning: seal what came in, keep the routes fresh, deliver alerts, and ask for what is due.
+
+Each chore is one function of a house; ``Chores`` does each when its time has come, by the monotonic clock. A chore that fails is told
+once and tried again: it never ends the controller.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from everloop import lake
+from everloop.clock import monotonic, said, wall
+from everloop.loop.due import due
+from everloop.loop.errands import ask
+from everloop.loop.house import House
+from everloop.project.model import Model
+from everloop.records import Traffic
+from everloop.registry.errands import Errands
+
+SCHEDULE = "schedule"
+ROWS_AT_ONCE, LONGEST_HOT = 10_000, 60.0
+"""A source is sealed when so many rows are hot, or its rows have been for so many seconds: each sealing is a commit of its table."""
+
+
+@dataclass
+class Chores:
+    """The chores of a house with their times, in seconds. ``told`` hears what went wrong, each trouble once until it is over."""
+
+    house: House
+    told: Callable[[str], None]
+    next: dict[str, float] = field(default_factory=dict)
+    trouble: dict[str, str] = field(default_factory=dict)
+
+    def do(self, name: str, every: float, chore: Callable[[], object]) -> None:
+        """Do a chore if its time has come."""
+        if monotonic() < self.next.get(name, 0.0):
+            return
+        try:
+            chore()
+        except Exception as error:
+            trouble = f"{name}: {error}"
+            if self.trouble.get(name) != trouble:
+                self.told(f"Could not {trouble}")
+            self.trouble[name] = trouble
+        else:
+            self.trouble.pop(name, None)
+        self.next[name] = monotonic() + every
+
+
+@dataclass
+class Schedule:
+    """Asks for a turn and the answers of every tick that has come due; remembers which tick was the last, model by model."""
+
+    house: House
+    told: Callable[[str], None]
+    last: dict[str, datetime | None] = field(default_factory=dict)
+    waits: bool = False
+
+    def look(self, now: datetime) -> int:
+        """Ask for what is due at ``now`` (aware); returns for how many models. A turned house is never due by itself."""
+        if self.house.turned:
+            return 0
+        in_force = self.house.pointers.all()
+        asked = sum(self._ask(model, in_force.get(model.name), now) for model in self.house.project.models.values())
+        self._tell_of_the_clock(now)
+        return asked
+
+    def _ask(self, model: Model, traffic: Traffic | None, now: datetime) -> bool:
+        if model.name not in self.last:
+            newest = Errands(self.house.store).newest(model.name, "score", cause=SCHEDULE)
+            self.last[model.name] = newest.now if newest else None
+        tick = due(model, self.last[model.name], now, traffic=traffic)
+        if tick is None:
+            return False
+        with self.house.store.transaction() as t:
+            self.house.fence(t)
+            turned = self.house.turns.last(model.name, within=t)
+            if turned is None or turned.now < tick:
+                # Turn first: who answers is decided before the questions of this tick are answered.
+                ask(self.house, "turn", model.name, tick, SCHEDULE, within=t)
+            else:
+                tick = turned.now  # a person was faster; what was asked until then is answered all the same
+            ask(self.house, "score", model.name, tick, SCHEDULE, within=t)
+        self.last[model.name] = tick
+        return True
+
+    def _tell_of_the_clock(self, now: datetime) -> None:
+        latest = max((last for last in self.last.values() if last is not None), default=None)
+        back = latest is not None and now < latest
+        if back and not self.waits and latest is not None:
+            self.told(f"The clock says {said(now)}, but {said(latest)} was turned already: nothing is due until it has passed that again.")
+        self.waits = back
+
+
+@dataclass
+class Sealing:
+    """Seals each source when enough of it is hot or it has been for long enough."""
+
+    house: House
+    sealed: dict[str, int] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Seal the sources whose time has come. Raises what ``lake.seal`` raises."""
+        for source in self.house.project.sources.values():
+            last = self.house.lake.log.counters(source.name).last_seq
+            if source.name not in self.sealed:
+                self.sealed[source.name] = 0
+            hot = last - self.sealed[source.name]
+            if not hot:
+                self.since.pop(source.name, None)
+            elif hot >= ROWS_AT_ONCE or monotonic() - self.since.setdefault(source.name, monotonic()) >= LONGEST_HOT:
+                self.sealed[source.name] = lake.seal(self.house.lake, source)
+                self.since.pop(source.name, None)
+
+
+@dataclass
+class Routes:
+    """Writes ``routes.json`` anew when somebody's traffic has moved, or the file is gone."""
+
+    house: House
+    written: dict[str, tuple[int, str]] | None = None
+
+    def look(self) -> None:
+        """Write them if they are stale. Raises StoreError where they cannot be written."""
+        stands = {name: (traffic.generation, traffic.id) for name, traffic in self.house.pointers.all().items()}
+        if stands == self.written and (self.house.settings.house / "routes.json").exists():
+            return
+        if write := _if_there("everloop.loop.routes", "write_routes"):
+            write(self.house)
+        self.written = stands
+
+
+def spread_routes(house: House, model: str, generation: int) -> None:
+    """Tell the workers who answers now, and wait a little until they have heard it; what is decided is decided all the same."""
+    if spread := _if_there("everloop.loop.routes", "spread"):
+        spread(house, model, generation)
+
+
+def deliver_alerts(house: House) -> None:
+    """Put alerts on their way to people."""
+    if deliver := _if_there("everloop.loop.deliver", "deliver"):
+        deliver(house, wall())
+
+
+def _if_there(module: str, name: str) -> Callable[..., object] | None:
+    """A function of a part that may not be in this house."""
+    try:
+        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        return None

@@ -1,0 +1,82 @@
+"""Composing: an alert, or many at once, as a message a person reads on a telephone. Reads the journal; sends nothing, reads no clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from everloop.clock import said
+from everloop.connect.message import Fact, Message
+from everloop.errors import EverloopError
+from everloop.records import Decision, Record
+from everloop.registry.outbox import Kept
+from everloop.settings import SEVERITIES
+
+if TYPE_CHECKING:
+    from everloop.loop.house import House
+    from everloop.loop.round import Outgoing
+
+HOUSE = "everloop"
+"""What news of no model is titled by."""
+LONGEST = 2_000
+"""Letters of a sentence; what is longer is cut, since some services refuse it whole."""
+
+
+def composed(house: House, outgoing: Outgoing) -> Message:
+    """The message of one alert, or of many: title, sentence, the next command to type, and where the journal ended."""
+    return _one(house, outgoing.key, outgoing.news[0]) if len(outgoing.news) == 1 else _many(outgoing.key, outgoing.news)
+
+
+def _one(house: House, key: str, kept: Kept) -> Message:
+    alert = kept.alert
+    sentence = alert.sentence if len(alert.sentence) <= LONGEST else alert.sentence[: LONGEST - 1] + "…"
+    about: dict[str, Fact] = {"model": alert.model, "alerts": [alert.key], "head": kept.head or "", "raised_at": kept.raised_at.isoformat()}
+    return Message(
+        key=key,
+        severity=alert.severity,
+        title=f"{alert.model or HOUSE}: {alert.severity}",
+        body=_lines(sentence, f"Next: {next_command(house, kept)}", kept),
+        facts=about,
+    )
+
+
+def _many(key: str, news: tuple[Kept, ...]) -> Message:
+    first, last = news[0], news[-1]
+    worst = max((kept.alert.severity for kept in news), key=SEVERITIES.index)
+    urgent = Counter(kept.alert.severity for kept in news)
+    models = Counter(kept.alert.model or HOUSE for kept in news)
+    how = ", ".join(f"{urgent[s]} {s}" for s in reversed(SEVERITIES) if urgent[s])
+    who = ", ".join(f"{model} {count}" for model, count in models.most_common(10)) + (", …" if len(models) > 10 else "")
+    sentence = f"{len(news):,} more since {said(first.raised_at)}, too many to tell one by one: {how}. Of {who}."
+    about: dict[str, Fact] = {"alerts": [kept.alert.key for kept in news], "head": last.head or "", "raised_at": last.raised_at.isoformat()}
+    return Message(
+        key=key, severity=worst, title=f"{len(news):,} more: {worst}", body=_lines(sentence, "Next: everloop status", last), facts=about
+    )
+
+
+def _lines(sentence: str, next: str, kept: Kept) -> str:
+    return "\n".join([sentence, next, *([f"Journal: {kept.head}"] if kept.head else [])])
+
+
+def next_command(house: House, kept: Kept) -> str:
+    """What to type after an alert: a yes where a yes is asked for, else why it happened, else how things stand."""
+    alert = kept.alert
+    try:
+        record = _behind(house, kept)
+    except EverloopError:  # a broken journal is no reason not to tell anybody
+        record = None
+    if isinstance(record, Decision) and record.asks:
+        return f"everloop why {record.id}, then everloop approve {alert.model} or everloop reject {alert.model}"
+    return f"everloop why {record.id}" if record is not None else "everloop status"
+
+
+def _behind(house: House, kept: Kept) -> Record | None:
+    """The record an alert is about."""
+    alert, record = kept.alert, house.journal.find(kept.alert.key)
+    if record is not None or not alert.model:
+        return record
+    # News of signals is the same news all day, so its key is no record's; the record is the one of its moment.
+    upto = kept.raised_at + timedelta(microseconds=1)
+    found = house.journal.read(kind="Signals", model=alert.model, since=kept.raised_at, until=upto, limit=1)
+    return found[0].record if found else None

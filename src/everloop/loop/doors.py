@@ -1,0 +1,253 @@
+"""The doors of one house, as one worker opens them. In: what the app was asked. Out: what it replies with; see ``serving/doors.py``.
+
+An answer needs the routes in force, what is known of the unit, and the answers log: house.db is not on its way. What people and the
+controller do goes through house.db, which is opened when it is first needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+
+from everloop import rollout
+from everloop.errors import HouseBusy, Unknown
+from everloop.loop.asked import asked_by_key, asked_with_features, by_what_they_carry
+from everloop.loop.follow import Follow, Seat
+from everloop.loop.known import Known, baseline_of
+from everloop.project.model import Model
+from everloop.project.source import Source
+from everloop.records import Prediction, Received
+from everloop.serving.answer import Remembers, answer
+from everloop.serving.doors import Ready, Row
+
+if TYPE_CHECKING:
+    from everloop.lake.gather import Gathering
+    from everloop.loop.house import House
+
+T = TypeVar("T")
+HOURS = 6 * 3600.0
+"""Seconds a turn that was asked for is waited for: as long as anybody may want to train."""
+
+
+class HouseDoors:
+    """One house as one worker sees it. ``house`` opens it, at most once and only when something needs more than an answer does."""
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        sources: Mapping[str, Source],
+        *,
+        house: Callable[[], House],
+        follow: Follow,
+        known: Known,
+        log: Remembers,
+        gathering: Gathering,
+        turned: bool = False,
+    ) -> None:
+        self.models, self.sources, self.turned = models, sources, turned
+        self.follow, self.known, self.log, self.gathering = follow, known, log, gathering
+        self._open, self._opening = house, threading.Lock()
+        self.draining = False
+
+    # -- answers --
+
+    def predict(self, model: str, requests: Sequence[Row], now: datetime) -> Sequence[Prediction]:
+        """One answer for each request, in the log before it is given. See ``Doors``."""
+        declared, seat, salt = self._model(model), *self._seat(model)
+        given: list[Prediction | None] = [None] * len(requests)
+        for places in by_what_they_carry(requests):
+            some = [requests[place] for place in places]
+            for place, prediction in zip(places, self._answered(declared, seat, salt, some, now), strict=True):
+                given[place] = prediction
+        return [prediction for prediction in given if prediction is not None]
+
+    def _answered(self, model: Model, seat: Seat, salt: str, requests: Sequence[Row], now: datetime) -> list[Prediction]:
+        if "features" in requests[0]:
+            features = self._with_features(model, seat, requests, now)
+        else:
+            asked = asked_by_key(model, requests)
+            self._only_seen(model, asked)
+            features = self._with_older_columns(model, seat, self.known.features(model, asked, now))
+        rows = answer(
+            model,
+            seat.route.traffic,
+            seat.predictors,
+            first_of_each(features),
+            features,
+            now=now,
+            arm_of=rollout.arm_of,
+            log=self.log,
+            salt=salt,
+        )
+        return rows.predictions()
+
+    def _with_features(self, model: Model, seat: Seat, requests: Sequence[Row], now: datetime) -> pa.Table:
+        """What requests bring is all that is read; but a baseline answers by the unit's own past, which no request can bring."""
+        table = asked_with_features(model, requests, now, self._read_by(seat))
+        if "baseline" in table.column_names and baseline_of(model) is not None:
+            asked = asked_by_key(model, [{name: request[name] for name in model.unit} for request in requests])
+            past = self.known.features(model, asked, now)["baseline"]
+            table = table.set_column(table.column_names.index("baseline"), "baseline", past)
+        return table
+
+    def _only_seen(self, model: Model, asked: pa.Table) -> None:
+        """Raises Unknown for a unit nothing is known of. The rows of a source are asked about before they are known."""
+        if isinstance(model.per, Source):
+            return
+        from everloop.features.questions import unit_text
+
+        units = unit_text(asked, model.unit).to_pylist()
+        for unit, seen in zip(units, self.known.ever_seen(model, units), strict=True):
+            if not seen:
+                said = str(unit).replace("\x1f", ", ")
+                raise Unknown(" and ".join(model.unit), said, where="what has arrived", next="Nothing is known of it yet.")
+
+    def _with_older_columns(self, model: Model, seat: Seat, features: pa.Table) -> pa.Table:
+        """Features with what older versions in the traffic know beside, where the project file has changed since."""
+        for named in seat.route.versions.values():
+            missing = [c for c in named.candidate.columns if c not in features.column_names]
+            if missing and len(features):
+                from everloop.features.compile import features as read_features
+                from everloop.project.heard import hear
+
+                readings = tuple(hear(text, self.sources) for text in named.candidate.knows)
+                found = read_features(readings, features, self.known.tables(model), model=model)
+                for name in missing:
+                    if name in found.column_names:
+                        features = features.append_column(name, found.column(name))
+        return features
+
+    def _read_by(self, seat: Seat) -> Mapping[str, frozenset[str]]:
+        """The columns the versions in force read, each with the categories it may hold (none: numbers)."""
+        columns: dict[str, frozenset[str]] = {}
+        for predictor in seat.predictors.values():
+            words = getattr(predictor, "vocabulary", {})
+            for name in predictor.columns:
+                columns[name] = columns.get(name, frozenset()) | frozenset(words.get(name, ()))
+        return columns
+
+    def _model(self, name: str) -> Model:
+        if name not in self.models:
+            raise Unknown("model", name, sorted(self.models))
+        return self.models[name]
+
+    def _seat(self, model: str) -> tuple[Seat, str]:
+        table = self.follow.table
+        if table is None:
+            raise HouseBusy(self.follow.wrong or "Nothing says who answers yet. Ask again in a moment.")
+        if model not in table.seats:
+            raise self.follow.without(model)
+        return table.seats[model], table.salt
+
+    def named(self, version: str) -> str:
+        """A version's id as people say it."""
+        return self.follow.names.get(version, version)
+
+    def labels(self, version: str) -> Sequence[str]:
+        """The labels a version's class shares stand for."""
+        return self.follow.labels.get(version, ())
+
+    # -- what happened --
+
+    def receive(self, source: str, rows: Sequence[Row] | pa.Table, now: datetime, known_after: timedelta | None) -> Future[Received]:
+        """Rows of a source, kept together with others that come at the same time."""
+        if source not in self.sources:
+            raise Unknown("source", source, sorted(self.sources))
+        return self.gathering.receive(self.sources[source], rows, now, known_after)
+
+    def truths(self, told: Sequence[Row], now: datetime) -> Received:
+        """Truths that are no event."""
+        from everloop.loop.told import tell_truths
+
+        return tell_truths(self.house, told, now)
+
+    def outcomes(self, told: Sequence[Row], now: datetime) -> Received:
+        """Named outcomes of a unit or a prediction."""
+        from everloop.loop.told import tell_outcomes
+
+        return tell_outcomes(self.house, told, now)
+
+    def predictions(self, told: Sequence[Row], now: datetime) -> Received:
+        """Answers of another service."""
+        from everloop.loop.told import tell_predictions
+
+        return tell_predictions(self.house, told, now)
+
+    # -- the ring --
+
+    def turn(self, model: str | None, now: datetime, cause: str) -> list[Mapping[str, Any]]:
+        """Once round the ring, in the controller."""
+        return [{"model": name, **said} for name, said in self._carried_out("turn", model, now, cause)]
+
+    def score(self, model: str | None, now: datetime) -> Mapping[str, int]:
+        """Every question that has come due, answered in the controller."""
+        return {name: int(said.get("answers", 0)) for name, said in self._carried_out("score", model, now, "demand")}
+
+    def _carried_out(self, verb: Any, model: str | None, now: datetime, cause: str) -> list[tuple[str, Mapping[str, Any]]]:
+        from everloop.loop.errands import ask, awaited, came_of
+
+        names = [self._model(model).name] if model else sorted(self.models)
+        asked = [(name, ask(self.house, verb, name, now, cause)) for name in names]
+        return [(name, came_of(awaited(self.house, errand.id, HOURS))) for name, errand in asked]
+
+    # -- people --
+
+    def undo(self, model: str, by: str, reason: str, now: datetime) -> str:
+        """The version before answers again."""
+        from everloop.loop import people
+
+        return people.undo(self.house, self._model(model), by=by, reason=reason, now=now)
+
+    def approve(self, model: str, yes: bool, by: str, reason: str, now: datetime) -> str:
+        """A person's word on what the model waits for."""
+        from everloop.loop import people
+
+        def in_the_controller(_house: House, model: Model, now: datetime, cause: str) -> str:
+            [(_, said)] = self._carried_out("turn", model.name, now, cause)
+            return str(said.get("sentence", ""))
+
+        return people.answer_question(self.house, self._model(model), yes, by=by, reason=reason, now=now, go_on=in_the_controller)
+
+    def cancel(self, model: str, by: str, reason: str) -> str:
+        """End the turn under way."""
+        from everloop.loop.cancel import cancel
+
+        return cancel(self.house, self._model(model), by=by, reason=reason)
+
+    def status(self) -> list[Mapping[str, Any]]:
+        """Each model's standing."""
+        from everloop.loop.look import status
+
+        return [vars(standing) for standing in status(self.house)]
+
+    def ready(self) -> Ready:
+        """Whether this worker can answer."""
+        table = self.follow.table
+        if self.draining:
+            return Ready(False, "It is about to end.")
+        if table is None:
+            return Ready(False, self.follow.wrong or "Nothing says who answers yet.")
+        return Ready(True, generations=tuple(sorted(table.generations().items())))
+
+    @property
+    def house(self) -> House:
+        """The house, opened when it is first needed."""
+        with self._opening:
+            return self._house
+
+    @cached_property
+    def _house(self) -> House:
+        return self._open()
+
+
+def first_of_each(features: pa.Table) -> pa.Table:
+    """One row for each question; the features of a list have a row for each candidate."""
+    numbers = features.column("question").to_pylist()
+    first = [i for i, n in enumerate(numbers) if i == 0 or n != numbers[i - 1]]
+    return features if len(first) == len(numbers) else features.take(pa.array(first))

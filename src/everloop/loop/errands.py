@@ -1,0 +1,116 @@
+"""Errands of a house: ask the controller for a turn or for answers, wait until it has done so, and what doing so is.
+
+In: a house, a verb, a model's name, business time. Out: an ``Errand``, and what came of it. Asking and waiting work in any process;
+``carry_out`` is the controller's. Reads the wall clock (when it was asked) and the monotonic one (how long to wait).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from everloop import errors
+from everloop.clock import monotonic, utc, wall
+from everloop.errors import EverloopError, HouseBusy, Unknown
+from everloop.loop.house import House
+from everloop.registry.errands import Errand, Errands, Verb, errand_id
+from everloop.registry.leases import Lease, Leases
+
+CONTROLLER = "controller"
+"""The lease that whoever turns a house holds."""
+NOBODY = "Nobody turns this house: start everloop run."
+LOOK_EVERY = 0.02
+GIVE_UP = 15.0
+"""Seconds without a controller after which nobody is waited for: longer than a lease lasts and a restart takes."""
+SIMPLE = ("Overtaken", "HouseBusy", "HouseFull", "ClockWentBack", "LearnerFailed", "ArtefactBroken", "SettingsError", "StoreError")
+
+
+def ask(house: House, verb: Verb, model: str, now: datetime, cause: str = "demand", *, within: Connection | None = None) -> Errand:
+    """Wish for a turn of a model, or for its answers that are due (``score``), at ``now``; the same wish twice is one errand.
+
+    Raises Unknown for a model nobody declared, EverloopError for a ``now`` without a zone.
+    """
+    house.project.model(model)
+    now = utc(now)
+    wish = Errand(id=errand_id(verb, model, now, cause), verb=verb, model=model, now=now, cause=cause, asked_at=wall())
+    if within is not None:
+        return Errands(house.store).ask(within, wish)
+    with house.store.transaction() as t:
+        return Errands(house.store).ask(t, wish)
+
+
+def awaited(house: House, id: str, timeout: float) -> Errand:
+    """The errand when it has ended; looked at 50 times a second for at most ``timeout`` seconds.
+
+    Raises EverloopError while nobody turns the house, HouseBusy after ``timeout``, Unknown.
+    """
+    until, next_look, alone_since = monotonic() + timeout, 0.0, None
+    while True:
+        errand = Errands(house.store).find(id)
+        if errand is None:
+            raise Unknown("errand", id, where="this house")
+        if errand.ended:
+            return errand
+        if monotonic() >= next_look:
+            next_look = monotonic() + 1.0
+            if controller_of(house) is not None:
+                alone_since = None
+            elif alone_since is None and errand.state == "taken":
+                alone_since = monotonic()  # the controller died over it; another one may be starting
+            elif alone_since is None or monotonic() - alone_since > GIVE_UP:
+                raise EverloopError(NOBODY)
+        if monotonic() >= until:
+            raise HouseBusy(
+                f"The {errand.verb} of {errand.model} asked for was not done within {timeout:g} seconds; it is {errand.state}. "
+                f"It will be carried out all the same: everloop status"
+            )
+        time.sleep(LOOK_EVERY)
+
+
+def controller_of(house: House) -> Lease | None:
+    """Who turns this house now: the holder of the controller's lease, by the wall clock; None where nobody does."""
+    return Leases(house.store).held(CONTROLLER, now=wall())
+
+
+def carry_out(house: House, errand: Errand) -> str:
+    """Do what an errand wishes; returns what came of it as JSON.
+
+    A turn says ``{"decision", "action", "sentence", "turn"}``, a score ``{"answers"}``. Raises what a turn or an answer raises.
+    """
+    model = house.project.model(errand.model)
+    if errand.verb == "score":
+        from everloop.loop.answers import answer_due
+
+        return json.dumps({"answers": answer_due(house, model, errand.now)})
+    from everloop.loop.keep import turn_id
+    from everloop.loop.resume import go_round
+    from everloop.loop.spoken import story
+
+    decision = go_round(house, model, errand.now, errand.cause)
+    sentence = story(house, decision)
+    turn = turn_id(model, errand.now, errand.cause)
+    return json.dumps({"decision": decision.id, "action": decision.action, "sentence": sentence, "turn": turn}, ensure_ascii=False)
+
+
+def said_of(error: Exception) -> str:
+    """A failure as an errand remembers it.
+
+    >>> said_of(HouseBusy("Another process is turning demand."))
+    '{"error": "HouseBusy", "message": "Another process is turning demand."}'
+    """
+    return json.dumps({"error": type(error).__name__, "message": str(error)}, ensure_ascii=False)
+
+
+def came_of(errand: Errand) -> Mapping[str, Any]:
+    """What an errand that has ended says. What it failed with is raised again, as the error it was."""
+    said: dict[str, Any] = json.loads(errand.said or "{}")
+    if errand.state == "done":
+        return said
+    message = str(said.get("message") or f"The {errand.verb} of {errand.model} is {errand.state}.")
+    kind = said.get("error") if said.get("error") in SIMPLE else "EverloopError"
+    raise getattr(errors, str(kind))(message)

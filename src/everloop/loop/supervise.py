@@ -1,0 +1,412 @@
+"""Supervising: the process everything else hangs on. It owns the listening socket, starts the others and starts again what dies.
+
+Standard library and settings only, so that it is small and has nothing that could break. In: where the house is and how many workers it
+wants. Out: an exit code. Children are fresh processes that die with it; their words are passed on, each line with who said it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from everloop.errors import EverloopError, HouseBusy
+from everloop.loop.lean import LEAN
+from everloop.loop.supervised import CANNOT
+from everloop.settings import Settings
+
+BACKLOG = 1024
+SHORTEST, LONGEST = 0.1, 5.0
+"""Seconds before what died is started again: twice as long each time."""
+LIVED = 10.0
+"""Seconds after which a child counts as having started."""
+TRIES = 5
+PATIENCE = 20.0
+"""Seconds the others may take to end by themselves."""
+FILE = "serving.json"
+BEGIN, CONTROL, WORKER = "everloop.loop.begin", "everloop.loop.control", "everloop.loop.worker"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What is to be served: ``project`` and its settings, where to listen, how many workers, and whether a controller turns the house."""
+
+    project: Path
+    settings: Settings
+    house: Path | None = None
+    stage: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8321
+    workers: int = 1
+    turned: bool = False
+    controller: bool = False
+    as_json: bool = False
+
+
+@dataclass
+class Child:
+    """One place in the tree, and the process that fills it now. ``once``: it is not started again when it has done its work."""
+
+    name: str
+    module: str
+    once: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    began: float = 0.0
+    ready: bool = False
+    ever_ready: bool = False
+    done: bool = False
+    deaths: int = 0
+    tries: int = 0
+    start_at: float | None = 0.0
+    words: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    replaces: Child | None = None
+    after: Child | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is to be started at ``start_at``."""
+        return self.start_at is not None and self.process is None and not self.done and (self.after is None or self.after.done)
+
+    @property
+    def works(self) -> bool:
+        """Whether it is a worker, which answers on the socket."""
+        return self.module == WORKER
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process is not None else None
+
+
+def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, flush=True)) -> int:
+    """Serve until told to end; returns the exit code: 0 when it was told to, 2 where it cannot be done.
+
+    SIGTERM and SIGINT let requests in flight finish, a second one does not; SIGHUP replaces the workers one by one. Raises EverloopError
+    where the address is taken, HouseBusy where this house is served already.
+    """
+    with _alone(serving.settings.house), listening(serving.host, serving.port) as listener:
+        return _Tree(serving, listener, say).run()
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens there; port 0: on any free one. Raises EverloopError."""
+    try:
+        if not 0 <= port <= 65535:
+            raise OverflowError("a port is from 0 to 65535")
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (socket.gaierror, OverflowError, UnicodeError) as error:
+        raise EverloopError(f"{host} and port {port} are no address to listen on: {error}. Say --host 127.0.0.1 --port 8321") from error
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise EverloopError(
+                    f"Port {port} of {host} is taken by another process. Say another one: --port {port + 1 if port < 65535 else 0}, or "
+                    f"--port 0 for any that is free."
+                ) from error
+            raise EverloopError(f"Nobody may listen on {host}:{port} here: {error.strerror}. Say --host 127.0.0.1 --port 8321") from error
+        listener.listen(BACKLOG)
+        yield listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a listening socket is reached, as people say it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Tree:
+    """The tree while it lives: one loop that waits for words, deaths, signals and the next start."""
+
+    def __init__(self, serving: Serving, listener: socket.socket, say: Callable[[str], None]) -> None:
+        self.serving, self.listener, self.say = serving, listener, say
+        self.children = [Child("begin", BEGIN, once=True)]
+        # What a house begins with stands before anybody turns it.
+        self.children += [Child("controller", CONTROL, after=self.children[0])] if serving.controller else []
+        self.children += [Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1)]
+        self.selector = selectors.DefaultSelector()
+        self.alive, self.held = os.pipe()  # nobody ever writes into it; children see it close
+        self.file = serving.settings.house / FILE
+        self.signals: list[int] = []
+        self.ending: float | None = None
+        self.code = 0
+        self.announced = False
+        self.to_replace: list[Child] = []
+
+    def run(self) -> int:
+        here, there = socket.socketpair()
+        here.setblocking(False)
+        there.setblocking(False)
+        before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)}
+        woken = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
+        self.selector.register(here, selectors.EVENT_READ)
+        try:
+            while not (self.ending is not None and not any(child.process for child in self.children)):
+                self._start_what_is_due()
+                for key, _ in self.selector.select(self._pause()):
+                    if key.fileobj is here:
+                        with suppress(BlockingIOError):
+                            here.recv(4096)
+                    else:
+                        self._hear(key)
+                self._heed()
+                self._bury()
+                self._replace()
+                self._announce()
+        finally:
+            signal.set_wakeup_fd(woken)
+            for which, handler in before.items():
+                signal.signal(which, handler)
+            self._kill_all()
+            self.file.unlink(missing_ok=True)
+            for fd in (self.alive, self.held):
+                os.close(fd)
+            self.selector.close()
+            here.close()
+            there.close()
+        return self.code
+
+    # -- starting --
+
+    def _start_what_is_due(self) -> None:
+        for child in self.children:
+            if self.ending is None and child.waits and child.start_at is not None and child.start_at <= now():
+                self._start(child)
+
+    def _start(self, child: Child) -> None:
+        s = self.serving
+        ready, theirs = os.pipe()
+        passed = [self.alive, theirs] + ([self.listener.fileno()] if child.works else [])
+        command = [sys.executable, "-m", child.module, "--project", str(s.project), "--alive", str(self.alive), "--ready", str(theirs)]
+        command += ["--house", str(s.house)] if s.house else []
+        command += ["--stage", s.stage] if s.stage else []
+        command += ["--turned-clock"] if s.turned else []
+        command += ["--socket", str(self.listener.fileno())] if len(passed) == 3 else []
+        # Ctrl-C is the supervisor's to hear: children are told in an orderly way, so they are in no group of the terminal's.
+        child.process = subprocess.Popen(
+            command,
+            pass_fds=passed,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(child.works),
+            process_group=0,
+        )
+        os.close(theirs)
+        child.began, child.ready, child.start_at = now(), False, None
+        child.words.clear()
+        assert child.process.stdout is not None
+        os.set_blocking(child.process.stdout.fileno(), False)
+        os.set_blocking(ready, False)
+        self.selector.register(child.process.stdout, selectors.EVENT_READ, (child, child.process, bytearray()))
+        self.selector.register(ready, selectors.EVENT_READ, (child, child.process, None))
+
+    def _pause(self) -> float | None:
+        waits = [child.start_at for child in self.children if child.waits and child.start_at is not None and self.ending is None]
+        waits += [] if self.ending is None else [self.ending]
+        return max(0.0, min(waits) - now()) if waits else None
+
+    # -- hearing --
+
+    def _hear(self, key: selectors.SelectorKey) -> None:
+        child, process, line = key.data
+        try:
+            said = os.read(key.fd, 65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        if line is None:
+            if said and child.process is process:
+                child.ready = child.ever_ready = True
+                child.tries = 0
+            self.selector.unregister(key.fileobj)
+            os.close(key.fd)
+            return
+        if not said:
+            self._pass_on(child, bytes(line))
+            self.selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+            return
+        line += said
+        *whole, rest = bytes(line).split(b"\n")
+        for one in whole:
+            self._pass_on(child, one)
+        line[:] = rest if len(rest) < 65536 else b""
+
+    def _pass_on(self, child: Child, line: bytes) -> None:
+        if text := line.decode(errors="replace").rstrip():
+            child.words.append(text)
+            print(f"{child.name} | {text}", file=sys.stderr, flush=True)
+
+    def _signalled(self, number: int, _frame: object) -> None:
+        if number != signal.SIGCHLD:
+            self.signals.append(number)
+
+    def _heed(self) -> None:
+        while self.signals:
+            number = self.signals.pop(0)
+            if number == signal.SIGHUP:
+                self.to_replace = [child for child in self.children if child.works and child.replaces is None]
+            elif self.ending is None:
+                self._end(0)
+            else:
+                self._kill_all()
+        if self.ending is not None and now() >= self.ending:
+            self._kill_all()
+
+    # -- dying --
+
+    def _bury(self) -> None:
+        for child in list(self.children):
+            code = child.process.poll() if child.process is not None else None
+            if code is None or child.process is None:
+                continue
+            self._drain(child)
+            lived = now() - child.began
+            child.process = None
+            if child.replaces is not None:
+                self.children.remove(child)
+                self.say(f"{child.name} could not be replaced ({how(code)}); the one before goes on answering.")
+            elif self.ending is not None or (child.once and code == 0):
+                child.done = True
+            else:
+                self._died(child, code, lived)
+
+    def _drain(self, child: Child) -> None:
+        """The last words of one that died, before its death is judged by them."""
+        for key in [k for k in list(self.selector.get_map().values()) if k.data and k.data[1] is child.process]:
+            if key.data[2] is not None:
+                while key.fd in self.selector.get_map() and _readable(key.fd):
+                    self._hear(key)
+
+    def _died(self, child: Child, code: int, lived: float) -> None:
+        soon = not child.ready and lived < LIVED
+        child.tries = child.tries + 1 if soon else 0
+        child.deaths = 0 if child.ready and lived >= LIVED else child.deaths + 1
+        child.ready = False
+        if child.tries >= TRIES or (code == CANNOT and not child.ever_ready):
+            last = "\n  ".join(child.words) or "It said nothing."
+            often = f" {child.tries} times in a row" if child.tries > 1 else ""
+            print(f"everloop: {child.name} cannot start: it ended{often} ({how(code)}).\n  {last}", file=sys.stderr, flush=True)
+            self._end(CANNOT)
+            return
+        self.announced = False
+        wait = min(LONGEST, SHORTEST * 2 ** max(0, child.deaths - 1))
+        child.start_at = now() + wait
+        print(f"everloop: {child.name} {how(code)}; it is started again in {wait:g} s.", file=sys.stderr, flush=True)
+
+    def _end(self, code: int) -> None:
+        """Tell everybody to end; who takes too long is killed."""
+        self.code, self.ending = code, now() + PATIENCE
+        for child in self.children:
+            if child.process is not None:
+                with suppress(ProcessLookupError):
+                    child.process.send_signal(signal.SIGTERM)
+
+    def _kill_all(self) -> None:
+        for child in self.children:
+            if child.process is not None and child.process.poll() is None:
+                child.process.kill()
+                child.process.wait()
+
+    # -- replacing, and saying so --
+
+    def _replace(self) -> None:
+        """One after the other: a new worker is ready before the old one ends."""
+        if self.ending is not None:
+            return
+        for new in [child for child in self.children if child.replaces is not None and child.ready]:
+            old, new.replaces = new.replaces, None
+            assert old is not None
+            if old.process is not None:
+                old.process.send_signal(signal.SIGTERM)
+            old.once = old.done = True
+            old.start_at = None
+            self.announced = False
+        for old in [child for child in self.children if child.done and child.process is None and child.works]:
+            self.children.remove(old)
+        leaving = any(child.replaces is not None or (child.done and child.process is not None) for child in self.children)
+        if self.to_replace and not leaving:
+            old = self.to_replace.pop(0)
+            self.children.append(Child(old.name, old.module, replaces=old))
+
+    def _announce(self) -> None:
+        lasting = [child for child in self.children if not child.once and child.replaces is None]
+        if self.announced or self.ending is not None or not all(child.ready for child in lasting):
+            return
+        first, self.announced = not self.file.exists(), True
+        pids = [child.pid for child in lasting if child.works]
+        told = {"url": url_of(self.listener), "pid": os.getpid(), "workers": pids}
+        part = self.file.with_suffix(".part")
+        part.write_text(json.dumps(told), encoding="utf-8")
+        part.replace(self.file)
+        if first and self.serving.as_json:
+            self.say(json.dumps(told))
+        elif first:
+            count = f"{len(pids)} worker{'s' * (len(pids) != 1)}"
+            self.say(f"Everloop answers on {told['url']} ({count}{', turned clock' * self.serving.turned}, pid {os.getpid()})")
+
+
+def environment(worker: bool) -> dict[str, str]:
+    """What a child is given; the user's own environment beats ours."""
+    return {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", **(LEAN if worker else {}), **os.environ}
+
+
+def how(code: int) -> str:
+    """How a process ended, from its exit code.
+
+    >>> how(-9), how(2)
+    ('was ended by SIGKILL', 'ended with exit code 2')
+    """
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
+def now() -> float:
+    """Monotonic seconds."""
+    return time.monotonic()
+
+
+def _readable(fd: int) -> bool:
+    with selectors.DefaultSelector() as one:
+        one.register(fd, selectors.EVENT_READ)
+        return bool(one.select(0))
+
+
+@contextmanager
+def _alone(house: Path) -> Iterator[IO[bytes]]:
+    """Be the only one who serves a house; the lock goes with the process. Raises HouseBusy."""
+    house.mkdir(parents=True, exist_ok=True)
+    with (house / "serving.lock").open("ab") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with suppress(OSError, ValueError):
+                there = json.loads((house / FILE).read_bytes())
+                raise HouseBusy(
+                    f"This house is served already: {there['url']}, pid {there['pid']}. End that one first: kill {there['pid']}"
+                ) from None
+            raise HouseBusy("This house is served already, by a process that is still starting or ending. Try again in a moment.") from None
+        (house / FILE).unlink(missing_ok=True)
+        yield held

@@ -1,0 +1,94 @@
+"""Being supervised: what a process does that ``supervise`` started. Standard library only.
+
+It dies when its supervisor is gone, however that died; it says once when it is ready; and what cannot be done ends it with exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from everloop.errors import EverloopError
+
+CANNOT = 2
+"""The exit code of what cannot be done, however often it is tried."""
+_F_SETSIG = 10  # Linux: which signal a file sends its owner; Python 3.11 does not name it
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a supervised process is told: the project, its house and stage, and the file descriptors it was given."""
+
+    project: Path
+    house: Path | None
+    stage: str | None
+    turned: bool
+    alive: int | None
+    ready: int | None
+    socket: int | None
+
+    def say_ready(self) -> None:
+        """Say once that this process does its work now."""
+        if self.ready is not None:
+            try:
+                os.write(self.ready, b"ready\n")
+                os.close(self.ready)
+            except OSError:
+                pass  # whoever wanted to know is gone, and takes this process with it
+
+
+def supervised(name: str, work: Callable[[Told], None], arguments: list[str] | None = None) -> int:
+    """Do the work of a supervised process; returns its exit code. Errors of ours are one message on stderr."""
+    # Before numerical libraries are loaded: threads that wait by spinning take the cores from everybody else.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    told = read(name, sys.argv[1:] if arguments is None else arguments)
+    if told.alive is not None:
+        die_with(told.alive)
+    try:
+        work(told)
+    except EverloopError as error:
+        print(error, file=sys.stderr, flush=True)
+        return CANNOT
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def read(name: str, arguments: list[str]) -> Told:
+    """The arguments of a supervised process.
+
+    >>> read("worker", ["--project", "shop", "--socket", "7"]).socket
+    7
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m everloop.loop.{name}")
+    parser.add_argument("--project", type=Path, default=Path())
+    parser.add_argument("--house", type=Path)
+    parser.add_argument("--stage")
+    parser.add_argument("--turned-clock", action="store_true", dest="turned")
+    for fd in ("--alive", "--ready", "--socket"):
+        parser.add_argument(fd, type=int)
+    said = parser.parse_args(arguments)
+    return Told(said.project, said.house, said.stage or None, said.turned, said.alive, said.ready, said.socket)
+
+
+def die_with(pipe: int) -> None:
+    """End this process when the other end of ``pipe`` is closed: its supervisor holds it until it dies, however it dies."""
+    if sys.platform == "linux":
+        # The kernel itself kills us, even while a library holds the interpreter's lock.
+        fcntl.fcntl(pipe, _F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    threading.Thread(target=_watch, args=(pipe,), daemon=True, name="supervisor watch").start()
+
+
+def _watch(pipe: int) -> None:
+    select.select([pipe], [], [])
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,162 @@
+"""A worker: one process that answers for a house on a socket it was given. In: the socket. Out: replies, and rows in its own log segment.
+
+It is made of parts that each do one thing: ``follow`` knows who answers, ``known`` what is known, ``doors`` what to do, ``serving.app``
+how that is said over HTTP. It opens house.db only when something needs more than an answer does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from everloop.loop.supervised import Told, supervised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from everloop.loop.doors import HouseDoors
+    from everloop.loop.follow import Load, Tell
+    from everloop.loop.house import House
+    from everloop.loop.project_file import Project
+    from everloop.settings import Settings
+
+GRACE = 5
+"""Seconds that requests in flight have to end in."""
+KEEP_ALIVE = 75
+"""Seconds a connection is kept that nobody uses."""
+
+
+def work(told: Told) -> None:
+    """Answer until told to end. Raises EverloopError where the project or its settings cannot be read."""
+    from everloop.loop.lean import without_pandas
+    from everloop.loop.project_file import open_project
+    from everloop.settings import read_settings
+
+    without_pandas()
+    project = open_project(told.project)
+    assert project.path is not None
+    settings = read_settings(project.path.parent, stage=told.stage, house=told.house)
+    with ExitStack() as stack:
+        doors = opened(told, project, settings, stack)
+        doors.follow.begun.wait()  # whoever asks before stands in the socket's line
+        serve(told, settings, doors)
+
+
+def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -> HouseDoors:
+    """The doors of a house, following its routes; what ``stack`` holds is let go of when requests are over."""
+    from everloop.lake.gather import Gathering
+    from everloop.lake.place import open_lake
+    from everloop.loop.doors import HouseDoors
+    from everloop.loop.follow import Follow
+    from everloop.loop.known import Known
+    from everloop.loop.routes import Living
+    from everloop.serving.log import AnswersLog
+
+    def house() -> House:
+        from everloop.loop.house import open_house
+
+        return open_house(project, settings=settings, turned=told.turned)
+
+    serving = settings.serving
+    lake = open_lake(settings.lake, settings.events, durability=serving.durability)
+    log = stack.enter_context(AnswersLog(settings.answers, durability=serving.durability, when_full=serving.when_full))
+    gathering = stack.enter_context(Gathering(lake))
+    known = Known(lake, settings.house, list(project.models.values()), turned=told.turned)
+    stack.callback(known.close)
+    living = Living(settings.house)
+    follow = Follow(settings.house, project.models, load_with(project, settings), tell=tell_with(project, house), living=living)
+    stack.callback(follow.close)
+    follow.begin()
+    return HouseDoors(
+        project.models, project.sources, house=house, follow=follow, known=known, log=log, gathering=gathering, turned=told.turned
+    )
+
+
+def load_with(project: Project, settings: Settings) -> Load:
+    """What loads a candidate's predictor from the house's own blobs and checks its golden rows. It raises ArtefactBroken."""
+    from everloop.records import Candidate
+    from everloop.registry.blobs import Blobs
+    from everloop.training.predictor import Answering
+
+    blobs = Blobs(settings.blobs)
+
+    def load(candidate: Candidate) -> Answering:
+        from everloop.training.light import load_light
+
+        given = project.model(candidate.model).baseline
+        return load_light(candidate, blobs.read, settings.house / "compiled", given=given, allow_pickle=settings.pickle)
+
+    return load
+
+
+def tell_with(project: Project, house: Callable[[], House]) -> Tell:
+    """What puts into the outbox, once, that a version cannot be loaded."""
+
+    def tell(model: str, version: str, why: str) -> None:
+        from everloop.clock import wall
+        from everloop.records import Alert, identity
+
+        print(f"{version} cannot be loaded and does not serve: {why}", file=sys.stderr, flush=True)
+        sentence = f"{model}: {version} cannot be loaded by a worker and does not serve; what answered before goes on answering. {why}"
+        key = identity("cannot be loaded", model, version, why)
+        alert = Alert(model=model, severity="critical", sentence=sentence, owner=project.model(model).owner, key=key)
+        opened = house()
+        try:
+            with opened.store.transaction() as t:
+                opened.outbox.put(t, alert, at=wall(), head=str(opened.journal.head(within=t)))
+        finally:
+            opened.store.close()
+
+    return tell
+
+
+def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
+    """Answer on the socket until told to end; requests in flight are finished first."""
+    import uvicorn
+
+    from everloop.serving.app import app
+    from everloop.serving.metrics import Metrics
+
+    def keys() -> Any:
+        from everloop.loop.keys import keys_of
+
+        return keys_of(doors.house)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            told.say_ready()
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            doors.draining = True
+            super().handle_exit(sig, frame)
+
+    with Metrics(settings.house / "metrics", f"worker-{os.getpid()}") as metrics:
+        asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body)
+        config = uvicorn.Config(
+            asgi,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+        )
+        assert told.socket is not None, "a worker answers on a socket it was given: everloop serve"
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # The server hears them while it runs, and raises them again when it is done: logs are closed first.
+            signal.signal(number, signal.SIG_IGN)
+        with socket.socket(fileno=told.socket) as listener:
+            Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    sys.exit(supervised("worker", work))

@@ -1,0 +1,168 @@
+"""Errands: wishes that a house be turned, kept until the controller has carried them out. Reads no clock.
+
+The same wish (verb, model, moment, cause) is one errand, whoever asks and however often. What was done stays done; what failed, asked
+again, waits again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, TypeAlias, cast
+
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Row, Select, Table, Text, func, select
+
+from everloop.clock import from_microseconds, microseconds
+from everloop.errors import Overtaken, Unknown
+from everloop.records import identity
+from everloop.registry.store import Store
+from everloop.sql.schema import METADATA
+
+Verb: TypeAlias = Literal["turn", "score"]
+State: TypeAlias = Literal["waiting", "taken", "done", "failed", "cancelled"]
+ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+
+ERRANDS = Table(
+    "errands",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("verb", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("now", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("said", Text),
+    Column("taken", Integer, nullable=False),
+)
+Index(None, ERRANDS.c.state, ERRANDS.c.asked_at)
+Index(None, ERRANDS.c.model, ERRANDS.c.verb, ERRANDS.c.now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """One wish: ``now`` is business time; ``asked_at`` and ``done_at`` are wall time. ``said`` is JSON: what came of it."""
+
+    id: str
+    verb: Verb
+    model: str
+    now: datetime
+    cause: str
+    state: State = "waiting"
+    asked_at: datetime
+    done_at: datetime | None = None
+    said: str | None = None
+    taken: int = 0
+    """How often a controller has begun it: more than once where one died of it, or meanwhile."""
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+def errand_id(verb: Verb, model: str, now: datetime, cause: str) -> str:
+    """The id of a wish: the same wish is the same errand, in whatever process.
+
+    >>> from datetime import timedelta, timezone
+    >>> berlin, noon = timezone(timedelta(hours=1)), datetime.fromisoformat("2026-11-02T12:00Z")
+    >>> errand_id("turn", "demand", noon, "demand") == errand_id("turn", "demand", noon.astimezone(berlin), "demand")
+    True
+    """
+    return identity("errand", verb, model, microseconds(now), cause)
+
+
+@dataclass(frozen=True)
+class Errands:
+    """The errands of one house."""
+
+    store: Store
+
+    def ask(self, connection: Connection, errand: Errand) -> Errand:
+        """Keep a wish; one that is there already is returned as it is, only one that failed waits again.
+
+        Errands are carried out in the order they were asked, also where the machine's clock was set back in between.
+        """
+        there = self.find(errand.id, within=connection)
+        if there is not None and there.state != "failed":
+            return there
+        newest = connection.execute(select(func.max(ERRANDS.c.asked_at)).where(ERRANDS.c.state.in_(("waiting", "taken")))).scalar()
+        asked_at = max(microseconds(errand.asked_at), (newest or 0) + 1)
+        asked = replace(errand, state="waiting", asked_at=from_microseconds(asked_at), done_at=None, said=None, taken=0)
+        values = {"state": "waiting", "asked_at": asked_at, "done_at": None, "said": None, "taken": 0}
+        if there is not None:
+            connection.execute(ERRANDS.update().where(ERRANDS.c.id == errand.id).values(**values))
+            return asked
+        said = {"id": errand.id, "verb": errand.verb, "model": errand.model, "now": microseconds(errand.now), "cause": errand.cause}
+        connection.execute(ERRANDS.insert().values(**said, **values))
+        return asked
+
+    def waiting(self, *, within: Connection | None = None) -> list[Errand]:
+        """Errands nobody has taken yet, oldest first."""
+        return self._read(select(ERRANDS).where(ERRANDS.c.state == "waiting").order_by(ERRANDS.c.asked_at), within)
+
+    def unfinished(self, *, within: Connection | None = None) -> list[Errand]:
+        """Errands that wait, and those that were taken and not finished, oldest first: after a crash this is what is left to do."""
+        return self._read(select(ERRANDS).where(ERRANDS.c.state.in_(("waiting", "taken"))).order_by(ERRANDS.c.asked_at), within)
+
+    def take(self, connection: Connection, id: str) -> Errand:
+        """Begin an errand, or begin it again after whoever took it died; counted. Raises Unknown, Overtaken for one that has ended."""
+        there = self._there(connection, id)
+        if there.ended:
+            raise Overtaken(f"The errand {id} ({there.verb} {there.model}) has already ended as {there.state}.")
+        connection.execute(ERRANDS.update().where(ERRANDS.c.id == id).values(state="taken", taken=there.taken + 1))
+        return replace(there, state="taken", taken=there.taken + 1)
+
+    def give_back(self, connection: Connection, id: str) -> None:
+        """Let an errand wait again that was taken and is left undone in good order; that it was begun does not count against it."""
+        mine = ERRANDS.update().where(ERRANDS.c.id == id, ERRANDS.c.state == "taken")
+        connection.execute(mine.values(state="waiting", taken=ERRANDS.c.taken - 1))
+
+    def finish(self, connection: Connection, id: str, state: State, said: str, at: datetime) -> Errand:
+        """End an errand as ``done``, ``failed`` or ``cancelled``, with what came of it as JSON. Raises Unknown, Overtaken if it has ended.
+
+        The same end again is a no-op.
+        """
+        there = self._there(connection, id)
+        if there.ended:
+            if there.state == state:
+                return there
+            raise Overtaken(f"The errand {id} ({there.verb} {there.model}) has already ended as {there.state}.")
+        connection.execute(ERRANDS.update().where(ERRANDS.c.id == id).values(state=state, said=said, done_at=microseconds(at)))
+        return replace(there, state=state, said=said, done_at=at)
+
+    def find(self, id: str, *, within: Connection | None = None) -> Errand | None:
+        """The errand of this id, or None."""
+        return next(iter(self._read(select(ERRANDS).where(ERRANDS.c.id == id), within)), None)
+
+    def newest(self, model: str, verb: Verb, *, cause: str | None = None, within: Connection | None = None) -> Errand | None:
+        """The errand of the latest moment, whatever became of it; of one ``cause``, or of any."""
+        query = select(ERRANDS).where(ERRANDS.c.model == model, ERRANDS.c.verb == verb).order_by(ERRANDS.c.now.desc()).limit(1)
+        if cause is not None:
+            query = query.where(ERRANDS.c.cause == cause)
+        return next(iter(self._read(query, within)), None)
+
+    def _there(self, connection: Connection, id: str) -> Errand:
+        there = self.find(id, within=connection)
+        if there is None:
+            raise Unknown("errand", id, where="this house")
+        return there
+
+    def _read(self, query: Select[Any], within: Connection | None) -> list[Errand]:
+        with self.store.reading(within) as connection:
+            return [_errand(row) for row in connection.execute(query)]
+
+
+def _errand(row: Row[Any]) -> Errand:
+    return Errand(
+        id=row.id,
+        verb=cast(Verb, row.verb),
+        model=row.model,
+        now=from_microseconds(row.now),
+        cause=row.cause,
+        state=cast(State, row.state),
+        asked_at=from_microseconds(row.asked_at),
+        done_at=None if row.done_at is None else from_microseconds(row.done_at),
+        said=row.said,
+        taken=row.taken,
+    )

@@ -1,0 +1,475 @@
+"""The app: a house over HTTP, as one ASGI callable. In: requests. Out: replies, whose shapes are in ``asks.py`` and paths in ``paths.py``.
+
+In this order: the path, the key, the content type, the instant, the body, a place among those under way, the door. What fails one of them
+never reaches the next. Doors that block run in threads of their own, so that an undo never waits for predictions; what the doors do is not
+this file's to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from everloop.clock import instant, monotonic, wall
+from everloop.errors import EverloopError, Unknown
+from everloop.project.model import Model
+from everloop.records import Prediction, Received
+from everloop.serving import asks
+from everloop.serving.arriving import Bodies, GoneError, Heads, Receive, Scope, Send, heads_of, peer_of
+from everloop.serving.bodies import ARROW, JSON, NDJSON, json_rows, json_value, rows_of
+from everloop.serving.doors import Doors, Row
+from everloop.serving.fits import Fit, fit_of
+from everloop.serving.keys import Keys, allowed
+from everloop.serving.metrics import Metrics
+from everloop.serving.paths import OTHER, Path, at
+from everloop.serving.refused import RefusedError, did_you_mean, later, refusal, short
+from everloop.settings import span
+
+T = TypeVar("T")
+Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+AtTurn: TypeAlias = Callable[[], Awaitable[None] | None]
+
+LARGEST_BODY = 16 * 1024 * 1024
+IN_FLIGHT = 64
+TURNS = 4  # turns and scores that may be waited for at once
+FEW = 64 * 1024  # bytes read on the event loop; more are read beside it
+HUNG_UP = 499  # how metrics call a request whose sender went before the reply
+LONGEST_WORD = 2_000  # characters of by= and reason=
+TEXT, HTML, PROMETHEUS = "text/plain; charset=utf-8", "text/html; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
+_SAFE = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+_PAGE = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
+_NO_KEYS = Keys()
+_log = logging.getLogger("everloop.serving")
+_encode = msgspec.json.Encoder().encode
+
+
+class Ask(NamedTuple):
+    """One request, let in and read: the name in its path, its body, when it happens."""
+
+    name: str
+    body: bytes
+    content_type: str
+    query: bytes
+    now: datetime
+
+
+class Reply(NamedTuple):
+    """What is sent back."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+def app(
+    doors: Doors,
+    *,
+    keys: Callable[[], Keys],
+    metrics: Metrics,
+    largest_body: int = LARGEST_BODY,
+    in_flight: int = IN_FLIGHT,
+    on_start: AtTurn | None = None,
+    on_stop: AtTurn | None = None,
+) -> Asgi:
+    """One house over HTTP, as an ASGI callable.
+
+    ``keys`` gives the keys as they are now; it is called on the event loop for each request that shows one. ``largest_body`` in bytes;
+    ``in_flight`` how many requests may be at the doors at once, health and people's words not counted. ``on_start`` and ``on_stop`` are
+    called, and awaited if they can be, when the server starts and when it has replied to everybody.
+    """
+    return _App(doors, keys, metrics, Bodies(largest_body), in_flight, on_start, on_stop)
+
+
+class _App:
+    """One running app."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        keys: Callable[[], Keys],
+        metrics: Metrics,
+        bodies: Bodies,
+        in_flight: int,
+        on_start: AtTurn | None,
+        on_stop: AtTurn | None,
+    ) -> None:
+        self.doors, self.keys, self.metrics, self.bodies = doors, keys, metrics, bodies
+        self.on_start, self.on_stop, self.stopping = on_start, on_stop, False
+        self.under_way, self.turns = _Places(in_flight), _Places(TURNS)
+        # Threads of their own: whatever else is under way, an undo finds one free.
+        self.answering = ThreadPoolExecutor(min(8, in_flight), "everloop-answers")
+        self.telling = ThreadPoolExecutor(4, "everloop-told")
+        self.turning = ThreadPoolExecutor(TURNS, "everloop-turns")
+        self.people = ThreadPoolExecutor(8, "everloop-people")
+        self.fits: dict[str, Fit] = {}
+        self.described: tuple[object, object, Mapping[str, Any]] | None = None
+        self.verbs: dict[str, Callable[[Ask], Awaitable[Reply]]] = {
+            "predict": self.predict, "events": self.events, "truths": self.truths, "outcomes": self.outcomes,
+            "predictions": self.predictions, "turn": self.turn, "score": self.score, "undo": self.undo, "approve": self.approve,
+            "reject": self.reject, "cancel": self.cancel, "status": self.status, "metrics": self.counted, "live": self.live,
+            "ready": self.ready, "openapi": self.openapi, "docs": self.docs, "home": self.home,
+        }  # fmt: skip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self.lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await _called(self.on_start)
+        except Exception as error:
+            _log.exception("The worker could not start")
+            await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.stopping = True
+        for pool in (self.answering, self.telling, self.turning, self.people):
+            pool.shutdown(wait=False)
+        try:
+            await _called(self.on_stop)
+        except Exception as error:
+            _log.exception("The worker could not stop as it should")
+            await send({"type": "lifespan.shutdown.failed", "message": f"{type(error).__name__}: {error}"})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+    # -- one request -----------------------------------------------------------------------------------------------------------------
+
+    async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = monotonic()
+        methods, name = at(scope["path"])
+        head = scope["method"] == "HEAD"
+        path = methods.get("GET" if head else scope["method"])
+        try:
+            if path is None:
+                raise _no_such(scope, methods)
+            ask = await self.let_in(path, name, scope, receive)
+            reply = await self.verbs[path.name](ask)
+        except GoneError:
+            reply = None
+        except Exception as error:
+            reply = _error_reply(_told(error, path))
+        route = path.path if path else next((p.path for p in methods.values()), OTHER)
+        if reply is not None:
+            await _sent(send, reply, head)
+        self.metrics.request(route, reply.status if reply else HUNG_UP, monotonic() - began)
+
+    async def let_in(self, path: Path, name: str, scope: Scope, receive: Receive) -> Ask:
+        """The request, once everything but its meaning has been looked at. Raises RefusedError, GoneError."""
+        heads = heads_of(scope["headers"])
+        if heads.ambiguous not in (None, "host"):
+            raise RefusedError("malformed", f"The header {heads.ambiguous} comes twice. Send it once.", close=True)
+        now = wall()
+        if path.scope is not None:
+            keys = _NO_KEYS if heads.authorization is None else self.keys()
+            denied = allowed(keys, heads.authorization, peer=peer_of(scope), host=heads.host, forwarded=heads.forwarded, scope=path.scope)
+            if denied is not None:
+                kind = "no_key" if denied.status == 401 else "no_scope"
+                headers = [(b"www-authenticate", b'Bearer realm="everloop"')] if denied.status == 401 else []
+                raise RefusedError(kind, denied.message, headers=headers, close=_has_much_to_say(heads))
+            now = self.moment(path, heads) or now
+        if path.method == "GET":
+            return Ask(name, b"", "", scope.get("query_string", b""), now)
+        taken = (JSON, ARROW, *NDJSON) if path.takes == "rows" else (JSON,)
+        if heads.content_type not in taken or heads.encoded:
+            raise RefusedError("content_type", _not_taken(path, heads), close=_has_much_to_say(heads))
+        body = await self.bodies.whole(receive, heads)
+        return Ask(name, body, heads.content_type, scope.get("query_string", b""), now)
+
+    def moment(self, path: Path, heads: Heads) -> datetime | None:
+        """What ``Everloop-Now`` says. Raises RefusedError where it must be said and is not, or may not be said."""
+        if heads.now is None:
+            if path.timed and self.doors.turned:
+                cure = "Send Everloop-Now: 2026-11-02T00:00:00Z, the instant at which this happens."
+                raise RefusedError("bad_time", f"This house has a clock that is turned. {cure}")
+            return None
+        if not self.doors.turned:
+            cure = "Leave Everloop-Now out, or start the house with --turned-clock."
+            raise RefusedError("bad_time", f"This house goes by the wall clock. {cure}")
+        try:
+            return instant(heads.now[:64])
+        except EverloopError as error:
+            raise RefusedError("bad_time", f"Everloop-Now: {error}") from None
+
+    async def in_thread(self, pool: ThreadPoolExecutor, door: Callable[..., T], *given: object) -> T:
+        """A door that blocks, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(pool, _through, door, *given)
+
+    async def read(self, ask: Ask, reader: Callable[..., T], *given: object) -> T:
+        """A body's meaning; a large one is read beside the event loop."""
+        return reader(*given) if len(ask.body) <= FEW else await self.in_thread(self.telling, reader, *given)
+
+    def model(self, name: str) -> Model:
+        model = self.doors.models.get(name)
+        if model is None:
+            raise Unknown("model", name[:60], sorted(self.doors.models))
+        return model
+
+    # -- answers ---------------------------------------------------------------------------------------------------------------------
+
+    async def predict(self, ask: Ask) -> Reply:
+        model = self.model(ask.name)
+        fit = self.fits.get(model.name)
+        if fit is None or fit.model is not model:
+            fit = self.fits[model.name] = fit_of(model)
+        requests, several = await self.read(ask, _requests, fit, ask.body)
+        given: Sequence[Prediction] = ()
+        if requests:
+            with self.under_way:
+                given = await self.in_thread(self.answering, self.doors.predict, model.name, requests, ask.now)
+        if len(given) != len(requests):
+            raise RuntimeError(f"{model.name}: {len(given)} answers to {len(requests)} requests")
+        answers = [self.answer(model, one) for one in given]
+        if several:
+            return Reply(200, _encode({"answers": answers}))
+        return Reply(200 if answers[0].error is msgspec.UNSET else 503, _encode(answers[0]))
+
+    def answer(self, model: Model, given: Prediction) -> asks.Answered:
+        version = self.doors.named(given.version)
+        labels = tuple(self.doors.labels(given.version)) if model.kind == "shares" else ()
+        said = asks.answer_of(model.shape, given, version, labels)
+        self.metrics.add("everloop_answers_total", model.name, version, given.arm)
+        if said.error is not msgspec.UNSET:
+            self.metrics.add("everloop_answer_errors_total", model.name)
+        return said
+
+    # -- what happened ---------------------------------------------------------------------------------------------------------------
+
+    async def events(self, ask: Ask) -> Reply:
+        if ask.name not in self.doors.sources:
+            raise Unknown("source", ask.name[:60], sorted(self.doors.sources))
+        known_after = _known_after(ask.query)
+        rows = await self.read(ask, rows_of, ask.content_type, ask.body)
+        with self.under_way:
+            kept = self.doors.receive(ask.name, rows, ask.now, known_after)
+            # Whoever hangs up does not take back what others' rows are being kept with.
+            received = await asyncio.shield(asyncio.wrap_future(kept))
+        return self.received("everloop_events_total", ask.name, received)
+
+    async def truths(self, ask: Ask) -> Reply:
+        return await self.told("truths", self.doors.truths, ask)
+
+    async def outcomes(self, ask: Ask) -> Reply:
+        return await self.told("outcomes", self.doors.outcomes, ask)
+
+    async def predictions(self, ask: Ask) -> Reply:
+        return await self.told("predictions", self.doors.predictions, ask)
+
+    async def told(self, noun: str, door: Callable[..., Received], ask: Ask) -> Reply:
+        rows = await self.read(ask, json_rows, ask.body)
+        with self.under_way:
+            received = await self.in_thread(self.telling, door, rows, ask.now)
+        return self.received("everloop_told_total", noun, received)
+
+    def received(self, family: str, name: str, received: Received) -> Reply:
+        for outcome, count in (("kept", received.kept), ("duplicate", received.duplicates), ("refused", received.refused)):
+            if count:
+                self.metrics.add(family, name, outcome, count=count)
+        nothing = received.refused and not received.kept and not received.duplicates
+        return Reply(422 if nothing else 200, _encode(asks.received_reply(received)))
+
+    # -- operating -------------------------------------------------------------------------------------------------------------------
+
+    async def turn(self, ask: Ask) -> Reply:
+        said = await self.read(ask, _meant, ask.body, asks.TurnAsk)
+        model = None if said.model is None else self.model(said.model).name
+        with self.turns:
+            turns = await self.in_thread(self.turning, self.doors.turn, model, ask.now, "demand" if said.retrain else "schedule")
+        return Reply(200, _encode(asks.TurnsReply([dict(turn) for turn in turns])))
+
+    async def score(self, ask: Ask) -> Reply:
+        said = await self.read(ask, _meant, ask.body, asks.ScoreAsk)
+        model = None if said.model is None else self.model(said.model).name
+        with self.turns:
+            answers = await self.in_thread(self.turning, self.doors.score, model, ask.now)
+        return Reply(200, _encode(asks.ScoreReply(dict(answers))))
+
+    async def undo(self, ask: Ask) -> Reply:
+        model, said = await self.word(ask)
+        return await self.done(self.doors.undo, model, said.by, said.reason, ask.now)
+
+    async def approve(self, ask: Ask) -> Reply:
+        model, said = await self.word(ask)
+        return await self.done(self.doors.approve, model, True, said.by, said.reason, ask.now)
+
+    async def reject(self, ask: Ask) -> Reply:
+        model, said = await self.word(ask)
+        return await self.done(self.doors.approve, model, False, said.by, said.reason, ask.now)
+
+    async def cancel(self, ask: Ask) -> Reply:
+        model, said = await self.word(ask)
+        return await self.done(self.doors.cancel, model, said.by, said.reason)
+
+    async def word(self, ask: Ask) -> tuple[str, asks.WordAsk]:
+        model, said = self.model(ask.name).name, await self.read(ask, _meant, ask.body, asks.WordAsk)
+        for field, text in (("by", said.by), ("reason", said.reason)):
+            if not text.strip() or len(text) > LONGEST_WORD:
+                what = "is empty" if not text.strip() else f"has more than {LONGEST_WORD:,} characters"
+                raise RefusedError("invalid", f"{field} {what}. The journal wants to know who says so, and why.", field=field)
+        return model, said
+
+    async def done(self, door: Callable[..., str], *given: object) -> Reply:
+        return Reply(200, _encode(asks.SentenceReply(await self.in_thread(self.people, door, *given))))
+
+    async def status(self, ask: Ask) -> Reply:
+        standing = await self.in_thread(self.people, self.doors.status)
+        return Reply(200, _encode(asks.StatusReply([dict(one) for one in standing])))
+
+    async def counted(self, ask: Ask) -> Reply:
+        return Reply(200, (await self.in_thread(self.people, self.metrics.said)).encode(), PROMETHEUS)
+
+    # -- open to all -----------------------------------------------------------------------------------------------------------------
+
+    async def live(self, ask: Ask) -> Reply:
+        return Reply(200, _encode(asks.LiveReply()))
+
+    async def ready(self, ask: Ask) -> Reply:
+        ready = self.doors.ready()
+        why = "this worker is stopping" if self.stopping else ready.why
+        can = ready.ready and not self.stopping
+        said = asks.ReadyReply(can, why, dict(ready.generations))
+        return Reply(200 if can else 503, _encode(said), headers=() if can else [(b"retry-after", b"1")])
+
+    def description(self) -> Mapping[str, Any]:
+        from everloop.serving.openapi import document
+
+        models, sources = self.doors.models, self.doors.sources
+        if self.described is None or self.described[0] is not models or self.described[1] is not sources:
+            self.described = (models, sources, document(models, sources, turned=self.doors.turned))
+        return self.described[2]
+
+    async def openapi(self, ask: Ask) -> Reply:
+        return Reply(200, await self.in_thread(self.people, lambda: _encode(self.description())))
+
+    async def docs(self, ask: Ask) -> Reply:
+        from everloop.serving.pages import docs_page
+
+        return Reply(200, (await self.in_thread(self.people, lambda: docs_page(self.description()))).encode(), HTML, [_PAGE])
+
+    async def home(self, ask: Ask) -> Reply:
+        from everloop.serving.pages import home_page
+
+        return Reply(200, home_page().encode(), HTML, [_PAGE])
+
+
+class _Places:
+    """How many may be at the doors at once; who comes when all are taken is told to come again."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.taken = most, 0
+
+    def __enter__(self) -> None:
+        if self.taken >= self.most:
+            raise later("overloaded", f"{self.most} requests are under way, which is all this worker takes at once. Try again.", 1)
+        self.taken += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.taken -= 1
+
+
+# -- small steps ---------------------------------------------------------------------------------------------------------------------
+
+
+async def _called(step: AtTurn | None) -> None:
+    waiting = step() if step is not None else None
+    if inspect.isawaitable(waiting):
+        await waiting
+
+
+async def _sent(send: Send, reply: Reply, head: bool) -> None:
+    headers = [(b"content-type", reply.content_type.encode()), (b"content-length", b"%d" % len(reply.body)), *_SAFE, *reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else reply.body})
+
+
+def _no_such(scope: Scope, methods: Mapping[str, Path]) -> RefusedError:
+    close = _has_much_to_say(heads_of(scope["headers"]))
+    if not methods:
+        return RefusedError("no_such_path", f"There is no path {short(scope['path'])}. GET /docs lists those there are.", close=close)
+    there = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
+    what = f"{short(scope['path'])} takes {there}, not {short(scope['method'])}."
+    return RefusedError("no_such_method", what, headers=[(b"allow", there.encode())], close=close)
+
+
+def _told(error: Exception, path: Path | None) -> RefusedError:
+    """What goes back; what must not go back is logged."""
+    said = refusal(error)
+    if said is not error and said.status >= 500:
+        _log.error("%s: %s", path.path if path else "?", said.kind, exc_info=error)
+    return said
+
+
+def _error_reply(refused: RefusedError) -> Reply:
+    said = asks.ErrorReply(error=refused.kind, message=refused.message, field=refused.field, examples=list(refused.examples))
+    close = [(b"connection", b"close")] if refused.close else []
+    return Reply(refused.status, _encode(said), headers=[*refused.headers, *close])
+
+
+def _has_much_to_say(heads: Heads) -> bool:
+    """Whether a refused request has a body not worth waiting for."""
+    return heads.chunked or (heads.length or 0) > FEW
+
+
+def _through(door: Callable[..., T], *given: object) -> T:
+    """What a door gives; a StopIteration no future can hold, and whoever waits for it would wait for ever."""
+    try:
+        return door(*given)
+    except StopIteration as error:
+        raise RuntimeError("a door raised StopIteration") from error
+
+
+def _not_taken(path: Path, heads: Heads) -> str:
+    came = "Compressed bodies are" if heads.encoded else f"Content-Type {short(heads.content_type)} is" if heads.content_type else ""
+    also = f", {NDJSON[0]} or {ARROW}" if path.takes == "rows" else ""
+    return f"{came} not read here. Send {JSON}{also}." if came else f"The Content-Type is missing. Say {JSON}{also}."
+
+
+def _known_after(query: bytes) -> timedelta | None:
+    """``known_after=1h`` of a query; a parameter nobody knows could be this one mistyped, and is refused."""
+    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=None) if query else []
+    for name, _ in said:
+        if name != "known_after" or len(said) > 1:
+            what = (
+                f"There is no parameter {short(name)}.{did_you_mean(name, ['known_after'])}"
+                if name != "known_after"
+                else "known_after comes twice."
+            )
+            raise RefusedError("invalid", f"{what} Say known_after=1h, or nothing.", field=name[:60])
+    try:
+        return span(said[0][1]) if said else None
+    except EverloopError as error:
+        raise RefusedError("invalid", f"known_after: {error}", field="known_after") from None
+
+
+def _requests(fit: Fit, body: bytes) -> tuple[list[Row], bool]:
+    return fit.requests(json_value(body))
+
+
+A = TypeVar("A", asks.TurnAsk, asks.ScoreAsk, asks.WordAsk)
+
+
+def _meant(body: bytes, kind: type[A]) -> A:
+    """A body as the record it should be; none at all is an empty object. Raises RefusedError (400, 422)."""
+    value = json_value(body) if body else {}
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        field = where.strip(".`") or (what.split("`")[1] if "`" in what and "field" in what else None)
+        raise RefusedError("invalid", f"{what}. See {kind.__name__} in GET /docs.", field=field) from None

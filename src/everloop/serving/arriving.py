@@ -1,0 +1,153 @@
+"""Requests as they arrive: what their headers say, and the whole of their body, within bounds of size and time. ASGI in, bytes out.
+
+A body is read before anything is held for it, so that who sends slowly takes nobody's place; what all half-read bodies take together is
+bounded too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, NamedTuple, TypeAlias
+
+from everloop.serving.keys import UNIX_SOCKET
+from everloop.serving.refused import RefusedError, later
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+SLOWEST = 30.0
+"""Seconds a body may take."""
+_FORWARDED = (b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip")
+_HERE = (b"http://localhost", b"http://127.0.0.1", b"http://[::1]")
+
+
+class GoneError(Exception):
+    """Whoever asked has hung up."""
+
+
+class Heads(NamedTuple):
+    """What the headers of a request say that matters here."""
+
+    host: str | None = None  # None: none, or more than one
+    authorization: str | None = None
+    content_type: str = ""
+    length: int | None = None
+    encoded: bool = False
+    chunked: bool = False
+    forwarded: bool = False
+    now: str | None = None
+    ambiguous: str | None = None  # a header that came twice and must not
+
+
+def heads_of(headers: Iterable[tuple[bytes, bytes]]) -> Heads:
+    """The headers of a request; names come in small letters, as ASGI promises.
+
+    >>> heads_of([(b"host", b"localhost"), (b"content-type", b"Application/JSON; charset=utf-8"), (b"x-forwarded-for", b"10.0.0.1")])[:7:2]
+    ('localhost', 'application/json', False, True)
+    """
+    said: dict[bytes, bytes] = {}
+    twice: str | None = None
+    forwarded = False
+    for name, value in headers:
+        if name in _WANTED:
+            if name in said:
+                twice = name.decode("latin-1")
+            said[name] = value
+        elif name.startswith(b"x-forwarded-") or name in _FORWARDED:
+            forwarded = True
+    if not said:
+        return Heads(forwarded=forwarded)
+    origin, length = said.get(b"origin"), said.get(b"content-length", b"")
+    # A page of somebody else's in a browser on this machine is not this machine.
+    elsewhere = origin is not None and not any(origin == here or origin.startswith(here + b":") for here in _HERE)
+    return Heads(
+        host=said[b"host"].decode("latin-1") if b"host" in said and twice != "host" else None,
+        authorization=said[b"authorization"].decode("latin-1") if b"authorization" in said else None,
+        content_type=said.get(b"content-type", b"").split(b";", 1)[0].strip().lower().decode("latin-1"),
+        length=int(length) if length.isdigit() and len(length) < 19 else None,
+        encoded=said.get(b"content-encoding", b"identity").strip().lower() != b"identity",
+        chunked=b"transfer-encoding" in said,
+        forwarded=forwarded or elsewhere,
+        now=said[b"everloop-now"].decode("latin-1") if b"everloop-now" in said else None,
+        ambiguous=twice,
+    )
+
+
+_WANTED = frozenset(
+    (
+        b"host",
+        b"authorization",
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"transfer-encoding",
+        b"everloop-now",
+        b"origin",
+    )
+)
+
+
+def peer_of(scope: Scope) -> str | None:
+    """The address at the other end; ``UNIX_SOCKET`` where the server listens on one.
+
+    >>> peer_of({"client": ("127.0.0.1", 51234)}), peer_of({"client": None, "server": ("/run/everloop.sock", None)}), peer_of({})
+    ('127.0.0.1', 'unix socket', None)
+    """
+    client, server = scope.get("client"), scope.get("server")
+    if client:
+        return str(client[0])
+    return UNIX_SOCKET if server and server[1] is None else None
+
+
+class Bodies:
+    """Reads bodies. ``largest`` in bytes, each; four of the largest may be half-read at once."""
+
+    def __init__(self, largest: int, *, slowest: float = SLOWEST) -> None:
+        self.largest, self.slowest = largest, slowest
+        self.most, self.held = 4 * largest, 0
+
+    async def whole(self, receive: Receive, heads: Heads) -> bytes:
+        """The body. Raises RefusedError: 413 too large (reading stops there), 408 too slow, 503 too much at once; GoneError."""
+        if heads.length is not None and heads.length > self.largest:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self.slowest):
+                part, more = await self._part(receive)
+                if len(part) > self.largest:
+                    raise self._too_large()
+                return await self._rest(receive, part) if more else part
+        except TimeoutError:
+            what = f"The body did not come within {self.slowest:g} s. Send it faster, or in parts."
+            raise RefusedError("too_slow", what, close=True) from None
+
+    async def _rest(self, receive: Receive, first: bytes) -> bytes:
+        parts, size, more = [first], len(first), True
+        self.held += size
+        try:
+            while more:
+                part, more = await self._part(receive)
+                parts.append(part)
+                size += len(part)
+                self.held += len(part)
+                if size > self.largest:
+                    raise self._too_large()
+                if self.held > self.most:
+                    busy = later("overloaded", "Too many large bodies are under way. Send fewer at once, or try again.", 1)
+                    busy.close = True
+                    raise busy
+            return b"".join(parts)
+        finally:
+            self.held -= size
+
+    async def _part(self, receive: Receive) -> tuple[bytes, bool]:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise GoneError
+        return message.get("body", b""), message.get("more_body", False)
+
+    def _too_large(self) -> RefusedError:
+        what = f"The body has more than {self.largest:,} bytes. Send it in parts; everloop.toml says how much: [serving] largest_body."
+        return RefusedError("too_large", what, close=True)

@@ -1,0 +1,250 @@
+"""What may be asked and what is replied, as records: the one source of the replies on the wire and of their description in OpenAPI.
+
+A reply's shape is the same for every model of a kind; what a request may say depends on the model and is in ``fits.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from msgspec import UNSET, Struct, UnsetType
+
+from everloop.records import Prediction, Received, Shape
+
+Arm: TypeAlias = Literal["champion", "candidate", "control", "shadow"]
+
+
+# -- answers -------------------------------------------------------------------------------------------------------------------------
+
+
+class Answered(Struct, kw_only=True):
+    """What every answer says: its id, who answered (``version`` as people say it, ``arm``), about whom, when; ``error`` if nobody could."""
+
+    id: str
+    model: str
+    version: str
+    arm: Arm
+    unit: str
+    moment: datetime
+    error: str | UnsetType = UNSET
+
+
+class NumberAnswer(Answered, kw_only=True):
+    """A number."""
+
+    value: float | None
+
+
+class ChanceAnswer(Answered, kw_only=True):
+    """The chance of yes, from 0 to 1; ``says`` is yes or no where the model says from where on."""
+
+    value: float | None
+    says: Literal["yes", "no"] | None
+
+
+class SharesAnswer(Answered, kw_only=True):
+    """Shares by label, which add up to 1; ``says`` is the likeliest label."""
+
+    shares: dict[str, float] | None
+    says: str | None
+
+
+class QuantilesAnswer(Answered, kw_only=True):
+    """Quantiles, a list for each step ahead, each in the order of ``levels``."""
+
+    quantiles: list[list[float]] | None
+    levels: list[float]
+
+
+class Item(Struct):
+    """One item of a ranking."""
+
+    item: str
+    score: float | None
+
+
+class RankingAnswer(Answered, kw_only=True):
+    """Items, best first."""
+
+    items: list[Item] | None
+
+
+Answer: TypeAlias = NumberAnswer | ChanceAnswer | SharesAnswer | QuantilesAnswer | RankingAnswer
+ANSWERS: dict[str, type[Answered]] = {
+    "number": NumberAnswer,
+    "chance": ChanceAnswer,
+    "shares": SharesAnswer,
+    "quantiles": QuantilesAnswer,
+    "ranking": RankingAnswer,
+}
+
+
+def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, ...]) -> Answered:
+    """An answer as it is replied. ``version`` is its name; ``labels`` are those of class shares, in the order of the shares.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 11, 2, 12, tzinfo=UTC)
+    >>> given = Prediction(id="a1", model="demand", version="v", arm="champion", unit="p1", moment=noon, value=2.5)
+    >>> from msgspec.json import encode
+    >>> encode(answer_of(Shape(kind="number"), given, "demand@3", ()))[:62]
+    b'{"id":"a1","model":"demand","version":"demand@3","arm":"champi'
+    """
+    error: str | UnsetType = UNSET if given.error is None else given.error
+    who = (given.id, given.model, version, given.arm, given.unit, given.moment)
+    said: dict[str, Any] = dict(zip(("id", "model", "version", "arm", "unit", "moment"), who, strict=True), error=error)
+    there = given.error is None
+    if shape.kind == "number":
+        return NumberAnswer(**said, value=given.value if there else None)
+    if shape.kind == "chance":
+        return ChanceAnswer(**said, value=given.value if there else None, says=given.says if there else None)  # type: ignore[arg-type]
+    if shape.kind == "shares":
+        if there and len(labels) != len(given.values):
+            said["error"], there = f"{version} gave {len(given.values)} shares and names {len(labels)} labels.", False
+        return SharesAnswer(
+            **said, shares=dict(zip(labels, given.values, strict=True)) if there else None, says=given.says if there else None
+        )
+    if shape.kind == "quantiles":
+        width = len(shape.levels)
+        steps = [list(given.values[i : i + width]) for i in range(0, len(given.values), width)]
+        return QuantilesAnswer(**said, quantiles=steps if there else None, levels=list(shape.levels))
+    items = [Item(*pair) for pair in zip(given.items, given.values, strict=True)]
+    return RankingAnswer(**said, items=items if there else None)
+
+
+# -- what happened -------------------------------------------------------------------------------------------------------------------
+
+
+class ReceivedReply(Struct, kw_only=True):
+    """What became of a delivery: rows kept, known already, refused (with at most five examples of why)."""
+
+    kept: int
+    duplicates: int
+    refused: int
+    examples: list[str]
+    through_seq: int
+
+
+def received_reply(received: Received) -> ReceivedReply:
+    return ReceivedReply(
+        kept=received.kept,
+        duplicates=received.duplicates,
+        refused=received.refused,
+        examples=list(received.examples[:5]),
+        through_seq=received.through_seq,
+    )
+
+
+class Told(Struct, kw_only=True):
+    """Which question is meant: an answer's id (``prediction``), or ``model``, ``unit`` (or the unit's columns by name) and ``moment``."""
+
+    prediction: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    unit: str | UnsetType = UNSET
+
+
+class Truth(Told, kw_only=True):
+    """A truth that is no event. ``truth`` null takes back what was told; ``void``: the question does not count. The newest counts."""
+
+    truth: float | bool | str | list[str] | UnsetType | None = UNSET
+    void: bool = False
+    moment: datetime | UnsetType = UNSET
+    known_at: datetime | UnsetType = UNSET
+
+
+class Outcome(Told, kw_only=True):
+    """Something that came of an answer or happened to a unit: click, order, rating. Told twice under one ``event_id`` it counts once."""
+
+    name: str
+    value: float | bool = 1
+    at: datetime | UnsetType = UNSET
+    event_id: str | UnsetType = UNSET
+
+
+class ForeignPrediction(Struct, kw_only=True):
+    """An answer another service gave: one of ``value``, ``shares``, ``quantiles``, ``items`` (best first) or ``error``. ``unit``, or the
+    unit's columns by name."""
+
+    model: str
+    version: str
+    unit: str | UnsetType = UNSET
+    moment: datetime | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    value: float | UnsetType = UNSET
+    shares: dict[str, float] | UnsetType = UNSET
+    quantiles: dict[str, float] | list[float | list[float]] | UnsetType = UNSET
+    items: list[str] | UnsetType = UNSET
+    scores: list[float] | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    features: dict[str, float | str | bool | None] | UnsetType = UNSET
+    microseconds: int | UnsetType = UNSET
+
+
+# -- operating -----------------------------------------------------------------------------------------------------------------------
+
+
+class TurnAsk(Struct, forbid_unknown_fields=True):
+    """Which model to go round the ring for (none: all); ``retrain``: a candidate is wanted, whether or not anything asks for one."""
+
+    model: str | None = None
+    retrain: bool = False
+
+
+class TurnsReply(Struct):
+    """What was decided, model by model."""
+
+    turns: list[dict[str, Any]]
+
+
+class ScoreAsk(Struct, forbid_unknown_fields=True):
+    """Whose questions to answer (no model: all)."""
+
+    model: str | None = None
+
+
+class ScoreReply(Struct):
+    """How many answers were given, by model."""
+
+    answers: dict[str, int]
+
+
+class WordAsk(Struct, forbid_unknown_fields=True):
+    """Who says so, and why; both go into the journal."""
+
+    by: str
+    reason: str
+
+
+class SentenceReply(Struct):
+    """What was done."""
+
+    sentence: str
+
+
+class StatusReply(Struct):
+    """Each model's standing."""
+
+    models: list[dict[str, Any]]
+
+
+class ReadyReply(Struct):
+    """Whether this worker can answer, if not why, and by which generation of traffic each model answers."""
+
+    ready: bool
+    why: str
+    generations: dict[str, int]
+
+
+class LiveReply(Struct):
+    """This process is alive."""
+
+    live: bool = True
+
+
+class ErrorReply(Struct, omit_defaults=True, kw_only=True):
+    """Why not. ``error`` is the kind, ``message`` says what, where and what to do next, ``field`` where in the body."""
+
+    error: str
+    message: str
+    field: str | None = None
+    examples: list[str] = []

@@ -1,0 +1,76 @@
+"""The paths of the app: one table that routing, keys, metrics and the OpenAPI document are all read from. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from everloop.serving.keys import Scope
+
+Takes: TypeAlias = Literal["json", "rows", "nothing"]
+"""What a body may be: one JSON value; rows (also NDJSON and Arrow); nothing at all."""
+
+OTHER = "other"
+"""How metrics call every path that is none of these."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """One method on one path. ``name`` is what it is called inside; ``scope`` what a key needs (None: open to all)."""
+
+    name: str
+    method: Literal["GET", "POST"]
+    path: str
+    says: str
+    scope: Scope | None = None
+    takes: Takes = "nothing"
+    timed: bool = False  # it happens at an instant of business time
+
+
+PATHS = (
+    Path("predict", "POST", "/v1/models/{model}/predict", "Ask a model: one request, or up to 1,000.", "predict", "json", True),
+    Path("events", "POST", "/v1/events/{source}", "Rows of a source: what happened.", "ingest", "rows", True),
+    Path("truths", "POST", "/v1/truth", "Truths that are no event.", "ingest", "json", True),
+    Path("outcomes", "POST", "/v1/outcomes", "Named outcomes of an answer or a unit: click, order, rating.", "ingest", "json", True),
+    Path("predictions", "POST", "/v1/predictions", "Answers another service gave, to be watched.", "ingest", "json", True),
+    Path("turn", "POST", "/v1/turn", "Go round the ring, for one model or all; replies when that is done.", "operate", "json", True),
+    Path("score", "POST", "/v1/score", "Answer every question that has come due.", "operate", "json", True),
+    Path("undo", "POST", "/v1/models/{model}/undo", "The version before answers again, at once.", "operate", "json", True),
+    Path("approve", "POST", "/v1/models/{model}/approve", "Say yes to what a model waits for.", "operate", "json", True),
+    Path("reject", "POST", "/v1/models/{model}/reject", "Say no to what a model waits for.", "operate", "json", True),
+    Path("cancel", "POST", "/v1/models/{model}/cancel", "End the turn under way, its training included.", "operate", "json"),
+    Path("status", "GET", "/v1/status", "Each model's standing.", "operate"),
+    Path("metrics", "GET", "/metrics", "Counters and latencies of all workers, as Prometheus reads them.", "operate"),
+    Path("live", "GET", "/health/live", "Is this process alive?"),
+    Path("ready", "GET", "/health/ready", "Can this worker answer, and if not, why?"),
+    Path("openapi", "GET", "/openapi.json", "This description, for programs."),
+    Path("docs", "GET", "/docs", "This description, for people."),
+    Path("home", "GET", "/", "Where to go from here."),
+)
+
+
+def _key(path: str) -> tuple[str | None, ...]:
+    return tuple(None if part.startswith("{") else part for part in path.split("/")[1:])
+
+
+_BY_KEY: dict[tuple[str | None, ...], dict[str, Path]] = {}
+for _path in PATHS:
+    _BY_KEY.setdefault(_key(_path.path), {})[_path.method] = _path
+
+
+def at(path: str) -> tuple[Mapping[str, Path], str]:
+    """The methods of a path, and the name in it (of a model or a source); no methods: there is no such path.
+
+    >>> methods, name = at("/v1/models/churn/predict")
+    >>> methods["POST"].name, name
+    ('predict', 'churn')
+    >>> at("/v1/models/churn/predict/"), at("/v1/events/")
+    (({}, ''), ({}, ''))
+    """
+    parts = path.split("/")[1:]
+    found = _BY_KEY.get(tuple(parts))
+    if found is not None:
+        return found, ""
+    named = _BY_KEY.get((*parts[:2], None, *parts[3:])) if len(parts) > 2 and parts[2] else None
+    return (named, parts[2]) if named is not None else ({}, "")

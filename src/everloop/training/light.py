@@ -1,0 +1,122 @@
+"""Loading a version without the library it was trained with: its compiled form from a folder beside the blobs, if there is one.
+
+In: a candidate and a folder. Out: what answers, its golden rows checked. The folder is only a copy: without it every version is loaded as
+it always was, and whoever has loaded one that way can put its compiled form there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from everloop.errors import ArtefactBroken, EverloopError
+from everloop.records import Candidate
+from everloop.training.compiled import FORMAT, Compiled, agrees, compiled, load_compiled
+from everloop.training.golden import check_golden, read_golden
+from everloop.training.predictor import Answering, Predictor
+
+NEVER = ".never"
+"""The ending of an empty file that says that this release cannot compile a version."""
+_SHA = re.compile(r"[0-9a-f]{64}")
+
+
+def load_light(
+    candidate: Candidate, open: Callable[[str], bytes], folder: Path, *, given: object = None, allow_pickle: bool = False
+) -> Answering:
+    """What answers for a candidate, its golden rows checked: compiled where that is in ``folder`` and holds, else as it was stored.
+
+    ``open`` gives the bytes of a SHA-256; ``given`` is the model's own baseline object, where it has one. Raises ArtefactBroken.
+    """
+    made = find_compiled(candidate, folder)
+    if made is not None:
+        with suppress(EverloopError):
+            _check(made, candidate, open)
+            return made
+    found = load_whole(candidate, open, given=given, allow_pickle=allow_pickle)
+    _check(found, candidate, open)
+    return found
+
+
+def load_whole(candidate: Candidate, open: Callable[[str], bytes], *, given: object = None, allow_pickle: bool = False) -> Answering:
+    """What answers for a candidate, as it was stored. Raises ArtefactBroken."""
+    from everloop.training.stand_in import is_stand_in, really
+
+    if candidate.format == "baseline":
+        from everloop.training.baseline import load_baseline
+
+        if is_stand_in(given):
+            project = really()
+            given = project.model(candidate.model).baseline if project is not None else None
+        return load_baseline(candidate, open, given)
+    from everloop.training.artefact import load
+
+    really()
+    return load(candidate, open, allow_pickle=allow_pickle)
+
+
+def compile_version(
+    candidate: Candidate, open: Callable[[str], bytes], folder: Path, *, allow_pickle: bool = False, loaded: Answering | None = None
+) -> Path | None:
+    """Put a candidate's compiled form into ``folder``, unless it is there; where it is then, or None where there can be none.
+
+    Loads the version as it was stored (``loaded``, where the caller has it) and compares the two: one that disagrees in a single answer
+    is not kept, and not tried again. Raises ArtefactBroken where the version itself cannot be loaded.
+    """
+    path = path_of(candidate, folder)
+    if not can_be_compiled(candidate) or path.with_suffix(NEVER).exists():
+        return None
+    if find_compiled(candidate, folder) is not None:
+        return path
+    whole = loaded if isinstance(loaded, Predictor) else load_whole(candidate, open, allow_pickle=allow_pickle)
+    golden = read_golden(open(candidate.golden))[0] if candidate.golden is not None else None
+    body = compiled(whole, artefact=candidate.artefact)
+    if body is None or not isinstance(whole, Predictor) or not agrees(load_compiled(body), whole, golden):
+        _write(path.with_suffix(NEVER), b"")
+        return None
+    _write(path, body)
+    return path
+
+
+def can_be_compiled(candidate: Candidate) -> bool:
+    """Whether there can be a compiled form at all: a baseline is small as it is, and pickle may hold anything.
+
+    What is stored by skops or LightGBM may still turn out to be something nobody here knows.
+    """
+    return candidate.format == "skops" and _SHA.fullmatch(candidate.artefact) is not None
+
+
+def path_of(candidate: Candidate, folder: Path) -> Path:
+    """Where the compiled form of a candidate is, if there is one."""
+    return folder / f"{candidate.artefact}-{FORMAT}.compiled"
+
+
+def find_compiled(candidate: Candidate, folder: Path) -> Compiled | None:
+    """A candidate's compiled form; None where there is none, or a broken one."""
+    if not can_be_compiled(candidate):
+        return None
+    try:
+        made = load_compiled(path_of(candidate, folder).read_bytes(), artefact=candidate.artefact)
+    except (OSError, ArtefactBroken):
+        return None
+    return made if made.shape == candidate.shape and made.columns == candidate.columns else None
+
+
+def _check(found: Answering, candidate: Candidate, open: Callable[[str], bytes]) -> None:
+    if candidate.golden is not None:
+        check_golden(found, open(candidate.golden), where=candidate.id)
+
+
+def _write(path: Path, body: bytes) -> None:
+    """Whole or not at all. It is a copy that can be made again: where there is no room for it, there is none."""
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(body)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)

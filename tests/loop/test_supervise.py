@@ -1,0 +1,262 @@
+"""The supervisor with workers of a few lines: what dies is started again, what cannot start is told, and nobody outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import pytest
+
+from everloop.errors import EverloopError
+from everloop.loop.supervise import how, listening, url_of
+
+# A worker that says ready and then waits to be ended: it writes what it was told into a file of its own.
+WAITS = """
+import os, signal, sys, time
+from everloop.loop.supervised import supervised
+def work(told):
+    print(f"works by {told.socket is not None} {told.turned} {told.stage}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    told.say_ready()
+    while True:
+        time.sleep(0.05)
+sys.exit(supervised("worker", work))
+"""
+STUBBORN = WAITS.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN")
+DIES = "import sys\nprint('the disk is gone', flush=True)\nsys.exit(1)"
+CANNOT = """
+import sys
+from everloop.errors import EverloopError
+from everloop.loop.supervised import supervised
+def work(told):
+    raise EverloopError("There is no such thing.")
+sys.exit(supervised("worker", work))
+"""
+BEGINS = "print('begun')"
+DRIVER = """
+import sys
+from pathlib import Path
+from everloop.loop import supervise as s
+from everloop.settings import read_settings
+s.BEGIN, s.WORKER, s.CONTROL = "fake_begin", "fake_worker", "fake_control"
+s.PATIENCE = float(sys.argv[3])
+folder = Path(sys.argv[1])
+said = {"project": folder / "project.py", "settings": read_settings(folder, environ={}), "as_json": True}
+serving = s.Serving(**said, port=0, workers=int(sys.argv[2]))
+sys.exit(s.supervise(serving))
+"""
+
+
+class Tree:
+    """A supervisor under test and what it said."""
+
+    def __init__(self, folder, worker, workers=2, begins=BEGINS, patience=20.0):
+        (folder / "fake_worker.py").write_text(worker)
+        (folder / "fake_begin.py").write_text(begins)
+        self.folder, self.said = folder, (folder / "stderr").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", DRIVER, str(folder), str(workers), str(patience)],
+            stdout=subprocess.PIPE,
+            stderr=self.said,
+            env=os.environ | {"PYTHONPATH": str(folder)},
+        )
+
+    def ready(self):
+        return json.loads(self.process.stdout.readline())
+
+    def serving(self):
+        return json.loads((self.folder / ".everloop" / "serving.json").read_text())
+
+    def words(self):
+        self.said.flush()
+        return (self.folder / "stderr").read_text()
+
+    def end(self):
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.communicate()
+        self.said.close()
+
+
+@pytest.fixture
+def tree(tmp_path):
+    made = []
+
+    def grow(*words, **more):
+        made.append(Tree(tmp_path, *words, **more))
+        return made[-1]
+
+    yield grow
+    for one in made:
+        one.end()
+
+
+def until(holds, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.02)
+    return found
+
+
+def lives(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_it_says_where_it_answers_when_all_are_ready_and_ends_when_told(tree):
+    grown = tree(WAITS)
+    said = grown.ready()
+    assert said["pid"] == grown.process.pid
+    assert len(said["workers"]) == 2
+    assert grown.serving() == said
+    host, port = said["url"].removeprefix("http://").split(":")
+    socket.create_connection((host, int(port)), 5).close()
+    grown.process.send_signal(signal.SIGTERM)
+    assert grown.process.wait(60) == 0
+    assert not any(lives(pid) for pid in said["workers"])
+    assert not (grown.folder / ".everloop" / "serving.json").exists()
+    assert "worker 1 | works by True False None" in grown.words()
+
+
+def test_what_is_killed_is_started_again_and_the_others_go_on(tree):
+    grown = tree(WAITS)
+    first, second = grown.ready()["workers"]
+    os.kill(first, signal.SIGKILL)
+    again = until(lambda: (w := grown.serving()["workers"]) != [first, second] and w)
+    assert again[1] == second
+    assert lives(again[0])
+    assert "worker 1 was ended by SIGKILL; it is started again in 0.1 s." in grown.words()
+
+
+def test_nobody_outlives_a_supervisor_that_was_killed(tree):
+    grown = tree(STUBBORN)
+    pids = grown.ready()["workers"]
+    grown.process.kill()
+    grown.process.wait()
+    until(lambda: not any(lives(pid) for pid in pids), 10)
+
+
+def test_one_that_never_starts_is_told_with_its_last_words(tree):
+    grown = tree(DIES, workers=1)
+    assert grown.process.wait(120) == 2
+    assert "worker 1 cannot start: it ended 5 times in a row (ended with exit code 1).\n  the disk is gone" in grown.words()
+
+
+def test_what_cannot_be_done_is_told_at_once(tree):
+    grown = tree(CANNOT, workers=1)
+    assert grown.process.wait(60) == 2
+    assert "worker 1 cannot start: it ended (ended with exit code 2).\n  There is no such thing." in grown.words()
+
+
+def test_a_house_that_cannot_begin_is_told_too(tree):
+    grown = tree(WAITS, workers=1, begins=CANNOT)
+    assert grown.process.wait(60) == 2
+    assert "begin cannot start" in grown.words()
+
+
+def test_a_second_word_kills_who_does_not_end(tree):
+    grown = tree(STUBBORN, workers=1)
+    [pid] = grown.ready()["workers"]
+    grown.process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert lives(pid)
+    grown.process.send_signal(signal.SIGINT)
+    assert grown.process.wait(10) == 0
+    assert not lives(pid)
+
+
+def test_who_takes_too_long_to_end_is_killed(tree):
+    grown = tree(STUBBORN, workers=1, patience=0.3)
+    [pid] = grown.ready()["workers"]
+    grown.process.send_signal(signal.SIGTERM)
+    assert grown.process.wait(10) == 0
+    assert not lives(pid)
+
+
+def test_a_hangup_replaces_the_workers_one_after_the_other(tree):
+    grown = tree(WAITS)
+    before = grown.ready()["workers"]
+    grown.process.send_signal(signal.SIGHUP)
+    after = until(lambda: not set(w := grown.serving()["workers"]) & set(before) and len(w) == 2 and w)
+    assert all(lives(pid) for pid in after)
+    until(lambda: not any(lives(pid) for pid in before))
+
+
+def test_a_worker_that_cannot_be_replaced_goes_on(tree):
+    grown = tree(WAITS)
+    before = grown.ready()["workers"]
+    (grown.folder / "fake_worker.py").write_text(DIES)
+    grown.process.send_signal(signal.SIGHUP)
+    for _ in before:
+        assert b"could not be replaced (ended with exit code 1); the one before goes on" in grown.process.stdout.readline()
+    assert all(lives(pid) for pid in before)
+
+
+def test_a_house_is_served_once(tree):
+    first = tree(WAITS)
+    url = first.ready()["url"]
+    second = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(first.folder), "1", "20"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(first.folder)},
+    )
+    assert f"This house is served already: {url}, pid {first.process.pid}" in second.stderr
+
+
+def test_it_is_small_and_loads_nothing_heavy():
+    code = "import sys, everloop.loop.supervise\nprint(*sys.modules)\nprint(open('/proc/self/status').read())"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    names, status = out.split("\n", 1)
+    assert {name.split(".")[0] for name in names.split()} & {
+        "numpy",
+        "pyarrow",
+        "sqlalchemy",
+        "msgspec",
+        "uvicorn",
+        "dbos",
+        "duckdb",
+    } == set()
+    rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    assert rss < 40 * 1024
+
+
+# -- listening ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_port_that_is_taken_is_a_clear_error():
+    with listening("127.0.0.1", 0) as there:
+        port = there.getsockname()[1]
+        with pytest.raises(EverloopError, match=f"Port {port} of 127.0.0.1 is taken"), listening("127.0.0.1", port):
+            pass
+
+
+@pytest.mark.parametrize(("host", "port"), [("no such host.invalid", 0), ("127.0.0.1", 70000), ("203.0.113.1", 0), ("\udcff", 0)])
+def test_what_is_no_address_of_this_machine_is_a_clear_error(host, port):
+    with pytest.raises(EverloopError, match="Say --host"), listening(host, port):
+        pass
+
+
+def test_it_listens_on_version_6_too():
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        with listening("::1", 0) as there:
+            assert url_of(there).startswith("http://[::1]:")
+    except EverloopError as error:
+        pytest.skip(str(error))
+
+
+def test_how_a_process_ended_is_said_in_words():
+    assert how(-15) == "was ended by SIGTERM"
+    assert how(-99) == "was ended by signal 99"

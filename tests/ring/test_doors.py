@@ -1,0 +1,185 @@
+"""The doors of a house in this process: what is answered over HTTP is what the house itself would answer, to the last digit."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from everloop.errors import EverloopError, Unknown
+from everloop.features.as_of import live
+from everloop.lake.receive import receive
+from everloop.loop.adopt import adopt
+from everloop.loop.answers import answer_one, answers_of
+from everloop.loop.known import Known
+from everloop.loop.routes import write_routes
+from everloop.loop.supervised import Told
+from everloop.loop.worker import opened as open_doors
+
+END = datetime(2026, 11, 1, tzinfo=UTC)
+KINDS = ("shop", "churn", "fraud", "price", "recommend")
+
+
+@pytest.fixture
+def doors():
+    """The doors of a house, as a worker opens them."""
+    with ExitStack() as stack:
+
+        def doors_of(house, turned=True):
+            write_routes(house)
+            told = Told(house.project.path, None, None, turned, None, None, None)
+            return open_doors(told, house.project, house.settings, stack)
+
+        yield doors_of
+
+
+def some_requests(house, model, count=5):
+    """Requests about units there are: of the rows of a source, rows that have not come yet, made of ones that have."""
+    events = house.tables(model)[model.per.name if hasattr(model.per, "name") else next(iter(house.tables(model)))]
+    if not hasattr(model.per, "name"):
+        source = next(t for t in house.tables(model).values() if set(model.unit) <= set(t.column_names))
+        rows = source.select(list(model.unit)).group_by(list(model.unit)).aggregate([]).slice(0, count).to_pylist()
+        return [dict(row) for row in rows]
+    found = events.slice(max(0, len(events) - count)).to_pylist()
+    return [{name: f"new-{row[name]}" if name in model.unit else row[name] for name in model.request} for row in found]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_known_now_is_what_training_reads(opened, kind, tmp_path):
+    house, model = opened(kind)
+    known = Known(house.lake, tmp_path / "house", [model], turned=True)
+    table = pa.Table.from_pylist(some_requests(house, model))
+    for moment in (END + timedelta(seconds=1), END + timedelta(days=3, hours=5)):
+        found, due = known.features(model, table, moment), live(model, house.tables(model), moment=moment, units=table)
+        assert found.column_names == due.column_names
+        for name in due.column_names:
+            assert found[name].to_pylist() == due[name].to_pylist(), name
+            assert found[name].type == due[name].type, name
+    known.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_door_answers_as_the_house_does(opened, doors, kind):
+    house, model = opened(kind)
+    now = END + timedelta(hours=1)
+    adopt(house, model, now)
+    request = some_requests(house, model, 1)[0]
+    given = doors(house).predict(model.name, [request], now)[0]
+    keys = list(map(str, request.values())) if not hasattr(model.per, "name") else [f"{k}={v}" for k, v in request.items() if v is not None]
+    due = answer_one(house, model, keys, now)
+    assert (given.id, given.value, given.values, given.items) == (due.id, due.value, due.values, due.items)
+    assert given.features == due.features
+    assert given.id in answers_of(house, model).column("id").to_pylist()
+
+
+def test_a_unit_nobody_has_heard_of_is_unknown_and_leaves_nothing_in_the_log(opened, doors):
+    house, model = opened("shop")
+    adopt(house, model, END)
+    with pytest.raises(Unknown, match="nobody"):
+        doors(house).predict("demand", [{"product_id": "nobody"}], END + timedelta(hours=1))
+    assert len(answers_of(house, model)) == 0
+
+
+def test_requests_that_carry_different_columns_are_each_answered_in_their_place(opened, doors):
+    house, model = opened("fraud")
+    adopt(house, model, END)
+    one, two, three = some_requests(house, model, 3)
+    bare = {name: two[name] for name in model.unit} | {"card_id": two["card_id"]}
+    both = doors(house)
+    now = END + timedelta(hours=1)
+    given = both.predict(model.name, [one, bare, three], now)
+    assert [p.unit for p in given] == ["\x1f".join(str(r[u]) for u in model.unit) for r in (one, bare, three)]
+    assert given[2].features == both.predict(model.name, [three], now + timedelta(microseconds=1))[0].features
+
+
+def test_features_that_a_request_brings_are_answered_as_they_are(opened, doors):
+    house, model = opened("shop")
+    adopt(house, model, END)
+    opened_doors = doors(house)
+    brought = dict.fromkeys(model.columns, 2.5)
+    given = opened_doors.predict("demand", [{"product_id": "new", "features": brought}], END + timedelta(hours=1))[0]
+    assert dict(given.features).items() >= brought.items()
+    with pytest.raises(Unknown, match="prise"):
+        opened_doors.predict("demand", [{"product_id": "new", "features": brought | {"prise": 1}}], END + timedelta(hours=1))
+    with pytest.raises(EverloopError, match="text in one question and a number in another"):
+        some = [{"product_id": "new", "features": brought | {model.columns[0]: value}} for value in ("a", 1.0)]
+        opened_doors.predict("demand", some, END + timedelta(hours=1))
+
+
+def new_row(house, model, number, now):
+    row = house.tables(model)["orders"].slice(0, 1).to_pylist()[0]
+    return {"line_id": f"new{number}", "ordered_at": now, "product_id": row["product_id"], "quantity": 1000, "price": row["price"]}
+
+
+def test_an_event_that_was_acknowledged_is_seen_by_the_next_read_of_whichever_worker(opened, tmp_path):
+    house, model = opened("shop")
+    one, other = (Known(house.lake, tmp_path / "house", [model]) for _ in range(2))
+    row = new_row(house, model, 0, END)
+    asked = pa.table({"product_id": [row["product_id"]]})
+    name = "orders_quantity_total_last_56d"
+    before = one.features(model, asked, END)[name][0].as_py()
+    for number in range(4):
+        at = END + timedelta(minutes=number + 1)
+        receive(house.lake, house.project.sources["orders"], new_row(house, model, number, at), now=at)
+        reader = (one, other)[number % 2]
+        assert reader.features(model, asked, at + timedelta(microseconds=1))[name][0].as_py() == before + 1000 * (number + 1)
+    one.close(), other.close()
+
+
+def test_where_the_clock_is_not_turned_an_event_of_the_very_instant_is_seen(opened, tmp_path):
+    house, model = opened("shop")
+    row = new_row(house, model, 0, END)
+    asked, name = pa.table({"product_id": [row["product_id"]]}), "orders_quantity_total_last_56d"
+    at = END + timedelta(hours=1)
+    for turned, seen in ((True, 0), (False, 1000)):
+        known = Known(house.lake, tmp_path / "house", [model], turned=turned)
+        before = live(model, house.tables(model), moment=at, units=asked)[name][0].as_py()
+        if turned:
+            receive(house.lake, house.project.sources["orders"], new_row(house, model, 0, at), now=at)
+        assert known.features(model, asked, at)[name][0].as_py() == before + seen
+        known.close()
+
+
+def test_many_readers_fold_each_event_once(opened, tmp_path):
+    house, model = opened("shop")
+    readers = [Known(house.lake, tmp_path / "house", [model]) for _ in range(3)]
+    row = new_row(house, model, 0, END)
+    asked, name = pa.table({"product_id": [row["product_id"]]}), "orders_quantity_total_last_56d"
+    before = readers[0].features(model, asked, END)[name][0].as_py()
+    rows, found = 30, []
+
+    def read(known):
+        found.append(known.features(model, asked, END + timedelta(hours=2))[name][0].as_py())
+
+    for number in range(rows):
+        at = END + timedelta(minutes=number)
+        receive(house.lake, house.project.sources["orders"], new_row(house, model, number, at), now=at)
+        threads = [threading.Thread(target=read, args=(known,)) for known in readers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(found) == {before + 1000 * (number + 1)}
+        found.clear()
+    for known in readers:
+        known.close()
+
+
+def test_tiles_that_are_broken_are_thrown_away_and_nobody_notices(opened, tmp_path):
+    house, model = opened("shop")
+    asked = pa.table({"product_id": [house.tables(model)["orders"]["product_id"][0].as_py()]})
+    now = END + timedelta(hours=1)
+    due = live(model, house.tables(model), moment=now, units=asked).to_pylist()
+    for spoilt in (b"", b"no database" * 1000):
+        known = Known(house.lake, tmp_path / "house", [model], turned=True)
+        assert known.features(model, asked, now).to_pylist() == due
+        known.close()
+        for file in (tmp_path / "house" / "tiles").glob("*.db*"):
+            file.write_bytes(spoilt)
+        again = Known(house.lake, tmp_path / "house", [model], turned=True)
+        for _ in range(2):
+            assert again.features(model, asked, now).to_pylist() == due
+        again.close()
