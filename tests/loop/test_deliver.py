@@ -14,8 +14,9 @@ import pytest
 from everloop.errors import EverloopError, SettingsError, Unknown
 from everloop.loop import deliver as delivering
 from everloop.loop.alerts import taken_over
-from everloop.loop.deliver import deliver, spoken_outbox, tell, try_out
+from everloop.loop.deliver import deliver, spoken_outbox, try_out
 from everloop.loop.house import open_house, with_pause
+from everloop.loop.news import put_news as tell
 from everloop.loop.recipients import check_people
 from everloop.records import Alert, Decision, Signals
 from everloop.registry.letters import Letters

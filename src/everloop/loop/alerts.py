@@ -38,7 +38,7 @@ def _alert(model: Model, severity: str, record: Record) -> Alert:
     return Alert(model=model.name, severity=severity, sentence=sentence, owner=model.owner, key=record.id)  # type: ignore[arg-type]
 
 
-# -- news of the house itself, which no record causes: put into the outbox by deliver.tell ----------------------------------------------
+# -- news of the house itself, which no record causes: put into the outbox by news.put_news ----------------------------------------------
 
 
 def not_loaded(model: Model, version: str, why: str) -> Alert:

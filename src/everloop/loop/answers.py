@@ -29,6 +29,8 @@ from everloop.training.predictor import Answering
 
 ANSWERED, ANSWERING = "answered until", "answering"
 TABLE = "answers"
+PATIENCE = 60.0
+"""Seconds a batch waits for the disk."""
 
 
 def answer_due(house: House, model: Model, now: datetime) -> int:
@@ -175,7 +177,7 @@ def _answer(house: House, model: Model, traffic: Traffic, features: pa.Table, no
 def _given(house: House, model: Model, traffic: Traffic, features: pa.Table, now: datetime) -> AnswerRows:
     here = answers_here(house, traffic)
     predictors = predictors_of(house, here)
-    with AnswersLog(house.settings.answers) as log:
+    with AnswersLog(house.settings.answers, patience=PATIENCE) as log:
         return serving.answer(
             model,
             here,

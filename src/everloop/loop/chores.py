@@ -6,16 +6,21 @@ once and tried again: it never ends the controller.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from everloop import lake
 from everloop.clock import monotonic, said, wall
+from everloop.loop import routes
+from everloop.loop.alerts import clock_set_back
+from everloop.loop.deliver import deliver
 from everloop.loop.due import due
 from everloop.loop.errands import ask
 from everloop.loop.house import House
+from everloop.loop.news import put_news
+from everloop.loop.outcomes import OUTCOMES
+from everloop.loop.told import TRUTHS
 from everloop.project.model import Model
 from everloop.records import Traffic
 from everloop.registry.errands import Errands
@@ -92,6 +97,7 @@ class Schedule:
         back = latest is not None and now < latest
         if back and not self.waits and latest is not None:
             self.told(f"The clock says {said(now)}, but {said(latest)} was turned already: nothing is due until it has passed that again.")
+            put_news(self.house, clock_set_back(latest - now, now), latest)
         self.waits = back
 
 
@@ -105,7 +111,7 @@ class Sealing:
 
     def look(self) -> None:
         """Seal the sources whose time has come. Raises what ``lake.seal`` raises."""
-        for source in self.house.project.sources.values():
+        for source in (*self.house.project.sources.values(), TRUTHS, OUTCOMES):
             last = self.house.lake.log.counters(source.name).last_seq
             if source.name not in self.sealed:
                 self.sealed[source.name] = 0
@@ -129,28 +135,15 @@ class Routes:
         stands = {name: (traffic.generation, traffic.id) for name, traffic in self.house.pointers.all().items()}
         if stands == self.written and (self.house.settings.house / "routes.json").exists():
             return
-        if write := _if_there("everloop.loop.routes", "write_routes"):
-            write(self.house)
+        routes.write_routes(self.house)
         self.written = stands
 
 
 def spread_routes(house: House, model: str, generation: int) -> None:
     """Tell the workers who answers now, and wait a little until they have heard it; what is decided is decided all the same."""
-    if spread := _if_there("everloop.loop.routes", "spread"):
-        spread(house, model, generation)
+    routes.spread(house, model, generation)
 
 
 def deliver_alerts(house: House) -> None:
     """Put alerts on their way to people."""
-    if deliver := _if_there("everloop.loop.deliver", "deliver"):
-        deliver(house, wall())
-
-
-def _if_there(module: str, name: str) -> Callable[..., object] | None:
-    """A function of a part that may not be in this house."""
-    try:
-        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        return None
+    deliver(house, wall())

@@ -59,14 +59,16 @@ def control(house: House, *, stop: threading.Event, told: Callable[[str], None] 
     """
     with held(house, told) as mine:
         work = Errandry(house, mine, told)
-        threads = [threading.Thread(target=work.chores, name="everloop chores", daemon=True)]
+        threads = [threading.Thread(target=beside, name=f"everloop {beside.__name__}", daemon=True) for beside in (work.chores, work.post)]
         with launched(house.settings.house / "runs.db", work.carry, told) as begin:
-            threads[0].start()
+            for thread in threads:
+                thread.start()
             try:
                 work.feed(begin, stop)
             finally:
                 work.wind_up(grace)
-                threads[0].join(LAST_BREATH)
+                for thread in threads:
+                    thread.join(LAST_BREATH)
     if mine.lost.is_set():
         raise Overtaken("Another controller turns this house now. This one has stopped; nothing was kept since it was replaced.")
 
@@ -230,10 +232,16 @@ class Errandry:
         routes, sealing = Routes(house), Sealing(house)
         while not (self.stopping.is_set() or self.held.lost.is_set()):
             chores.do("write the routes", 1.0, routes.look)
-            chores.do("deliver alerts", 2.0, lambda: deliver_alerts(house))
             chores.do("seal answers", 5.0, lambda: seal_answers(house))
             chores.do("seal events", 5.0, sealing.look)
             chores.do("clear runs.db", 60.0, forget_ended)
+            self.stopping.wait(0.2)
+
+    def post(self) -> None:
+        """Alerts on their way to people; an address that hangs holds up no chore."""
+        chores = Chores(self.house, self.told)
+        while not (self.stopping.is_set() or self.held.lost.is_set()):
+            chores.do("deliver alerts", 2.0, lambda: deliver_alerts(self.house))
             self.stopping.wait(0.2)
 
     def wind_up(self, grace: float) -> None:

@@ -24,7 +24,7 @@ from everloop.loop.compose import composed
 from everloop.loop.house import House
 from everloop.loop.recipients import Recipient, recipient, recipients
 from everloop.loop.round import Outgoing, is_hopeless, messages, wait
-from everloop.records import Alert, identity
+from everloop.records import identity
 from everloop.registry.letters import ENDED, Letter, Letters, Trouble
 from everloop.registry.outbox import Kept
 
@@ -359,9 +359,3 @@ def spoken_outbox(house: House, now: datetime) -> list[str]:
 
 def _alerts(count: int) -> str:
     return "1 alert" if count == 1 else f"{count:,} alerts"
-
-
-def tell(house: House, alert: Alert, at: datetime) -> bool:
-    """Put news into the outbox that no record caused, with the journal's head; False where it is the same news as before."""
-    with house.store.transaction() as t:
-        return house.outbox.put(t, alert, at=at, head=str(house.journal.head(within=t)))

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from everloop.clock import from_microseconds, microseconds
 from everloop.loop.adopt import adopt
 from everloop.loop.answerable import is_elsewhere
-from everloop.loop.answers import named_answers
+from everloop.loop.answers import PATIENCE, named_answers
 from everloop.loop.house import House
 from everloop.loop.keep import keep_record
 from everloop.loop.meant import Meant, Refusals, Refused, Row, finite, meant_by, rows_of, shown, told_id, word, writable
@@ -379,5 +379,5 @@ def _write(house: House, rows: pa.Table, log: Remembers | None) -> None:
     if log is not None:
         log.write(rows)
         return
-    with AnswersLog(house.settings.answers) as own:
+    with AnswersLog(house.settings.answers, patience=PATIENCE) as own:
         own.write(rows)

@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 from everloop.clock import monotonic, wall
 from everloop.errors import HouseBusy, Overtaken, StoreError
 from everloop.lake.alone import alone
+from everloop.loop.alerts import taken_over
 from everloop.loop.errands import CONTROLLER
 from everloop.loop.house import House
 from everloop.registry.leases import Lease, Leases
@@ -100,7 +101,10 @@ def _taken(house: House, told: Callable[[str], None], here: bool) -> Lease:
             raise _busy(seen)
     try:
         with house.store.transaction() as t:
-            return leases.seize(t, CONTROLLER, me, seen=seen, now=wall(), lasts=LASTS)
+            taken = leases.seize(t, CONTROLLER, me, seen=seen, now=wall(), lasts=LASTS)
+            if seen is not None and seen.holder:
+                house.outbox.put(t, taken_over(_who(seen), _who(taken), taken.fence), at=wall(), head=str(house.journal.head(within=t)))
+            return taken
     except Overtaken:
         raise _busy(leases.there(CONTROLLER)) from None
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from everloop.loop.supervised import Told, supervised
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 GRACE = 5
 """Seconds that requests in flight have to end in."""
+PATIENCE = 1.0
+"""Seconds an answer waits for the disk before it is refused, or given and not remembered."""
 KEEP_ALIVE = 75
 """Seconds a connection is kept that nobody uses."""
 
@@ -35,9 +38,10 @@ def work(told: Told) -> None:
     from everloop.loop.lean import without_pandas
     from everloop.loop.project_file import open_project
     from everloop.settings import read_settings
+    from everloop.training.stand_in import opened as with_stand_ins
 
     without_pandas()
-    project = open_project(told.project)
+    project = with_stand_ins(partial(open_project, told.project))
     assert project.path is not None
     settings = read_settings(project.path.parent, stage=told.stage, house=told.house)
     with ExitStack() as stack:
@@ -63,7 +67,7 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
 
     serving = settings.serving
     lake = open_lake(settings.lake, settings.events, durability=serving.durability)
-    log = stack.enter_context(AnswersLog(settings.answers, durability=serving.durability, when_full=serving.when_full))
+    log = stack.enter_context(AnswersLog(settings.answers, durability=serving.durability, when_full=serving.when_full, patience=PATIENCE))
     gathering = stack.enter_context(Gathering(lake))
     known = Known(lake, settings.house, list(project.models.values()), turned=told.turned)
     stack.callback(known.close)
@@ -98,16 +102,13 @@ def tell_with(project: Project, house: Callable[[], House]) -> Tell:
 
     def tell(model: str, version: str, why: str) -> None:
         from everloop.clock import wall
-        from everloop.records import Alert, identity
+        from everloop.loop.alerts import not_loaded
+        from everloop.loop.news import put_news
 
         print(f"{version} cannot be loaded and does not serve: {why}", file=sys.stderr, flush=True)
-        sentence = f"{model}: {version} cannot be loaded by a worker and does not serve; what answered before goes on answering. {why}"
-        key = identity("cannot be loaded", model, version, why)
-        alert = Alert(model=model, severity="critical", sentence=sentence, owner=project.model(model).owner, key=key)
         opened = house()
         try:
-            with opened.store.transaction() as t:
-                opened.outbox.put(t, alert, at=wall(), head=str(opened.journal.head(within=t)))
+            put_news(opened, not_loaded(project.model(model), version, why), wall())
         finally:
             opened.store.close()
 
