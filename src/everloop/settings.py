@@ -112,6 +112,10 @@ class Settings:
         return self.house / "blobs"
 
     @property
+    def compiled(self) -> Path:
+        return self.house / "compiled"
+
+    @property
     def answers(self) -> Path:
         return self.house / "answers"
 

@@ -59,7 +59,7 @@ def compile_served(house: House) -> list[str]:
     from everloop.errors import EverloopError
     from everloop.training.light import compile_version, path_of
 
-    folder, left = house.settings.house / "compiled", []
+    folder, left = house.settings.compiled, []
     for model in house.project.models.values():
         traffic = house.pointers.current(model.name)
         for id in dict.fromkeys((traffic.champion, traffic.candidate, traffic.previous) if traffic else ()):

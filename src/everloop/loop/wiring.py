@@ -6,6 +6,7 @@ it fetches and hands over.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -38,6 +39,7 @@ from everloop.records import (
 )
 from everloop.registry.blobs import Blobs
 from everloop.training.environment import environment
+from everloop.training.light import compile_version
 
 
 def watch(step: Step, traffic: Traffic) -> Signals:
@@ -129,6 +131,7 @@ def train(step: Step, training_set: TrainingSet) -> Candidate:
         now=step.now,
         environment=environment(house.settings.folder),
         allow_pickle=house.settings.pickle,
+        compiled=house.settings.compiled,
     )
     return house.in_child(work, rows=training_set.learn_rows)
 
@@ -201,10 +204,15 @@ def open_in_child(path: Path | None) -> None:
         open_project(path)
 
 
-def _train(model: Model, blobs: Blobs, training_set: TrainingSet, *, champion: Candidate, allow_pickle: bool, **words: object) -> Candidate:
+def _train(
+    model: Model, blobs: Blobs, training_set: TrainingSet, *, champion: Candidate, allow_pickle: bool, compiled: Path, **words: object
+) -> Candidate:
     table = pq.read_table(pa.BufferReader(blobs.read(training_set.body)))
     before = load_any(champion, blobs.read, given=model.baseline, allow_pickle=allow_pickle) if champion.artefact else None
-    return training.train(model, table, training_set, save=blobs.save, champion=before, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
+    made = training.train(model, table, training_set, save=blobs.save, champion=before, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
+    with suppress(Exception):  # a copy for lean workers: whoever finds none loads the artefact
+        compile_version(made, blobs.read, compiled, allow_pickle=allow_pickle)
+    return made
 
 
 def _time(model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table, count: int, allow_pickle: bool) -> tuple[float, ...]:

@@ -92,7 +92,7 @@ def load_with(project: Project, settings: Settings) -> Load:
         from everloop.training.light import load_light
 
         given = project.model(candidate.model).baseline
-        return load_light(candidate, blobs.read, settings.house / "compiled", given=given, allow_pickle=settings.pickle)
+        return load_light(candidate, blobs.read, settings.compiled, given=given, allow_pickle=settings.pickle)
 
     return load
 
