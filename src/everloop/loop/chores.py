@@ -6,7 +6,9 @@ once and tried again: it never ends the controller.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,10 +16,12 @@ from everloop import lake
 from everloop.clock import monotonic, said, wall
 from everloop.loop import routes
 from everloop.loop.alerts import clock_set_back
+from everloop.loop.answerable import is_elsewhere
 from everloop.loop.deliver import deliver
 from everloop.loop.due import due
 from everloop.loop.errands import ask
 from everloop.loop.house import House
+from everloop.loop.known import Known
 from everloop.loop.news import put_news
 from everloop.loop.outcomes import OUTCOMES
 from everloop.loop.told import TRUTHS
@@ -88,7 +92,8 @@ class Schedule:
                 ask(self.house, "turn", model.name, tick, SCHEDULE, within=t)
             else:
                 tick = turned.now  # a person was faster; what was asked until then is answered all the same
-            ask(self.house, "score", model.name, tick, SCHEDULE, within=t)
+            if traffic is None or traffic.candidate is not None or not is_elsewhere(self.house, traffic.champion, within=t):
+                ask(self.house, "score", model.name, tick, SCHEDULE, within=t)
         self.last[model.name] = tick
         return True
 
@@ -137,6 +142,22 @@ class Routes:
             return
         routes.write_routes(self.house)
         self.written = stands
+
+
+@dataclass
+class Tiles:
+    """Keeps what is known of every unit up to the events, so that no worker has to. On a turned clock whoever asks does it."""
+
+    house: House
+    known: Known | None = None
+
+    def look(self) -> None:
+        """Take in what has arrived."""
+        if not self.house.turned:
+            models = list(self.house.project.models.values())
+            self.known = self.known or Known(self.house.lake, self.house.settings.house, models)
+            with suppress(sqlite3.OperationalError):  # somebody else is at it
+                self.known.fold()
 
 
 def spread_routes(house: House, model: str, generation: int) -> None:

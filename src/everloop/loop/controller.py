@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from everloop.clock import monotonic, wall
 from everloop.errors import EverloopError, HouseBusy, Overtaken, StoreError
 from everloop.loop.answers import seal_answers
-from everloop.loop.chores import Chores, Routes, Schedule, Sealing, deliver_alerts, spread_routes
+from everloop.loop.chores import Chores, Routes, Schedule, Sealing, Tiles, deliver_alerts, spread_routes
 from everloop.loop.errands import carry_out, said_of
 from everloop.loop.held import Held, held
 from everloop.loop.house import House
@@ -229,9 +229,10 @@ class Errandry:
     def chores(self) -> None:
         """What is done beside the turns, in a thread of its own."""
         house, chores = self.house, Chores(self.house, self.told)
-        routes, sealing = Routes(house), Sealing(house)
+        routes, sealing, tiles = Routes(house), Sealing(house), Tiles(house)
         while not (self.stopping.is_set() or self.held.lost.is_set()):
             chores.do("write the routes", 1.0, routes.look)
+            chores.do("keep tiles", 2.0, tiles.look)
             chores.do("seal answers", 5.0, lambda: seal_answers(house))
             chores.do("seal events", 5.0, sealing.look)
             chores.do("clear runs.db", 60.0, forget_ended)

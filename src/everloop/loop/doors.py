@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from everloop import rollout
 from everloop.errors import HouseBusy, Unknown
+from everloop.loop.answerable import answered_elsewhere, served_here
 from everloop.loop.asked import asked_by_key, asked_with_features, by_what_they_carry
 from everloop.loop.follow import Follow, Seat
 from everloop.loop.known import Known, baseline_of
 from everloop.project.model import Model
 from everloop.project.source import Source
-from everloop.records import Prediction, Received
+from everloop.records import Prediction, Received, Traffic
 from everloop.serving.answer import Remembers, answer
 from everloop.serving.doors import Ready, Row
 
@@ -76,16 +77,27 @@ class HouseDoors:
             features = self._with_older_columns(model, seat, self.known.features(model, asked, now))
         rows = answer(
             model,
-            seat.route.traffic,
+            self._here(seat),
             seat.predictors,
             first_of_each(features),
             features,
             now=now,
-            arm_of=rollout.arm_of,
+            arm_of=lambda unit, _: self._arm(unit, seat),
             log=self.log,
             salt=salt,
         )
         return rows.predictions()
+
+    def _here(self, seat: Seat) -> Traffic:
+        """The traffic as far as it can be answered here. Raises EverloopError where a service elsewhere answers everybody."""
+        return served_here(seat.route.traffic, {version: named.candidate for version, named in seat.route.versions.items()})
+
+    def _arm(self, unit: str, seat: Seat) -> str:
+        arm = rollout.arm_of(unit, seat.route.traffic)
+        champion = seat.route.versions[seat.route.traffic.champion].candidate
+        if arm == "champion" and champion.format == "elsewhere":
+            raise answered_elsewhere(champion)
+        return arm
 
     def _with_features(self, model: Model, seat: Seat, requests: Sequence[Row], now: datetime) -> pa.Table:
         """What requests bring is all that is read; but a baseline answers by the unit's own past, which no request can bring."""
@@ -177,7 +189,7 @@ class HouseDoors:
         """Answers of another service."""
         from everloop.loop.told import tell_predictions
 
-        return tell_predictions(self.house, told, now)
+        return tell_predictions(self.house, told, now, log=self.log)
 
     # -- the ring --
 

@@ -160,20 +160,20 @@ class Follow:
 
     def _loading(self, route: Route) -> bool:
         """Whether somebody who has to answer is neither loaded nor known to be broken."""
-        must = [route.versions[v].candidate.id for v in (route.traffic.champion, route.traffic.candidate) if v is not None]
-        return any(id not in self._loaded and id not in self._failed for id in must)
+        ids = [route.versions[version].candidate.id for version in must_answer(route)]
+        return any(id not in self._loaded and id not in self._failed for id in ids)
 
     def _seat(self, route: Route, before: Seat | None) -> Seat | None:
         """What a route becomes with what is loaded; None: what is in force stays so."""
         ids = {version: named.candidate.id for version, named in route.versions.items()}
         predictors = {version: self._loaded[id] for version, id in ids.items() if id in self._loaded}
-        must = [v for v in (route.traffic.champion, route.traffic.candidate) if v is not None]
+        must = must_answer(route)
         if all(version in predictors for version in must):
             return Seat(route, predictors)
         if before is not None or any(version not in predictors and ids[version] not in self._failed for version in must):
             return None
         champion = route.traffic.champion
-        if champion not in predictors:
+        if champion in must and champion not in predictors:
             if route.traffic.previous not in predictors:
                 return None
             absent = route.versions[champion].candidate
@@ -190,7 +190,7 @@ class Follow:
                 for route in routes:
                     for version in pick(route.traffic):
                         named = route.versions.get(version) if version else None
-                        if named and named.candidate.id not in self._loaded and named.candidate.id not in self._failed:
+                        if named and loads(named) and named.candidate.id not in self._loaded and named.candidate.id not in self._failed:
                             return route.traffic.model, named
         return None
 
@@ -249,3 +249,14 @@ class Follow:
             self._said = saying
         except StoreError:
             self._said = ()
+
+
+def must_answer(route: Route) -> list[str]:
+    """The versions that may be asked here; a service elsewhere is not."""
+    both = (route.traffic.champion, route.traffic.candidate)
+    return [version for version in both if version is not None and loads(route.versions[version])]
+
+
+def loads(named: Named) -> bool:
+    """Whether there is anything to load for a version."""
+    return named.candidate.format != "elsewhere"
