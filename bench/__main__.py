@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.goal import Goal
 
-NAMES = ("ring",)
+NAMES = ("ring", "world")
 RESULTS = Path(__file__).parent / "results"
 
 

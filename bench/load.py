@@ -76,8 +76,11 @@ async def _load(
         for key, request in requests:
             if until is not None and time.perf_counter() > until:
                 break
+            gave_up = time.perf_counter() + 60
             while True:
                 at = time.perf_counter()
+                if at > gave_up:
+                    raise RuntimeError(f"nobody answers at {url}")
                 try:
                     if stream is None:
                         stream = await asyncio.open_connection(place.hostname, place.port)

@@ -27,7 +27,7 @@ class Running:
 
     def controller(self) -> psutil.Process | None:
         """The process that turns the ring; None while it is started anew."""
-        found = self._children("everloop.loop.controller")
+        found = self._children("everloop.loop.control")
         return found[0] if found else None
 
     def post(self, path: str, body: object, *, now: str | None = None, timeout: float = 120) -> httpx.Response:

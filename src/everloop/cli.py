@@ -500,17 +500,54 @@ def key_revoke(
     typer.echo(f"The key {gone.name} ({gone.id}) opens nothing any more.")
 
 
+alerts = typer.Typer(help="Who is told what goes wrong, and whether they are.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(alerts, name="alert")
+
+
+@alerts.command("test")
+def alert_test(
+    name: Annotated[str, typer.Argument(help="Somebody in [people] of everloop.toml.")],
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+) -> None:
+    """Write to somebody now, and say what came of it."""
+    from everloop.loop.deliver import try_out
+
+    typer.echo(try_out(_open(project, house, stage), name))
+
+
+@alerts.command("list")
+def alert_list(project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
+    """The newest alerts, whether they were delivered, and what is wrong with the addresses."""
+    from everloop.clock import wall
+    from everloop.loop.deliver import spoken_outbox
+    from everloop.loop.recipients import check_people
+
+    opened = _open(project, house, stage)
+    newest = opened.outbox.all()
+    lines = [*check_people(opened.settings), *spoken_outbox(opened, wall())]
+    lines += [
+        f"{kept.raised_at:%Y-%m-%d %H:%M} {kept.alert.severity}: {kept.alert.sentence}" + (" (delivered)" if kept.delivered_at else "")
+        for kept in newest
+    ]
+    rows = [vars(kept.alert) | {"raised_at": kept.raised_at, "delivered_at": kept.delivered_at} for kept in newest]
+    _say(rows, "\n".join(lines) or "No news.", as_json)
+
+
 # -- looking -------------------------------------------------------------------------------------------------------------------
 
 
 @app.command()
 def status(project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """Each model on one line: champion, what is rolling out, what it waits for."""
+    from everloop.clock import wall
+    from everloop.loop.deliver import spoken_outbox
     from everloop.loop.look import status as now_standing
 
     opened = _open(project, house, stage)
     rows = now_standing(opened)
-    _say([r.__dict__ for r in rows], "\n".join(str(r) for r in rows), as_json)
+    _say([r.__dict__ for r in rows], "\n".join([*map(str, rows), *spoken_outbox(opened, wall())]), as_json)
 
 
 @app.command()

@@ -21,9 +21,14 @@ def commands() -> dict[str, list[list[str]]]:
     """Each command of the terminal with its options, each by all its names."""
     group = typer.main.get_command(app)
     return {
-        name: [[*p.opts, *p.secondary_opts] for p in command.params if p.param_type_name == "option"]
+        name: [[*p.opts, *p.secondary_opts] for c in verbs(command) for p in c.params if p.param_type_name == "option"]
         for name, command in group.commands.items()  # type: ignore[attr-defined]
     }
+
+
+def verbs(command):
+    """The command itself, or what a group of commands holds."""
+    return list(getattr(command, "commands", {}).values()) or [command]
 
 
 def options_in(text: str) -> set[str]:
@@ -80,12 +85,13 @@ def test_help_lists_every_command_with_a_sentence():
 
 @pytest.mark.parametrize("name", commands())
 def test_every_command_explains_itself_and_its_options(name):
-    told = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
-    assert told.exit_code == 0
-    for names in commands()[name]:
-        assert names[0] in told.output
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
-    assert all(getattr(p, "help", None) for p in command.params if p.name != "help"), f"{name} has a word without a help text"
+    for command in verbs(typer.main.get_command(app).commands[name]):  # type: ignore[attr-defined]
+        words = [name] if command.name == name else [name, command.name]
+        told = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"})
+        assert told.exit_code == 0
+        for param in command.params:
+            assert param.param_type_name != "option" or param.opts[0] in told.output
+        assert all(getattr(p, "help", None) for p in command.params if p.name != "help"), f"{words} has a word without a help text"
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.name)

@@ -152,6 +152,23 @@ def test_one_that_never_starts_is_told_with_its_last_words(tree):
     assert "worker 1 cannot start: it ended 5 times in a row (ended with exit code 1).\n  the disk is gone" in grown.words()
 
 
+def test_one_that_others_kill_before_it_is_ready_is_started_again_and_again(tree):
+    killed = "import os, pathlib, signal, sys\nseen = pathlib.Path(__file__).with_name('seen')\n"
+    killed += "seen.open('a').write('x')\nif len(seen.read_text()) < 7: os.kill(os.getpid(), signal.SIGKILL)\n"
+    grown = tree(killed + WAITS, workers=1)
+    assert grown.ready()["workers"]
+    assert grown.words().count("worker 1 was ended by SIGKILL") == 6
+
+
+def test_one_that_was_ready_once_is_never_given_up(tree):
+    once = "import os, pathlib, sys\nseen = pathlib.Path(__file__).with_name('seen')\n"
+    once += "seen.open('a').write('x')\nif 1 < len(seen.read_text()) < 8: sys.exit(1)\n"
+    grown = tree(once + WAITS, workers=1)
+    [first] = grown.ready()["workers"]
+    os.kill(first, signal.SIGKILL)
+    until(lambda: (w := grown.serving()["workers"]) and w != [first], 90)
+
+
 def test_what_cannot_be_done_is_told_at_once(tree):
     grown = tree(CANNOT, workers=1)
     assert grown.process.wait(60) == 2

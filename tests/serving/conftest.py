@@ -17,3 +17,5 @@ def _named(name, file):
 _named("everloop_rows", "rows.py")
 _named("everloop_disks", "disks.py")
 _named("everloop_front", "front.py")
+
+collect_ignore = ["killing.py"]  # the process that is killed; it is started by its path

@@ -55,6 +55,7 @@ def test_a_key_has_scopes_that_there_are(scopes):
         (f"Bearer {REVOKED_SECRET}", "predict", 401),
         (f"Bearer ev_{KEY.id}_{KEY.digest}", "predict", 401),
     ],
+    ids=[str(n) for n in range(13)],  # a secret is another one each time, and no name of a test
 )
 def test_from_afar_only_a_good_key_with_the_scope_is_let_in(header, scope, status):
     denied = allowed(KEYS, header, scope=scope, **FAR)

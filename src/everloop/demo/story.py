@@ -1,6 +1,7 @@
 """The story of one year, told in eight chapters on a turned clock, offline: ``everloop demo``.
 
-Every verdict in it is the ring's own; nothing is decided here. A second house, without any plant, is played beside it in another process.
+Every verdict in it is the ring's own; nothing is decided here. The house is turned by ``everloop run``, and the story only speaks to it from
+outside. A second house, without any plant, is played beside it in one process.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def tell(folder: Path, *, as_json: bool = False) -> Told:
 def _planted(folder: Path, progress: Progress) -> tuple[Facts, list[Chapter]]:
     shop = load()
     chapters: list[Chapter] = []
-    with open_year(folder, shop, PLANTS) as year:
+    with open_year(folder, shop, PLANTS, over_http=True) as year:
 
         def chapter(number: int, title: str, weeks: range) -> list[str]:
             bar = progress.add_task(f"{number}. {title}", total=max(1, len(weeks)))

@@ -206,7 +206,7 @@ class HouseDoors:
 
         names = [self._model(model).name] if model else sorted(self.models)
         asked = [(name, ask(self.house, verb, name, now, cause)) for name in names]
-        return [(name, came_of(awaited(self.house, errand.id, HOURS))) for name, errand in asked]
+        return [(name, came_of(awaited(self.house, errand.id, HOURS, ends=lambda: self.draining))) for name, errand in asked]
 
     # -- people --
 

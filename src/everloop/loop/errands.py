@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -44,10 +44,10 @@ def ask(house: House, verb: Verb, model: str, now: datetime, cause: str = "deman
         return Errands(house.store).ask(t, wish)
 
 
-def awaited(house: House, id: str, timeout: float) -> Errand:
-    """The errand when it has ended; looked at 50 times a second for at most ``timeout`` seconds.
+def awaited(house: House, id: str, timeout: float, *, ends: Callable[[], bool] = lambda: False) -> Errand:
+    """The errand when it has ended; looked at 50 times a second for at most ``timeout`` seconds, and until ``ends`` says so.
 
-    Raises EverloopError while nobody turns the house, HouseBusy after ``timeout``, Unknown.
+    Raises EverloopError while nobody turns the house, HouseBusy after ``timeout`` or where this process ends, Unknown.
     """
     until, next_look, alone_since = monotonic() + timeout, 0.0, None
     while True:
@@ -69,6 +69,8 @@ def awaited(house: House, id: str, timeout: float) -> Errand:
                 f"The {errand.verb} of {errand.model} asked for was not done within {timeout:g} seconds; it is {errand.state}. "
                 f"It will be carried out all the same: everloop status"
             )
+        if ends():
+            raise HouseBusy(f"This process ends. The {errand.verb} of {errand.model} is carried out all the same: everloop status")
         time.sleep(LOOK_EVERY)
 
 

@@ -26,7 +26,9 @@ from everloop.lake.alone import alone
 from everloop.loop.alerts import taken_over
 from everloop.loop.errands import CONTROLLER
 from everloop.loop.house import House
+from everloop.registry.journal import Journal
 from everloop.registry.leases import Lease, Leases
+from everloop.registry.outbox import Outbox
 
 LASTS = timedelta(seconds=10)
 RENEW_EVERY = 2.0
@@ -103,7 +105,8 @@ def _taken(house: House, told: Callable[[str], None], here: bool) -> Lease:
         with house.store.transaction() as t:
             taken = leases.seize(t, CONTROLLER, me, seen=seen, now=wall(), lasts=LASTS)
             if seen is not None and seen.holder:
-                house.outbox.put(t, taken_over(_who(seen), _who(taken), taken.fence), at=wall(), head=str(house.journal.head(within=t)))
+                news = taken_over(_who(seen), _who(taken), taken.fence)
+                Outbox(house.store).put(t, news, at=wall(), head=str(Journal(house.store).head(within=t)))
             return taken
     except Overtaken:
         raise _busy(leases.there(CONTROLLER)) from None

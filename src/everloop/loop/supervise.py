@@ -297,11 +297,12 @@ class _Tree:
                     self._hear(key)
 
     def _died(self, child: Child, code: int, lived: float) -> None:
-        soon = not child.ready and lived < LIVED
-        child.tries = child.tries + 1 if soon else 0
+        # Somebody, or the kernel for want of memory, may kill a child before it is ready: that says nothing of what it could do.
+        soon = not child.ready and lived < LIVED and code != -signal.SIGKILL
+        child.tries = child.tries + soon
         child.deaths = 0 if child.ready and lived >= LIVED else child.deaths + 1
         child.ready = False
-        if child.tries >= TRIES or (code == CANNOT and not child.ever_ready):
+        if not child.ever_ready and (child.tries >= TRIES or code == CANNOT):
             last = "\n  ".join(child.words) or "It said nothing."
             often = f" {child.tries} times in a row" if child.tries > 1 else ""
             print(f"everloop: {child.name} cannot start: it ended{often} ({how(code)}).\n  {last}", file=sys.stderr, flush=True)
