@@ -64,6 +64,19 @@ def _open(project: Path, house: Path | None, stage: str) -> House:
     return open_house(project, folder=house, stage=stage or None)
 
 
+def _open_light(project: Path, house: Path | None, stage: str) -> House:
+    """The house for a verb that learns and answers nothing: the libraries the project learns with are not loaded."""
+    from functools import partial
+
+    from everloop.loop.house import open_house
+    from everloop.loop.lean import without_pandas
+    from everloop.loop.project_file import open_project
+    from everloop.training.stand_in import opened
+
+    without_pandas()
+    return open_house(opened(partial(open_project, project)), folder=house, stage=stage or None)
+
+
 def _say(value: Record | Iterable[Record] | dict[str, Any] | list[Any], sentence: str, as_json: bool) -> None:
     """The sentence for people, or the same as data."""
     if not as_json:
@@ -133,7 +146,7 @@ def ingest(
     """Take files in. A file enters once; rows that come twice are harmless; rows that cannot be read are named."""
     from everloop.loop.arrivals import columns_told, ingest_files
 
-    opened = _open(project, house, stage)
+    opened = _open_light(project, house, stage)
     received = ingest_files(opened, source, files or [], now=_instant(now), known_after=_span(known_after))
     lines = [
         f"{r.source}: {r.kept:,} rows kept"
@@ -156,7 +169,7 @@ def deliveries(source: Source, project: Project = HERE, house: Folder = None, st
     from everloop.loop.arrivals import delivered
     from everloop.loop.spoken import spoken_delivery
 
-    found = delivered(_open(project, house, stage), source)
+    found = delivered(_open_light(project, house, stage), source)
     said = "\n".join(map(spoken_delivery, found)) or f"Nothing of {source} has come in yet. Say: everloop ingest {source} FILES…"
     _say([vars(d) for d in found], said, as_json)
 
@@ -174,7 +187,7 @@ def withdraw(
     """Take a delivery back: what stood before stands again. What was trained on it can still be read."""
     from everloop.loop.arrivals import take_back
 
-    answered = take_back(_open(project, house, stage), source, number, now=_instant(now))
+    answered = take_back(_open_light(project, house, stage), source, number, now=_instant(now))
     _say([answered], f"{source}: delivery {number} is taken back; {answered.kept:,} rows were answered.", as_json)
 
 
@@ -183,7 +196,7 @@ def accept(source: Source, project: Project = HERE, house: Folder = None, stage:
     """Say that the columns a delivery brought, and nobody declared, are as they should be."""
     from everloop.loop.arrivals import accept as agree
 
-    names = agree(_open(project, house, stage), source)
+    names = agree(_open_light(project, house, stage), source)
     typer.echo(
         f"{source}: {', '.join(names)} may come from now on." if names else f"{source}: no delivery brought a column nobody declared."
     )
@@ -373,7 +386,7 @@ def undo(
     """Take it back: the version before answers again, at once, beside any running turn."""
     from everloop.loop.people import undo as take_back
 
-    opened = _open(project, house, stage)
+    opened = _open_light(project, house, stage)
     typer.echo(take_back(opened, opened.project.model(model), by=by, reason=reason, now=_instant(now)))
 
 
@@ -382,7 +395,7 @@ def cancel(model: Name, by: By, reason: Reason, project: Project = HERE, house: 
     """End the turn under way, its training included. What answers stays as it was."""
     from everloop.loop.cancel import cancel as end_turn
 
-    opened = _open(project, house, stage)
+    opened = _open_light(project, house, stage)
     typer.echo(end_turn(opened, opened.project.model(model), by=by, reason=reason))
 
 
@@ -469,7 +482,7 @@ def key_add(
     """Make a key. Its secret is shown once, here, and kept nowhere."""
     from everloop.loop.keys import add_key
 
-    typer.echo(add_key(_open(project, house, stage), name, scopes, _instant(None)))
+    typer.echo(add_key(_open_light(project, house, stage), name, scopes, _instant(None)))
     typer.echo("Keep it now: it is not shown again. Send it as Authorization: Bearer ev_…", err=True)
 
 
@@ -479,7 +492,7 @@ def key_list(project: Project = HERE, house: Folder = None, stage: Stage = "", a
     from everloop.clock import said
     from everloop.loop.keys import list_keys
 
-    kept = list_keys(_open(project, house, stage))
+    kept = list_keys(_open_light(project, house, stage))
     rows = [{"id": k.id, "name": k.name, "scopes": list(k.scopes), "made_at": k.made_at, "revoked_at": k.revoked_at} for k in kept]
     lines = [
         f"{k.name} ({k.id}): {', '.join(k.scopes)}; made {said(k.made_at)}" + (f"; revoked {said(k.revoked_at)}." if k.revoked_at else ".")
@@ -496,7 +509,7 @@ def key_revoke(
     """End a key; within a second no worker takes it any more."""
     from everloop.loop.keys import revoke_key
 
-    gone = revoke_key(_open(project, house, stage), key, _instant(None))
+    gone = revoke_key(_open_light(project, house, stage), key, _instant(None))
     typer.echo(f"The key {gone.name} ({gone.id}) opens nothing any more.")
 
 
@@ -514,7 +527,7 @@ def alert_test(
     """Write to somebody now, and say what came of it."""
     from everloop.loop.deliver import try_out
 
-    typer.echo(try_out(_open(project, house, stage), name))
+    typer.echo(try_out(_open_light(project, house, stage), name))
 
 
 @alerts.command("list")
@@ -524,7 +537,7 @@ def alert_list(project: Project = HERE, house: Folder = None, stage: Stage = "",
     from everloop.loop.deliver import spoken_outbox
     from everloop.loop.recipients import check_people
 
-    opened = _open(project, house, stage)
+    opened = _open_light(project, house, stage)
     newest = opened.outbox.all()
     lines = [*check_people(opened.settings), *spoken_outbox(opened, wall())]
     lines += [
@@ -545,7 +558,7 @@ def status(project: Project = HERE, house: Folder = None, stage: Stage = "", as_
     from everloop.loop.deliver import spoken_outbox
     from everloop.loop.look import status as now_standing
 
-    opened = _open(project, house, stage)
+    opened = _open_light(project, house, stage)
     rows = now_standing(opened)
     _say([r.__dict__ for r in rows], "\n".join([*map(str, rows), *spoken_outbox(opened, wall())]), as_json)
 
@@ -562,7 +575,7 @@ def history(
     """Who answered, since when, and why."""
     from everloop.loop.look import history as told
 
-    opened = _open(project, house, stage)
+    opened = _open_light(project, house, stage)
     lines, records = told(opened, opened.project.model(model), _instant(at) if at else None)
     _say(records, "\n".join(lines), as_json)
 
@@ -578,7 +591,7 @@ def why(
     """The chain of records behind a decision, a version or an answer."""
     from everloop.loop.look import why as because
 
-    lines, records = because(_open(project, house, stage), id)
+    lines, records = because(_open_light(project, house, stage), id)
     _say(records, "\n".join(lines), as_json)
 
 
@@ -587,7 +600,7 @@ def verify(project: Project = HERE, house: Folder = None, stage: Stage = "") -> 
     """Check the journal's chain from its first record to its head."""
     from everloop.loop.look import verify as chain
 
-    typer.echo(chain(_open(project, house, stage)))
+    typer.echo(chain(_open_light(project, house, stage)))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """The story of one year, told in eight chapters on a turned clock, offline: ``everloop demo``.
 
-Every verdict in it is the ring's own; nothing is decided here. The house is turned by ``everloop run``, and the story only speaks to it from
-outside. A second house, without any plant, is played beside it in one process.
+Every verdict in it is the ring's own; nothing is decided here. The house is turned by ``everloop run``, and the story only speaks to it
+from outside. A second house, without any plant, is played beside it in one process.
 """
 
 from __future__ import annotations

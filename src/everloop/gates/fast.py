@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy.stats import binom
 
 from everloop.project.conditions import answers_within
 from everloop.records import Opinion, Outcome
@@ -80,6 +79,8 @@ def quantile_within(milliseconds: Sequence[float], level: float) -> tuple[float 
     n = len(times)
     if not n:
         return None, None, None
+    from scipy.stats import binom  # half a second of importing for one line
+
     below, above = int(binom.ppf(0.025, n, level)) - 1, int(binom.ppf(0.975, n, level))
     value = float(np.quantile(times, level))
     return value, float(times[below]) if below >= 0 else None, float(times[above]) if above < n else None

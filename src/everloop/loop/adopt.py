@@ -14,6 +14,7 @@ from everloop.project.model import Model
 from everloop.project.unbuilt import require_built
 from everloop.records import Candidate, Traffic, TrainingSet, Version, identity
 from everloop.training.baseline import baseline
+from everloop.training.stand_in import is_stand_in, really
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
@@ -30,12 +31,21 @@ def adopt(house: House, model: Model, now: datetime) -> None:
         champion = house.champion(traffic)
         if champion.format != "baseline" or champion.rows or traffic.rolling:
             return
+    model = for_real(model)
     turn = identity("adopt", model.name, now.isoformat() if traffic else "")
     training_set, table = _what_is_known(house, model, now, turn)
     if traffic is not None and (training_set is None or not training_set.learn_rows):
         return
     made = baseline(model, table, training_set, id=identity(turn, "candidate"), now=now, save=house.blobs.save)
     _keep(house, model, made, training_set, turn, now, traffic)
+
+
+def for_real(model: Model) -> Model:
+    """The model as the project file says it, where learners were only stood in for: what is kept of it names its learner."""
+    if not is_stand_in(model.learner):
+        return model
+    project = really()
+    return model if project is None else project.model(model.name)
 
 
 def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tuple[TrainingSet | None, pa.Table]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlite3
 import sys
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 from everloop.loop.supervised import Told, supervised
 
@@ -19,11 +21,16 @@ def begin(told: Told) -> None:
     from everloop.loop.adopt import adopt
     from everloop.loop.house import open_house
     from everloop.loop.known import Known
-    from everloop.loop.lean import compile_served
+    from everloop.loop.lean import compile_served, without_pandas
+    from everloop.loop.project_file import open_project
     from everloop.loop.routes import write_routes
+    from everloop.training import stand_in
 
-    house = open_house(told.project, folder=told.house, stage=told.stage, turned=told.turned)
-    if not told.turned:
+    without_pandas()
+    house = open_house(stand_in.opened(partial(open_project, told.project)), folder=told.house, stage=told.stage, turned=told.turned)
+    if not told.turned and any(house.pointers.current(name) is None for name in house.project.models):
+        project = stand_in.really()
+        house = replace(house, project=project) if project is not None else house
         for model in house.project.models.values():
             try:
                 if house.pointers.current(model.name) is None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from everloop.monitor.profile import Bins, Counts, Profile
 from everloop.stats.multiple import benjamini_hochberg
@@ -144,7 +144,7 @@ def _p(found: Moved | None, habit: list[float]) -> float:
     past = np.array(habit)
     # A habit that happened to stand still still has the noise of its rows; a tenth of its level keeps t finite.
     spread = max(float(past.std(ddof=1)), 0.1 * float(past.mean()), 1e-6)
-    return float(student.sf((found.d - past.mean()) / (spread * np.sqrt(1 + 1 / len(past))), len(past) - 1))
+    return float(stdtr(len(past) - 1, -(found.d - past.mean()) / (spread * np.sqrt(1 + 1 / len(past)))))
 
 
 def _large(found: Moved | None, settled: bool, least: float, floor_psi: float | None) -> bool:
@@ -158,7 +158,7 @@ def _upper(habit: list[float]) -> float | None:
     if len(habit) < HABIT:
         return None
     past: Floats = np.array(habit)
-    return float(past.mean() + student.ppf(1 - Q, len(past) - 1) * past.std(ddof=1) * np.sqrt(1 + 1 / len(past)))
+    return float(past.mean() + stdtrit(len(past) - 1, 1 - Q) * past.std(ddof=1) * np.sqrt(1 + 1 / len(past)))
 
 
 def _drift(name: str, beyond: NDArray[np.bool_], now: Moved, habit: float | None, kept: list[int]) -> Drift:

@@ -16,8 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm as normal
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtrit
 
 from everloop.stats.blocks import LEAST_BLOCKS, LEAST_ROWS, Codes, blocks
 from everloop.stats.known import comparable
@@ -179,8 +178,8 @@ def interval(function: Function, table: Floats, *, confidence: float, seed: int,
     usable = drawn[np.isfinite(drawn)]
     if len(usable) < 0.9 * rounds:
         return None
-    far = np.sqrt(count / (count - 1)) * student.ppf((1 + confidence) / 2, count - 1)
-    low, high = np.quantile(usable, normal.cdf([-far, far]))
+    far = np.sqrt(count / (count - 1)) * stdtrit(count - 1, (1 + confidence) / 2)
+    low, high = np.quantile(usable, ndtr([-far, far]))
     return float(low), float(high)
 
 

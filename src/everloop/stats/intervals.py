@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import beta, norm
-from scipy.stats import t as student
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from everloop.stats.shapes import Floats
 
@@ -17,7 +16,7 @@ def wilson(count: int, of: int, confidence: float = 0.95) -> tuple[float, float]
     """
     if of == 0:
         return 0.0, 1.0
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = float(ndtri((1 + confidence) / 2))
     share, less = count / of, 1 + z * z / of
     middle = (share + z * z / (2 * of)) / less
     half = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / less
@@ -32,8 +31,8 @@ def share_bounds(count: int, of: int, confidence: float = 0.95) -> tuple[float, 
     >>> low >= 0.99, high
     (True, 1.0)
     """
-    low = 0.0 if count == 0 else float(beta.ppf(1 - confidence, count, of - count + 1))
-    high = 1.0 if count == of else float(beta.ppf(confidence, count + 1, of - count))
+    low = 0.0 if count == 0 else float(betaincinv(count, of - count + 1, 1 - confidence))
+    high = 1.0 if count == of else float(betaincinv(count + 1, of - count, confidence))
     return low, high
 
 
@@ -56,7 +55,7 @@ def mean(values: Floats, confidence: float = 0.95) -> tuple[float, float, float]
     if len(values) < 2:
         return None
     centre = float(values.mean())
-    half = float(student.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(len(values)))
     return centre, centre - half, centre + half
 
 
@@ -72,5 +71,5 @@ def next_one(past: Floats, confidence: float = 0.95, *, of: int = 1) -> tuple[fl
     past = past[np.isfinite(past)]
     if len(past) < 2:
         return None
-    half = float(student.ppf((1 + confidence) / 2, len(past) - 1) * past.std(ddof=1) * np.sqrt(1 / of + 1 / len(past)))
+    half = float(stdtrit(len(past) - 1, (1 + confidence) / 2) * past.std(ddof=1) * np.sqrt(1 / of + 1 / len(past)))
     return float(past.mean()) - half, float(past.mean()) + half
