@@ -23,11 +23,11 @@ class Running:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that answer, oldest first."""
-        return self._children("everloop.loop.worker")
+        return self._children("everloop.loop.serve.worker")
 
     def controller(self) -> psutil.Process | None:
         """The process that turns the ring; None while it is started anew."""
-        found = self._children("everloop.loop.control")
+        found = self._children("everloop.loop.control.process")
         return found[0] if found else None
 
     def post(self, path: str, body: object, *, now: str | None = None, timeout: float = 120) -> httpx.Response:

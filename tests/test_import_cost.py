@@ -28,8 +28,9 @@ IMPORTS = {
 WORKER = "a worker"
 WORKERS = {
     WORKER: "import uvicorn\n"
-    "import everloop.lake.gather, everloop.lake.place, everloop.loop.doors, everloop.loop.follow, everloop.loop.known, everloop.loop.lean\n"
-    "import everloop.loop.project_file, everloop.loop.worker, everloop.registry.blobs, everloop.rollout, everloop.serving.app\n"
+    "import everloop.lake.gather, everloop.lake.place, everloop.loop.serve.doors, everloop.loop.serve.follow, everloop.loop.serve.known\n"
+    "import everloop.loop.serve.lean\n"
+    "import everloop.loop.project_file, everloop.loop.serve.worker, everloop.registry.blobs, everloop.rollout, everloop.serving.app\n"
     "import everloop.serving.log, everloop.serving.metrics, everloop.settings, everloop.training.light, everloop.training.stand_in",
 }
 """What a worker imports before it answers. Each of these it would carry for life: see docs/serving.md."""

@@ -69,8 +69,8 @@ def _open_light(project: Path, house: Path | None, stage: str) -> House:
     from functools import partial
 
     from everloop.loop.house import open_house
-    from everloop.loop.lean import without_pandas
     from everloop.loop.project_file import open_project
+    from everloop.loop.serve.lean import without_pandas
     from everloop.training.stand_in import opened
 
     without_pandas()
@@ -393,7 +393,7 @@ def undo(
 @app.command()
 def cancel(model: Name, by: By, reason: Reason, project: Project = HERE, house: Folder = None, stage: Stage = "") -> None:
     """End the turn under way, its training included. What answers stays as it was."""
-    from everloop.loop.cancel import cancel as end_turn
+    from everloop.loop.control.cancel import cancel as end_turn
 
     opened = _open_light(project, house, stage)
     typer.echo(end_turn(opened, opened.project.model(model), by=by, reason=reason))
@@ -444,7 +444,7 @@ def _serve(
     *,
     controller: bool,
 ) -> None:
-    from everloop.loop.supervise import Serving, supervise
+    from everloop.loop.serve.supervise import Serving, supervise
     from everloop.settings import read_settings
 
     file = project / "project.py" if project.is_dir() else project
@@ -480,7 +480,7 @@ def key_add(
     stage: Stage = "",
 ) -> None:
     """Make a key. Its secret is shown once, here, and kept nowhere."""
-    from everloop.loop.keys import add_key
+    from everloop.loop.serve.keys import add_key
 
     typer.echo(add_key(_open_light(project, house, stage), name, scopes, _instant(None)))
     typer.echo("Keep it now: it is not shown again. Send it as Authorization: Bearer ev_…", err=True)
@@ -490,7 +490,7 @@ def key_add(
 def key_list(project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """Every key there ever was, without its secret."""
     from everloop.clock import said
-    from everloop.loop.keys import list_keys
+    from everloop.loop.serve.keys import list_keys
 
     kept = list_keys(_open_light(project, house, stage))
     rows = [{"id": k.id, "name": k.name, "scopes": list(k.scopes), "made_at": k.made_at, "revoked_at": k.revoked_at} for k in kept]
@@ -507,7 +507,7 @@ def key_revoke(
     key: Annotated[str, typer.Argument(help="Its name or its id.")], project: Project = HERE, house: Folder = None, stage: Stage = ""
 ) -> None:
     """End a key; within a second no worker takes it any more."""
-    from everloop.loop.keys import revoke_key
+    from everloop.loop.serve.keys import revoke_key
 
     gone = revoke_key(_open_light(project, house, stage), key, _instant(None))
     typer.echo(f"The key {gone.name} ({gone.id}) opens nothing any more.")
@@ -525,7 +525,7 @@ def alert_test(
     stage: Stage = "",
 ) -> None:
     """Write to somebody now, and say what came of it."""
-    from everloop.loop.deliver import try_out
+    from everloop.loop.news.deliver import try_out
 
     typer.echo(try_out(_open_light(project, house, stage), name))
 
@@ -534,8 +534,8 @@ def alert_test(
 def alert_list(project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """The newest alerts, whether they were delivered, and what is wrong with the addresses."""
     from everloop.clock import wall
-    from everloop.loop.deliver import spoken_outbox
-    from everloop.loop.recipients import check_people
+    from everloop.loop.news.deliver import spoken_outbox
+    from everloop.loop.news.recipients import check_people
 
     opened = _open_light(project, house, stage)
     newest = opened.outbox.all()
@@ -555,8 +555,8 @@ def alert_list(project: Project = HERE, house: Folder = None, stage: Stage = "",
 def status(project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """Each model on one line: champion, what is rolling out, what it waits for."""
     from everloop.clock import wall
-    from everloop.loop.deliver import spoken_outbox
     from everloop.loop.look import status as now_standing
+    from everloop.loop.news.deliver import spoken_outbox
 
     opened = _open_light(project, house, stage)
     rows = now_standing(opened)

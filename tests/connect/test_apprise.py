@@ -41,7 +41,7 @@ def tls(tmp_path):
 
 
 def test_apprise_is_loaded_where_something_is_sent_and_nowhere_before():
-    asks = "import sys, everloop.loop.deliver, everloop.loop.keys, everloop.cli; sys.exit('apprise' in sys.modules)"
+    asks = "import sys, everloop.loop.news.deliver, everloop.loop.serve.keys, everloop.cli; sys.exit('apprise' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asks], check=False).returncode == 0
     files = [f for f in PACKAGE.rglob("*.py") if re.search(r"^\s*(from|import) apprise\b", f.read_text(encoding="utf-8"), re.MULTILINE)]
     assert [f.relative_to(PACKAGE).as_posix() for f in files] == ["connect/apprise.py"]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from everloop import Model, Source, canary, days, every, hours, shadow
 from everloop.features.moments import ticks
-from everloop.loop import due as dues
-from everloop.loop.due import due, step_ends
+from everloop.loop.control import due as dues
+from everloop.loop.control.due import due, step_ends
 from everloop.records import Traffic
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia")

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.loop.houses import NOW, day, demand, house_at
 
-from everloop.loop.elsewhere import tell_predictions
-from everloop.loop.outcomes import outcomes_of, tell_outcomes
-from everloop.loop.told import seal_told, tell_truths, told_truths
+from everloop.loop.tell.elsewhere import tell_predictions
+from everloop.loop.tell.outcomes import outcomes_of, tell_outcomes
+from everloop.loop.tell.told import seal_told, tell_truths, told_truths
 
 LATER = NOW + timedelta(seconds=1)
 

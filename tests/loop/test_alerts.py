@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from everloop.loop.alerts import alert_of, clock_set_back, not_loaded, not_remembered, taken_over
+from everloop.loop.news.alerts import alert_of, clock_set_back, not_loaded, not_remembered, taken_over
 from everloop.testing.registry import decision, traffic
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)

@@ -12,12 +12,12 @@ from itertools import pairwise
 import pytest
 
 from everloop.errors import EverloopError, SettingsError, Unknown
-from everloop.loop import deliver as delivering
-from everloop.loop.alerts import taken_over
-from everloop.loop.deliver import deliver, spoken_outbox, try_out
 from everloop.loop.house import open_house, with_pause
-from everloop.loop.news import put_news as tell
-from everloop.loop.recipients import check_people
+from everloop.loop.news import deliver as delivering
+from everloop.loop.news.alerts import taken_over
+from everloop.loop.news.deliver import deliver, spoken_outbox, try_out
+from everloop.loop.news.put import put_news as tell
+from everloop.loop.news.recipients import check_people
 from everloop.records import Alert, Decision, Signals
 from everloop.registry.letters import Letters
 from everloop.settings import Address
@@ -499,7 +499,7 @@ from datetime import datetime, timedelta
 import sklearn.dummy
 import everloop.connect.apprise
 from everloop.clock import instant
-from everloop.loop.deliver import deliver
+from everloop.loop.news.deliver import deliver
 from everloop.loop.house import open_house, with_pause
 from everloop.settings import Address
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from everloop import Model, Source, canary, days, every, hours, money, shadow
-from everloop.loop.due import due, step_ends
+from everloop.loop.control.due import due, step_ends
 from everloop.records import Traffic
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)

@@ -11,9 +11,9 @@ import pytest
 from everloop.errors import EverloopError
 from everloop.loop.answers import answer_due, answer_one, answers_of, find_answer, seal_answers
 from everloop.loop.arrivals import receive_rows
-from everloop.loop.elsewhere import tell_predictions
 from everloop.loop.look import history, why
 from everloop.loop.people import undo
+from everloop.loop.tell.elsewhere import tell_predictions
 from everloop.loop.turn import turn
 from everloop.loop.watching import seen
 from everloop.monitor.drift import drifts

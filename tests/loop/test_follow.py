@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from everloop.errors import ArtefactBroken
-from everloop.loop.follow import Absent, Follow
-from everloop.loop.routes import Living, Named, Route, Routes, put_whole, workers
+from everloop.loop.serve.follow import Absent, Follow
+from everloop.loop.serve.routes import Living, Named, Route, Routes, put_whole, workers
 from everloop.records import Candidate, Shape, Traffic
 from everloop.registry.written import as_data
 

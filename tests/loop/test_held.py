@@ -11,9 +11,9 @@ import pytest
 
 from everloop.clock import wall
 from everloop.errors import HouseBusy, Overtaken
-from everloop.loop import held as holding
-from everloop.loop.errands import CONTROLLER
-from everloop.loop.held import held
+from everloop.loop.control import held as holding
+from everloop.loop.control.errands import CONTROLLER
+from everloop.loop.control.held import held
 from everloop.registry.leases import Leases
 from everloop.registry.store import open_store
 

@@ -3,9 +3,9 @@
 import pytest
 
 from everloop.errors import EverloopError, StoreError
-from everloop.loop import keys as keeping
 from everloop.loop.house import open_house
-from everloop.loop.keys import add_key, keys_of, list_keys, revoke_key
+from everloop.loop.serve import keys as keeping
+from everloop.loop.serve.keys import add_key, keys_of, list_keys, revoke_key
 from everloop.registry.store import open_store
 from everloop.serving.keys import allowed
 from everloop.testing.registry import MONDAY

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from everloop.loop.elsewhere import tell_predictions
-from everloop.loop.outcomes import ArmCount, beside_answers, counts_by_arm, outcome_counts, outcomes_of, tell_outcomes
-from everloop.loop.told import seal_told
+from everloop.loop.tell.elsewhere import tell_predictions
+from everloop.loop.tell.outcomes import ArmCount, beside_answers, counts_by_arm, outcome_counts, outcomes_of, tell_outcomes
+from everloop.loop.tell.told import seal_told
 from tests.loop.houses import NOW, day, demand, house_at, leaves, topics
 
 HOUR = 3_600_000_000

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everloop.loop.recipients import recipient
-from everloop.loop.round import LONGEST, PER_MINUTE, SHORTEST, is_due, is_hopeless, messages, paused, wait
+from everloop.loop.news.recipients import recipient
+from everloop.loop.news.round import LONGEST, PER_MINUTE, SHORTEST, is_due, is_hopeless, messages, paused, wait
 from everloop.records import Alert
 from everloop.registry.letters import Letter, Trouble
 from everloop.registry.outbox import Kept

@@ -13,12 +13,12 @@ import pytest
 
 from everloop import Model, Source, days, every, rollout
 from everloop.errors import StoreError
-from everloop.loop import routes as spoken
 from everloop.loop.adopt import adopt
 from everloop.loop.house import open_house
 from everloop.loop.people import undo
 from everloop.loop.project_file import project_of
-from everloop.loop.routes import Living, acknowledged, read_routes, spread, told, workers, write_routes
+from everloop.loop.serve import routes as spoken
+from everloop.loop.serve.routes import Living, acknowledged, read_routes, spread, told, workers, write_routes
 from everloop.settings import read_settings
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -136,7 +136,7 @@ def test_a_worker_counts_from_when_it_lives_and_confirms_by_what_it_says(house):
 
 def test_a_worker_that_was_killed_is_waited_for_by_nobody(house):
     code = (
-        "import sys, time; from pathlib import Path; from everloop.loop.routes import Living\n"
+        "import sys, time; from pathlib import Path; from everloop.loop.serve.routes import Living\n"
         "living = Living(Path(sys.argv[1])); living.say(1, {'churn': 9}, {}); print('lives', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(house.settings.house)], stdout=subprocess.PIPE)

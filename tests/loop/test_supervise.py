@@ -14,12 +14,12 @@ from contextlib import suppress
 import pytest
 
 from everloop.errors import EverloopError
-from everloop.loop.supervise import how, listening, url_of
+from everloop.loop.serve.supervise import how, listening, url_of
 
 # A worker that says ready and then waits to be ended: it writes what it was told into a file of its own.
 WAITS = """
 import os, signal, sys, time
-from everloop.loop.supervised import supervised
+from everloop.loop.serve.supervised import supervised
 def work(told):
     print(f"works by {told.socket is not None} {told.turned} {told.stage}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -33,7 +33,7 @@ DIES = "import sys\nprint('the disk is gone', flush=True)\nsys.exit(1)"
 CANNOT = """
 import sys
 from everloop.errors import EverloopError
-from everloop.loop.supervised import supervised
+from everloop.loop.serve.supervised import supervised
 def work(told):
     raise EverloopError("There is no such thing.")
 sys.exit(supervised("worker", work))
@@ -42,7 +42,7 @@ BEGINS = "print('begun')"
 DRIVER = """
 import sys
 from pathlib import Path
-from everloop.loop import supervise as s
+from everloop.loop.serve import supervise as s
 from everloop.settings import read_settings
 s.BEGIN, s.WORKER, s.CONTROL = "fake_begin", "fake_worker", "fake_control"
 s.PATIENCE = float(sys.argv[3])
@@ -232,7 +232,7 @@ def test_a_house_is_served_once(tree):
 
 
 def test_it_is_small_and_loads_nothing_heavy():
-    code = "import sys, everloop.loop.supervise\nprint(*sys.modules)\nprint(open('/proc/self/status').read())"
+    code = "import sys, everloop.loop.serve.supervise\nprint(*sys.modules)\nprint(open('/proc/self/status').read())"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     names, status = out.split("\n", 1)
     assert {name.split(".")[0] for name in names.split()} & {

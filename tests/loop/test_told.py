@@ -18,10 +18,10 @@ from everloop.loop.answers import answers_of, seal_answers
 from everloop.loop.arrivals import receive_rows
 from everloop.loop.house import with_pause
 from everloop.loop.look import status
-from everloop.loop.meant import LONGEST, told_id
-from everloop.loop.own import own_source
 from everloop.loop.steps import training_table
-from everloop.loop.told import TRUTHS, seal_told, tell_predictions, tell_truths, told_truths
+from everloop.loop.tell.meant import LONGEST, told_id
+from everloop.loop.tell.own import own_source
+from everloop.loop.tell.told import TRUTHS, seal_told, tell_predictions, tell_truths, told_truths
 from everloop.loop.watching import seen, told_of
 from tests.loop.houses import NOW, day, demand, house_at, leaves, likes, spread, topics
 

@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from everloop.errors import EverloopError
-from everloop.loop.cancel import cancel
-from everloop.loop.errands import ask, awaited, came_of
+from everloop.loop.control.cancel import cancel
+from everloop.loop.control.errands import ask, awaited, came_of
 from everloop.loop.house import open_house, with_pause
 from everloop.loop.keep import Cancelled, turn_id
 from everloop.loop.resume import go_round

@@ -14,10 +14,10 @@ import pytest
 
 import everloop
 from everloop.errors import ClockWentBack, EverloopError, HouseBusy, LearnerFailed, Overtaken, Unknown
-from everloop.loop import chores, controller
-from everloop.loop import errands as wishes
-from everloop.loop.controller import control
-from everloop.loop.errands import ask, awaited, came_of, carry_out, controller_of
+from everloop.loop.control import chores, controller
+from everloop.loop.control import errands as wishes
+from everloop.loop.control.controller import control
+from everloop.loop.control.errands import ask, awaited, came_of, carry_out, controller_of
 from everloop.loop.house import open_house
 from everloop.loop.turn import turn
 from everloop.registry.errands import Errands
@@ -422,7 +422,7 @@ def test_events_are_sealed_when_they_have_been_hot_for_long_enough(opened, monke
 def test_only_the_controller_knows_dbos():
     root = Path(everloop.__file__).parent
     knows = [p.relative_to(root).as_posix() for p in root.rglob("*.py") if "import DBOS" in p.read_text() or "from dbos" in p.read_text()]
-    assert knows == ["loop/controller.py"]
+    assert knows == ["loop/control/controller.py"]
 
 
 def test_dbos_says_nothing_and_keeps_plain_json(turned, capfd):

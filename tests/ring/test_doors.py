@@ -14,10 +14,10 @@ from everloop.features.as_of import live
 from everloop.lake.receive import receive
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import answer_one, answers_of
-from everloop.loop.known import Known
-from everloop.loop.routes import write_routes
-from everloop.loop.supervised import Told
-from everloop.loop.worker import opened as open_doors
+from everloop.loop.serve.known import Known
+from everloop.loop.serve.routes import write_routes
+from everloop.loop.serve.supervised import Told
+from everloop.loop.serve.worker import opened as open_doors
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 KINDS = ("shop", "churn", "fraud", "price", "recommend")

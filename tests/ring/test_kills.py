@@ -13,7 +13,7 @@ import time
 import psutil
 import pytest
 
-from everloop.loop.errands import CONTROLLER, ask
+from everloop.loop.control.errands import CONTROLLER, ask
 from everloop.loop.house import open_house
 from everloop.registry.errands import Errands
 from everloop.registry.leases import Leases
@@ -24,7 +24,7 @@ from tests.ring.test_controller import HOUR, eventually
 LONG = 180  # seconds, on a machine that has other things to do
 CONTROLLER_PROCESS = """
 import signal, sys, threading
-from everloop.loop.controller import control
+from everloop.loop.control.controller import control
 from everloop.loop.house import open_house, with_pause
 
 def say(moment):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from everloop.loop import lean
-from everloop.loop.lean import compile_served
 from everloop.loop.resume import go_round
+from everloop.loop.serve import lean
+from everloop.loop.serve.lean import compile_served
 from everloop.training import light
 from everloop.training.compiled import Compiled
 from everloop.training.light import load_light

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from everloop.loop.answers import seal_answers
-from everloop.loop.elsewhere import tell_predictions
 from everloop.loop.house import open_house
 from everloop.loop.look import history, status
 from everloop.loop.project_file import project_of
 from everloop.loop.resume import go_round
-from everloop.loop.told import seal_told, tell_truths
+from everloop.loop.tell.elsewhere import tell_predictions
+from everloop.loop.tell.told import seal_told, tell_truths
 from everloop.settings import read_settings
 from tests.loop.houses import NOW
 from tests.loop.houses import demand as usual

@@ -20,7 +20,7 @@ from everloop.clock import wall
 from everloop.lake.snapshot import read_source
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import answer_one, answers_of
-from everloop.loop.routes import workers, write_routes
+from everloop.loop.serve.routes import workers, write_routes
 from everloop.rollout import begin
 from tests.ring.conftest import END
 

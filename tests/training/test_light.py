@@ -217,7 +217,7 @@ def test_an_error_of_the_project_itself_is_raised(tmp_path):
 
 def test_pyarrow_is_kept_from_loading_pandas_and_still_can(tmp_path):
     script = (
-        "import sys, pyarrow as pa\nfrom everloop.loop.lean import without_pandas\nwithout_pandas()\n"
+        "import sys, pyarrow as pa\nfrom everloop.loop.serve.lean import without_pandas\nwithout_pandas()\n"
         "table = pa.table({'x': [1, 2]})\nprint('pandas' in sys.modules)\nprint(table.to_pandas().shape[0], 'pandas' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()

@@ -52,7 +52,7 @@ def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tupl
     tables = house.tables(model)
     if not any(len(t) for t in tables.values()):
         return None, pa.table({"truth": pa.array([], pa.string())} if model.kind == "shares" else {})
-    from everloop.loop.told import told_truths
+    from everloop.loop.tell.told import told_truths
 
     training_set = as_of(
         model,

@@ -18,8 +18,8 @@ from everloop.features.questions import numbered, questions_in
 from everloop.features.reader import Reader
 from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
-from everloop.loop.answerable import answered_elsewhere, answers_here
 from everloop.loop.house import House
+from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Traffic

@@ -53,7 +53,7 @@ def awake(_moment: str) -> None:
 
 
 def unfenced(_transaction: Connection) -> None:
-    """Whoever opens a house may write to it; only a controller that was replaced may not. See ``loop/held.py``."""
+    """Whoever opens a house may write to it; only a controller that was replaced may not. See ``loop/control/held.py``."""
 
 
 def unhurried() -> BaseException | None:
@@ -288,7 +288,7 @@ class House:
 def load_any(candidate: Candidate, open: Callable[[str], bytes], *, given: object = None, allow_pickle: bool = False) -> Answering:
     """What answers for a candidate, whatever its format. Raises ArtefactBroken."""
     if candidate.format == "elsewhere":
-        from everloop.loop.answerable import answered_elsewhere
+        from everloop.loop.tell.answerable import answered_elsewhere
 
         raise answered_elsewhere(candidate)
     if candidate.format == "baseline":

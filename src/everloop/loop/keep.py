@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from everloop.clock import monotonic, said, wall
 from everloop.errors import Overtaken, StoreError
 from everloop.lake.alone import alone
-from everloop.loop.alerts import alert_of
+from everloop.loop.news.alerts import alert_of
 from everloop.project.model import Model
 from everloop.records import Decision, Record, Traffic, Version, identity
 from everloop.registry.turns import State, Turn

@@ -14,12 +14,12 @@ from everloop.clock import wall
 from everloop.errors import EverloopError, StoreError
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
-from everloop.loop.answerable import way_back
 from everloop.loop.house import House
 from everloop.loop.keep import Step, keep_record, turn_id
-from everloop.loop.lean import compile_served
-from everloop.loop.routes import spread, write_routes
+from everloop.loop.serve.lean import compile_served
+from everloop.loop.serve.routes import spread, write_routes
 from everloop.loop.spoken import spoken_record
+from everloop.loop.tell.answerable import way_back
 from everloop.project.model import Model
 from everloop.records import Candidate, Decision, Traffic, TrainingSet, Verdict, identity
 from everloop.registry.turns import Turn

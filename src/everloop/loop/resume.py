@@ -8,8 +8,8 @@ from datetime import datetime
 from everloop.errors import StoreError
 from everloop.loop.house import House
 from everloop.loop.keep import turn_id
-from everloop.loop.lean import compile_served
-from everloop.loop.routes import write_routes
+from everloop.loop.serve.lean import compile_served
+from everloop.loop.serve.routes import write_routes
 from everloop.loop.turn import turn
 from everloop.project.model import Model
 from everloop.records import Decision

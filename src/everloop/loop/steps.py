@@ -11,7 +11,7 @@ from everloop.features.as_of import as_of
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
-from everloop.loop.told import told_truths
+from everloop.loop.tell.told import told_truths
 from everloop.project.model import Model
 from everloop.records import Candidate, Report, Signals, TrainingSet, Verdict, identity
 

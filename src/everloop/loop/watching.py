@@ -18,12 +18,12 @@ from everloop import monitor, rollout
 from everloop.clock import EPOCH, microseconds
 from everloop.features.compile import features as read_features
 from everloop.features.truth import Truths, truths, with_told
-from everloop.loop.answerable import is_elsewhere
 from everloop.loop.answers import answers_of
 from everloop.loop.decide import Memory
 from everloop.loop.house import House
 from everloop.loop.profiles import in_windows, reference_elsewhere, reference_of, windows_of
-from everloop.loop.told import told_truths
+from everloop.loop.tell.answerable import is_elsewhere
+from everloop.loop.tell.told import told_truths
 from everloop.monitor.error import truth_span
 from everloop.monitor.seen import Answered, Seen
 from everloop.project.model import Model

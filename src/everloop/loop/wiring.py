@@ -19,11 +19,12 @@ from everloop import checks, gates, lake, rollout, training
 from everloop.errors import Overtaken
 from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
-from everloop.loop import logged, told, watching
-from everloop.loop.answerable import way_back
+from everloop.loop import watching
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.project_file import open_project
+from everloop.loop.tell import logged, told
+from everloop.loop.tell.answerable import way_back
 from everloop.project.model import Model
 from everloop.records import (
     Candidate,

@@ -1,4 +1,4 @@
-"""The doors: what the app asks of the house behind it. A Protocol; the one implementation is ``loop/doors.py``.
+"""The doors: what the app asks of the house behind it. A Protocol; the one implementation is ``loop/serve/doors.py``.
 
 Every door is called in a worker thread unless it says otherwise, with ``now`` as business time (aware). What could not be done is raised as
 one of ``errors.py``: Unknown, EverloopError, Overtaken, ClockWentBack, HouseBusy, HouseFull, StoreError; the app turns that into a status.

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from everloop.errors import ArtefactBroken, EverloopError, HouseBusy, StoreError
-from everloop.loop.routes import FILE, Living, Named, Route, Routes, read_routes
+from everloop.loop.serve.routes import FILE, Living, Named, Route, Routes, read_routes
 from everloop.records import Candidate, Shape
 from everloop.stats.shapes import Answers
 from everloop.training.predictor import Answering

@@ -7,14 +7,14 @@ import signal
 import sys
 import threading
 
-from everloop.loop.supervised import Told, supervised
+from everloop.loop.serve.supervised import Told, supervised
 
 LOOK_EVERY = 0.05
 
 
 def control(told: Told) -> None:
     """Turn the house; say ready as soon as this process holds it. Raises what ``controller.control`` raises."""
-    from everloop.loop import controller
+    from everloop.loop.control import controller
     from everloop.loop.house import open_house
 
     stop = threading.Event()
@@ -23,7 +23,7 @@ def control(told: Told) -> None:
     house = open_house(told.project, folder=told.house, stage=told.stage, turned=told.turned)
 
     def say_ready() -> None:
-        from everloop.loop.errands import controller_of
+        from everloop.loop.control.errands import controller_of
 
         while not stop.wait(LOOK_EVERY):
             lease = controller_of(house)

@@ -14,17 +14,17 @@ from datetime import datetime
 
 from everloop import lake
 from everloop.clock import monotonic, said, wall
-from everloop.loop import routes
-from everloop.loop.alerts import clock_set_back
-from everloop.loop.answerable import is_elsewhere
-from everloop.loop.deliver import deliver
-from everloop.loop.due import due
-from everloop.loop.errands import ask
+from everloop.loop.control.due import due
+from everloop.loop.control.errands import ask
 from everloop.loop.house import House
-from everloop.loop.known import Known
-from everloop.loop.news import put_news
-from everloop.loop.outcomes import OUTCOMES
-from everloop.loop.told import TRUTHS
+from everloop.loop.news.alerts import clock_set_back
+from everloop.loop.news.deliver import deliver
+from everloop.loop.news.put import put_news
+from everloop.loop.serve import routes
+from everloop.loop.serve.known import Known
+from everloop.loop.tell.answerable import is_elsewhere
+from everloop.loop.tell.outcomes import OUTCOMES
+from everloop.loop.tell.told import TRUTHS
 from everloop.project.model import Model
 from everloop.records import Traffic
 from everloop.registry.errands import Errands

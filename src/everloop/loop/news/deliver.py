@@ -20,10 +20,10 @@ from sqlalchemy import Connection
 from everloop.clock import monotonic, said, wall
 from everloop.connect.message import Message
 from everloop.errors import EverloopError, SettingsError, Unknown
-from everloop.loop.compose import composed
 from everloop.loop.house import House
-from everloop.loop.recipients import Recipient, recipient, recipients
-from everloop.loop.round import Outgoing, is_hopeless, messages, wait
+from everloop.loop.news.compose import composed
+from everloop.loop.news.recipients import Recipient, recipient, recipients
+from everloop.loop.news.round import Outgoing, is_hopeless, messages, wait
 from everloop.records import identity
 from everloop.registry.letters import ENDED, Letter, Letters, Trouble
 from everloop.registry.outbox import Kept

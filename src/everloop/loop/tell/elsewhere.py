@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 
 from everloop.clock import from_microseconds, microseconds
 from everloop.loop.adopt import adopt
-from everloop.loop.answerable import is_elsewhere
 from everloop.loop.answers import PATIENCE, named_answers
 from everloop.loop.house import House
 from everloop.loop.keep import keep_record
-from everloop.loop.meant import Meant, Refusals, Refused, Row, finite, meant_by, rows_of, shown, told_id, word, writable
+from everloop.loop.tell.answerable import is_elsewhere
+from everloop.loop.tell.meant import Meant, Refusals, Refused, Row, finite, meant_by, rows_of, shown, told_id, word, writable
 from everloop.project.model import Model
 from everloop.records import Candidate, Received, Shape, Traffic, Version, identity
 from everloop.serving.answered import SCHEMA, answer_id, features_said, hashed, private_columns, says

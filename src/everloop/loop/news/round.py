@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from everloop.loop.recipients import Recipient
+from everloop.loop.news.recipients import Recipient
 from everloop.records import identity
 from everloop.registry.letters import Letter, Trouble
 from everloop.registry.outbox import Kept

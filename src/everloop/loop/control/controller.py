@@ -25,9 +25,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from everloop.clock import monotonic, wall
 from everloop.errors import EverloopError, HouseBusy, Overtaken, StoreError
 from everloop.loop.answers import seal_answers
-from everloop.loop.chores import Chores, Routes, Schedule, Sealing, Tiles, deliver_alerts, spread_routes
-from everloop.loop.errands import carry_out, said_of
-from everloop.loop.held import Held, held
+from everloop.loop.control.chores import Chores, Routes, Schedule, Sealing, Tiles, deliver_alerts, spread_routes
+from everloop.loop.control.errands import carry_out, said_of
+from everloop.loop.control.held import Held, held
 from everloop.loop.house import House
 from everloop.loop.keep import Cancelled, Interrupted
 from everloop.records import Alert

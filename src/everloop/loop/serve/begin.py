@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from everloop.loop.supervised import Told, supervised
+from everloop.loop.serve.supervised import Told, supervised
 
 
 def begin(told: Told) -> None:
@@ -20,10 +20,10 @@ def begin(told: Told) -> None:
     from everloop.errors import EverloopError
     from everloop.loop.adopt import adopt
     from everloop.loop.house import open_house
-    from everloop.loop.known import Known
-    from everloop.loop.lean import compile_served, without_pandas
     from everloop.loop.project_file import open_project
-    from everloop.loop.routes import write_routes
+    from everloop.loop.serve.known import Known
+    from everloop.loop.serve.lean import compile_served, without_pandas
+    from everloop.loop.serve.routes import write_routes
     from everloop.training import stand_in
 
     without_pandas()

@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from everloop import rollout
 from everloop.errors import HouseBusy, Unknown
-from everloop.loop.answerable import answered_elsewhere, served_here
-from everloop.loop.asked import asked_by_key, asked_with_features, by_what_they_carry
-from everloop.loop.follow import Follow, Seat
-from everloop.loop.known import Known, baseline_of
+from everloop.loop.serve.asked import asked_by_key, asked_with_features, by_what_they_carry
+from everloop.loop.serve.follow import Follow, Seat
+from everloop.loop.serve.known import Known, baseline_of
+from everloop.loop.tell.answerable import answered_elsewhere, served_here
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Received, Traffic
@@ -175,19 +175,19 @@ class HouseDoors:
 
     def truths(self, told: Sequence[Row], now: datetime) -> Received:
         """Truths that are no event."""
-        from everloop.loop.told import tell_truths
+        from everloop.loop.tell.told import tell_truths
 
         return tell_truths(self.house, told, now)
 
     def outcomes(self, told: Sequence[Row], now: datetime) -> Received:
         """Named outcomes of a unit or a prediction."""
-        from everloop.loop.told import tell_outcomes
+        from everloop.loop.tell.told import tell_outcomes
 
         return tell_outcomes(self.house, told, now)
 
     def predictions(self, told: Sequence[Row], now: datetime) -> Received:
         """Answers of another service."""
-        from everloop.loop.told import tell_predictions
+        from everloop.loop.tell.told import tell_predictions
 
         return tell_predictions(self.house, told, now, log=self.log)
 
@@ -202,7 +202,7 @@ class HouseDoors:
         return {name: int(said.get("answers", 0)) for name, said in self._carried_out("score", model, now, "demand")}
 
     def _carried_out(self, verb: Any, model: str | None, now: datetime, cause: str) -> list[tuple[str, Mapping[str, Any]]]:
-        from everloop.loop.errands import ask, awaited, came_of
+        from everloop.loop.control.errands import ask, awaited, came_of
 
         names = [self._model(model).name] if model else sorted(self.models)
         asked = [(name, ask(self.house, verb, name, now, cause)) for name in names]
@@ -228,7 +228,7 @@ class HouseDoors:
 
     def cancel(self, model: str, by: str, reason: str) -> str:
         """End the turn under way."""
-        from everloop.loop.cancel import cancel
+        from everloop.loop.control.cancel import cancel
 
         return cancel(self.house, self._model(model), by=by, reason=reason)
 

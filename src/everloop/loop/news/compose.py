@@ -15,7 +15,7 @@ from everloop.settings import SEVERITIES
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
-    from everloop.loop.round import Outgoing
+    from everloop.loop.news.round import Outgoing
 
 HOUSE = "everloop"
 """What news of no model is titled by."""

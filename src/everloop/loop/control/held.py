@@ -23,9 +23,9 @@ from sqlalchemy import Connection
 from everloop.clock import monotonic, wall
 from everloop.errors import HouseBusy, Overtaken, StoreError
 from everloop.lake.alone import alone
-from everloop.loop.alerts import taken_over
-from everloop.loop.errands import CONTROLLER
+from everloop.loop.control.errands import CONTROLLER
 from everloop.loop.house import House
+from everloop.loop.news.alerts import taken_over
 from everloop.registry.journal import Journal
 from everloop.registry.leases import Lease, Leases
 from everloop.registry.outbox import Outbox

@@ -20,11 +20,11 @@ from everloop.lake.receive import receive
 from everloop.lake.seal import seal
 from everloop.lake.shape import SEPARATOR, event_schema
 from everloop.lake.snapshot import read
-from everloop.loop.elsewhere import tell_predictions
 from everloop.loop.house import House
-from everloop.loop.meant import Meant, Refusals, Refused, Row, at, finite, meant_by, not_later, rows_of, shown, writable
-from everloop.loop.outcomes import OUTCOMES, tell_outcomes
-from everloop.loop.own import own_events, own_source
+from everloop.loop.tell.elsewhere import tell_predictions
+from everloop.loop.tell.meant import Meant, Refusals, Refused, Row, at, finite, meant_by, not_later, rows_of, shown, writable
+from everloop.loop.tell.outcomes import OUTCOMES, tell_outcomes
+from everloop.loop.tell.own import own_events, own_source
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Received, Snapshot

@@ -14,15 +14,15 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from everloop.loop.supervised import Told, supervised
+from everloop.loop.serve.supervised import Told, supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from everloop.loop.doors import HouseDoors
-    from everloop.loop.follow import Load, Tell
     from everloop.loop.house import House
     from everloop.loop.project_file import Project
+    from everloop.loop.serve.doors import HouseDoors
+    from everloop.loop.serve.follow import Load, Tell
     from everloop.settings import Settings
 
 GRACE = 5
@@ -35,8 +35,8 @@ KEEP_ALIVE = 75
 
 def work(told: Told) -> None:
     """Answer until told to end. Raises EverloopError where the project or its settings cannot be read."""
-    from everloop.loop.lean import without_pandas
     from everloop.loop.project_file import open_project
+    from everloop.loop.serve.lean import without_pandas
     from everloop.settings import read_settings
     from everloop.training.stand_in import opened as with_stand_ins
 
@@ -54,10 +54,10 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
     """The doors of a house, following its routes; what ``stack`` holds is let go of when requests are over."""
     from everloop.lake.gather import Gathering
     from everloop.lake.place import open_lake
-    from everloop.loop.doors import HouseDoors
-    from everloop.loop.follow import Follow
-    from everloop.loop.known import Known
-    from everloop.loop.routes import Living
+    from everloop.loop.serve.doors import HouseDoors
+    from everloop.loop.serve.follow import Follow
+    from everloop.loop.serve.known import Known
+    from everloop.loop.serve.routes import Living
     from everloop.serving.log import AnswersLog
 
     def house() -> House:
@@ -102,8 +102,8 @@ def tell_with(project: Project, house: Callable[[], House]) -> Tell:
 
     def tell(model: str, version: str, why: str) -> None:
         from everloop.clock import wall
-        from everloop.loop.alerts import not_loaded
-        from everloop.loop.news import put_news
+        from everloop.loop.news.alerts import not_loaded
+        from everloop.loop.news.put import put_news
 
         print(f"{version} cannot be loaded and does not serve: {why}", file=sys.stderr, flush=True)
         opened = house()
@@ -123,7 +123,7 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     from everloop.serving.metrics import Metrics
 
     def keys() -> Any:
-        from everloop.loop.keys import keys_of
+        from everloop.loop.serve.keys import keys_of
 
         return keys_of(doors.house)
 

@@ -21,8 +21,8 @@ from everloop.lake.receive import receive
 from everloop.lake.shape import SEPARATOR
 from everloop.loop.answers import answers_of
 from everloop.loop.house import House
-from everloop.loop.meant import Meant, Refusals, Refused, Row, at, finite, meant_by, rows_of, word
-from everloop.loop.own import own_events, own_source
+from everloop.loop.tell.meant import Meant, Refusals, Refused, Row, at, finite, meant_by, rows_of, word
+from everloop.loop.tell.own import own_events, own_source
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Received, identity

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import IO
 
 from everloop.errors import EverloopError, HouseBusy
-from everloop.loop.lean import LEAN
-from everloop.loop.supervised import CANNOT
+from everloop.loop.serve.lean import LEAN
+from everloop.loop.serve.supervised import CANNOT
 from everloop.settings import Settings
 
 BACKLOG = 1024
@@ -38,7 +38,7 @@ TRIES = 5
 PATIENCE = 20.0
 """Seconds the others may take to end by themselves."""
 FILE = "serving.json"
-BEGIN, CONTROL, WORKER = "everloop.loop.begin", "everloop.loop.control", "everloop.loop.worker"
+BEGIN, CONTROL, WORKER = "everloop.loop.serve.begin", "everloop.loop.control.process", "everloop.loop.serve.worker"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What is told and is no event: truths, outcomes, and the answers of services elsewhere."""
