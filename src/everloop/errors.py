@@ -111,6 +111,10 @@ class HouseBusy(StoreError):
     """Another process holds the lease or the lock."""
 
 
+class UnderWay(HouseBusy):
+    """What was asked for is being done; only the wait for it has ended."""
+
+
 class HouseFull(StoreError):
     """The disk is full; nothing was half-written."""
 

@@ -13,7 +13,7 @@ def played(folder, *, over_http):
     from everloop.demo.year import FIRST, Plants, journalled, open_year
 
     folder.mkdir()
-    with open_year(folder, load(), Plants(cents=FIRST + 1, harm=FIRST + 2), over_http=over_http) as year:
+    with open_year(folder, load(), Plants(cents=FIRST + 1), over_http=over_http) as year:
         year.begin()
         for week in range(FIRST, FIRST + 4):
             year.week(week)

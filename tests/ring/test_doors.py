@@ -105,7 +105,7 @@ def test_features_that_a_request_brings_are_answered_as_they_are(opened, doors):
     with pytest.raises(Unknown, match="prise"):
         opened_doors.predict("demand", [{"product_id": "new", "features": brought | {"prise": 1}}], END + timedelta(hours=1))
     with pytest.raises(EverloopError, match="text in one question and a number in another"):
-        some = [{"product_id": "new", "features": brought | {model.columns[0]: value}} for value in ("a", 1.0)]
+        some = [{"product_id": f"new {value}", "features": brought | {model.columns[0]: value}} for value in ("a", 1.0)]
         opened_doors.predict("demand", some, END + timedelta(hours=1))
 
 
@@ -183,3 +183,11 @@ def test_tiles_that_are_broken_are_thrown_away_and_nobody_notices(opened, tmp_pa
         for _ in range(2):
             assert again.features(model, asked, now).to_pylist() == due
         again.close()
+
+
+def test_a_unit_asked_about_twice_and_differently_is_refused(opened, doors):
+    house, model = opened("shop")
+    adopt(house, model, END)
+    both = [{"product_id": "new", "features": dict.fromkeys(model.columns, value)} for value in (1.0, 2.0)]
+    with pytest.raises(EverloopError, match="twice in one list"):
+        doors(house).predict("demand", both, END + timedelta(hours=1))

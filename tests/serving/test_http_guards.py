@@ -34,6 +34,12 @@ def concrete(path):
 
 @pytest.fixture
 def front(tmp_path):
+    return Front(tmp_path)
+
+
+@pytest.fixture
+def keyed(tmp_path):
+    """The front of a house that has keys."""
     return Front(tmp_path, keys=(ASKING, TELLING, RUNNING))
 
 
@@ -41,14 +47,14 @@ def front(tmp_path):
 
 
 @pytest.mark.parametrize("path", [p for p in PATHS if p.scope], ids=lambda p: p.name)
-def test_from_afar_every_path_needs_a_key_with_its_own_scope(front, path):
+def test_from_afar_every_path_needs_a_key_with_its_own_scope(keyed, path):
     where, body = concrete(path), b"{}" if path.method == "POST" else b""
     ask = {"peer": "203.0.113.9", "base": "http://shop.example", "content": body}
-    nobody = front.ask(path.method, where, headers=JSON, **ask)
+    nobody = keyed.ask(path.method, where, headers=JSON, **ask)
     assert (nobody.status_code, nobody.json()["error"]) == (401, "no_key")
     assert nobody.headers["www-authenticate"].startswith("Bearer")
     for scope, secret in SECRETS.items():
-        reply = front.ask(path.method, where, headers=JSON | bearer(secret), **ask)
+        reply = keyed.ask(path.method, where, headers=JSON | bearer(secret), **ask)
         assert (reply.status_code == 403) == (scope != path.scope)
         assert reply.status_code != 401
     assert all(secret not in nobody.text for secret in SECRETS.values())
@@ -78,6 +84,11 @@ ELSEWHERE = {
 def test_what_is_not_surely_from_here_is_from_afar(front, words):
     assert front.post(PREDICT, ONE, **words).status_code == 401
     assert front.doors.asked == []
+
+
+def test_once_there_is_a_key_this_machine_shows_one_too(keyed):
+    assert keyed.post(PREDICT, ONE).status_code == 401
+    assert keyed.post(PREDICT, ONE, headers=bearer(ASKING_SECRET)).status_code == 200
 
 
 def test_two_hosts_are_none(front):
@@ -113,11 +124,11 @@ def test_each_mutant_that_lacks_a_guard_lets_in_what_the_guard_keeps_out(front, 
     assert front.post(PREDICT, ONE, **words).status_code == 200
 
 
-def test_no_key_is_ever_logged(front, caplog):
+def test_no_key_is_ever_logged(keyed, caplog):
     caplog.set_level(0)
-    front.doors.fails = {"predict": ZeroDivisionError("oh")}
-    front.post(PREDICT, ONE, headers=bearer(ASKING_SECRET))
-    front.post(PREDICT, ONE, headers=bearer(TELLING_SECRET))
+    keyed.doors.fails = {"predict": ZeroDivisionError("oh")}
+    keyed.post(PREDICT, ONE, headers=bearer(ASKING_SECRET))
+    keyed.post(PREDICT, ONE, headers=bearer(TELLING_SECRET))
     assert "oh" in caplog.text
     assert "ev_" not in caplog.text.replace(" ", "")
 

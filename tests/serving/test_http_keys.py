@@ -63,9 +63,19 @@ def test_from_afar_only_a_good_key_with_the_scope_is_let_in(header, scope, statu
 
 
 def test_from_here_no_key_is_needed_but_one_that_is_shown_must_be_good():
-    assert allowed(KEYS, None, scope="operate", **HERE) is None
+    assert allowed(Keys(), None, scope="operate", **HERE) is None
+    revoked = Keys(tuple(key for key in KEYS.entries if key.revoked))
+    assert allowed(revoked, None, scope="operate", **HERE) is None
     assert allowed(KEYS, f"Bearer {REVOKED_SECRET}", scope="predict", **HERE).status == 401
     assert allowed(KEYS, f"Bearer {SECRET}", scope="operate", **HERE).status == 403
+
+
+def test_a_proxy_on_this_machine_opens_nothing_once_there_is_a_key():
+    """It looks like this machine itself: loopback at one end, and whatever Host it likes at the other."""
+    denied = allowed(KEYS, None, scope="operate", **HERE)
+    assert denied is not None
+    assert denied.status == 401
+    assert allowed(KEYS, None, scope="operate", peer=UNIX_SOCKET, host="localhost", forwarded=False) is None
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", UNIX_SOCKET])

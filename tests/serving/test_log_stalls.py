@@ -362,3 +362,16 @@ def test_a_process_that_was_held_up_itself_does_not_take_that_for_a_stall(monkey
 
     assert writing._released(Late(), 0.1, 0.25)
     assert asked == [0.1, 0.25 + writing.GRACE]
+
+
+def test_what_is_told_is_never_dropped_silently(tmp_path, monkeypatch):
+    """Under drop an answer is given all the same; but whoever tells one is not told that it was kept."""
+    log = AnswersLog(tmp_path, durability="process", when_full="drop", patience=0.05)
+    held = Held(monkeypatch, "write")
+    log.write(rows("given"))
+    assert log.dropped == 1
+    with pytest.raises(HouseBusy):
+        log.write(rows("told"), must=True)
+    assert log.dropped == 1
+    held.let_go()
+    log.close()

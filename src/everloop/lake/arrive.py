@@ -73,10 +73,15 @@ def arrive_together(lake: Lake, source: Source, kept: Kept, coming: Sequence[Com
     ]  # fmt: skip
 
 
+LONGEST_AFTER = timedelta(days=36_525)
+
+
 def refuse_known_after(source: Source, known_after: timedelta | None) -> None:
     """Raises EverloopError for a span below zero."""
     if known_after is not None and known_after < timedelta(0):
         raise EverloopError(f"{source.name}: known_after={known_after} is below zero: nothing is known before it happens.")
+    if known_after is not None and known_after > LONGEST_AFTER:
+        raise EverloopError(f"{source.name}: known_after={known_after.days} days is longer than any history. Say 0, 10m, 6h or 2d.")
 
 
 def _callers(kept: Kept, coming: Sequence[Coming]) -> Callers:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
-from everloop.errors import StoreError
+from everloop.errors import LearnerFailed, Overtaken, StoreError
 from everloop.loop.house import House
-from everloop.loop.keep import turn_id
+from everloop.loop.keep import Cancelled, turn_id
 from everloop.loop.serve.lean import compile_served
 from everloop.loop.serve.routes import write_routes
 from everloop.loop.turn import turn
@@ -25,7 +25,8 @@ def go_round(house: House, model: Model, now: datetime, cause: str = "schedule")
     left = house.turns.opened(model.name)
     try:
         if left is not None and left.cause in OF_THE_RING and left.id != turn_id(model, now, cause):
-            turn(house, model, left.now, left.cause)
+            with suppress(Cancelled, LearnerFailed, Overtaken):  # how it ends is in the journal, and no matter of the new one
+                turn(house, model, left.now, left.cause)
         return turn(house, model, now, cause)
     finally:
         # What was decided is decided, also where workers cannot be told now: the controller tells them again.

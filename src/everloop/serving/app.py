@@ -46,7 +46,6 @@ LONGEST_WORD = 2_000  # characters of by= and reason=
 TEXT, HTML, PROMETHEUS = "text/plain; charset=utf-8", "text/html; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
 _SAFE = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _PAGE = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
-_NO_KEYS = Keys()
 _log = logging.getLogger("everloop.serving")
 _encode = msgspec.json.Encoder().encode
 
@@ -177,7 +176,7 @@ class _App:
             raise RefusedError("malformed", f"The header {heads.ambiguous} comes twice. Send it once.", close=True)
         now = wall()
         if path.scope is not None:
-            keys = _NO_KEYS if heads.authorization is None else self.keys()
+            keys = self.keys()
             denied = allowed(keys, heads.authorization, peer=peer_of(scope), host=heads.host, forwarded=heads.forwarded, scope=path.scope)
             if denied is not None:
                 kind = "no_key" if denied.status == 401 else "no_scope"
@@ -306,7 +305,9 @@ class _App:
 
     async def approve(self, ask: Ask) -> Reply:
         model, said = await self.word(ask)
-        return await self.done(self.doors.approve, model, True, said.by, said.reason, ask.now)
+        # A yes to a retraining takes as long as that does: it is no word that others should wait behind.
+        sentence = await self.in_thread(self.turning, self.doors.approve, model, True, said.by, said.reason, ask.now)
+        return Reply(200, _encode(asks.SentenceReply(sentence)))
 
     async def reject(self, ask: Ask) -> Reply:
         model, said = await self.word(ask)

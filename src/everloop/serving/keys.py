@@ -47,6 +47,11 @@ class Keys:
     entries: tuple[Key, ...] = ()
 
     @cached_property
+    def any_good(self) -> bool:
+        """Whether there is a key that is not revoked. From then on a proxy on this machine, which looks like it, opens nothing."""
+        return any(not key.revoked for key in self.entries)
+
+    @cached_property
     def by_id(self) -> Mapping[str, Key]:
         return {key.id: key for key in self.entries}
 
@@ -104,9 +109,10 @@ def allowed(
     True
     """
     if authorization_header is None:
-        if from_here(peer, host, forwarded):
+        if from_here(peer, host, forwarded) and (peer == UNIX_SOCKET or not keys.any_good):
             return None
-        return Denied(401, "A key is needed from beyond this machine. Send Authorization: Bearer ev_…; everloop key add makes one.")
+        where = "here, since this house has keys" if keys.any_good else "from beyond this machine"
+        return Denied(401, f"A key is needed {where}. Send Authorization: Bearer ev_…; everloop key add makes one.")
     key = _known(keys, authorization_header)
     if key is None:
         return Denied(401, "Nobody knows this key, or it was revoked. Send Authorization: Bearer ev_…; everloop key add makes one.")

@@ -69,20 +69,21 @@ class AnswersLog:
         self._dropping = False
         folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, rows: pa.Table) -> None:
+    def write(self, rows: pa.Table, *, must: bool = False) -> None:
         """Keep these rows; when this returns they are kept as ``durability`` says, or counted as dropped. An answer kept lately is not
         kept again.
 
-        Where answers are shed: raises HouseBusy when the disk did not take them in time, HouseFull when there is no room, StoreError when
-        it failed; then none of these rows is in the log, or stays there when the disk moves again.
+        Where answers are shed, or ``must`` says that these may not be dropped: raises HouseBusy when the disk did not take them in
+        time, HouseFull when there is no room, StoreError when it failed; then none of these rows is in the log, or stays there when
+        the disk moves again.
         """
         rows = self._new(rows)
         if not len(rows):
             return
         try:
-            self._writer.keep(rows.get_total_buffer_size(), lambda: self._framed(rows), let_land=self.when_full == "drop")
+            self._writer.keep(rows.get_total_buffer_size(), lambda: self._framed(rows), let_land=self.when_full == "drop" and not must)
         except StoreError as error:
-            if self.when_full == "shed":
+            if self.when_full == "shed" or must:
                 raise
             self._drop(len(rows), error)
             return

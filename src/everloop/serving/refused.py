@@ -19,6 +19,7 @@ from everloop.errors import (
     RowsRefused,
     SettingsError,
     StoreError,
+    UnderWay,
     Unknown,
 )
 
@@ -92,6 +93,8 @@ def refusal(error: Exception) -> RefusedError:
         return RefusedError("overtaken", str(error))
     if isinstance(error, ClockWentBack):
         return RefusedError("clock_went_back", str(error))
+    if isinstance(error, UnderWay):
+        return later("busy", str(error), 5)
     if isinstance(error, HouseBusy):
         return later("busy", "The house is busy: another process holds what this needs. Nothing was half-done. Try again.", 1)
     if isinstance(error, HouseFull):

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from everloop import errors
 from everloop.clock import monotonic, utc, wall
-from everloop.errors import EverloopError, HouseBusy, Unknown
+from everloop.errors import EverloopError, UnderWay, Unknown
 from everloop.loop.house import House
 from everloop.registry.errands import Errand, Errands, Verb, errand_id
 from everloop.registry.leases import Lease, Leases
@@ -47,7 +47,7 @@ def ask(house: House, verb: Verb, model: str, now: datetime, cause: str = "deman
 def awaited(house: House, id: str, timeout: float, *, ends: Callable[[], bool] = lambda: False) -> Errand:
     """The errand when it has ended; looked at 50 times a second for at most ``timeout`` seconds, and until ``ends`` says so.
 
-    Raises EverloopError while nobody turns the house, HouseBusy after ``timeout`` or where this process ends, Unknown.
+    Raises EverloopError while nobody turns the house, UnderWay after ``timeout`` or where this process ends, Unknown.
     """
     until, next_look, alone_since = monotonic() + timeout, 0.0, None
     while True:
@@ -60,17 +60,17 @@ def awaited(house: House, id: str, timeout: float, *, ends: Callable[[], bool] =
             next_look = monotonic() + 1.0
             if controller_of(house) is not None:
                 alone_since = None
-            elif alone_since is None and errand.state == "taken":
-                alone_since = monotonic()  # the controller died over it; another one may be starting
-            elif alone_since is None or monotonic() - alone_since > GIVE_UP:
+            elif alone_since is None:
+                alone_since = monotonic()  # it is starting, or it died and another one is
+            elif monotonic() - alone_since > GIVE_UP:
                 raise EverloopError(NOBODY)
         if monotonic() >= until:
-            raise HouseBusy(
+            raise UnderWay(
                 f"The {errand.verb} of {errand.model} asked for was not done within {timeout:g} seconds; it is {errand.state}. "
                 f"It will be carried out all the same: everloop status"
             )
         if ends():
-            raise HouseBusy(f"This process ends. The {errand.verb} of {errand.model} is carried out all the same: everloop status")
+            raise UnderWay(f"This process ends. The {errand.verb} of {errand.model} is carried out all the same: everloop status")
         time.sleep(LOOK_EVERY)
 
 
@@ -93,6 +93,9 @@ def carry_out(house: House, errand: Errand) -> str:
     from everloop.loop.resume import go_round
     from everloop.loop.spoken import story
 
+    last = house.turns.last(model.name)
+    if errand.cause == "schedule" and last is not None and last.now > errand.now:
+        return json.dumps({"sentence": f"{errand.model} was turned later than that already."})
     decision = go_round(house, model, errand.now, errand.cause)
     sentence = story(house, decision)
     turn = turn_id(model, errand.now, errand.cause)

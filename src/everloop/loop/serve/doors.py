@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from everloop import rollout
-from everloop.errors import HouseBusy, Unknown
+from everloop.errors import EverloopError, HouseBusy, Unknown
 from everloop.loop.serve.asked import asked_by_key, asked_with_features, by_what_they_carry
 from everloop.loop.serve.follow import Follow, Seat
 from everloop.loop.serve.known import Known, baseline_of
@@ -24,12 +25,13 @@ from everloop.loop.tell.answerable import answered_elsewhere, served_here
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Received, Traffic
-from everloop.serving.answer import Remembers, answer
+from everloop.serving.answer import answer
 from everloop.serving.doors import Ready, Row
 
 if TYPE_CHECKING:
     from everloop.lake.gather import Gathering
     from everloop.loop.house import House
+    from everloop.serving.log import AnswersLog
 
 T = TypeVar("T")
 HOURS = 6 * 3600.0
@@ -47,7 +49,7 @@ class HouseDoors:
         house: Callable[[], House],
         follow: Follow,
         known: Known,
-        log: Remembers,
+        log: AnswersLog,
         gathering: Gathering,
         turned: bool = False,
     ) -> None:
@@ -61,6 +63,7 @@ class HouseDoors:
     def predict(self, model: str, requests: Sequence[Row], now: datetime) -> Sequence[Prediction]:
         """One answer for each request, in the log before it is given. See ``Doors``."""
         declared, seat, salt = self._model(model), *self._seat(model)
+        once_each(declared, requests)
         given: list[Prediction | None] = [None] * len(requests)
         for places in by_what_they_carry(requests):
             some = [requests[place] for place in places]
@@ -189,7 +192,7 @@ class HouseDoors:
         """Answers of another service."""
         from everloop.loop.tell.told import tell_predictions
 
-        return tell_predictions(self.house, told, now, log=self.log)
+        return tell_predictions(self.house, told, now, log=Surely(self.log))
 
     # -- the ring --
 
@@ -221,7 +224,10 @@ class HouseDoors:
         from everloop.loop import people
 
         def in_the_controller(_house: House, model: Model, now: datetime, cause: str) -> str:
-            [(_, said)] = self._carried_out("turn", model.name, now, cause)
+            try:
+                [(_, said)] = self._carried_out("turn", model.name, now, cause)
+            except EverloopError as error:  # the word is given already, and stands
+                return str(error)
             return str(said.get("sentence", ""))
 
         return people.answer_question(self.house, self._model(model), yes, by=by, reason=reason, now=now, go_on=in_the_controller)
@@ -258,8 +264,27 @@ class HouseDoors:
         return self._open()
 
 
+@dataclass(frozen=True)
+class Surely:
+    """The answers log for what is told: whoever tells it is not told that it is kept unless it is, whatever the house does when full."""
+
+    log: AnswersLog
+
+    def write(self, rows: pa.Table) -> None:
+        self.log.write(rows, must=True)
+
+
 def first_of_each(features: pa.Table) -> pa.Table:
     """One row for each question; the features of a list have a row for each candidate."""
     numbers = features.column("question").to_pylist()
     first = [i for i, n in enumerate(numbers) if i == 0 or n != numbers[i - 1]]
     return features if len(first) == len(numbers) else features.take(pa.array(first))
+
+
+def once_each(model: Model, requests: Sequence[Row]) -> None:
+    """An answer is known by its unit and moment: raises EverloopError where a list asks about one unit twice, and differently."""
+    seen: dict[tuple[str, ...], Row] = {}
+    for request in requests:
+        unit = tuple(str(request.get(name)) for name in model.unit)
+        if seen.setdefault(unit, request) != request:
+            raise EverloopError(f"{', '.join(unit)} is asked about twice in one list, and differently. Ask one after the other.")

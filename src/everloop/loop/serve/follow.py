@@ -19,6 +19,7 @@ import pyarrow as pa
 from everloop.errors import ArtefactBroken, EverloopError, HouseBusy, StoreError
 from everloop.loop.serve.routes import FILE, Living, Named, Route, Routes, read_routes
 from everloop.records import Candidate, Shape
+from everloop.serving.keys import Keys
 from everloop.stats.shapes import Answers
 from everloop.training.predictor import Answering
 
@@ -44,6 +45,7 @@ class Table:
     number: int = 0
     salt: str = ""
     seats: Mapping[str, Seat] = field(default_factory=dict)
+    keys: Keys = field(default_factory=Keys)
 
     def generations(self) -> dict[str, int]:
         return {name: seat.route.traffic.generation for name, seat in self.seats.items()}
@@ -151,7 +153,7 @@ class Follow:
                     seats[name] = seat
             if self.table is None and any(self._loading(r) for name, r in self._wanted.models.items() if name in self._models):
                 return  # nobody is answered before everybody can be
-            self.table = Table(self._wanted.number, self._wanted.salt, MappingProxyType(seats))
+            self.table = Table(self._wanted.number, self._wanted.salt, MappingProxyType(seats), Keys(self._wanted.keys))
             self.begun.set()
             routes = [*(seat.route for seat in seats.values()), *self._wanted.models.values()]
             needed = {named.candidate.id for route in routes for named in route.versions.values()}

@@ -24,6 +24,7 @@ from everloop.errors import StoreError
 from everloop.lake.alone import alone
 from everloop.records import Candidate, Traffic
 from everloop.registry.written import as_data
+from everloop.serving.keys import Key
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
@@ -51,11 +52,13 @@ class Route:
 
 @dataclass(frozen=True)
 class Routes:
-    """Who answers for every model. ``number`` counts the writings, ``salt`` is what the house hashes private values with."""
+    """Who answers for every model. ``number`` counts the writings, ``salt`` is what the house hashes private values with,
+    ``keys`` are those of whoever may ask, their secrets hashed."""
 
     number: int
     salt: str
     models: Mapping[str, Route]
+    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def write_routes(house: House) -> Routes:
 
 def composed(house: House) -> Routes:
     """What house.db says, at one moment: the traffic of every model that has begun, and the versions in it. Its number is 0."""
+    from everloop.loop.serve.keys import keys_of
+
     salt = house.salt
     with house.store.reading() as t:
         models = {}
@@ -97,7 +102,8 @@ def composed(house: House) -> Routes:
                 version = house.versions.get(id, within=t)
                 versions[id] = Named(version.name, house.candidate(version.candidate, within=t))
             models[name] = Route(traffic, versions)
-    return Routes(0, salt, models)
+        keys = keys_of(house, within=t).entries
+    return Routes(0, salt, models, keys)
 
 
 def versions_in(traffic: Traffic) -> tuple[str, ...]:

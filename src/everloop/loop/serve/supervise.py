@@ -75,6 +75,13 @@ class Child:
     words: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     replaces: Child | None = None
     after: Child | None = None
+    held: int | None = None
+
+    def let_go(self) -> None:
+        """Close the pipe by which the child sees that this process lives."""
+        if self.held is not None:
+            os.close(self.held)
+            self.held = None
 
     @property
     def waits(self) -> bool:
@@ -141,7 +148,6 @@ class _Tree:
         self.children += [Child("controller", CONTROL, after=self.children[0])] if serving.controller else []
         self.children += [Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1)]
         self.selector = selectors.DefaultSelector()
-        self.alive, self.held = os.pipe()  # nobody ever writes into it; children see it close
         self.file = serving.settings.house / FILE
         self.signals: list[int] = []
         self.ending: float | None = None
@@ -175,8 +181,8 @@ class _Tree:
                 signal.signal(which, handler)
             self._kill_all()
             self.file.unlink(missing_ok=True)
-            for fd in (self.alive, self.held):
-                os.close(fd)
+            for child in self.children:
+                child.let_go()
             self.selector.close()
             here.close()
             there.close()
@@ -192,8 +198,10 @@ class _Tree:
     def _start(self, child: Child) -> None:
         s = self.serving
         ready, theirs = os.pipe()
-        passed = [self.alive, theirs] + ([self.listener.fileno()] if child.works else [])
-        command = [sys.executable, "-m", child.module, "--project", str(s.project), "--alive", str(self.alive), "--ready", str(theirs)]
+        # Nobody ever writes into it: the child sees it close. One for each, since the kernel tells one process of one pipe.
+        alive, child.held = os.pipe()
+        passed = [alive, theirs] + ([self.listener.fileno()] if child.works else [])
+        command = [sys.executable, "-m", child.module, "--project", str(s.project), "--alive", str(alive), "--ready", str(theirs)]
         command += ["--house", str(s.house)] if s.house else []
         command += ["--stage", s.stage] if s.stage else []
         command += ["--turned-clock"] if s.turned else []
@@ -209,6 +217,7 @@ class _Tree:
             process_group=0,
         )
         os.close(theirs)
+        os.close(alive)
         child.began, child.ready, child.start_at = now(), False, None
         child.words.clear()
         assert child.process.stdout is not None
@@ -279,6 +288,7 @@ class _Tree:
             if code is None or child.process is None:
                 continue
             self._drain(child)
+            child.let_go()
             lived = now() - child.began
             child.process = None
             if child.replaces is not None:

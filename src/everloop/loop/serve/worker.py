@@ -10,19 +10,21 @@ import os
 import signal
 import socket
 import sys
-from contextlib import ExitStack
+import threading
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from everloop.loop.serve.supervised import Told, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from everloop.loop.house import House
     from everloop.loop.project_file import Project
     from everloop.loop.serve.doors import HouseDoors
     from everloop.loop.serve.follow import Load, Tell
+    from everloop.serving.metrics import Metrics
     from everloop.settings import Settings
 
 GRACE = 5
@@ -115,6 +117,35 @@ def tell_with(project: Project, house: Callable[[], House]) -> Tell:
     return tell
 
 
+@contextmanager
+def telling_of_drops(doors: HouseDoors, metrics: Metrics) -> Iterator[None]:
+    """Answers that were given and not remembered are counted, and somebody is told, within a second."""
+    from everloop.clock import wall
+    from everloop.errors import EverloopError
+    from everloop.loop.news.alerts import not_remembered
+    from everloop.loop.news.put import put_news
+
+    done = threading.Event()
+
+    def look() -> None:
+        known = 0
+        while not done.wait(1.0):
+            dropped = doors.log.dropped
+            if dropped > known:
+                metrics.dropped(dropped - known)
+                known = dropped
+                with suppress(EverloopError):  # the disk it is about may be the very one
+                    put_news(doors.house, not_remembered(dropped, wall()), wall())
+
+    thread = threading.Thread(target=look, name="dropped answers", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     """Answer on the socket until told to end; requests in flight are finished first."""
     import uvicorn
@@ -123,9 +154,8 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     from everloop.serving.metrics import Metrics
 
     def keys() -> Any:
-        from everloop.loop.serve.keys import keys_of
-
-        return keys_of(doors.house)
+        assert doors.follow.table is not None, "nobody is answered before the routes were read"
+        return doors.follow.table.keys
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -136,7 +166,7 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
             doors.draining = True
             super().handle_exit(sig, frame)
 
-    with Metrics(settings.house / "metrics", f"worker-{os.getpid()}") as metrics:
+    with Metrics(settings.house / "metrics", f"worker-{os.getpid()}") as metrics, telling_of_drops(doors, metrics):
         asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body)
         config = uvicorn.Config(
             asgi,
