@@ -25,7 +25,7 @@ def alone(file: Path, what: str, *, patience: float = PATIENCE) -> Iterator[None
     ...     with alone(Path(folder, "a.lock"), "sealing orders", patience=0):
     ...         pass
     Traceback (most recent call last):
-    everloop.errors.HouseBusy: Another process is sealing orders ...
+    everloop.errors.HouseBusy: Another process is sealing orders. Run it again when it is done.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as held:
@@ -36,8 +36,7 @@ def alone(file: Path, what: str, *, patience: float = PATIENCE) -> Iterator[None
                 break
             except BlockingIOError:
                 if monotonic() >= last:
-                    raise HouseBusy(
-                        f"Another process is {what} and has been for {patience:g} seconds. Run it again when it is done."
-                    ) from None
+                    long = f" and has been for {patience:g} seconds" if patience else ""
+                    raise HouseBusy(f"Another process is {what}{long}. Run it again when it is done.") from None
                 time.sleep(0.01)
         yield

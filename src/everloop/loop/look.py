@@ -25,6 +25,8 @@ class Standing:
     candidate: str | None
     waiting: str | None
     last_turn: datetime | None
+    turning: datetime | None = None
+    """Since when a turn of it has been under way, wall time."""
 
     def __str__(self) -> str:
         if self.champion is None or self.since is None:
@@ -34,6 +36,8 @@ class Standing:
             line += f"; {self.stage}" + (f" of {self.candidate}" if self.candidate else "")
         if self.waiting:
             line += f"; waits for a person to say yes to: {self.waiting} (everloop approve {self.model})"
+        if self.turning:
+            line += f"; being turned since {said(self.turning)} (everloop cancel {self.model})"
         return line + (f"; last turned {said(self.last_turn)}." if self.last_turn else ".")
 
 
@@ -44,7 +48,7 @@ def status(house: House) -> list[Standing]:
     for model in house.project.models.values():
         traffic = house.pointers.current(model.name)
         waiting = house.approvals.waiting(model.name)
-        last = house.turns.last(model.name)
+        last, opened = house.turns.last(model.name), house.turns.opened(model.name)
         rows.append(
             Standing(
                 model=model.name,
@@ -54,6 +58,7 @@ def status(house: House) -> list[Standing]:
                 candidate=name(traffic.candidate) if traffic and traffic.candidate else None,
                 waiting=waiting[0].action if waiting else None,
                 last_turn=last.now if last else None,
+                turning=opened.started_at if opened else None,
             )
         )
     return rows

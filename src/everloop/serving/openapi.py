@@ -73,7 +73,7 @@ def document(models: Mapping[str, Model], sources: Mapping[str, Source], *, turn
 
 
 _WHOLE = (
-    "From this machine itself no key is needed. "
+    "From this machine itself no key is needed as long as the house has none. "
     "Every error is an ErrorReply: a kind, and a message that says what, where, and what to do next."
 )
 _KEY = "Authorization: Bearer ev_…, a key with the scope named; everloop key add makes one."

@@ -105,7 +105,7 @@ def carry_out(house: House, errand: Errand) -> str:
 def said_of(error: Exception) -> str:
     """A failure as an errand remembers it.
 
-    >>> said_of(HouseBusy("Another process is turning demand."))
+    >>> said_of(errors.HouseBusy("Another process is turning demand."))
     '{"error": "HouseBusy", "message": "Another process is turning demand."}'
     """
     return json.dumps({"error": type(error).__name__, "message": str(error)}, ensure_ascii=False)

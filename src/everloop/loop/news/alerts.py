@@ -13,6 +13,9 @@ from everloop.records import Alert, Decision, Record, Report, Signals, Traffic, 
 def alert_of(record: Record, model: Model) -> Alert | None:
     """The alert a record causes, or None. The key makes the same news one piece of news."""
     if isinstance(record, Decision) and record.undoes:
+        if record.by is not None:
+            sentence = f"{model.name}: {record.by} took it back: {'; '.join(record.because)}."
+            return Alert(model=model.name, severity="critical", sentence=sentence, owner=model.owner, key=record.id)
         return _alert(model, "critical", record)
     if isinstance(record, Decision) and record.asks:
         return _alert(model, "warning", record)
