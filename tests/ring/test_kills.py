@@ -93,7 +93,7 @@ def check(house, model, errands):
     return len(versions)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_controller_killed_again_and_again_promotes_once(opened, controllers, kills):
     house = opened("shop")[0]
     if kills > 3:

@@ -164,6 +164,8 @@ def outside(house: House) -> Iterator[Outside]:
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
+        if running.stdout is not None:
+            running.stdout.close()
 
 
 @contextmanager
