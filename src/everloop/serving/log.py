@@ -48,7 +48,7 @@ class AnswersLog:
         rotate_at: int = 64 << 20,
         when_full: WhenFull = "shed",
         patience: float = PATIENCE,
-        waiting_bytes: int = 8 << 20,
+        waiting_bytes: int = 4 << 20,
         rotate_after: float = 60.0,
     ) -> None:
         self.folder, self.when_full = folder, when_full
