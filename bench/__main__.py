@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.goal import Goal
 
-NAMES = ("ring", "world")
+NAMES = ("ring", "world", "features")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +10,8 @@ from pathlib import Path
 
 import httpx
 import psutil
+
+from everloop.demo.hands import started
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,5 @@ class Running:
 @contextmanager
 def running(project: Path, house: Path, *words: str, verb: str = "run") -> Iterator[Running]:
     """Start it, wait until it is ready, and end it at the end."""
-    command = [sys.executable, "-m", "everloop.cli", verb, "--port", "0", "--json", "-p", str(project), "--house", str(house), *words]
-    house.mkdir(parents=True, exist_ok=True)
-    with (house / "run.log").open("a") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"everloop {verb} ended at once:\n{(house / 'run.log').read_text()[-3000:]}")
-        yield Running(json.loads(line)["url"], process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with started(verb, project, house, *words) as (url, process):
+        yield Running(url, process)

@@ -67,16 +67,20 @@ def work(folder: Path, policy: str, seconds: float) -> None:
         }
         return pa.Table.from_pylist([said], schema=SCHEMA)
 
+    own = writer.own
     os.mkfifo(folder / "stalled")
     fd = os.open(folder / "stalled", os.O_RDWR)  # nobody reads: the kernel takes 64 KiB and then no more
     writer.own = lambda _folder: Owned(folder / "stalled", fd)
     log = AnswersLog(folder, durability="process", when_full=policy)  # type: ignore[arg-type]
     log.write(answers("it moves", "x" * 40_000))
+    writer.own = own
+    moving = AnswersLog(folder, durability="process", patience=20)
     made = [answers(f"answer {n}", f"{n:06d}" * 40_000) for n in range(THREADS)]
     longest, refused, until = [0.0], [0], time.monotonic() + seconds
     warm, begin, done = threading.Barrier(THREADS + 1), threading.Event(), threading.Semaphore(0)
 
     def ask(answer: pa.Table) -> None:
+        moving.write(answers(answer.column("id")[0].as_py(), "{}"))  # a thread that has done this before
         warm.wait()
         begin.wait()
         while time.monotonic() < until:
@@ -92,6 +96,7 @@ def work(folder: Path, policy: str, seconds: float) -> None:
     for thread in threads:
         thread.start()
     warm.wait()
+    moving.close()
     process = psutil.Process()
     before = most = process.memory_info().rss
     begin.set()

@@ -302,7 +302,8 @@ def killed_controllers(shop: Path, kills: int = CONTROLLER_KILLS, seed: int = 0)
         with tempfile.TemporaryDirectory() as folder:
             mine = copied(shop, folder)
             before = promotions(mine)
-            with running(mine, mine / "house") as house:
+            # The shop's history ends at NOW: a turn asked for weeks later would find that nothing was sold since, and promote nothing.
+            with running(mine, mine / "house", "--turned-clock") as house:
                 children = killed_in_a_turn(house, rng.uniform(0.05, 5.0))
                 hit += bool(children is not None)
                 time.sleep(0.5)
@@ -322,7 +323,8 @@ def killed_controllers(shop: Path, kills: int = CONTROLLER_KILLS, seed: int = 0)
 def killed_in_a_turn(house: Running, after: float) -> list[psutil.Process] | None:
     """Ask for a turn, kill the controller ``after`` so many seconds, and wait until the turn is done; what its children were."""
     done: list[int] = []
-    asking = threading.Thread(target=lambda: done.append(house.post("/v1/turn", {"model": "demand", "retrain": True}).status_code))
+    turn, now = {"model": "demand", "retrain": True}, NOW.isoformat()
+    asking = threading.Thread(target=lambda: done.append(house.post("/v1/turn", turn, now=now).status_code))
     asking.start()
     time.sleep(after)
     controller, children = house.controller(), None

@@ -127,6 +127,21 @@ def test_a_person_who_cannot_be_meant_is_told_without_the_token(project, said, c
     assert "hush" not in str(told.value)
 
 
+def test_what_is_known_now_is_kept_with_the_events_or_on_redis(project):
+    assert read(project()).online is None
+    text = '[online]\nurl = "redis://:${SLACK_TOKEN}@a:1/0"\n[prod.online]\nurl = "rediss://b"'
+    assert read(project(text)).online == "redis://:xoxb@a:1/0"
+    assert read(project(text), stage="prod").online == "rediss://b"
+    assert "xoxb" not in repr(read(project(text)))
+
+
+@pytest.mark.parametrize("said", ["'http://u:hush@a'", "'u:hush@a:6379'", "3", "''", "['redis://:hush@a']"])
+def test_what_is_no_address_of_redis_is_told_without_the_password(project, said):
+    with pytest.raises(SettingsError, match=r"everloop.toml: online.url: say .redis://host:6379/0.") as told:
+        read(project(f"[online]\nurl = {said}"))
+    assert "hush" not in str(told.value)
+
+
 def test_flags_beat_the_environment_which_beats_the_stage(project):
     environ = SECRETS | {"EVERLOOP_STAGE": "prod", "EVERLOOP_LAKE": "from the environment", "EVERLOOP_AUTONOMY": "act"}
     found = read(project(), environ=environ)

@@ -124,7 +124,7 @@ class JournalBroken(StoreError):
 
     def __init__(self, seq: int, why: str) -> None:
         self.seq = seq
-        super().__init__(f"The journal is broken at record {seq}: {why}. Restore a backup (everloop restore) and compare.")
+        super().__init__(f"The journal is broken at record {seq}: {why}. Restore a backup and compare.")
 
 
 class ClockWentBack(StoreError):

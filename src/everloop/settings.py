@@ -93,6 +93,8 @@ class Settings:
     lake: str = field(repr=False)
     registry: str = field(repr=False)
     events: str = field(repr=False)
+    online: str | None = field(default=None, repr=False)
+    """Where what is known of each unit now is kept: a URL of Redis or Valkey; None: with the events."""
     autonomy: Level = "act"
     """No model acts above this level, whatever the project file says."""
     pickle: bool = False
@@ -106,6 +108,8 @@ class Settings:
     """Who an ``owner=`` is; ``everybody`` is told what has no owner, or one who is not here."""
     prices: Mapping[str, float] = field(default_factory=dict)
     serving: Serving = Serving()
+    skew: float = 0.01
+    """The share of units whose answers are read again each day, to see whether they were made from what the event log tells."""
 
     @property
     def blobs(self) -> Path:
@@ -197,6 +201,13 @@ def _text(value: Any) -> str:
     return value
 
 
+def _redis(value: Any) -> str:
+    # What was said is not repeated: it may hold a password.
+    if not isinstance(value, str) or not re.match(r"(rediss?|valkeys?|unix)://.|\$\{\w+\}", value.strip()):
+        raise SettingsError('say "redis://host:6379/0", rediss:// where it speaks TLS, or unix:///path/of/its/socket.')
+    return value.strip()
+
+
 def _level(value: Any) -> Level:
     if value not in LEVELS:
         raise ValueError("must be observe, suggest or act")
@@ -227,6 +238,12 @@ def _one_of(*words: str) -> Checker:
 def _price(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
         raise ValueError("must be a number, 0 or more")
+    return float(value)
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("must be a share, 0 to 1")
     return float(value)
 
 
@@ -280,6 +297,8 @@ _KEYS: dict[str, Checker | dict[str, Checker]] = {
         "largest_body": _count,
     },
     "prices": {"*": _price},
+    "online": {"url": _redis},
+    "skew": {"share": _share},
 }
 
 
@@ -355,7 +374,7 @@ def _over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping[str, str]) -> Settings:
     house = root / Path(values.get("house", ".everloop")).expanduser()
-    training = values.get("training", {})
+    training, online = values.get("training", {}), values.get("online", {}).get("url")
     urls = {
         "lake": _url(_filled(values.get("lake", str(house / "lake")), env, "lake"), root),
         "registry": _url(_filled(values.get("registry", f"sqlite:///{house / 'house.db'}"), env, "registry"), root),
@@ -370,6 +389,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         stage=stage,
         house=house,
         **urls,
+        online=None if online is None else _filled(online, env, "online.url"),
         autonomy=values.get("autonomy", "act"),
         pickle=values.get("artefacts", {}).get("pickle", False),
         max_questions=training.get("max_questions", 1_000_000),
@@ -378,6 +398,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         people={name: _reached(said, env, f"people.{name}") for name, said in values.get("people", {}).items()},
         prices=values.get("prices", {}),
         serving=Serving(**values.get("serving", {})),
+        skew=values.get("skew", {}).get("share", 0.01),
     )
 
 

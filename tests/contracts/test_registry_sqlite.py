@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from everloop.registry.errands import Errands
+from everloop.clock import microseconds
+from everloop.registry.errands import ERRANDS, Errands
 from everloop.registry.journal import Journal
 from everloop.registry.keys import KEYS, ApiKeys
 from everloop.registry.outbox import ALERTS, Outbox
@@ -85,8 +86,8 @@ def test_the_suite_rejects_a_pointer_without_compare_and_set(tmp_path):
 class ByTheClock(Errands):
     """A rival that believes the clock: what was asked after it was set back comes first."""
 
-    def waiting(self, *, within=None):
-        return sorted(super().waiting(within=within), key=lambda e: e.now)
+    def unfinished(self, *, within=None):
+        return sorted(super().unfinished(within=within), key=lambda e: e.now)
 
 
 class AsksAgain(Errands):
@@ -97,12 +98,20 @@ class AsksAgain(Errands):
         return super().ask(connection, errand)
 
 
+class ForgetsAll(Errands):
+    """A rival that forgets whatever is old, the latest of its kind too."""
+
+    def forget(self, connection, before):
+        return connection.execute(ERRANDS.delete().where(ERRANDS.c.done_at < microseconds(before))).rowcount
+
+
 @pytest.mark.parametrize(
     ("rival", "test"),
     [
         (ByTheClock, "test_they_stand_in_the_order_they_were_asked_even_if_the_clock_went_back"),
         (AsksAgain, "test_the_same_wish_twice_is_one"),
         (AsksAgain, "test_an_end_is_said_once"),
+        (ForgetsAll, "test_what_ended_long_ago_is_forgotten_but_the_latest_of_each_kind_stays"),
     ],
 )
 def test_the_suite_rejects_errands_out_of_order_or_twice(tmp_path, rival, test):

@@ -198,3 +198,31 @@ def _equals(column, value):
     import pyarrow.compute as pc
 
     return pc.equal(column, value)
+
+
+def test_a_path_is_a_row_for_each_step_with_the_truth_of_that_step(shop):
+    stops = Source("stops", id="stop_id", time=["from_at", "to_at"], known="told_at", columns={"product_id": str})
+    path = shop.demand.but(
+        "path",
+        predicts=shop.orders.total("quantity", next=timedelta(days=14), each=WEEK),
+        void_when=stops.any(next=timedelta(days=14), each=WEEK),
+        knows=[shop.orders.count(last=WEEK), stops.planned()],
+    )
+    begin = micros(shop.start + 6 * WEEK + days(1))
+    stop = Said("s", 0, begin, micros(shop.start), {"product_id": "a", "from_at": begin, "to_at": begin + 86_400_000_000})
+    tables = weekly(shop, weeks=10) | {"stops": event_table(stops, [stop])}
+    record, table = made_of(path, tables, shop.start + 10 * WEEK)
+    rows = {(r["product_id"], (r["moment"] - micros(shop.start)) // micros_of(WEEK), r["step"]): r for r in table.to_pylist()}
+    assert record.columns == path.columns
+    assert [rows["b", 5, step]["truth"] for step in (1, 2)] == [2 * 5 + 3.0, 2 * 6 + 3.0]
+    assert [rows["b", 5, step]["baseline"] for step in (1, 2)] == [2 * 3 + 3.0, 2 * 4 + 3.0]
+    assert rows["b", 5, 1]["question"] == rows["b", 5, 2]["question"] != rows["c", 5, 1]["question"]
+    assert rows["a", 5, 1]["stops_planned"] == 0.0
+    assert ("a", 6, 1) not in rows and ("a", 5, 2) not in rows  # void: it stood still in that week
+    assert ("a", 6, 2) in rows and ("a", 5, 1) in rows
+    assert ("b", 9, 1) in rows and ("b", 9, 2) not in rows  # the second step is not mature yet
+    assert record.void == 2
+
+
+def micros_of(span):
+    return span // timedelta(microseconds=1)

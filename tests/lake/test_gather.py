@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -234,7 +235,7 @@ def test_where_there_is_no_room_everybody_hears_of_it_and_nothing_came_in(lake, 
             connection.execute("INSERT INTO big VALUES (zeroblob(10000000))")
         connection.execute("PRAGMA max_page_count = 1000000")
 
-    with Gathering(lake, also={"orders": also}) as gathering:
+    with Gathering(replace(lake, also=lambda _source: also)) as gathering:
         futures = lined_up(gathering, held, orders, [row("a"), row("b")])
         assert {type(future.exception(30)) for future in futures} == {HouseFull}
         assert read_source(lake, orders).num_rows == 0
@@ -287,7 +288,11 @@ def test_a_caller_that_went_away_before_its_turn_is_passed_over(lake, held):
 
 def test_something_else_is_done_in_the_same_transaction_for_the_source_that_wants_it(lake, held):
     seen = []
-    with Gathering(lake, also={"orders": lambda _connection, events: seen.append(events.column("id").to_pylist())}) as gathering:
+
+    def also(_connection, events):
+        seen.append(events.column("id").to_pylist())
+
+    with Gathering(replace(lake, also={"orders": also}.get)) as gathering:
         [future.result(30) for future in lined_up(gathering, held, orders, [row("a"), row("a"), row("b")])]
         gathering.receive(returns, {"return_id": "r1"}, NOON).result(30)
     assert seen == [["a", "b"]]

@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from random import Random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from everloop import Model, Source, at_least, days, every, hours, minutes
-from everloop.features import latest, versions, window
+from everloop.features import ordered, versions, window
 from everloop.features.compile import features
 from everloop.features.definition import hop_of
 from everloop.features.truth import truths
 from everloop.project.reading import leaves
 from everloop.testing.plain import Said, event_table, plain
 
+NONE = np.array([], dtype=np.int64)
 STEP = 300_000_000  # five minutes: the hop of an hour
 SMALL = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 SEARCH = settings(max_examples=400, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
@@ -46,6 +48,8 @@ READINGS = [
     hour,
     orders.total("quantity", last=minutes(5)),
     orders.total("quantity", last=hours(1), ago=minutes(30)),
+    orders.count(last=minutes(30), ago=minutes(5)),
+    orders.count(last=hours(1), ago=minutes(30), per=()),
     orders.total("quantity"),
     orders.total("weight", last=hours(24)),
     orders.mean("weight", last=hours(1)),
@@ -196,23 +200,60 @@ def test_what_becomes_known_later_changes_nothing_at_a_moment(history, more, mom
     )
 
 
+def in_place(half, wrong):
+    """The rule read in place with one half of it wrong, and right wherever the engine reads it."""
+    return lambda text, **instants: window.met(wrong if text == half else text, **instants)
+
+
 MUTANTS = [
-    ((window, latest), "KNOWN", "v.known_at <= {at}"),
-    ((window, latest), "IN_FORCE", "{at} < v.next_known"),
-    ((window, latest), "IN_FORCE", "true"),
-    ((window,), "FROM", "v.event_at > {start}"),
-    ((window,), "FROM", "v.event_at + 1 >= {start}"),
-    ((window,), "UNTIL", "v.event_at <= {stop}"),
-    ((window,), "floored", lambda expression, hop: f"(({expression}) // {hop}) * {hop}"),
-    ((versions,), "NEXT_KNOWN", "lead(known_at) OVER (PARTITION BY id ORDER BY seq)"),
-    ((versions,), "NEXT_KNOWN", "NULL::BIGINT"),
+    (window, "KNOWN", "v.known_at <= {at}"),
+    (window, "IN_FORCE", "{at} < v.next_known"),
+    (window, "IN_FORCE", "{at} <= {at}"),
+    (window, "FROM", "v.event_at > {start}"),
+    (window, "FROM", "v.event_at + 1 >= {start}"),
+    (window, "UNTIL", "v.event_at <= {stop}"),
+    (window, "floored", lambda expression, hop: f"(({expression}) // {hop}) * {hop}"),
+    (versions, "NEXT_KNOWN", "lead(known_at) OVER (PARTITION BY id ORDER BY seq)"),
+    (versions, "NEXT_KNOWN", "NULL::BIGINT"),
+    (ordered, "met", in_place(window.KNOWN, "v.known_at <= {at}")),
+    (ordered, "met", in_place(window.IN_FORCE, "{at} < v.next_known")),
+    (ordered, "met", in_place(window.FROM, "v.event_at > {start}")),
+    (ordered, "met", in_place(window.UNTIL, "v.event_at <= {stop}")),
+    (ordered, "floors", lambda instants, hop: np.trunc(instants / max(hop, 1)).astype(np.int64) * max(hop, 1)),
+    (ordered, "_sorted_out", lambda told, number, never: (np.arange(len(told)), NONE, NONE)),
+    (ordered, "_order", lambda ids, told, number: None),
+]
+AT_THE_ENGINE = [
+    ("KNOWN", "v.known_at <= {at}"),
+    ("IN_FORCE", "{at} < v.next_known"),
+    ("FROM", "v.event_at > {start}"),
+    ("UNTIL", "v.event_at <= {stop}"),
+    ("floored", lambda expression, hop: f"(({expression}) // {hop}) * {hop}"),
 ]
 
 
-@pytest.mark.parametrize(("modules", "name", "mutant"), MUTANTS, ids=[f"{m[1]}-{i}" for i, m in enumerate(MUTANTS)])
-def test_one_wrong_character_in_the_visibility_rule_is_found_out(monkeypatch, modules, name, mutant):
-    for module in modules:
-        monkeypatch.setattr(module, name, mutant)
+def nothing_in_place(told, number, never):
+    return NONE, NONE, np.arange(len(told))
+
+
+@SMALL
+@given(histories)
+def test_what_is_read_in_place_could_as_well_be_read_by_the_engine(history):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ordered, "_sorted_out", nothing_in_place)
+        assert differences(history) == []
+
+
+@pytest.mark.parametrize(("name", "mutant"), AT_THE_ENGINE, ids=[name for name, _ in AT_THE_ENGINE])
+def test_one_wrong_character_in_what_the_engine_reads_is_found_out(monkeypatch, name, mutant):
+    monkeypatch.setattr(ordered, "_sorted_out", nothing_in_place)
+    monkeypatch.setattr(window, name, mutant)
+    assert find(histories, lambda history: differences(history) != [], settings=SEARCH, random=Random(1))
+
+
+@pytest.mark.parametrize(("module", "name", "mutant"), MUTANTS, ids=[f"{m[1]}-{i}" for i, m in enumerate(MUTANTS)])
+def test_one_wrong_character_in_the_visibility_rule_is_found_out(monkeypatch, module, name, mutant):
+    monkeypatch.setattr(module, name, mutant)
     assert find(histories, lambda history: differences(history) != [], settings=SEARCH, random=Random(1))
 
 

@@ -15,7 +15,7 @@ from everloop.errors import EverloopError, SettingsError, Unknown
 from everloop.loop.house import open_house, with_pause
 from everloop.loop.news import deliver as delivering
 from everloop.loop.news.alerts import taken_over
-from everloop.loop.news.deliver import deliver, spoken_outbox, try_out
+from everloop.loop.news.deliver import _look, _nothing_to_do, deliver, spoken_outbox, try_out
 from everloop.loop.news.put import put_news as tell
 from everloop.loop.news.recipients import check_people
 from everloop.records import Alert, Decision, Signals
@@ -151,6 +151,28 @@ def test_who_was_taken_out_of_the_table_is_told_no_more(house, mouth):
     deliver(with_people(house, ada="json://a"), NOON + DAY, opens=mouth)
     assert waiting(house) == []
     assert mouth.alerts("json://a") == ["a1"]
+
+
+def test_what_nobody_wants_any_more_does_not_wait_for_ever(house, mouth):
+    mouth.why["json://a"] = "gone"
+    raised(house)
+    deliver(with_people(house, ada="json://a"), NOON, opens=mouth)
+    only_urgent = with_people(house, ada=[Address("json://a", "critical")])
+    for _ in range(2):  # the letter is withdrawn, and nobody is there to write another to
+        assert deliver(only_urgent, NOON + DAY, opens=mouth) == 0
+    assert waiting(house) == []
+    assert [kept.ended for kept in house.outbox.all()] == ["unwanted"]
+
+
+def test_what_has_lost_its_only_reader_waits_for_another_without_being_looked_at_again_and_again(house, mouth):
+    mouth.why["json://a"] = "gone"
+    raised(house)
+    deliver(with_people(house, ada="json://a"), NOON, opens=mouth)
+    strangers = with_people(house, bob="json://bob")
+    deliver(strangers, NOON + DAY, opens=mouth)
+    assert waiting(house) == ["a1"]
+    assert _nothing_to_do(_look(strangers, NOON + DAY))
+    assert deliver(with_people(house, ada="json://new"), NOON + DAY, opens=mouth) == 1
 
 
 def test_a_mended_address_is_tried_at_once(house, mouth):

@@ -9,18 +9,20 @@ from datetime import timedelta
 import pytest
 
 from everloop.errors import EverloopError
-from everloop.loop.answers import answer_due, answer_one, answers_of, find_answer, seal_answers
+from everloop.lake.delta import DeltaTables
+from everloop.loop.answers import NAMED, answer_due, answer_one, answers_of, find_answer, known_answers, named_answers, seal_answers
 from everloop.loop.arrivals import receive_rows
 from everloop.loop.look import history, why
 from everloop.loop.people import undo
-from everloop.loop.tell.elsewhere import tell_predictions
+from everloop.loop.tell.elsewhere import MOST_NEW, tell_predictions
 from everloop.loop.turn import turn
 from everloop.loop.watching import seen
 from everloop.monitor.drift import drifts
 from everloop.project.conditions import at_most, shadow
 from everloop.records import Candidate, Contest, Verdict
-from everloop.serving.answered import hashed
+from everloop.serving.answered import SCHEMA, hashed
 from everloop.serving.log import AnswersLog
+from everloop.serving.refused import refusal
 from everloop.training.rehearse import read_paired
 from tests.loop.houses import NOW, day, demand, house_at, orders
 
@@ -115,6 +117,41 @@ def test_of_several_names_at_once_the_one_that_began_last_is_champion(house):
     tell_predictions(house, [given(n=2, version="v3"), given(n=9, version="v1"), given(n=5, version="v2")], NOW)
     assert champion(house) == "v3"
     assert [house.candidate(v.candidate).learner for v in house.versions.all("demand")][1:] == ["v1", "v2", "v3"]
+
+
+def test_a_name_for_every_answer_is_refused_whole_and_admits_nothing(house):
+    tell_predictions(house, [given(n=20, version="v0")], NOW)
+    told = [given(n=2, unit=f"p{k}", version=f"request {k}") for k in range(MOST_NEW + 1)]
+    versions, answers = len(house.versions.all("demand")), answers_of(house, demand)
+    with pytest.raises(EverloopError, match=r"More than 10 versions .*'request 0'.* nothing was kept") as refused:
+        tell_predictions(house, [*told, given(version="v0")], NOW)
+    assert refusal(refused.value).status == 422
+    assert len(house.versions.all("demand")) == versions
+    assert answers_of(house, demand) == answers
+    assert tell_predictions(house, [*told[:MOST_NEW], given(version="v0")], NOW).kept == MOST_NEW + 1
+    assert tell_predictions(house, [*told], NOW).kept == 1, "those heard of before are not new"
+
+
+def test_who_asks_by_id_reads_nothing_but_the_ids_and_what_stands_beside_them(house, monkeypatch):
+    tell_predictions(house, [given(n=n, unit=f"p{n}") for n in range(2, 40)], NOW)
+    seal_answers(house)
+    ids = answers_of(house, demand).column("id").to_pylist()[:2]
+    seen, read = [], DeltaTables.read
+
+    def noted(self, name, **words):
+        found = read(self, name, **words)
+        seen.append((found.num_rows, found.column_names))
+        return found
+
+    monkeypatch.setattr(DeltaTables, "read", noted)
+    assert known_answers(house, [*ids, "nobody's"]) == set(ids)
+    assert named_answers(house, ids).num_rows == 2
+    assert find_answer(house, ids[0]).id == ids[0]
+    assert find_answer(house, "nobody's") is None
+    assert tell_predictions(house, [given(n=5, unit="p5"), given(n=50, unit="p50")], NOW).duplicates == 1
+    seal_answers(house)
+    assert [rows for rows, _ in seen] == [2, 2, 1, 0, 1, 0]
+    assert [len(columns) for _, columns in seen] == [1, len(NAMED), len(SCHEMA), len(SCHEMA), 1, 1]
 
 
 def test_nothing_here_answers_for_it(house):

@@ -61,14 +61,14 @@ def test_a_turn_ends_once(store):
     assert turns.last("demand") == done
 
 
-def test_a_lease_belongs_to_one_until_it_ends(store):
+def test_a_lease_belongs_to_one_until_somebody_seizes_it(store):
     leases = Leases(store)
-    mine = do(store, leases.acquire, "seal", "one", now=MONDAY, lasts=HOUR)
-    with pytest.raises(HouseBusy, match="held by one until 01:00:00"):
-        do(store, leases.acquire, "seal", "two", now=MONDAY + HOUR / 2, lasts=HOUR)
-    assert do(store, leases.acquire, "seal", "one", now=MONDAY, lasts=HOUR) == mine
+    mine = do(store, leases.seize, "seal", "one", seen=None, now=MONDAY, lasts=HOUR)
+    with pytest.raises(Overtaken, match="taken or renewed by one in the meantime"):
+        do(store, leases.seize, "seal", "two", seen=None, now=MONDAY + HOUR / 2, lasts=HOUR)
+    assert leases.held("seal", now=MONDAY) == mine
     assert leases.held("seal", now=MONDAY + HOUR) is None
-    theirs = do(store, leases.acquire, "seal", "two", now=MONDAY + HOUR, lasts=HOUR)
+    theirs = do(store, leases.seize, "seal", "two", seen=mine, now=MONDAY + HOUR, lasts=HOUR)
     assert theirs.fence == mine.fence + 1
     with pytest.raises(Overtaken, match="did not renew"):
         do(store, leases.renew, mine, now=MONDAY + HOUR, lasts=HOUR)
@@ -78,12 +78,12 @@ def test_a_lease_belongs_to_one_until_it_ends(store):
 
 def test_a_lease_is_renewed_and_given_back(store):
     leases = Leases(store)
-    mine = do(store, leases.acquire, "seal", "one", now=MONDAY, lasts=HOUR)
+    mine = do(store, leases.seize, "seal", "one", seen=None, now=MONDAY, lasts=HOUR)
     mine = do(store, leases.renew, mine, now=MONDAY + HOUR, lasts=HOUR)
     assert leases.held("seal", now=MONDAY + HOUR) == mine
     do(store, leases.release, mine)
     assert leases.held("seal", now=MONDAY) is None
-    assert do(store, leases.acquire, "seal", "one", now=MONDAY, lasts=HOUR).fence == 2
+    assert do(store, leases.seize, "seal", "one", seen=leases.there("seal"), now=MONDAY, lasts=HOUR).fence == 2
     with pytest.raises(Overtaken):
         do(store, leases.renew, mine, now=MONDAY, lasts=HOUR)
 

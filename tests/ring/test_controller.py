@@ -8,19 +8,23 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import everloop
-from everloop.errors import ClockWentBack, EverloopError, HouseBusy, LearnerFailed, Overtaken, Unknown
+from everloop.errors import ClockWentBack, EverloopError, HouseBusy, HouseFull, LearnerFailed, Overtaken, Unknown
 from everloop.loop.control import chores, controller
 from everloop.loop.control import errands as wishes
 from everloop.loop.control.controller import control
 from everloop.loop.control.errands import ask, awaited, came_of, carry_out, controller_of
 from everloop.loop.house import open_house
+from everloop.loop.keep import Cancelled
 from everloop.loop.turn import turn
 from everloop.registry.errands import Errands
+from everloop.serving.refused import refusal
 from tests.ring.conftest import END
 
 LONG = 180  # seconds, on a machine that has other things to do
@@ -191,7 +195,7 @@ def test_waiting_has_an_end_and_the_errand_stays(turned, monkeypatch):
     monkeypatch.setattr(wishes, "controller_of", lambda _house: "somebody")
     with pytest.raises(HouseBusy, match=r"not done within 0\.05 seconds; it is waiting"):
         awaited(house, errand.id, 0.05)
-    assert Errands(house.store).waiting() == [errand]
+    assert Errands(house.store).unfinished() == [errand]
 
 
 def test_an_unknown_model_or_an_instant_without_a_zone_is_no_errand(turned):
@@ -250,6 +254,74 @@ def test_an_errand_whose_run_is_lost_in_runs_db_is_begun_again(turned, monkeypat
     with controlled(house):
         assert awaited(house, ask(house, "score", model.name, END).id, LONG).state == "done"
     assert lost
+
+
+@pytest.fixture
+def unkept(monkeypatch):
+    """The ends of errands cannot be kept until ``well`` is set; says when each was tried."""
+    tried, well, finish = [], threading.Event(), Errands.finish
+
+    def full(self, *words):
+        tried.append(time.monotonic())
+        if not well.is_set():
+            raise HouseFull("The disk is full.")
+        return finish(self, *words)
+
+    monkeypatch.setattr(Errands, "finish", full)
+    monkeypatch.setattr(controller, "carry_out", lambda house, errand: "{}")
+    return tried, well
+
+
+def test_an_errand_whose_end_cannot_be_kept_is_put_off_and_not_blamed(turned, unkept, monkeypatch):
+    tried, well = unkept
+    monkeypatch.setattr(controller, "UNKEPT_AGAIN", (0.1, 0.2, 0.4))
+    house, model = turned()
+    errand = ask(house, "turn", model.name, END)
+    with controlled(house) as (told, _):
+        eventually(lambda: len(tried) > controller.MOST_TAKES)
+        assert Errands(house.store).find(errand.id).taken == 1, "no controller has died over it"
+        well.set()
+        assert awaited(house, errand.id, LONG).state == "done"
+    pauses = [after - before for before, after in pairwise(tried)]
+    assert all(pause >= wanted for pause, wanted in zip(pauses, (0.1, 0.2, 0.4, 0.4), strict=False))
+    assert "could not be kept (The disk is full.). It is begun again in 0.1 s." in told[0]
+
+
+def test_what_was_put_off_rests_and_without_its_rest_is_begun_at_once(turned):
+    house, model = turned()
+    errand = ask(house, "turn", model.name, END)
+    work = controller.Errandry(house, SimpleNamespace(fence=lambda _t: None, lost=threading.Event()), lambda _line: None)
+    begun = []
+    for times in (1, 2, 3, 4):
+        work._put_off(errand, HouseFull("The disk is full."))
+        rests = work.unkept[errand.id].until - time.monotonic()
+        assert controller.UNKEPT_AGAIN[min(times, 3) - 1] - 0.5 < rests <= controller.UNKEPT_AGAIN[min(times, 3) - 1]
+    work._begin_some(begun.append)
+    assert begun == []
+    work.unkept.clear()  # the mutant that does not rest
+    work._begin_some(begun.append)
+    assert begun == [errand.id]
+
+
+def test_an_errand_that_was_cancelled_is_a_conflict_for_whoever_waits_for_it(turned):
+    house, model = turned()
+    errand = ask(house, "turn", model.name, END)
+    with house.store.transaction() as t:
+        ended = Errands(house.store).finish(t, errand.id, "cancelled", wishes.said_of(Cancelled("Kim ended it.")), END)
+    with pytest.raises(Overtaken, match=r"Kim ended it\.") as raised:
+        came_of(ended)
+    assert refusal(raised.value).status == 409
+
+
+def test_errands_of_long_ago_are_forgotten(turned):
+    house, model = turned()
+    now = END + timedelta(days=100)
+    with house.store.transaction() as t:
+        for days in (0, 60, 80):
+            errand = ask(house, "score", model.name, END + timedelta(days=days), within=t)
+            Errands(house.store).finish(t, errand.id, "done", "{}", END + timedelta(days=days))
+    assert chores.forget_errands(house, now) == 2
+    assert chores.forget_errands(house, now + timedelta(days=100)) == 0, "the latest tells what was asked for already"
 
 
 def test_an_errand_that_kills_its_controllers_is_given_up(turned):
@@ -352,14 +424,14 @@ def test_a_tick_is_asked_for_once_turn_first_and_a_clock_set_back_is_told_once(o
     schedule = chores.Schedule(house, told.append)
     errands = Errands(house.store)
     assert schedule.look(END) == 1
-    assert [(e.verb, e.now, e.cause) for e in errands.waiting()] == [("turn", TICK, "schedule"), ("score", TICK, "schedule")]
+    assert [(e.verb, e.now, e.cause) for e in errands.unfinished()] == [("turn", TICK, "schedule"), ("score", TICK, "schedule")]
     assert schedule.look(END + HOUR) == 0
     assert chores.Schedule(house, told.append).look(END + HOUR) == 0  # and not by the next controller either
     assert schedule.look(TICK - HOUR) == schedule.look(TICK - HOUR) == 0
     assert len(told) == 1
     assert "nothing is due until it has passed" in told[0]
     schedule.look(END + timedelta(days=30))
-    assert len(errands.waiting()) == 4  # one tick for a month away, no storm
+    assert len(errands.unfinished()) == 4  # one tick for a month away, no storm
 
 
 def test_a_person_who_turned_later_than_the_tick_is_not_turned_back(opened):
@@ -367,13 +439,13 @@ def test_a_person_who_turned_later_than_the_tick_is_not_turned_back(opened):
     turn(house, model, END + HOUR)
     schedule = chores.Schedule(house, print)
     schedule.look(END + 2 * HOUR)
-    assert [(e.verb, e.now) for e in Errands(house.store).waiting()] == [("score", END + HOUR)]
+    assert [(e.verb, e.now) for e in Errands(house.store).unfinished()] == [("score", END + HOUR)]
 
 
 def test_on_a_turned_house_nothing_is_due_by_itself(turned):
     house, _ = turned()
     assert chores.Schedule(house, print).look(END + timedelta(days=30)) == 0
-    assert Errands(house.store).waiting() == []
+    assert Errands(house.store).unfinished() == []
 
 
 def test_a_scheduled_turn_that_fails_is_news_for_a_person(turned):

@@ -14,6 +14,7 @@ from everloop.features.as_of import live
 from everloop.lake.receive import receive
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import answer_one, answers_of
+from everloop.loop.online import online_of
 from everloop.loop.serve.known import Known
 from everloop.loop.serve.routes import write_routes
 from everloop.loop.serve.supervised import Told
@@ -36,6 +37,11 @@ def doors():
         yield doors_of
 
 
+def known_of(house, *models, turned=False):
+    """What a process knows of a house."""
+    return Known(house.lake, models, online_of(house.lake, house.settings), turned=turned)
+
+
 def some_requests(house, model, count=5):
     """Requests about units there are: of the rows of a source, rows that have not come yet, made of ones that have."""
     events = house.tables(model)[model.per.name if hasattr(model.per, "name") else next(iter(house.tables(model)))]
@@ -48,9 +54,9 @@ def some_requests(house, model, count=5):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_known_now_is_what_training_reads(opened, kind, tmp_path):
+def test_what_is_known_now_is_what_training_reads(opened, kind):
     house, model = opened(kind)
-    known = Known(house.lake, tmp_path / "house", [model], turned=True)
+    known = known_of(house, model, turned=True)
     table = pa.Table.from_pylist(some_requests(house, model))
     for moment in (END + timedelta(seconds=1), END + timedelta(days=3, hours=5)):
         found, due = known.features(model, table, moment), live(model, house.tables(model), moment=moment, units=table)
@@ -114,9 +120,9 @@ def new_row(house, model, number, now):
     return {"line_id": f"new{number}", "ordered_at": now, "product_id": row["product_id"], "quantity": 1000, "price": row["price"]}
 
 
-def test_an_event_that_was_acknowledged_is_seen_by_the_next_read_of_whichever_worker(opened, tmp_path):
+def test_an_event_that_was_acknowledged_is_seen_by_the_next_read_of_whichever_worker(opened):
     house, model = opened("shop")
-    one, other = (Known(house.lake, tmp_path / "house", [model]) for _ in range(2))
+    one, other = (known_of(house, model) for _ in range(2))
     row = new_row(house, model, 0, END)
     asked = pa.table({"product_id": [row["product_id"]]})
     name = "orders_quantity_total_last_56d"
@@ -129,13 +135,13 @@ def test_an_event_that_was_acknowledged_is_seen_by_the_next_read_of_whichever_wo
     one.close(), other.close()
 
 
-def test_where_the_clock_is_not_turned_an_event_of_the_very_instant_is_seen(opened, tmp_path):
+def test_where_the_clock_is_not_turned_an_event_of_the_very_instant_is_seen(opened):
     house, model = opened("shop")
     row = new_row(house, model, 0, END)
     asked, name = pa.table({"product_id": [row["product_id"]]}), "orders_quantity_total_last_56d"
     at = END + timedelta(hours=1)
     for turned, seen in ((True, 0), (False, 1000)):
-        known = Known(house.lake, tmp_path / "house", [model], turned=turned)
+        known = known_of(house, model, turned=turned)
         before = live(model, house.tables(model), moment=at, units=asked)[name][0].as_py()
         if turned:
             receive(house.lake, house.project.sources["orders"], new_row(house, model, 0, at), now=at)
@@ -143,9 +149,9 @@ def test_where_the_clock_is_not_turned_an_event_of_the_very_instant_is_seen(open
         known.close()
 
 
-def test_many_readers_fold_each_event_once(opened, tmp_path):
+def test_many_readers_fold_each_event_once(opened):
     house, model = opened("shop")
-    readers = [Known(house.lake, tmp_path / "house", [model]) for _ in range(3)]
+    readers = [known_of(house, model) for _ in range(3)]
     row = new_row(house, model, 0, END)
     asked, name = pa.table({"product_id": [row["product_id"]]}), "orders_quantity_total_last_56d"
     before = readers[0].features(model, asked, END)[name][0].as_py()
@@ -168,21 +174,55 @@ def test_many_readers_fold_each_event_once(opened, tmp_path):
         known.close()
 
 
-def test_tiles_that_are_broken_are_thrown_away_and_nobody_notices(opened, tmp_path):
+def test_tiles_nobody_can_read_are_made_anew_and_nobody_notices(opened):
     house, model = opened("shop")
     asked = pa.table({"product_id": [house.tables(model)["orders"]["product_id"][0].as_py()]})
     now = END + timedelta(hours=1)
     due = live(model, house.tables(model), moment=now, units=asked).to_pylist()
-    for spoilt in (b"", b"no database" * 1000):
-        known = Known(house.lake, tmp_path / "house", [model], turned=True)
+    known = known_of(house, model, turned=True)
+    assert known.features(model, asked, now).to_pylist() == due
+    for spoil in ("UPDATE online_packed SET body = x'c1'", "UPDATE online_packed SET body = x''", "DELETE FROM online_states"):
+        with house.lake.log.connection() as connection:
+            connection.execute(spoil)
         assert known.features(model, asked, now).to_pylist() == due
-        known.close()
-        for file in (tmp_path / "house" / "tiles").glob("*.db*"):
-            file.write_bytes(spoilt)
-        again = Known(house.lake, tmp_path / "house", [model], turned=True)
-        for _ in range(2):
-            assert again.features(model, asked, now).to_pylist() == due
-        again.close()
+        if known._folding is not None:
+            known._folding.join()
+        known.fold()
+        assert known.features(model, asked, now).to_pylist() == due
+        with known._state.reading() as tiles:
+            assert tiles.marks()
+    known.close()
+
+
+def test_what_arrives_is_folded_in_the_transaction_it_arrives_in(opened, monkeypatch):
+    house, model = opened("shop")
+    known = known_of(house, model)
+    known.fold()
+    monkeypatch.setattr(Known, "fold", None)  # nobody brings them up any more
+    row, name = new_row(house, model, 0, END), "orders_quantity_total_last_56d"
+    asked = pa.table({"product_id": [row["product_id"]]})
+    before = known.features(model, asked, END)[name][0].as_py()
+    for number in range(3):
+        at = END + timedelta(minutes=number + 1)
+        receive(house.lake, house.project.sources["orders"], new_row(house, model, number, at), now=at)
+        assert known.features(model, asked, at + timedelta(microseconds=1))[name][0].as_py() == before + 1000 * (number + 1)
+    known.close()
+
+
+def test_a_fold_that_fails_refuses_no_row_and_is_caught_up_by_the_next_reader(opened, monkeypatch, caplog):
+    house, model = opened("shop")
+    known = known_of(house, model)
+    known.fold()
+    row, name = new_row(house, model, 0, END), "orders_quantity_total_last_56d"
+    asked = pa.table({"product_id": [row["product_id"]]})
+    before = known.features(model, asked, END)[name][0].as_py()
+    with monkeypatch.context() as broken:
+        broken.setattr("everloop.features.fold.Fold.take_in", lambda *_: 1 / 0)
+        at = END + timedelta(minutes=1)
+        assert receive(house.lake, house.project.sources["orders"], new_row(house, model, 1, at), now=at).kept == 1
+        assert "was not folded" in caplog.text
+    assert known.features(model, asked, at + timedelta(microseconds=1))[name][0].as_py() == before + 1000
+    known.close()
 
 
 def test_a_unit_asked_about_twice_and_differently_is_refused(opened, doors):

@@ -71,6 +71,14 @@ def test_undo_takes_a_roll_out_back_at_once_and_says_who_did_it(opened):
     assert "Kim" in lines[-1]
 
 
+def test_an_undo_too_many_names_the_version_as_the_first_one_did(opened):
+    house, model = opened("shop")
+    turn(house, model, END)
+    undo(house, model, by="Kim", reason="odd", now=END + timedelta(minutes=5))
+    with pytest.raises(EverloopError, match="nothing to take back; no version before demand@0 is known"):
+        undo(house, model, by="Kim", reason="odder", now=END + timedelta(minutes=6))
+
+
 def test_with_nothing_to_take_back_undo_says_so(opened):
     house, model = opened("shop")
     with pytest.raises(EverloopError, match="nothing to take back"):

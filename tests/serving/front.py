@@ -14,6 +14,7 @@ import pyarrow as pa
 from everloop import Model, Source, days, every, money, quantiles, yes_above
 from everloop.records import Prediction, Received
 from everloop.serving.app import app
+from everloop.serving.asks import FeatureNames, FeatureVector, OnlineFeaturesReply
 from everloop.serving.doors import Ready
 from everloop.serving.keys import Keys
 from everloop.serving.metrics import Metrics
@@ -107,6 +108,12 @@ class FakeDoors:
             )
             for n, row in enumerate(requests)
         ]
+
+    def online_features(self, asked, now):
+        self._ask("online_features", asked, now)
+        rows = len(next(iter(asked.entities.values())))
+        results = [FeatureVector([None] * rows, ["NOT_FOUND"] * rows, ["1970-01-01T00:00:00Z"] * rows)]
+        return OnlineFeaturesReply(FeatureNames(["customer_id"]), results)
 
     def named(self, version):
         return "demand@3"

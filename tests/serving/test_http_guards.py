@@ -238,28 +238,124 @@ def test_a_length_that_is_none_changes_nothing(tmp_path, length):
 
 def test_half_read_bodies_are_bounded_together(tmp_path):
     front = Front(tmp_path, largest_body=100)
-    front.app.bodies.held = 390
-    sent, left = front.raw(part(b"x" * 20, True), part(b"x"))
+    front.app.bodies.held = 490
+    sent, left = front.raw(part(b"x" * 5, True), part(b"x" * 6))
     assert (sent[0]["status"], len(left)) == (503, 0)
-    assert front.app.bodies.held == 390
+    assert (b"retry-after", b"1") in sent[0]["headers"]
+    assert front.app.bodies.held == 490
 
 
-def test_a_body_that_comes_too_slowly_is_408(tmp_path):
-    front = Front(tmp_path)
-    front.app.bodies.slowest = 0.01
+LARGEST = 100_000
+ROW = b'{"line_id":"l1","kind":"' + b"x" * 80_000 + b'"}'
 
-    async def never():
-        await asyncio.Event().wait()
 
-    sent = []
+def large_and_small_at_once(front, hold):
+    """Five large bodies, one after the other while none is done with, and a small one: their statuses, and that of the small one."""
+
+    async def play():
+        async with front.client() as client:
+            large = [asyncio.create_task(client.post("/v1/truth", content=b"[" + ROW + b"]", headers=JSON)) for _ in range(5)]
+            for _ in range(4):
+                await asyncio.to_thread(front.doors.at_the_door.acquire, timeout=10)
+            small = await client.post(PREDICT, json=ONE)
+            hold.set()
+            return [await task for task in large], small
+
+    return asyncio.run(play())
+
+
+@pytest.fixture
+def holding(tmp_path, monkeypatch):
+    """A front whose truths wait at their door until told."""
+    hold, front = threading.Event(), Front(tmp_path, largest_body=LARGEST)
+    monkeypatch.setattr(front.app.bodies, "most", 4 * len(ROW) + 100)
+
+    def truths(told, now, kept=front.doors.truths):
+        received = kept(told, now)
+        hold.wait(10)
+        return received
+
+    monkeypatch.setattr(front.doors, "truths", truths)
+    return front, hold
+
+
+def test_whole_bodies_that_wait_are_bounded_together_and_a_small_one_still_finds_room(holding):
+    front, hold = holding
+    large, small = large_and_small_at_once(front, hold)
+    assert sorted(reply.status_code for reply in large) == [200] * 4 + [503]
+    [refused] = [reply for reply in large if reply.status_code == 503]
+    assert (refused.json()["error"], refused.headers["retry-after"]) == ("overloaded", "1")
+    assert small.status_code == 200
+    assert front.app.bodies.held == 0
+
+
+def test_the_mutant_that_counts_a_body_only_while_it_is_read_takes_them_all(holding, monkeypatch):
+    front, hold = holding
+    read = front.app.bodies.whole
+
+    async def let_go_at_once(receive, heads):
+        body = await read(receive, heads)
+        front.app.bodies.held -= len(body)
+        return body
+
+    monkeypatch.setattr(front.app.bodies, "whole", let_go_at_once)
+    large, _ = large_and_small_at_once(front, hold)
+    assert [reply.status_code for reply in large] == [200] * 5
+
+
+def test_the_mutant_without_bounds_takes_a_body_of_any_size(tmp_path, monkeypatch):
+    body = b'{"product_id":"p1"}'
+    front = Front(tmp_path, largest_body=len(body) - 1)
+    assert front.raw(part(body))[0][0]["status"] == 413
+    monkeypatch.setattr(front.app.bodies, "largest", 10**9)
+    monkeypatch.setattr(front.app.bodies, "most", 10**9)
+    assert front.raw(part(body))[0][0]["status"] == 200
+
+
+def test_the_mutant_that_hears_json_in_everything_takes_a_form(front, monkeypatch):
+    form = {"content-type": "text/plain"}
+    assert front.ask("POST", PREDICT, json=ONE, headers=form).status_code == 415
+    heard = app_module.heads_of
+    monkeypatch.setattr(app_module, "heads_of", lambda headers: heard(headers)._replace(content_type="application/json"))
+    assert front.ask("POST", PREDICT, json=ONE, headers=form).status_code == 200
+
+
+def drip(front, *, most):
+    """A body of which a byte comes now and then, without end; what is sent back, if anything is within ``most`` bytes."""
+    sent, given = [], 0
+
+    async def receive():
+        nonlocal given
+        given += 1
+        if given > most:
+            raise ConnectionError("it is still read")
+        await asyncio.sleep(0.001)
+        return part(b" ", True)
 
     async def send(message):
         sent.append(message)
 
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": PREDICT, "client": ("127.0.0.1", 1), "headers": headers}
-    asyncio.run(front.app(scope, never, send))
+    asyncio.run(front.app(scope, receive, send))
+    return sent
+
+
+def test_a_body_that_comes_too_slowly_is_408_though_something_comes_all_the_time(tmp_path):
+    front = Front(tmp_path)
+    front.app.bodies.slowest = 0.01
+    sent = drip(front, most=10_000)
     assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert front.app.bodies.held == 0
+
+
+def test_the_mutant_that_does_not_look_at_the_time_reads_a_slow_body_to_its_end(tmp_path, monkeypatch):
+    front = Front(tmp_path)
+    front.app.bodies.slowest = 0.01
+    monkeypatch.setattr(arriving.asyncio, "timeout", lambda _: asyncio.timeout_at(None))
+    sent = drip(front, most=200)
+    assert sent[0]["status"] == 500, "it read until the sender gave up"
 
 
 def test_whoever_hangs_up_before_the_end_is_not_answered_and_leaves_nothing(front):
@@ -337,7 +433,8 @@ NOON = "2026-11-02T12:00:00Z"
 
 @pytest.mark.parametrize("path", [p for p in PATHS if p.scope and p.name != "metrics"], ids=lambda p: p.name)
 def test_a_turned_house_is_told_the_instant_and_no_other_house_may_be(tmp_path, path):
-    body = {"customer_id": "c1"} if path.name == "predict" else WORD if path.name in ("undo", "approve", "reject", "cancel") else {}
+    bodies = {"predict": {"customer_id": "c1"}, "features": {"features": ["churn:x"], "entities": {"customer_id": ["c1"]}}}
+    body = WORD if path.name in ("undo", "approve", "reject", "cancel") else bodies.get(path.name, {})
     words = {"json": body} if path.method == "POST" else {}
     turned, wall = Front(tmp_path, doors=FakeDoors(turned=True)), Front(tmp_path)
     without = turned.ask(path.method, concrete(path), **words)

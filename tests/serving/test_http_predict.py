@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from everloop_front import FakeDoors, Front
 
-from everloop.errors import EverloopError, HouseBusy, HouseFull, Overtaken, StoreError, Unknown
+from everloop.errors import EverloopError, HouseBusy, HouseFull, Overtaken, StoreError, UnderWay, Unknown
 from everloop.records import Prediction, Shape
 from everloop.serving.asks import answer_of
 from everloop.serving.fits import LONGEST_KEY, MOST_REQUESTS
@@ -179,6 +179,14 @@ def test_what_the_house_could_not_do_is_a_status_and_no_secret(tmp_path, caplog,
     assert (reply.status_code, reply.json()["error"], reply.headers.get("retry-after")) == (status, kind, again)
     assert "secret" not in reply.text
     assert ("secret" in caplog.text) == (status >= 500)
+    assert any(record.exc_info for record in caplog.records) == (status == 500)
+
+
+def test_a_wait_that_ends_because_the_worker_does_is_no_trouble_to_log(tmp_path, caplog):
+    front = Front(tmp_path, doors=FakeDoors(fails={"turn": UnderWay("This process ends.")}))
+    reply = front.post("/v1/turn", {})
+    assert (reply.status_code, reply.json()["error"], reply.headers["retry-after"]) == (503, "busy", "5")
+    assert caplog.records == []
 
 
 def test_too_few_answers_are_no_answer(tmp_path, monkeypatch):

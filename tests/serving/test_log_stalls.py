@@ -278,66 +278,11 @@ def test_what_waits_is_bounded_and_one_frame_longer_than_that_waits_alone(tmp_pa
     assert ids(unsealed(tmp_path)) == ["a"]
 
 
-STALLED = """
-import os, sys, threading, time
-from pathlib import Path
-import psutil
-from everloop_disks import rows
-from everloop.errors import HouseBusy
-from everloop.serving import AnswersLog, writer
-from everloop.serving.segment import Owned
-
-folder, policy = Path(sys.argv[1]), sys.argv[2]
-os.mkfifo(folder / "stalled")
-fd = os.open(folder / "stalled", os.O_RDWR)  # nobody reads: the kernel takes 64 KiB and then no more
-own, writer.own = writer.own, lambda folder: Owned(folder / "stalled", fd)
-log = AnswersLog(folder, durability="process", when_full=policy, patience=0.25)
-log.write(rows("it moves", features="x" * 40_000))
-writer.own = own
-moving = AnswersLog(folder, durability="process", patience=20)
-made = [rows(f"answer {n}", features=f"{n:06d}" * 40_000) for n in range(40)]  # 9 MiB, more than may wait
-longest, refused, done, begin = [0.0], [0], threading.Semaphore(0), threading.Event()
-stop = time.monotonic() + float(sys.argv[3])
-warm = threading.Barrier(41)
-
-def ask(answer):
-    moving.write(rows(answer.column("id")[0].as_py()))  # a thread that has done this before
-    warm.wait()
-    begin.wait()
-    for n in range(1000):
-        if n > 3 and time.monotonic() > stop:
-            break
-        began = time.monotonic()
-        try:
-            log.write(answer)
-        except HouseBusy:
-            refused[0] += 1
-        longest[0] = max(longest[0], time.monotonic() - began)
-    done.release()
-
-threads = [threading.Thread(target=ask, args=(answer,)) for answer in made]
-[t.start() for t in threads]
-warm.wait()
-moving.close()
-process = psutil.Process()
-before = most = process.memory_info().rss
-begin.set()
-left = len(threads)
-while left:
-    most = max(most, process.memory_info().rss)
-    left -= done.acquire(timeout=0.001)
-print(most - before, longest[0], refused[0], log.dropped, flush=True)
-os._exit(0)  # the writer hangs in the kernel, and no longer matters
-"""
-
-
 @pytest.mark.parametrize("policy", ["shed", "drop"])
 def test_a_real_stall_holds_nobody_up_and_takes_no_more_than_16_mib(tmp_path, policy):
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    script = STALLED.replace("from everloop_disks", "from disks")
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path), policy, "0.6"],
-        env={**os.environ, "PYTHONPATH": path},
+        [sys.executable, "-m", "bench.stall", str(tmp_path), policy, "0.6"],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         timeout=60,

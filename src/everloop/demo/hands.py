@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -144,19 +143,32 @@ class Outside:
 @contextmanager
 def outside(house: House) -> Iterator[Outside]:
     """``everloop run`` on a turned clock for this house, in processes of its own, and hands that reach it."""
-    where = ["--project", str(house.project.path), "--house", str(house.settings.house)]
-    words = [sys.executable, "-m", "everloop.cli", "run", "--turned-clock", "--port", "0", "--json", *where]
-    log = house.settings.house / "run.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as errors:
-        running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True, env=dict(os.environ))
+    assert house.project.path is not None
+    with (
+        started("run", house.project.path, house.settings.house, "--turned-clock") as (url, _),
+        httpx.Client(base_url=url, timeout=PATIENCE) as client,
+    ):
+        yield Outside(house, client)
+
+
+@contextmanager
+def started(verb: str, project: Path, house: Path, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``everloop run`` or ``everloop serve`` on any free port, from when it is ready to the end: its address, and the supervising process.
+
+    What it says on stderr goes into ``run.log`` of the house. Raises EverloopError where it ends at once.
+    """
+    where = ["--project", str(project), "--house", str(house), "--port", "0"]
+    command = [sys.executable, "-m", "everloop.cli", verb, *where, "--json", *words]
+    house.mkdir(parents=True, exist_ok=True)
+    log = house / "run.log"
+    with log.open("a") as errors:
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:
         assert running.stdout is not None
         line = running.stdout.readline()
         if not line:
-            raise EverloopError(f"everloop run ended at once: {log.read_text()[-2000:]}")
-        with httpx.Client(base_url=json.loads(line)["url"], timeout=PATIENCE) as client:
-            yield Outside(house, client)
+            raise EverloopError(f"everloop {verb} ended at once: {log.read_text()[-2000:]}")
+        yield json.loads(line)["url"], running
     finally:
         running.terminate()
         try:

@@ -18,7 +18,9 @@ from everloop.features.compile import columns
 from everloop.features.moments import Micros, instant, length, micros
 from everloop.features.questions import numbered, of_units, questions_in, shifted, unit_text, with_told_questions
 from everloop.features.reader import Reader
+from everloop.features.served import reach, with_as_of
 from everloop.features.spine import Spine
+from everloop.features.steps import counted_through, stepped
 from everloop.features.truth import truths_in, with_told
 from everloop.project.conditions import fair_across
 from everloop.project.model import Model
@@ -58,14 +60,15 @@ def as_of(
         asked = _asked(reader, model, now, learn_from, max_questions, seed)
         if told is not None and told.num_rows:
             asked = with_told_questions(asked, model, told, first=learn_from, last=now, at_most=max_questions)
+        asked = stepped(model, asked)
         found = truths_in(reader, Spine(model, asked), model.predicts, micros(now))
-        if told is not None and told.num_rows:
+        if told is not None and told.num_rows and model.steps == 1:  # what somebody tells does not say of which step of a path
             units = unit_text(asked, model.unit).to_pylist()
             found = with_told(found, _moments(asked), units, told, by_unit=isinstance(model.per, Source))
         there = np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
         kept = there & _recent(model, asked, found.mature)
         cut = _cut(model, asked, kept, now, judge_after)
-        mature = numbered(asked.filter(pa.array(kept)))
+        mature = counted_through(asked.filter(pa.array(kept)))
         table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)))
     body = {"asked": asked.num_rows, "kept": mature.num_rows, "at_most": max_questions, "seed": seed}
     moments = np.asarray(table["moment"].to_numpy(), dtype=np.int64)
@@ -112,14 +115,14 @@ def featured(reader: Reader, spine: Spine) -> tuple[pa.Table, pa.Table]:
     model = spine.model
     made = candidates.expanded(reader, spine)
     table = made.select(["question", "moment"]).append_column("unit", unit_text(made, model.unit))
-    for column in (*model.unit, *(["item"] if "item" in made.column_names else [])):
+    for column in (*model.unit, *(c for c in ("item", "step") if c in made.column_names)):
         table = table.append_column(column, made[column]) if column not in table.column_names else table
     for name, column in _named(columns(reader, Spine(model, made), model.knows)):
         table = table.append_column(name, column)
     past = model.baseline_reading
     if isinstance(past, Reading | Arithmetic):
         said = columns(reader, spine, [past]).column(0).combine_chunks()
-        table = table.append_column("baseline", said.take(made["question"].combine_chunks()))
+        table = table.append_column("baseline", said if "step" in made.column_names else said.take(made["question"].combine_chunks()))
     return table, made
 
 
@@ -129,7 +132,8 @@ def live(
     """Questions and features at one moment (aware), as in a training table but without truths, for answers worked out beforehand.
 
     ``units``: requests with the model's unit columns and whatever else they carry, answered in their order (a ranking: each with its
-    candidates), whether ever seen or not; without them, everyone who would be asked at this moment. Raises Unknown as ``features`` does.
+    candidates), whether ever seen or not; without them, everyone who would be asked at this moment. The table says how far each source was
+    read (``served.as_of_in``). Raises Unknown as ``features`` does.
     """
     with Reader(tables) as reader:
         if units is not None:
@@ -140,7 +144,7 @@ def live(
             asked = asked.set_column(1, "moment", pa.array(np.full(asked.num_rows, micros(moment), dtype=np.int64)))
         else:
             asked = questions_in(reader, model, first=moment, last=moment, moments=[micros(moment)])
-        return featured(reader, Spine(model, asked))[0]
+        return with_as_of(featured(reader, Spine(model, stepped(model, asked)))[0], reach(tables))
 
 
 def parquet(table: pa.Table, about: Mapping[str, object]) -> bytes:

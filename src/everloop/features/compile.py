@@ -7,7 +7,6 @@ what is empty, strings for categories and text, lists of strings for ``which``. 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +15,13 @@ import pyarrow.compute as pc
 from everloop.errors import Unknown
 from everloop.features import finalize
 from everloop.features.definition import definition_hash, nature_of
-from everloop.features.latest import FEW, newest
-from everloop.features.moments import Micros, calendar_parts
-from everloop.features.reader import Reader, quoted
+from everloop.features.in_place import Part, read_in_place
+from everloop.features.moments import Micros, calendar_parts, length
+from everloop.features.reader import Reader
 from everloop.features.spine import Spine, as_text, carry, checked, first_said
+from everloop.features.steps import at_its_step, by_step, predicted_at
 from everloop.features.versions import versions
-from everloop.features.window import Points, aggregated, listed
+from everloop.features.window import Points, listed
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, column_names, leaves
 
@@ -46,7 +46,7 @@ def columns(reader: Reader, spine: Spine, readings: Sequence[AnyReading], known_
     made: dict[str, pa.Array] = {}
     for reading in readings:
         if isinstance(reading, calendar):
-            said = calendar_parts(reading.parts, _moments(spine), _zone(spine.model, reading))
+            said = calendar_parts(reading.parts, predicted_at(spine), _zone(spine.model, reading))
             made |= {name: pa.array(said[part], pa.float64()) for name, part in zip(reading.names, reading.parts, strict=True)}
         else:
             made[column_names(reading)[0]] = put_together(reading, done, spine.questions.num_rows)
@@ -71,7 +71,8 @@ def read_all(reader: Reader, spine: Spine, readings: Iterable[Reading], known_at
     """The columns of single readings by their definition's hash; those that read the same rows of the same keys are read together."""
     groups: dict[object, dict[str, Reading]] = {}
     for reading in readings:
-        who = reading.verb if reading.verb in ("given", "outcome") else (reading.source.name, reading.source.rows, spine.keys(reading))
+        told, path = (reading.source.name, reading.source.rows), (reading.verb == "planned", by_step(spine, reading))
+        who = reading.verb if reading.verb in ("given", "outcome") else (*told, spine.keys(reading), *path)
         groups.setdefault(who, {})[definition_hash(reading)] = reading
     done: dict[str, pa.Array] = {}
     for group in groups.values():
@@ -90,27 +91,25 @@ def read(reader: Reader, spine: Spine, reading: Reading, *, as_it_is: bool = Fal
     return _read_group(reader, spine, {"only": reading}, None, as_it_is=as_it_is)["only"]
 
 
-@dataclass(frozen=True)
-class _Read:
-    """One group's points, the table of versions, and where the parts of each reading are."""
-
-    points: Points
-    matched: str
-    table: str
-
-
 def _read_group(
     reader: Reader, spine: Spine, group: Mapping[str, Reading], known_at: int | None, *, as_it_is: bool = False
 ) -> dict[str, pa.Array]:
+    """The columns of readings of the same rows and keys: worked out once for each point, then given to every question at it."""
     some = next(iter(group.values()))
-    keys = spine.keys(some)
-    points, matched = _points(reader, spine, some, keys, known_at)
-    # Order matters only to what is newest; few moments find that out by themselves.
-    ordered = any(r.verb == "which" or (r.verb == "latest" and (points.moments > FEW or not is_lifelong(r))) for r in group.values())
-    table = versions(reader, some.source, (*keys, *(c for r in group.values() for c in r.columns)), ordered=ordered)
-    parts = _parts(reader, _Read(points, matched, table), group)
-    moments = _moments(spine)
-    made = {name: _finished(reading, name, parts, moments, as_it_is) for name, reading in group.items()}
+    points, matched = _points(reader, spine, some, spine.keys(some), known_at)
+    group = {name: at_its_step(spine, reading) for name, reading in group.items()}
+    at = reader.rows(f"SELECT m.point FROM {matched} m ORDER BY m.q")["point"].combine_chunks()
+    nobody = reader.rows(f"SELECT count(*) AS n FROM {points.name}")["n"][0].as_py()
+    at = pc.subtract(pc.fill_null(at, nobody + 1), 1)
+    if len(at) != spine.questions.num_rows:
+        raise RuntimeError(f"{spine.questions.num_rows} questions became {len(at)}.")
+    listing = {name: reading for name, reading in group.items() if reading.verb == "which"}
+    others = {name: reading for name, reading in group.items() if reading.verb != "which"}
+    made = {name: _listed(reader, points, reading, nobody).take(at) for name, reading in listing.items()}
+    if others:
+        moments = _moments(spine)
+        for name, part in read_in_place(reader, points, others).items():
+            made[name] = _finished(others[name], part, at, moments, as_it_is)
     reader.drop(points.name, matched)
     return made
 
@@ -121,6 +120,9 @@ def _points(reader: Reader, spine: Spine, reading: Reading, keys: tuple[str, ...
     asked = spine.asked
     without = asked is not None and asked.name == reading.source.name and "row" in spine.questions.column_names
     shown = {"q": pa.array(np.arange(spine.questions.num_rows)), "moment": spine.questions["moment"]}
+    ahead = by_step(spine, reading)
+    if ahead:
+        shown |= {"moment": pa.array(predicted_at(spine)), "asked_at": spine.questions["moment"]}
     shown |= {f"k{i}": as_text(spine.questions[key]) for i, key in enumerate(keys)}
     if without:
         shown["asked_row"] = as_text(spine.questions["row"])
@@ -130,33 +132,7 @@ def _points(reader: Reader, spine: Spine, reading: Reading, keys: tuple[str, ...
     name = reader.make(f"SELECT row_number() OVER () AS point, * FROM (SELECT DISTINCT {', '.join(names)} FROM {given} WHERE {filled})")
     same = " AND ".join(f"g.{n} = p.{n}" if n != "asked_row" else "g.asked_row IS NOT DISTINCT FROM p.asked_row" for n in names)
     matched = reader.make(f"SELECT g.q, p.point FROM {given} g LEFT JOIN {name} p ON {same}")
-    return Points(name, keys, len(np.unique(_moments(spine))), known_at, without), matched
-
-
-def _parts(reader: Reader, where: _Read, group: Mapping[str, Reading]) -> pa.Table:
-    """The parts of every reading of a group, one row for each question in their order; columns are named by position."""
-    at = {name: f"r{i}" for i, name in enumerate(group)}
-    windowed = [(at[n], r) for n, r in group.items() if r.verb != "which" and not is_lifelong(r)]
-    lifelong = [(at[n], r) for n, r in group.items() if r.verb not in ("which", "latest") and is_lifelong(r)]
-    shown, joins = ["m.q"], [f"FROM {where.matched} m"]
-    for i, several in enumerate((windowed, lifelong)):
-        if several:
-            joins.append(f"LEFT JOIN {aggregated(reader, where.points, where.table, several)} t{i} ON t{i}.point = m.point")
-            shown += [f"t{i}.* EXCLUDE (point)"]
-    if any(r.verb == "latest" and is_lifelong(r) for r in group.values()):
-        joins.append(f"LEFT JOIN {newest(reader, where.points, where.table)} n ON n.point = m.point")
-        joins.append(f"LEFT JOIN {where.table} nv ON nv.o = n.o")
-    for name, r in group.items():
-        if r.verb == "which":
-            joins.append(f"LEFT JOIN {listed(reader, where.points, where.table, r)} {at[name]} ON {at[name]}.point = m.point")
-            shown.append(f"{at[name]}.items AS {at[name]}_items")
-        elif r.verb == "latest" and is_lifelong(r):
-            shown.append(f"nv.{quoted(r.columns[0])} AS {at[name]}_x")
-        elif r.verb == "latest":
-            joins.append(f"LEFT JOIN {where.table} {at[name]} ON {at[name]}.o = t0.{at[name]}_o")
-            shown.append(f"{at[name]}.{quoted(r.columns[0])} AS {at[name]}_x")
-    made = reader.rows(f"SELECT {', '.join(shown)} {' '.join(joins)} ORDER BY m.q")
-    return made.rename_columns([_renamed(column, at) for column in made.column_names])
+    return Points(name, keys, known_at, without, ahead), matched
 
 
 def is_lifelong(reading: Reading) -> bool:
@@ -164,30 +140,28 @@ def is_lifelong(reading: Reading) -> bool:
     return reading.last is None and reading.next is None
 
 
-def _renamed(column: str, at: Mapping[str, str]) -> str:
-    names = {place: name for name, place in at.items()}
-    place, _, part = column.partition("_")
-    return f"{names[place]}_{part}" if place in names else column
+def _listed(reader: Reader, points: Points, reading: Reading, nobody: int) -> pa.Array:
+    """The list of every point, and an empty one for nobody."""
+    table = versions(reader, reading.source, (*points.keys, *reading.columns))
+    found = reader.rows(f"SELECT point, items FROM {listed(reader, points, table, reading)} ORDER BY point")
+    where = np.full(nobody + 1, -1, dtype=np.int64)
+    where[found["point"].to_numpy() - 1] = np.arange(found.num_rows)
+    items = found["items"].combine_chunks().cast(pa.list_(pa.string())).take(pa.array(where, mask=where < 0))
+    return pc.if_else(items.is_valid(), items, pa.scalar([], pa.list_(pa.string())))
 
 
-def _finished(reading: Reading, name: str, parts: pa.Table, moments: Micros, as_it_is: bool) -> pa.Array:
+def _finished(reading: Reading, part: Part, at: pa.Array, moments: Micros, as_it_is: bool) -> pa.Array:
     """A reading's column from its exact parts."""
-    verb = reading.verb
-    if verb in ("count", "any", "none", "distinct"):
-        counts = finalize.whole(parts[f"{name}_n"])
-        return from_floats(counted(verb, np.asarray(counts, dtype=np.int64)))
-    if verb in ("total", "mean"):
-        count = np.asarray(finalize.whole(parts[f"{name}_n"]), dtype=np.int64)
-        if f"{name}_s" in parts.column_names:
-            total = finalize.total_of(finalize.whole(parts[f"{name}_s"]))
-        else:
-            total = finalize.decimal_total_of(*(list(finalize.whole(parts[f"{name}_{part}"])) for part in "hl"))
-        return from_floats(total if verb == "total" else finalize.mean_of(total, count))
-    if verb == "which":
-        items = parts[f"{name}_items"].combine_chunks().cast(pa.list_(pa.string()))
-        return pc.if_else(items.is_valid(), items, pa.scalar([], pa.list_(pa.string())))
-    values = parts[f"{name}_x"].combine_chunks()
-    return values if as_it_is else shown(reading, values, moments)
+    if part.value is not None:
+        values = part.value.take(at)
+        return values if as_it_is else shown(reading, values, moments)
+    counts = np.asarray(part.n, dtype=np.int64)
+    if reading.verb == "planned" and reading.next is not None:
+        return from_floats(finalize.divided(counts.astype(np.float64), np.full(len(counts), float(length(reading.next))))).take(at)
+    if not part.sums:
+        return from_floats(counted(reading.verb, counts)).take(at)
+    total = finalize.decimal_total_of(*map(list, part.sums)) if len(part.sums) > 1 else finalize.total_of(part.sums[0])
+    return from_floats(total if reading.verb == "total" else finalize.mean_of(total, counts)).take(at)
 
 
 def counted(verb: str, counts: Micros) -> finalize.Floats:
@@ -219,13 +193,15 @@ def _given(reader: Reader, spine: Spine, reading: Reading) -> pa.Array:
     else:
         said = carry(reader, spine, [column]).questions[column].combine_chunks()
     if nature_of(source, column) != "words":
-        said = _as_number(said, source.name, column)
+        said = as_number(said, source.name, column)
     return shown(reading, said, _moments(spine))
 
 
-def _as_number(said: pa.Array, source: str, column: str) -> pa.Array:
+def as_number(said: pa.Array, source: str, column: str) -> pa.Array:
+    """What a question says of a numeric column, as such values are held. Raises ValueError for words and lists."""
     if pa.types.is_timestamp(said.type) or pa.types.is_date(said.type):
-        return said.cast(pa.timestamp("us")).cast(pa.int64())
+        # What is finer than a microsecond is cut off, never refused.
+        return pc.cast(said, options=pc.CastOptions(pa.timestamp("us"), allow_time_truncate=True)).cast(pa.int64())
     if pa.types.is_boolean(said.type):
         return said.cast(pa.int64())
     if pa.types.is_string(said.type) or pa.types.is_list(said.type):

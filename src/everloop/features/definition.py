@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -61,11 +61,13 @@ class Window:
     """Which rows count around a moment ``t``, in microseconds: event times from ``floor(t + start)`` up to, not including, ``t + stop``.
 
     Both edges are floored to multiples of ``hop`` since 1970 UTC. ``start`` None: since always. ``stop`` None: everything known by then.
+    ``span``: rows last from an instant to another and count wherever the two overlap; ``stop`` None: whatever has begun by then.
     """
 
     start: int | None
     stop: int | None
     hop: int
+    span: bool = field(default=False, repr=False)
 
 
 def window_of(reading: Reading) -> Window:
@@ -76,12 +78,13 @@ def window_of(reading: Reading) -> Window:
     >>> window_of(orders.count(next=days(1)))
     Window(start=0, stop=86400000000, hop=1)
     """
+    span = len(reading.source.time) == 2 or reading.verb == "planned"
     if reading.next is not None:
-        return Window(0, length(reading.next), 1)
+        return Window(0, length(reading.next), 1, span)
     if reading.last is None:
-        return Window(None, None, 0)
+        return Window(None, None, 0, span)
     ago = 0 if reading.ago is None else length(reading.ago)
-    return Window(-ago - length(reading.last), -ago if ago else None, hop_of(reading.last))
+    return Window(-ago - length(reading.last), -ago if ago else None, hop_of(reading.last), span)
 
 
 def canonical(reading: AnyReading | float) -> object:

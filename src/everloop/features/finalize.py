@@ -9,6 +9,7 @@ not depend on the order of rows. The sum is exact for values of at least 2**-48 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -23,6 +24,7 @@ Floats: TypeAlias = NDArray[np.float64]
 HIGH: Final = 2.0**20
 LOW: Final = 2.0**100
 LARGEST: Final = 2.0**76
+LARGEST_FLOAT: Final = sys.float_info.max
 
 
 def split_decimal(value: float) -> tuple[int, int] | None:
@@ -111,3 +113,46 @@ def days_before(moments: Micros, instants: Micros, present: NDArray[np.bool_]) -
     # Each side is a float first: the difference of two far instants does not fit into 64 bits.
     apart = np.where(np.abs(instants) < 2**62, (moments - np.where(np.abs(instants) < 2**62, instants, 0)).astype(np.float64), np.nan)
     return np.where(present, apart / float(DAY), np.nan)
+
+
+# One value at a time: the same digits as the columns above, without their cost. None is empty.
+
+
+def one_total(total: int, decimal: bool) -> float:
+    """A whole or a decimal sum (times 2**100) as float64, rounded once.
+
+    >>> one_total(3, False), one_total(2**99, True)
+    (3.0, 0.5)
+    """
+    return total / (1 << 100) if decimal else float(total)
+
+
+def one_divided(left: float | None, right: float | None) -> float | None:
+    """``left / right``, as ``divided`` says it.
+
+    >>> one_divided(1.0, 4.0), one_divided(1.0, 0.0)
+    (0.25, None)
+    """
+    if left is None or not right:
+        return None
+    made = left / right
+    return made if -LARGEST_FLOAT <= made <= LARGEST_FLOAT else None
+
+
+def one_reckoned(operator: str, left: float | None, right: float | None) -> float | None:
+    """Two values added, subtracted, multiplied or divided, as ``reckoned`` says it."""
+    if left is None or right is None:
+        return None
+    if operator == "/":
+        return one_divided(left, right)
+    made = left + right if operator == "+" else left - right if operator == "-" else left * right
+    return made if -LARGEST_FLOAT <= made <= LARGEST_FLOAT else None
+
+
+def one_days_before(moment: int, instant: int) -> float | None:
+    """How many days before a moment an instant was, as ``days_before`` says it.
+
+    >>> one_days_before(DAY, DAY // 2)
+    0.5
+    """
+    return float(moment - instant) / float(DAY) if abs(instant) < 2**62 else None

@@ -22,7 +22,7 @@ from everloop.features.reader import Reader, quoted
 from everloop.features.spine import Spine, keys_of
 from everloop.features.versions import every_version
 from everloop.project.model import Model
-from everloop.project.resolve import candidate_column, readings_in
+from everloop.project.resolve import candidate_column, readings_in, with_apart
 from everloop.project.source import Source
 
 WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
@@ -163,7 +163,7 @@ def of_units(model: Model, units: pa.Table, moment: datetime) -> pa.Table:
     if "moment" not in made.column_names:
         made = made.add_column(0, "moment", _at(units, moment))
     if isinstance(model.per, Source) and "row" not in made.column_names:
-        made = made.append_column("row", unit_text(made, model.per.id))
+        made = made.append_column("row", unit_text(made, with_apart(model.per, model.per.id)))
     return numbered(made)
 
 

@@ -61,6 +61,7 @@ class Reader:
         self.tables = tables
         self.prepared: dict[object, str] = {}
         self.prepared_versions: dict[object, dict[tuple[frozenset[str], bool], str]] = {}
+        self.ordered: dict[tuple[object, frozenset[str]], object] = {}
         self._made = 0
         import duckdb  # a worker that reads tiles only never needs it
 

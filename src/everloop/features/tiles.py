@@ -1,46 +1,41 @@
-"""Tiles: the online state in SQLite, beside the events it is a fold of, so that rows and tiles are one transaction.
+"""Tiles: the online state in SQLite, where it can lie beside the events it is a fold of, so that rows and tiles are one transaction.
 
-In: event tables, and single rows of them. Out: ``Parts``. One row for each state, key and hop; whole numbers only, those beyond 64 bits as
-text. Beside them the row last folded of each id, so that a correction takes out exactly what it put in. Absent: clock.
+In and out: bytes with their sequence numbers, as ``OnlineStore`` says. Absent: what the bytes mean, clock.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import reduce
+from functools import lru_cache
 from typing import Final
 
-import numpy as np
-import pyarrow as pa
-
-from everloop.errors import Unknown
-from everloop.features.definition import nature_of
-from everloop.features.moments import FOREVER
-from everloop.features.online import NOTHING, SEPARATOR, Mark, Parts, State, Value, as_key, exchanged, merged, one_row, own_columns
-from everloop.features.reader import Reader, literal, quoted
-from everloop.features.versions import every_version, versions
-from everloop.features.window import HIGH_PART, LOW_PART, SUMMABLE
-from everloop.project.conditions import always, at_least, at_most, one_of
+from everloop.features.store import Changes, Mark, Members, Packed, Seen
 
 SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS tile_states (state TEXT PRIMARY KEY, source TEXT NOT NULL, seq INTEGER NOT NULL, known_at INTEGER NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tiles (state TEXT NOT NULL, key TEXT NOT NULL, hop_start INTEGER NOT NULL, n_rows INTEGER NOT NULL,
-    n INTEGER NOT NULL, total, lowest, highest, last_at INTEGER, last_id TEXT, last_value, sure INTEGER NOT NULL,
-    PRIMARY KEY (state, key, hop_start)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tile_rows (source TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, event_at INTEGER NOT NULL,
-    deleted INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (source, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS online_states (state TEXT PRIMARY KEY, seq INTEGER NOT NULL, known_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS online_packed (state TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (state, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS online_rows (state TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (state, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS online_members (state TEXT NOT NULL, key TEXT NOT NULL, event_at INTEGER NOT NULL, id TEXT NOT NULL,
+    PRIMARY KEY (state, key, event_at, id)) WITHOUT ROWID;
 """
-SELECT: Final = "SELECT n_rows, n, total, lowest, highest, last_at, last_id, last_value, sure FROM tiles WHERE state = ? AND key = ?"
-PUT: Final = "INSERT OR REPLACE INTO tiles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-PUT_ROW: Final = "INSERT OR REPLACE INTO tile_rows VALUES (?, ?, ?, ?, ?, ?)"
-MARK: Final = "INSERT OR REPLACE INTO tile_states VALUES (?, ?, ?, ?)"
-LONG: Final = 2**63
-
-Row = Mapping[str, object]
+TABLES: Final = ("online_packed", "online_rows", "online_members", "online_states")
+_NEWER: Final = "DO UPDATE SET seq = excluded.seq, body = excluded.body WHERE excluded.seq > seq"
+PUT: Final = f"INSERT INTO online_packed VALUES (?, ?, ?, ?) ON CONFLICT (state, key) {_NEWER}"
+PUT_ROW: Final = f"INSERT INTO online_rows VALUES (?, ?, ?, ?) ON CONFLICT (state, id) {_NEWER}"
+PUT_MARK: Final = (
+    "INSERT INTO online_states VALUES (?, ?, ?) ON CONFLICT (state) DO UPDATE SET seq = max(seq, excluded.seq), "
+    "known_at = max(known_at, excluded.known_at)"
+)
+GAIN: Final = "INSERT OR IGNORE INTO online_members VALUES (?, ?, ?, ?)"
+LOSE: Final = "DELETE FROM online_members WHERE state = ? AND key = ? AND event_at = ? AND id = ?"
+FADE: Final = "DELETE FROM online_members WHERE state = ? AND key = ? AND event_at < ?"
+ROW: Final = "SELECT body FROM online_rows WHERE state = ? AND id = ?"
+#: So many places are read by one statement.
+AT_ONCE: Final = 12
 
 
 class Tiles:
@@ -48,98 +43,109 @@ class Tiles:
     to commit; else every verb is a transaction of its own, and a kill leaves the state as it was before.
 
     >>> tiles = Tiles(sqlite3.connect(":memory:"))
-    >>> tiles.holds("orders", "o1")
-    False
+    >>> tiles.read(["a state"], [("a state", "a key")])
+    Seen(marks=[None], packed=[None])
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._kept: dict[str, State] = {}
         if not connection.in_transaction:
             connection.executescript(SCHEMA)
 
-    def keep(self, states: Iterable[State]) -> None:
-        """From now on keep these as well; a new one has come nowhere yet."""
-        wanted = {state.id: state for state in states}
-        with self._transaction():
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO tile_states VALUES (?, ?, 0, ?)", [(name, s.source.name, -LONG) for name, s in wanted.items()]
-            )
-        self._kept |= wanted
+    def read(self, states: Sequence[str], places: Sequence[tuple[str, str]]) -> Seen:
+        """How far these states have come, and the packed rows of these (state, key), in the order asked for and as of one instant."""
+        if len(places) <= AT_ONCE and len(states) <= AT_ONCE:
+            return self._read(states, places)
+        with self._transaction("BEGIN"):
+            seen = Seen([], [])
+            for start in range(0, max(len(places), len(states)), AT_ONCE):
+                part = self._read(states[start : start + AT_ONCE], places[start : start + AT_ONCE])
+                seen.marks.extend(part.marks)
+                seen.packed.extend(part.packed)
+            return seen
 
-    def mark(self, state: State) -> Mark:
-        """How far a state has come. Raises Unknown for one that is not kept."""
-        found = self._connection.execute("SELECT seq, known_at FROM tile_states WHERE state = ?", (state.id,)).fetchone()
-        if found is None:
-            raise Unknown("online state of", state.source.called, next="Keep it first: store.keep(states_of(model)).")
-        return Mark(*found)
+    def _read(self, states: Sequence[str], places: Sequence[tuple[str, str]]) -> Seen:
+        marks, cut = len(states), 2 * len(states)
+        if not marks and not places:
+            return Seen([], [])
+        words = [state for state in states for _ in range(2)]
+        for place in places:
+            words += place
+        found = self._connection.execute(_statement(marks, len(places)), words).fetchone()
+        return Seen([None if found[i] is None else Mark(found[i], found[i + 1]) for i in range(0, cut, 2)], list(found[cut:]))
 
-    def build(self, states: Sequence[State], rows: pa.Table) -> None:
-        """Make states of one source anew from its whole event table: one GROUP BY for each."""
-        if not states:
-            return
-        source = states[0].source.name
-        newest = Mark(0, -LONG) if not rows.num_rows else Mark(*(int(np.max(rows[c].to_numpy())) for c in ("seq", "known_at")))
-        with Reader({source: rows}) as reader, self._transaction():
-            for state in states:
-                self._connection.execute("DELETE FROM tiles WHERE state = ?", (state.id,))
-                self._connection.executemany(PUT, grouped(reader, state))
-                self._connection.execute(MARK, (state.id, source, *newest))
-            self._connection.executemany(PUT_ROW, newest_rows(reader, states[0], own_columns([*self._of(source), *states])))
+    def marks(self) -> dict[str, Mark]:
+        """Every state that is kept, and how far it has come."""
+        found = self._connection.execute("SELECT state, seq, known_at FROM online_states").fetchall()
+        return {state: Mark(seq, known_at) for state, seq, known_at in found}
 
-    def fold(self, source: str, rows: pa.Table) -> None:
-        """Take in the next rows of a source's event table, in the order of ``seq``; those a state already has are skipped."""
-        if not rows.num_rows:
-            return
-        rows = rows.sort_by("seq")
-        states = [(state, self.mark(state)) for state in self._of(source)]
-        columns = own_columns(state for state, _ in states)
-        some = next(iter(states), None)
-        held = [held_row(some[0], columns, row) for row in rows.to_pylist()] if some is not None else []
-        seqs, known = rows["seq"].to_pylist(), int(np.max(rows["known_at"].to_numpy()))
-        with self._transaction():
-            changed: dict[tuple[str, str, int], Parts] = {}
-            for seq, row in zip(seqs, held, strict=True):
-                self._take_in(source, [state for state, mark in states if mark.seq < seq], row, changed)
-            self._connection.executemany(PUT, (_put(*place, parts) for place, parts in changed.items()))
-            for state, mark in states:
-                self._connection.execute(MARK, (state.id, source, max(mark.seq, seqs[-1]), max(mark.known_at, known)))
+    def rows(self, state: str, ids: Sequence[str]) -> list[bytes | None]:
+        """The row last folded of each id, deleted ones too."""
+        run = self._connection.execute
+        found = (run(ROW, (state, id)).fetchone() for id in ids)
+        return [None if row is None else row[0] for row in found]
 
-    def read(self, state: State, keys: Sequence[str], start: int | None, stop: int | None) -> list[Parts]:
-        """For each key what tiles from ``start`` up to, not including, ``stop`` say."""
-        query, edges = SELECT, ()
-        if start is not None:
-            query, edges = query + " AND hop_start >= ?", (*edges, start)  # type: ignore[assignment]
-        if stop is not None:
-            query, edges = query + " AND hop_start < ?", (*edges, stop)  # type: ignore[assignment]
-        name, run = state.id, self._connection.execute
-        return [reduce(merged, (_got(*row) for row in run(query, (name, key, *edges))), NOTHING) for key in keys]
+    def members(self, state: str, key: str, start: int | None, stop: int | None, newest: int | None = None) -> list[str]:
+        """The ids of a key's rows from ``start`` up to, not including, ``stop`` (None: no end), in order; of those the ``newest`` last."""
+        query, words = "SELECT id FROM online_members WHERE state = ? AND key = ?", [state, key]
+        for sign, edge in ((">=", start), ("<", stop)):
+            if edge is not None:
+                query, words = f"{query} AND event_at {sign} ?", [*words, edge]  # type: ignore[list-item]
+        found = self._connection.execute(f"{query} ORDER BY event_at DESC, id DESC LIMIT ?", [*words, -1 if newest is None else newest])
+        return [id for (id,) in found.fetchall()][::-1]
 
-    def holds(self, source: str, id: str) -> bool:
-        """Whether a row of this id was folded."""
-        return self._connection.execute("SELECT 1 FROM tile_rows WHERE source = ? AND id = ?", (source, id)).fetchone() is not None
+    def put(self, changes: Changes) -> None:
+        """Keep these; what is there already with a sequence number as high stays as it is. Marks never go back, and make a state kept."""
+        run = self._connection.execute
+        with self._transaction("BEGIN IMMEDIATE"):
+            for place, (seq, body) in changes.packed.items():
+                newer = run(PUT, (*place, seq, body)).rowcount
+                if newer and place in changes.members:
+                    self._put_members(place, changes.members[place])
+            for place, members in changes.members.items():
+                if place not in changes.packed:
+                    self._put_members(place, members)
+            self._put_rest(changes.rows, changes.marks)
 
-    def forget(self, states: Iterable[State]) -> None:
-        """Keep these no longer; the last one of a source takes the source's rows with it."""
-        gone = {state.id: state for state in states}
-        with self._transaction():
-            for name, state in gone.items():
-                self._kept.pop(name, None)
-                self._connection.execute("DELETE FROM tiles WHERE state = ?", (name,))
-                self._connection.execute("DELETE FROM tile_states WHERE state = ?", (name,))
-                left = self._connection.execute("SELECT 1 FROM tile_states WHERE source = ?", (state.source.name,)).fetchone()
-                if left is None:
-                    self._connection.execute("DELETE FROM tile_rows WHERE source = ?", (state.source.name,))
+    def replace(self, states: Mapping[str, Mark], changes: Iterable[Changes]) -> None:
+        """Make states anew: what they had goes, these come in its place, and at the end their marks."""
+        run = self._connection.executemany
+        with self._transaction("BEGIN IMMEDIATE"):
+            self.forget([*states])
+            for some in changes:
+                run("INSERT OR REPLACE INTO online_packed VALUES (?, ?, ?, ?)", ((*p, *packed) for p, packed in some.packed.items()))
+                run(GAIN, ((*place, *member) for place, members in some.members.items() for member in sorted(members.gained)))
+                run("INSERT OR REPLACE INTO online_rows VALUES (?, ?, ?, ?)", ((*p, *packed) for p, packed in some.rows.items()))
+            self._put_rest({}, states)
 
-    def _of(self, source: str) -> list[State]:
-        return [state for state in self._kept.values() if state.source.name == source]
+    def forget(self, states: Sequence[str]) -> None:
+        """Keep these states no longer."""
+        with self._transaction("BEGIN IMMEDIATE"):
+            for table in TABLES:
+                self._connection.executemany(f"DELETE FROM {table} WHERE state = ?", [(state,) for state in states])
+
+    def _put_members(self, place: tuple[str, str], members: Members) -> None:
+        run = self._connection.execute
+        for member in members.lost:
+            run(LOSE, (*place, *member))
+        for member in members.gained:
+            run(GAIN, (*place, *member))
+        if members.since is not None:
+            run(FADE, (*place, members.since))
+
+    def _put_rest(self, rows: Mapping[tuple[str, str], Packed], marks: Mapping[str, Mark]) -> None:
+        run = self._connection.execute
+        for (state, id), (seq, body) in rows.items():
+            run(PUT_ROW, (state, id, seq, body))
+        for state, mark in marks.items():
+            run(PUT_MARK, (state, *mark))
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, begin: str) -> Iterator[None]:
         if self._connection.in_transaction:
             yield
             return
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute(begin)
         try:
             yield
         except BaseException:
@@ -147,126 +153,9 @@ class Tiles:
             raise
         self._connection.commit()
 
-    def _take_in(self, source: str, states: Sequence[State], row: Row, changed: dict[tuple[str, str, int], Parts]) -> None:
-        """Put one row into the tiles of these states, after taking out what an older version of it had put in."""
-        if not states:
-            return
-        found = self._connection.execute(
-            "SELECT version, event_at, deleted, body FROM tile_rows WHERE source = ? AND id = ?", (source, row["id"])
-        ).fetchone()
-        if found is not None and found[0] >= row["version"]:
-            return
-        before = None if found is None else {**json.loads(found[3]), "id": row["id"], "event_at": found[1], "deleted": bool(found[2])}
-        for state in states:
-            old, new = put_in(state, before), put_in(state, row)
-            if old is not None and new is not None and old[0] == new[0]:
-                self._change(state, new[0], old[1], new[1], changed)
-            else:
-                for there, taken, put in ((old, True, False), (new, False, True)):
-                    if there is not None:
-                        self._change(state, there[0], there[1] if taken else NOTHING, there[1] if put else NOTHING, changed)
-        body = {name: value for name, value in row.items() if name not in ("id", "version", "event_at", "deleted")}
-        self._connection.execute(PUT_ROW, (source, row["id"], row["version"], row["event_at"], row["deleted"], json.dumps(body)))
 
-    def _change(self, state: State, place: tuple[str, int], old: Parts, new: Parts, changed: dict[tuple[str, str, int], Parts]) -> None:
-        at = (state.id, *place)
-        tile = changed.get(at)
-        if tile is None:
-            found = self._connection.execute(f"{SELECT} AND hop_start = ?", at).fetchone()
-            tile = NOTHING if found is None else _got(*found)
-        changed[at] = exchanged(tile, old, new) if old.rows else merged(tile, new)
-
-
-def newest_rows(reader: Reader, state: State, columns: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    """The highest version of each id of a state's source, with these columns."""
-    source = state.source.base
-    shown = ["id", "version", "event_at", "deleted", *columns]
-    said = every_version(reader, source, columns)
-    found = reader.rows(f"SELECT {', '.join(map(quoted, shown))} FROM ({said}) WHERE next_known = {FOREVER}")
-    write = json.JSONEncoder().encode
-    for id, version, event_at, deleted, *values in zip(*(column.to_pylist() for column in found.columns), strict=True):
-        yield (source.name, id, version, event_at, int(deleted), write(dict(zip(columns, values, strict=True))))
-
-
-def held_row(state: State, columns: Sequence[str], row: Row) -> dict[str, object]:
-    """A row of an event table as values are held while read; what is not finite is empty, minus zero is zero."""
-    held: dict[str, object] = {"id": row["id"], "version": row["version"], "event_at": row["event_at"], "deleted": bool(row["deleted"])}
-    for column in columns:
-        if column not in row:
-            raise Unknown("column", column, tuple(row), where=f"the rows of {state.source.name}")
-        held[column] = _held(nature_of(state.source, column), row[column])
-    return held
-
-
-def _held(nature: str, value: object) -> Value | None:
-    if value is None:
-        return None
-    if nature == "words":
-        return as_key(value) if not isinstance(value, str) else value
-    if nature == "decimal":
-        number = float(value)  # type: ignore[arg-type]
-        return number + 0.0 if np.isfinite(number) else None
-    if nature == "instant" and not isinstance(value, int):
-        return int(np.datetime64(value, "us").astype(np.int64))  # type: ignore[call-overload]
-    return int(value)  # type: ignore[call-overload, no-any-return]
-
-
-def put_in(state: State, row: Row | None) -> tuple[tuple[str, int], Parts] | None:
-    """Which tile of a state a row belongs to, and what it says there; None for one that does not count."""
-    if row is None or row["deleted"] or not all(meets(condition, row) for condition in state.source.rows):
-        return None
-    key = [row[column] for column in state.keys]
-    if any(value is None for value in key):
-        return None
-    at = int(row["event_at"])  # type: ignore[call-overload]
-    value = None if state.column is None else row[state.column]
-    start = at // state.hop * state.hop if state.hop else 0
-    return (SEPARATOR.join(map(as_key, key)), start), one_row(value, at, str(row["id"]))  # type: ignore[arg-type]
-
-
-def meets(condition: object, row: Row) -> bool:
-    """Whether a row meets a row condition; what is empty meets none."""
-    value = row[condition.column if isinstance(condition, always) else str(condition.what)]  # type: ignore[attr-defined]
-    if value is None or isinstance(condition, always):
-        return value is not None
-    if isinstance(condition, at_least | at_most):
-        return bool(value >= condition.value if isinstance(condition, at_least) else value <= condition.value)  # type: ignore[operator]
-    if isinstance(condition, one_of):
-        return value in (tuple(map(str, condition.values)) if isinstance(value, str) else condition.values)
-    raise Unknown("row condition", repr(condition), ("always", "at_least", "at_most", "one_of"))
-
-
-def grouped(reader: Reader, state: State) -> Iterator[tuple[object, ...]]:
-    """Every tile of a state, from the versions nothing took the place of."""
-    table = versions(reader, state.source, (*state.keys, *(() if state.column is None else (state.column,))))
-    hop = f"(event_at - ((event_at % {state.hop}) + {state.hop}) % {state.hop})" if state.hop else "0"
-    key = f" || {literal(SEPARATOR)} || ".join(f"CAST({quoted(k)} AS VARCHAR)" for k in state.keys) or "''"
-    value = "NULL::BIGINT" if state.column is None else quoted(state.column)
-    nature = "whole" if state.column is None else nature_of(state.source, state.column)
-    sums = {"decimal": [SUMMABLE, HIGH_PART, LOW_PART], "words": ["{x}"]}.get(nature, ["{x}", "{x}"])
-    n, *parts = [part.format(x=value) for part in sums]
-    total = ", ".join(f"coalesce(CAST(sum({part}) AS VARCHAR), '0') AS s{i}" for i, part in enumerate(parts))
-    extremes = "NULL AS low, NULL AS high" if nature == "words" else f"min({value}) AS low, max({value}) AS high"
-    found = reader.rows(
-        f"SELECT key, hop_start, n_rows, n{''.join(f', s{i}' for i in range(len(parts)))}, low, high, v.event_at, v.id, v.x FROM ("
-        f"SELECT {key} AS key, {hop} AS hop_start, count(*) AS n_rows, count({n}) AS n{', ' + total if total else ''}, {extremes}, "
-        f"max(o) AS o FROM {table} WHERE next_known = {FOREVER} GROUP BY ALL) t "
-        f"JOIN (SELECT o, event_at, id, {value} AS x FROM {table}) v ON v.o = t.o WHERE key IS NOT NULL"
-    )
-    for row in zip(*(column.to_pylist() for column in found.columns), strict=True):
-        name, start, rows, count, *sums_, low, high, at, id, last = row
-        exact = sum(int(part) << (80 if i == 0 and len(sums_) == 2 else 0) for i, part in enumerate(sums_))
-        yield _put(state.id, name, start, Parts(rows, count, exact, low, high, at, id, last))
-
-
-def _put(state: str, key: str, start: int, parts: Parts) -> tuple[object, ...]:
-    total = parts.total if -LONG <= parts.total < LONG else str(parts.total)
-    last = (parts.last_at, parts.last_id, parts.last)
-    return (state, key, start, parts.rows, parts.n, total, parts.lowest, parts.highest, *last, int(parts.sure))
-
-
-def _got(
-    rows: int, n: int, total: int | str, lowest: Value | None, highest: Value | None, last_at: int | None, last_id: str | None,
-    last: Value | None, sure: int,
-) -> Parts:  # fmt: skip
-    return Parts(rows, n, int(total), lowest, highest, last_at, last_id, last, bool(sure))
+@lru_cache(maxsize=256)
+def _statement(states: int, places: int) -> str:
+    mark = "(SELECT seq FROM online_states WHERE state = ?), (SELECT known_at FROM online_states WHERE state = ?)"
+    body = "(SELECT body FROM online_packed WHERE state = ? AND key = ?)"
+    return f"SELECT {', '.join([mark] * states + [body] * places)}"

@@ -22,6 +22,7 @@ from everloop.features.holds import any_holds
 from everloop.features.moments import FOREVER, Micros, length, micros
 from everloop.features.reader import Reader, quoted
 from everloop.features.spine import Spine, as_text, checked
+from everloop.features.steps import at_its_step, by_step, predicted_at
 from everloop.features.versions import versions
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Reading, leaves
@@ -42,7 +43,8 @@ def truths(predicts: AnyReading, questions: pa.Table, tables: Mapping[str, pa.Ta
     ``questions`` as for ``features``, any moments in any order: those of the answers log too. ``predicts`` is usually ``model.predicts``;
     any reading that looks ahead will do. Yes and no are 1 and 0; ``which`` gives everything that came up, most often first. How a row
     ends up (``outcome``) is what its newest version says; with ``within``, the newest one known before ``moment + within + late``. Where
-    one of the model's ``void_when`` holds, the truth is void. Raises Unknown for a table or a column that is not there.
+    one of the model's ``void_when`` holds, the truth is void. Questions with a ``step`` (``steps.stepped``) have the truth of that step of
+    a path, mature and void for itself. Raises Unknown for a table or a column that is not there.
     """
     until = known_at if isinstance(known_at, int) else micros(known_at)
     with Reader(tables) as reader:
@@ -56,7 +58,7 @@ def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int) ->
     mature = np.ones(spine.questions.num_rows, dtype=np.bool_)
     moments = np.asarray(spine.questions["moment"].to_numpy(), dtype=np.int64)
     for reading in ahead:
-        mature &= matured(reading, moments, until)
+        mature &= matured(at_its_step(spine, reading), predicted_at(spine) if by_step(spine, reading) else moments, until)
     counted = [reading for reading in leaves(predicts) if reading.verb != "outcome"]
     done = read_all(reader, spine, counted, until)
     done |= {definition_hash(r): _outcome(reader, spine, r, moments, until) for r in leaves(predicts) if r.verb == "outcome"}

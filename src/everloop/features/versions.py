@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
+
 from everloop.errors import Unknown
 from everloop.features.definition import nature_of
 from everloop.features.moments import FOREVER
@@ -33,15 +35,27 @@ def versions(reader: Reader, source: Source, columns: Iterable[str], *, ordered:
     for (there, in_order), name in prepared.items():
         if wanted <= there and in_order >= ordered:
             return name
-    shown = sorted(wanted)
-    table = with_inherited(reader, source, dict.fromkeys((*shown, *map(condition_column, source.rows))))
-    kept = " AND ".join(["NOT deleted", "known_at < next_known", *(condition_sql(source, c) for c in source.rows)])
     order = "ORDER BY event_at, id, known_at" if ordered else ""
-    prepared[wanted, ordered] = reader.make(
-        f"SELECT nr, id, event_at, known_at, next_known{''.join(f', {quoted(column)}' for column in shown)}, "
-        f"row_number() OVER ({order}) AS o FROM {table} WHERE {kept}"
-    )
+    prepared[wanted, ordered] = reader.make(f"SELECT *, row_number() OVER ({order}) AS o FROM ({kept(reader, source, sorted(wanted))})")
     return prepared[wanted, ordered]
+
+
+def kept(reader: Reader, source: Source, columns: Iterable[str], *, with_id: bool = True, lasting: bool = False) -> str:
+    """A query of the versions of a source that its ``where`` keeps: ``nr, id, event_at, known_at, next_known`` and these columns.
+
+    ``lasting``, and wherever rows last from one instant to another: ``event_at`` is when a row begins by its own word, also if that is
+    after it was known, and ``ends_at`` when it ends: at least a microsecond later, never if it does not say.
+    """
+    lasting = lasting or len(source.time) == 2
+    event_at, last = ("coalesce(" + quoted(source.time[0]) + ", event_at)" if lasting and source.time else "event_at"), ""
+    if lasting:
+        ends = quoted(source.time[-1]) if source.time else "event_at"
+        last = f", CASE WHEN {ends} IS NULL THEN {FOREVER} ELSE greatest({ends}, {event_at} + 1) END AS ends_at"
+    shown = [f"nr{', id' if with_id else ''}, {event_at} AS event_at{last}, known_at, next_known", *map(quoted, columns)]
+    said = (*columns, *(source.time if lasting else ()), *map(condition_column, source.rows))
+    table = with_inherited(reader, source, dict.fromkeys(said))
+    met = " AND ".join(["NOT deleted", "known_at < next_known", *(condition_sql(source, c) for c in source.rows)])
+    return f"SELECT {', '.join(shown)} FROM {table} WHERE {met}"
 
 
 def chain(reader: Reader, source: Source) -> str:
@@ -58,12 +72,27 @@ def chain(reader: Reader, source: Source) -> str:
     return reader.prepared[key]
 
 
+def ever_changed(reader: Reader, source: Source) -> bool:
+    """Whether any row of a source came more than once."""
+    key = ("changed", source.name)
+    if key not in reader.prepared:
+        # Hashes tell ids apart for half the price; two ids of one hash only mean that nothing is spared.
+        hashes = np.sort(reader.rows(f"SELECT hash(id) AS h FROM {reader.events(source)}")["h"].to_numpy())
+        reader.prepared[key] = "yes" if bool((hashes[1:] == hashes[:-1]).any()) else "no"
+    return reader.prepared[key] == "yes"
+
+
 def every_version(reader: Reader, source: Source, columns: Iterable[str]) -> str:
     """A query of every version, deleted ones too, with these own columns of the source, each held as its nature is."""
     events, table = reader.events(source), reader.tables[source.name]
     own = [column for column in dict.fromkeys(columns) if column not in ("id", "event_at", "known_at", "deleted")]
     require(source, table, own)
     shown = "".join(f", {value_sql(source, column)} AS {quoted(column)}" for column in own)
+    if not ever_changed(reader, source):
+        return (
+            f"SELECT e.nr, e.id, e.version, e.event_at, e.known_at, coalesce(e.deleted, false) AS deleted, {FOREVER} AS next_known, "
+            f"true AS first_said{shown} FROM {events} e"
+        )
     return (
         f"SELECT e.nr, e.id, e.version, e.event_at, e.known_at, coalesce(e.deleted, false) AS deleted, "
         f"coalesce(c.next_known, {FOREVER}) AS next_known, "
@@ -85,12 +114,12 @@ def with_inherited(reader: Reader, source: Source, columns: Iterable[str]) -> st
     """The name or the query, in brackets, of every version with these columns, taking over from parents what is not the source's own."""
     wanted = tuple(columns)
     steps = inheritance(source, wanted)
-    own = dict.fromkeys(c for c in wanted if source.parent_of(c) is None)
+    own = dict.fromkeys(c for c in (*wanted, *([] if source.apart is None else [source.apart])) if source.parent_of(c) is None)
     own |= dict.fromkeys(c for parent, _ in steps for c in parent.id if source.parent_of(c) is None)
     table = f"({every_version(reader, source, own)})"
     have = list(own)
     for parent, taken in steps:
-        table = _taken_over(reader, table, have, parent, taken)
+        table = _taken_over(reader, table, have, parent, taken, source.apart if parent.apart else None)
         have += taken
     return table
 
@@ -121,13 +150,16 @@ def inheritance(source: Source, columns: Iterable[str]) -> list[tuple[Source, li
     return list(steps.values())
 
 
-def _taken_over(reader: Reader, child: str, have: list[str], parent: Source, taken: list[str]) -> str:
+def _taken_over(reader: Reader, child: str, have: list[str], parent: Source, taken: list[str], apart: str | None) -> str:
     """Each child's version with its parent's columns as known when this id with this parent first arrived; or, if there was no parent yet,
-    without them until the parent's first later version is known, and with them from then on."""
+    without them until the parent's first later version is known, and with them from then on. ``apart``: the child's column of what must
+    not meet, where both say it."""
     kept = "".join(f", c.{quoted(column)}" for column in have)
     links = [quoted(column) for column in parent.id]
-    parents = f"({every_version(reader, parent, (*parent.id, *taken))})"
-    same = " AND ".join(f"CAST(a.{link} AS VARCHAR) = CAST(p.{link} AS VARCHAR)" for link in links)
+    shops = [] if apart is None or parent.apart is None else [(quoted(apart), quoted(parent.apart))]
+    parents = f"({every_version(reader, parent, (*parent.id, *taken, *([parent.apart] if shops and parent.apart else [])))})"
+    pairs = dict.fromkeys([*((link, link) for link in links), *shops])
+    same = " AND ".join(f"CAST(a.{link} AS VARCHAR) = CAST(p.{own} AS VARCHAR)" for link, own in pairs)
     arrived = reader.make(
         f"SELECT row_number() OVER () AS part, *, min(known_at) OVER (PARTITION BY id, {', '.join(links)}) AS arrived FROM {child}"
     )

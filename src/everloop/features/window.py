@@ -1,17 +1,23 @@
 """Windows: what a source says in a window around each moment, for each key. In: points and versions. Out: exact parts for each point.
 
 The one visibility rule stands here as text: a version counts at a point iff it was known before it, nothing newer had taken its place, and
-it happened within the window.
+it happened within the window. The engine reads the text as SQL; where rows are in order, ``met`` reads the same text as a comparison.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from everloop.features.definition import Window, nature_of, window_of
 from everloop.features.finalize import HIGH, LARGEST, LOW
+from everloop.features.moments import Micros
 from everloop.features.reader import Reader, floored, quoted
 from everloop.project.reading import Reading
 
@@ -20,7 +26,14 @@ KNOWN: Final = "v.known_at < {at}"
 IN_FORCE: Final = "{at} <= v.next_known"
 FROM: Final = "v.event_at >= {start}"
 UNTIL: Final = "v.event_at < {stop}"
+#: What lasts counts where it overlaps the window: until ``ends_at``, which an instant reaches a microsecond after itself.
+OVERLAPS: Final = "v.ends_at > {start}"
 ANOTHER: Final = "v.id IS DISTINCT FROM p.asked_row"
+
+_SAID: Final = re.compile(r"(?:v\.|\{)(\w+)\}?(?: \+ (\d+))? (<|<=|>=|>) (?:v\.|\{)(\w+)\}?")
+_COMPARED: Final[dict[str, Callable[[Micros, Micros], NDArray[np.bool_]]]] = {
+    "<": operator.lt, "<=": operator.le, ">=": operator.ge, ">": operator.gt,
+}  # fmt: skip
 
 #: A decimal ``{x}`` as the whole numbers that are summed; see ``finalize``.
 SUMMABLE: Final = f"CASE WHEN abs({{x}}) <= {LARGEST!r}::DOUBLE THEN {{x}} END"
@@ -33,35 +46,57 @@ LOW_PART: Final = f"CAST(trunc(({SUMMABLE} - {_HIGH} / {HIGH!r}::DOUBLE) * {LOW!
 class Points:
     """Where windows are read: a table ``name`` of distinct ``point``, ``moment``, ``asked_row`` and the keys ``k0`` … as text.
 
-    ``moments``: how many different ones there are. ``known_at``: None reads with each moment's own knowledge; an instant in microseconds
-    with the knowledge of then.
+    ``known_at``: None reads with each moment's own knowledge; an instant in microseconds
+    with the knowledge of then. ``ahead``: windows begin later than the moment of knowledge, which stands in ``asked_at``.
     """
 
     name: str
     keys: tuple[str, ...]
-    moments: int
     known_at: int | None
     without_asked: bool
+    ahead: bool = False
 
     @property
     def at(self) -> str:
         """The moment of knowledge, as SQL."""
-        return "p.moment" if self.known_at is None else str(self.known_at)
+        return str(self.known_at) if self.known_at is not None else "p.asked_at" if self.ahead else "p.moment"
 
 
 def edges(window: Window, moment: str = "p.moment") -> tuple[str | None, str | None]:
     """The two edges of a window around a moment, as SQL."""
     start = None if window.start is None else floored(f"({moment} + ({window.start}))", window.hop)
     stop = None if window.stop is None else floored(f"({moment} + ({window.stop}))", window.hop)
-    return start, stop
+    return start, moment if stop is None and window.span else stop
 
 
 def inside(window: Window) -> str:
     """Whether a version happened within a window, as SQL."""
     start, stop = edges(window)
-    said = [FROM.format(start=start)] if start is not None else []
+    said = [(OVERLAPS if window.span else FROM).format(start=start)] if start is not None else []
     said += [UNTIL.format(stop=stop)] if stop is not None else []
     return " AND ".join(said) or "true"
+
+
+def met(half: str, **instants: Micros) -> NDArray[np.bool_]:
+    """Which of many rows meet a half of the rule; the row's own columns and the instants are given by their names in the text.
+
+    >>> met(KNOWN, known_at=np.array([4, 5]), at=np.array([5, 5]))
+    array([ True, False])
+    """
+    said = _SAID.fullmatch(half)
+    if said is None:
+        raise ValueError(f"{half!r} is no comparison of two instants.")
+    left, more, sign, right = said.groups()
+    return _COMPARED[sign](instants[left] + int(more or 0), instants[right])
+
+
+def floors(instants: Micros, hop: int) -> Micros:
+    """Instants floored to multiples of ``hop`` since 1970, as ``floored`` says it in SQL.
+
+    >>> floors(np.array([-1, 0, 7]), 5)
+    array([-5,  0,  5])
+    """
+    return instants if hop <= 1 else instants - instants % hop
 
 
 def pairs(points: Points, table: str, windows: Sequence[Window]) -> str:
@@ -82,12 +117,12 @@ def pairs(points: Points, table: str, windows: Sequence[Window]) -> str:
 
 
 def widest(windows: Sequence[Window]) -> tuple[int, int] | None:
-    """How far all windows reach around their moment, hops included; None if one of them is a lifetime.
+    """How far all windows reach around their moment, hops included; None if one of them is a lifetime, or rows last.
 
     >>> widest([Window(-7, None, 2), Window(-3, None, 1)])
     (-9, 0)
     """
-    if any(window.start is None for window in windows):
+    if any(window.start is None or window.span for window in windows):
         return None
     start = min(w.start - w.hop for w in windows if w.start is not None)
     return start, max(0 if w.stop is None else w.stop for w in windows)
@@ -99,10 +134,8 @@ def parts_of(reading: Reading, name: str) -> list[str]:
     if reading.verb in ("count", "any", "none"):
         return [f"count(*) {kept} AS {name}_n"]
     value = f"v.{quoted(reading.columns[0])}"
-    if reading.verb == "latest":
+    if reading.verb in ("latest", "planned"):
         return [f"max(v.o) {kept} AS {name}_o"]
-    if reading.verb == "distinct":
-        return [f"count(DISTINCT {value}) {kept} AS {name}_n"]
     if reading.verb in ("lowest", "highest"):
         return [f"{'min' if reading.verb == 'lowest' else 'max'}({value}) {kept} AS {name}_x"]
     if nature_of(reading.source, reading.columns[0]) != "decimal":
@@ -119,6 +152,23 @@ def aggregated(reader: Reader, points: Points, table: str, readings: Sequence[tu
     parts = ", ".join(part for name, reading in readings for part in parts_of(reading, name))
     seen = pairs(points, table, [window_of(reading) for _, reading in readings])
     return reader.make(f"SELECT p.point, {parts} FROM {seen} GROUP BY p.point")
+
+
+def covered(points: Points, table: str, reading: Reading) -> str:
+    """A query of how many microseconds of each point's window rows cover, those that overlap counted once."""
+    start, stop = edges(window_of(reading))
+    parts = f"SELECT p.point, greatest(v.event_at, {start}) AS b, least(v.ends_at, {stop}) AS e FROM "
+    parts += f"{pairs(points, table, [window_of(reading)])} WHERE {inside(window_of(reading))}"
+    before = "max(e) OVER (PARTITION BY point ORDER BY b, e ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    new = "greatest(e - greatest(b, coalesce(before, b)), 0)"
+    return f"SELECT point, CAST(sum({new}) AS BIGINT) AS n FROM (SELECT *, {before} AS before FROM ({parts})) GROUP BY point"
+
+
+def differing_values(points: Points, table: str, reading: Reading, column: str) -> str:
+    """A query of each point with every different value of a column in its window."""
+    seen = pairs(points, table, [window_of(reading)])
+    value = f"v.{quoted(column)}"
+    return f"SELECT DISTINCT p.point, {value} AS x FROM {seen} WHERE {inside(window_of(reading))} AND {value} IS NOT NULL"
 
 
 def listed(reader: Reader, points: Points, table: str, reading: Reading) -> str:

@@ -17,7 +17,7 @@ from everloop.errors import EverloopError
 from everloop.lake.place import Lake
 from everloop.lake.rows import Brought, Kept, declared
 from everloop.lake.settle import UNSAID, Callers, delivered, settle
-from everloop.lake.tables import Also, Delivery
+from everloop.lake.tables import Delivery
 from everloop.project.source import Source
 from everloop.records import Received
 
@@ -36,15 +36,15 @@ class Coming:
     sha: str | None = None
 
 
-def arrive(lake: Lake, source: Source, kept: Kept, coming: Coming, *, also: Also | None = None) -> Received:
+def arrive(lake: Lake, source: Source, kept: Kept, coming: Coming) -> Received:
     """Settle one delivery and commit it to the log, all of it or nothing. The same file (``sha``) again is all duplicates."""
-    return arrive_together(lake, source, kept, [coming], also=also)[0]
+    return arrive_together(lake, source, kept, [coming])[0]
 
 
-def arrive_together(lake: Lake, source: Source, kept: Kept, coming: Sequence[Coming], *, also: Also | None = None) -> list[Received]:
+def arrive_together(lake: Lake, source: Source, kept: Kept, coming: Sequence[Coming]) -> list[Received]:
     """Settle deliveries, one ``coming`` for each that was ``kept``, in one transaction; what became of each, as if one after another.
 
-    ``also`` is done once, for all rows that are new. A file comes alone.
+    What the lake does ``also`` is done once, with all rows that are new. A file comes alone.
     """
     for one in coming:
         refuse_known_after(source, one.known_after)
@@ -61,7 +61,8 @@ def arrive_together(lake: Lake, source: Source, kept: Kept, coming: Sequence[Com
         log.append(settled.events, settled.digests, last_known=settled.last_known)
         for note in _notes(source, kept.brought, coming, before, reached, settled.kept.tolist()):
             log.note(note)
-        if also is not None and settled.events.num_rows:
+        also = lake.also(source.name) if settled.events.num_rows else None
+        if also is not None:
             log.also(also, settled.events)
         lake.pause("arrived, not committed")
     lake.pause("committed")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +74,17 @@ class DeltaTables:
             found = self._open(name)
             return found.version() if found else None
 
-    def read(self, name: str, *, version: int | None = None, schema: pa.Schema | None = None, through_seq: int | None = None) -> pa.Table:
-        """The rows of a version (the newest): columns of ``schema`` (all), ``seq <= through_seq`` (all), in order of ``seq`` if it has one.
+    def read(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        schema: pa.Schema | None = None,
+        through_seq: int | None = None,
+        ids: Collection[str] | None = None,
+    ) -> pa.Table:
+        """The rows of a version (the newest): columns of ``schema`` (all), ``seq <= through_seq`` (all), in order of ``seq`` if it has one;
+        with ``ids`` only those whose ``id`` is among them, the others never in memory all at once.
 
         No table, no rows: with a schema an empty one is given. Raises StoreError where files of that version are gone.
         """
@@ -88,6 +97,9 @@ class DeltaTables:
             if "seq" in kept.names and "seq" not in wanted:
                 wanted.append("seq")
             bound = pc.field("seq") <= through_seq if through_seq is not None else None
+            if ids is not None:
+                named = pc.field("id").isin(pa.array(sorted(ids), pa.string()))
+                bound = named if bound is None else bound & named
             rows = _in_order(found.to_pyarrow_dataset().to_table(wanted, filter=bound))
         return _as_said(rows, schema)
 
@@ -120,7 +132,7 @@ class DeltaTables:
 
     def _refuse_absent(self, name: str, version: int | None) -> None:
         if version is not None:
-            raise StoreError(f"{self.path(name)} has no version {version}. Restore a backup: everloop restore") from None
+            raise StoreError(f"{self.path(name)} has no version {version}. Restore the house folder from a backup.") from None
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow as pa
@@ -26,13 +25,11 @@ from everloop.lake.events import AT_ONCE, MANY
 from everloop.lake.place import Lake
 from everloop.lake.receive import is_single
 from everloop.lake.rows import Offered, Rows, kept_together, offered
-from everloop.lake.tables import Also
 from everloop.project.source import Source
 from everloop.records import Received
 
 #: Bytes that may wait, about.
 WAITING: Final = 8 << 20
-_NOBODY: Mapping[str, Also] = MappingProxyType({})
 _ALL: weakref.WeakSet[Gathering] = weakref.WeakSet()
 
 
@@ -50,9 +47,8 @@ class _Waiting:
 class Gathering:
     """The one door to a lake for all callers of a process. Safe between threads; use it as a context manager.
 
-    ``also`` says by a source's name what is done in the same transaction with the rows of it that were new. At most ``waiting`` bytes wait,
-    by a rough count; a single delivery larger than that is let in while no other such one is there. In a forked process it begins anew:
-    what waited is the parent's.
+    At most ``waiting`` bytes wait, by a rough count; a single delivery larger than that is let in while no other such one is there. In a
+    forked process it begins anew: what waited is the parent's.
 
     >>> import tempfile
     >>> from datetime import UTC
@@ -64,8 +60,8 @@ class Gathering:
     [(1, 1), (1, 2), (0, 2)]
     """
 
-    def __init__(self, lake: Lake, *, also: Mapping[str, Also] = _NOBODY, waiting: int = WAITING) -> None:
-        self.lake, self.also, self.at_most = lake, also, waiting
+    def __init__(self, lake: Lake, *, waiting: int = WAITING) -> None:
+        self.lake, self.at_most = lake, waiting
         self._begin_anew()
         _ALL.add(self)
 
@@ -166,7 +162,7 @@ class Gathering:
         source = wanted[0].source
         try:
             kept = kept_together(source, [one.rows for one in wanted])
-            received = arrive_together(self.lake, source, kept, [one.coming for one in wanted], also=self.also.get(source.name))
+            received = arrive_together(self.lake, source, kept, [one.coming for one in wanted])
         except StoreError as why:
             for one in wanted:
                 one.done.set_exception(why)

@@ -9,7 +9,7 @@ from pathlib import Path
 from everloop.errors import StoreError
 from everloop.lake.delta import DeltaTables
 from everloop.lake.events import SqliteLog
-from everloop.lake.tables import EventLog, Tables
+from everloop.lake.tables import Also, EventLog, Tables
 from everloop.settings import Durability
 
 
@@ -17,13 +17,20 @@ def _awake(_moment: str) -> None:
     """Nothing happens between two commits; a test of crashes puts something else here."""
 
 
+def _nothing_else(_source: str) -> Also | None:
+    """Rows arrive, and that is all."""
+    return None
+
+
 @dataclass(frozen=True)
 class Lake:
-    """A log and tables. ``pause`` is called between every two commits with the name of the moment."""
+    """A log and tables. ``pause`` is called between every two commits with the name of the moment; ``also`` says for a source what else is
+    done with its new rows in the transaction they arrive in."""
 
     log: EventLog
     tables: Tables
     pause: Callable[[str], None] = field(default=_awake, repr=False, compare=False)
+    also: Callable[[str], Also | None] = field(default=_nothing_else, repr=False, compare=False)
 
 
 def open_lake(

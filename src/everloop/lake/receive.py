@@ -8,19 +8,15 @@ from datetime import datetime, timedelta
 from everloop.lake.arrive import Coming, arrive
 from everloop.lake.place import Lake
 from everloop.lake.rows import Rows, kept
-from everloop.lake.tables import Also
 from everloop.project.source import Source
 from everloop.records import Received
 
 
-def receive(
-    lake: Lake, source: Source, rows: Rows, *, now: datetime, known_after: timedelta | None = None, also: Also | None = None
-) -> Received:
+def receive(lake: Lake, source: Source, rows: Rows, *, now: datetime, known_after: timedelta | None = None) -> Received:
     """Take in rows of a source: dicts, one dict, or an Arrow table.
 
-    ``now`` (aware) is when they arrive. ``known_after`` says that they are history, each known so long after it happened. ``also`` is done
-    in the same transaction, given the connection and the event table of the rows that were new. Instants may be ISO 8601 text; nothing else
-    is converted. Keys no column is declared for are passed over.
+    ``now`` (aware) is when they arrive. ``known_after`` says that they are history, each known so long after it happened. Instants may be
+    ISO 8601 text; nothing else is converted. Keys no column is declared for are passed over.
 
     >>> import tempfile
     >>> from datetime import UTC
@@ -35,7 +31,7 @@ def receive(
     Returns how many rows were kept, known already, or refused, with at most five sentences of why. Raises HouseFull or HouseBusy, and then
     nothing came in; EverloopError where ``rows`` are no rows or ``known_after`` is below zero.
     """
-    return arrive(lake, source, kept(source, rows), Coming(now, known_after, is_single(rows)), also=also)
+    return arrive(lake, source, kept(source, rows), Coming(now, known_after, is_single(rows)))
 
 
 def is_single(rows: Rows) -> bool:

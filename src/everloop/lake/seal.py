@@ -35,7 +35,7 @@ def seal(lake: Lake, source: Source) -> int:
         if through > last:
             raise StoreError(
                 f"The table of {name} reaches row {through:,}, its event log only row {last:,}: the log is older than the lake. "
-                f"Restore both from one backup: everloop restore"
+                "Restore both from one backup."
             )
         lake.log.sealed(name, through)
         for events in _together(lake.log.unsealed(name, event_schema(source), after=through)):

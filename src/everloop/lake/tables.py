@@ -5,7 +5,7 @@ Embedded: ``events.py`` (SQLite) and ``delta.py`` (Delta). ``everloop.testing.la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -148,8 +148,17 @@ class Tables(Protocol):
         """The newest version, or None where there is no table."""
         ...
 
-    def read(self, name: str, *, version: int | None = None, schema: pa.Schema | None = None, through_seq: int | None = None) -> pa.Table:
-        """The rows of a version (the newest): only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there."""
+    def read(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        schema: pa.Schema | None = None,
+        through_seq: int | None = None,
+        ids: Collection[str] | None = None,
+    ) -> pa.Table:
+        """The rows of a version (the newest): only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there; and
+        only those whose ``id`` is one of ``ids``, the others never in memory all at once."""
         ...
 
     def rows(self, name: str, *, version: int | None = None) -> int:

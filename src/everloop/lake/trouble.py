@@ -49,5 +49,5 @@ def _ours(error: Exception, where: str) -> StoreError:
     if isinstance(error, sqlite3.OperationalError) and "locked" in low:
         return HouseBusy(f"Another process has been writing to {where} for too long ({what}). Run it again, or see who holds it.")
     if isinstance(error, sqlite3.DatabaseError) and ("not a database" in low or "malformed" in low):
-        return StoreError(f"{where} is no event log, or a broken one ({what}). Restore a backup: everloop restore")
+        return StoreError(f"{where} is no event log, or a broken one ({what}). Restore the house folder from a backup.")
     return StoreError(f"{where}: {what}. Nothing was half-written.")

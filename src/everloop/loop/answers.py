@@ -16,13 +16,16 @@ from everloop.features.as_of import featured, live
 from everloop.features.moments import ticks
 from everloop.features.questions import numbered, questions_in
 from everloop.features.reader import Reader
+from everloop.features.served import as_of_in, definition_of, reach, with_as_of
 from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
+from everloop.loop.serve.asked import first_of_each
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Traffic
+from everloop.serving.answer import Read
 from everloop.serving.answered import SCHEMA, AnswerRows, predictions
 from everloop.serving.log import AnswersLog, once, unsealed
 from everloop.training.predictor import Answering
@@ -87,7 +90,7 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
     traffic = house.traffic(model)
     here = answers_here(house, traffic)
     found = live(model, tables, moment=now, units=[request])
-    given = _given(house, model, traffic, found, now).predictions()[0]
+    given = _given(house, model, traffic, found, now, requests=pa.Table.from_pylist([request])).predictions()[0]
     if here.champion != traffic.champion and given.arm == "champion":
         raise answered_elsewhere(house.champion(traffic))
     return given
@@ -109,12 +112,8 @@ def answers_of(house: House, model: Model, *, since: datetime | None = None) -> 
 
 def find_answer(house: House, id: str) -> Prediction | None:
     """The answer of this id, or None."""
-    for model in house.project.models.values():
-        found = answers_of(house, model)
-        found = found.filter(pc.equal(found.column("id"), id))
-        if len(found):
-            return predictions(found)[0]
-    return None
+    found = _with_ids(house, [id], SCHEMA)
+    return predictions(found)[0] if len(found) else None
 
 
 NAMED = ("id", "model", "version", "arm", "unit", "moment", "answered_at")
@@ -122,12 +121,23 @@ NAMED = ("id", "model", "version", "arm", "unit", "moment", "answered_at")
 
 def named_answers(house: House, ids: Collection[str]) -> pa.Table:
     """The answers of these ids, sealed or not, once each: who was asked about, when, by whom answered; not what was answered."""
-    schema = pa.schema([SCHEMA.field(name) for name in NAMED])
-    wanted = pa.array(sorted(ids), pa.string())
+    return _with_ids(house, ids, _only(*NAMED))
+
+
+def known_answers(house: House, ids: Collection[str]) -> set[str]:
+    """Which of these ids are of answers that are remembered, sealed or not."""
+    return set(_with_ids(house, ids, _only("id")).column("id").to_pylist()) if ids else set()
+
+
+def _with_ids(house: House, ids: Collection[str], schema: pa.Schema) -> pa.Table:
     # Segments first, as in answers_of.
-    found = [unsealed(house.settings.answers).select(schema.names).cast(schema)]
-    found.append(house.lake.tables.read(TABLE, schema=schema))
-    return once(pa.concat_tables([t.filter(pc.is_in(t.column("id"), value_set=wanted)) for t in found]))
+    hot = unsealed(house.settings.answers).select(schema.names).cast(schema)
+    hot = hot.filter(pc.is_in(hot.column("id"), value_set=pa.array(sorted(ids), pa.string())))
+    return once(pa.concat_tables([hot, house.lake.tables.read(TABLE, schema=schema, ids=ids)]))
+
+
+def _only(*columns: str) -> pa.Schema:
+    return pa.schema([SCHEMA.field(name) for name in columns])
 
 
 def seal_answers(house: House) -> None:
@@ -137,9 +147,7 @@ def seal_answers(house: House) -> None:
         return house.lake.tables.append_once(table, arrow, marker=marker, seq=seq)
 
     def known(ids: Sequence[str]) -> set[str]:
-        there = _sealed(house)
-        hit = there.filter(pc.is_in(there.column("id"), value_set=pa.array(list(ids), pa.string())))
-        return set(hit.column("id").to_pylist())
+        return set(house.lake.tables.read(TABLE, schema=_only("id"), ids=ids).column("id").to_pylist())
 
     serving.seal(house.settings.answers, append_once, table=TABLE, known=known)
 
@@ -174,7 +182,9 @@ def _answer(house: House, model: Model, traffic: Traffic, features: pa.Table, no
     return given.served
 
 
-def _given(house: House, model: Model, traffic: Traffic, features: pa.Table, now: datetime) -> AnswerRows:
+def _given(
+    house: House, model: Model, traffic: Traffic, features: pa.Table, now: datetime, *, requests: pa.Table | None = None
+) -> AnswerRows:
     here = answers_here(house, traffic)
     predictors = predictors_of(house, here)
     with AnswersLog(house.settings.answers, patience=PATIENCE) as log:
@@ -182,12 +192,13 @@ def _given(house: House, model: Model, traffic: Traffic, features: pa.Table, now
             model,
             here,
             predictors,
-            _questions(features),
+            first_of_each(features),
             house.with_older_columns(model, here, features),
             now=now,
             arm_of=lambda unit, _: rollout.arm_of(unit, traffic),
             log=log if here.champion == traffic.champion else Unseen(log),
             salt=house.salt,
+            read=Read(as_of_in(features), definition_of(model), requests),
         )
 
 
@@ -200,13 +211,6 @@ class Unseen:
     def write(self, rows: pa.Table) -> None:
         arm = pc.replace_substring(rows.column("arm"), "champion", "shadow")
         self.log.write(rows.set_column(rows.schema.get_field_index("arm"), "arm", arm))
-
-
-def _questions(features: pa.Table) -> pa.Table:
-    """One row for each question; the features of a list have a row for each candidate."""
-    numbers = features.column("question").to_pylist()
-    first = [i for i, n in enumerate(numbers) if i == 0 or n != numbers[i - 1]]
-    return features if len(first) == len(numbers) else features.take(pa.array(first))
 
 
 def _ticks(model: Model, since: datetime | None, now: datetime) -> list[datetime]:
@@ -226,7 +230,7 @@ def _since(model: Model, tables: dict[str, pa.Table], now: datetime, after: int 
             events = tables[model.per.name]
             known = events.filter(pc.less_equal(events.column("seq"), after)).column("id")
             asked = numbered(asked.filter(pc.invert(pc.is_in(asked.column("row"), value_set=known.combine_chunks()))))
-        return featured(reader, Spine(model, asked))[0]
+        return with_as_of(featured(reader, Spine(model, asked))[0], reach(tables))
 
 
 def _through(events: pa.Table, now: datetime) -> int:

@@ -21,6 +21,7 @@ from everloop.features.compile import features as read_features
 from everloop.lake.place import Lake, open_lake
 from everloop.lake.snapshot import read, read_source
 from everloop.loop import keep as keeps
+from everloop.loop.online import folding
 from everloop.loop.project_file import Project, open_project
 from everloop.project.heard import hear
 from everloop.project.model import Model
@@ -315,7 +316,8 @@ def open_house(
     opened = project if isinstance(project, Project) else open_project(project)
     beside = opened.path.parent if opened.path else Path.cwd()
     settings = settings or read_settings(beside, stage=stage, house=folder)
-    house = House(opened, settings, open_store(settings.registry), open_lake(settings.lake, settings.events), turned=turned)
+    lake = folding(open_lake(settings.lake, settings.events), opened.models.values(), settings)
+    house = House(opened, settings, open_store(settings.registry), lake, turned=turned)
     if ingest is not None:
         from everloop.loop.arrivals import ingest_files
 

@@ -27,6 +27,8 @@ class Standing:
     last_turn: datetime | None
     turning: datetime | None = None
     """Since when a turn of it has been under way, wall time."""
+    skewed: str | None = None
+    """The features that were served otherwise than the event log tells, when that was last looked at."""
 
     def __str__(self) -> str:
         if self.champion is None or self.since is None:
@@ -38,11 +40,15 @@ class Standing:
             line += f"; waits for a person to say yes to: {self.waiting} (everloop approve {self.model})"
         if self.turning:
             line += f"; being turned since {said(self.turning)} (everloop cancel {self.model})"
+        if self.skewed:
+            line += f"; served otherwise than the log tells: {self.skewed} (everloop skew {self.model})"
         return line + (f"; last turned {said(self.last_turn)}." if self.last_turn else ".")
 
 
 def status(house: House) -> list[Standing]:
     """Each model of the project on one line."""
+    from everloop.loop.skewed import standing_skew
+
     name = past.names(house.journal)
     rows = []
     for model in house.project.models.values():
@@ -59,6 +65,7 @@ def status(house: House) -> list[Standing]:
                 waiting=waiting[0].action if waiting else None,
                 last_turn=last.now if last else None,
                 turning=opened.started_at if opened else None,
+                skewed=standing_skew(house, model),
             )
         )
     return rows

@@ -47,13 +47,13 @@ class Blobs:
         try:
             body = path.read_bytes()
         except FileNotFoundError:
-            raise Unknown("body", sha, where=str(self.folder), next="Restore it from a backup: everloop restore") from None
+            raise Unknown("body", sha, where=str(self.folder), next="Restore it from a backup.") from None
         except OSError as error:
             raise StoreError(f"The body {sha[:12]}… cannot be read: {error.strerror}.") from error
         if hashlib.sha256(body).hexdigest() != sha:
             raise ArtefactBroken(
                 f"The body {sha[:12]}… ({len(body):,} bytes, {path}) is not what was saved: it was cut off or changed. "
-                f"Restore it from a backup: everloop restore"
+                "Restore it from a backup."
             )
         return body
 
@@ -95,9 +95,7 @@ class Blobs:
 
     def _refuse(self, error: OSError) -> NoReturn:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HouseFull(
-                f"There is no room left in {self.folder}. Nothing was half-written. Make room (everloop gc) and run it again."
-            ) from error
+            raise HouseFull(f"There is no room left in {self.folder}. Nothing was half-written. Make room and run it again.") from error
         raise StoreError(f"{self.folder} cannot be written: {error.strerror}.") from error
 
 

@@ -97,10 +97,6 @@ class Errands:
         connection.execute(ERRANDS.insert().values(**said, **values))
         return asked
 
-    def waiting(self, *, within: Connection | None = None) -> list[Errand]:
-        """Errands nobody has taken yet, oldest first."""
-        return self._read(select(ERRANDS).where(ERRANDS.c.state == "waiting").order_by(ERRANDS.c.asked_at), within)
-
     def unfinished(self, *, within: Connection | None = None) -> list[Errand]:
         """Errands that wait, and those that were taken and not finished, oldest first: after a crash this is what is left to do."""
         return self._read(select(ERRANDS).where(ERRANDS.c.state.in_(("waiting", "taken"))).order_by(ERRANDS.c.asked_at), within)
@@ -130,6 +126,17 @@ class Errands:
             raise Overtaken(f"The errand {id} ({there.verb} {there.model}) has already ended as {there.state}.")
         connection.execute(ERRANDS.update().where(ERRANDS.c.id == id).values(state=state, said=said, done_at=microseconds(at)))
         return replace(there, state=state, said=said, done_at=at)
+
+    def forget(self, connection: Connection, before: datetime) -> int:
+        """Remove what ended before an instant of wall time; returns how many.
+
+        Of each model, verb and cause the one of the latest moment stays: by it a schedule knows what was asked for already.
+        """
+        other = ERRANDS.alias()
+        same = (other.c.model == ERRANDS.c.model, other.c.verb == ERRANDS.c.verb, other.c.cause == ERRANDS.c.cause)
+        later = select(other.c.id).where(*same, other.c.now > ERRANDS.c.now).exists()
+        old = ERRANDS.delete().where(ERRANDS.c.state.in_(ENDED), ERRANDS.c.done_at < microseconds(before), later)
+        return connection.execute(old).rowcount
 
     def find(self, id: str, *, within: Connection | None = None) -> Errand | None:
         """The errand of this id, or None."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select
 
 from everloop.clock import from_microseconds, microseconds
-from everloop.errors import HouseBusy, Overtaken
+from everloop.errors import Overtaken
 from everloop.registry.store import Store
 from everloop.sql.schema import METADATA
 
@@ -41,20 +41,6 @@ class Leases:
     """The leases of one house."""
 
     store: Store
-
-    def acquire(self, connection: Connection, name: str, holder: str, *, now: datetime, lasts: timedelta) -> Lease:
-        """Take a lease that is free, has ended, or is one's own. Raises HouseBusy while somebody else holds it."""
-        there = self.held(name, now=now, within=connection)
-        if there is not None and there.holder != holder:
-            raise HouseBusy(f"{name} is held by {there.holder} until {there.until:%H:%M:%S} UTC. Wait, or end that process.")
-        fence = connection.execute(select(LEASES.c.fence).where(LEASES.c.name == name)).scalar()
-        lease = Lease(name, holder, now + lasts, there.fence if there else (fence or 0) + 1)
-        values = {"holder": holder, "until": microseconds(lease.until), "fence": lease.fence}
-        if fence is None:
-            connection.execute(LEASES.insert().values(name=name, **values))
-        else:
-            connection.execute(LEASES.update().where(LEASES.c.name == name).values(**values))
-        return lease
 
     def seize(self, connection: Connection, name: str, holder: str, *, seen: Lease | None, now: datetime, lasts: timedelta) -> Lease:
         """Take a lease whatever its ``until`` says, if it still is as it was ``seen``: its holder is known to be dead.

@@ -19,8 +19,19 @@ from numpy.typing import NDArray
 from everloop.clock import microseconds
 from everloop.errors import EverloopError, Unknown
 from everloop.project.model import Model
+from everloop.project.source import Source
 from everloop.records import Shape, Traffic
-from everloop.serving.answered import ANSWER, SCHEMA, AnswerRows, answer_id, features_said, private_columns, says
+from everloop.serving.answered import (
+    ANSWER,
+    SCHEMA,
+    AnswerRows,
+    answer_id,
+    features_said,
+    private_columns,
+    private_in,
+    requests_said,
+    says,
+)  # fmt: skip
 from everloop.stats.shapes import Answers
 
 SPLITS = 40  # how often a batch that raises is halved to find the rows that make it raise
@@ -37,6 +48,16 @@ class Predicts(Protocol):
     def columns(self) -> tuple[str, ...]: ...
 
     def answer(self, features: pa.Table) -> Answers: ...
+
+
+@dataclass(frozen=True)
+class Read:
+    """How the features were read, so that they can be read again: JSON of how far each source was read, the definitions, and the requests
+    (a row for each question, in order) where they said more than their units. By default nothing is known of it."""
+
+    as_of: str | None = None
+    definition: str | None = None
+    requests: pa.Table | None = None
 
 
 class Remembers(Protocol):
@@ -92,13 +113,14 @@ def answer(
     private: Collection[str] | None = None,
     control: str | None = None,
     shadow: bool = True,
+    read: Read = Read(),
 ) -> AnswerRows:
     """Every question answered by whom the traffic says, and by nobody twice; what was said is in the log before it is returned.
 
     ``questions``: ``question`` (optional), ``moment`` int64 µs, the unit's columns or ``unit``. ``features``: a row for each question
     in the same order, or several with one ``question`` (lists); it holds what every version in the traffic reads. ``predictors`` by
     version id; ``arm_of`` tells a unit's arm; ``control`` is the version that answers the control arm; ``salt`` hashes private
-    features.
+    features; ``read`` says how the features were read.
 
     A candidate that raises or gives no answer is answered for by the champion in the same call, a champion by the version it replaced; the
     failure is a row of its own with ``error``. With ``shadow`` the other version of a roll-out answers too, seen by nobody.
@@ -116,7 +138,7 @@ def answer(
     served, failures = turn.serve(arms)
     hidden = turn.shadow(served, failures) if shadow else []
     hide = private_columns(model) if private is None else private
-    table = _rows(model, asked, [*served, *failures, *hidden], answered_at=microseconds(now), private=hide, salt=salt)
+    table = _rows(model, asked, [*served, *failures, *hidden], answered_at=microseconds(now), private=hide, salt=salt, read=read)
     order = np.concatenate([said.positions for _, said in served]) if served else np.zeros(0, np.int64)
     back = np.concatenate([np.argsort(order), np.arange(len(order), len(table))]).astype(np.int64)
     rows = AnswerRows(table.take(pa.array(back)), len(asked))
@@ -328,7 +350,9 @@ def _texts(questions: pa.Table, names: tuple[str, ...]) -> list[str]:
     return [SEPARATOR.join(map(str, row)) for row in zip(*columns, strict=True)]
 
 
-def _rows(model: Model, asked: Asked, said: list[tuple[str, Said]], *, answered_at: int, private: Collection[str], salt: str) -> pa.Table:
+def _rows(
+    model: Model, asked: Asked, said: list[tuple[str, Said]], *, answered_at: int, private: Collection[str], salt: str, read: Read
+) -> pa.Table:
     """Everything that was said, in the columns it is remembered by."""
     if not said:
         return SCHEMA.empty_table()
@@ -354,6 +378,18 @@ def _rows(model: Model, asked: Asked, said: list[tuple[str, Said]], *, answered_
             pa.array(features[where].tolist(), pa.string()),
             pa.array(np.concatenate([s.micros for _, s in said])),
             pa.array([e for _, s in said for e in s.errors], pa.string()),
+            pa.array([read.as_of] * len(ids), pa.string()),
+            pa.array([read.definition] * len(ids), pa.string()),
+            pa.array(_requests(model, asked, read.requests, salt)[where].tolist(), pa.string()),
         ],
         schema=SCHEMA,
     )
+
+
+def _requests(model: Model, asked: Asked, requests: pa.Table | None, salt: str) -> NDArray[np.object_]:
+    """What each request said beyond its unit, for each question."""
+    if requests is None or len(requests) != len(asked):
+        return np.full(len(asked), None, dtype=object)
+    hide = private_in(model.per) if isinstance(model.per, Source) else frozenset()
+    said = requests_said(requests, {"question", "moment", "unit", *model.unit}, hide, salt)
+    return np.array([*said, None], dtype=object)[:-1]

@@ -32,9 +32,14 @@ SCHEMA = pa.schema(
         ("features", pa.string()),  # JSON object by column; for lists by column an array, one value for each candidate
         ("microseconds", pa.int64()),  # what the model took for it
         ("error", pa.string()),  # why there is no answer
+        ("as_of", pa.string()),  # JSON object: through which sequence number each source was read; none where features were brought
+        ("definition", pa.string()),  # by which definitions the features were read, in their order
+        ("request", pa.string()),  # JSON object: what the request said beyond its unit
     ]
 )
 
+LATER = ("as_of", "definition", "request")
+"""Columns that answers of older releases do not have: there they are empty."""
 NOTHING: dict[str, Any] = {"value": None, "values": None, "items": None}
 
 
@@ -98,7 +103,7 @@ def private_columns(model: Model) -> frozenset[str]:
         name
         for reading in model.knows
         for leaf in leaves(reading)
-        if leaf.verb in showing and leaf.column in _private_in(leaf.source)
+        if leaf.verb in showing and leaf.column in private_in(leaf.source)
         for name in column_names(reading)
     )
 
@@ -145,13 +150,29 @@ def features_said(features: pa.Table, sizes: Sequence[int], private: Collection[
     return [encoder.encode({n: v[end - size : end] for n, v in columns.items()}).decode() for size, end in zip(sizes, ends, strict=True)]
 
 
+def requests_said(requests: pa.Table, unit: Collection[str], private: Collection[str], salt: str) -> list[str | None]:
+    """What each request said beyond its unit, as one JSON object; private columns as hashes; none where it said no more.
+
+    >>> requests_said(pa.table({"id": ["a"], "amount": [3], "mail": ["x@y"]}), ["id"], ["mail"], "salt")
+    ['{"amount":3,"mail":"71469921e3f44d38"}']
+    """
+    names = [name for name in requests.column_names if name not in unit]
+    if not names:
+        return [None] * requests.num_rows
+    columns = [requests.column(name).to_pylist() for name in names]
+    columns = [[hashed(v, salt) for v in values] if name in private else values for name, values in zip(names, columns, strict=True)]
+    encode = msgspec.json.Encoder().encode
+    return [encode(dict(zip(names, row, strict=True))).decode() for row in zip(*columns, strict=True)]
+
+
+def private_in(source: Source) -> frozenset[str]:
+    """The private columns of a source and of what it looks up."""
+    return frozenset(source.private).union(*(private_in(parent) for parent in source.of))
+
+
 def hashed(value: object, salt: str) -> str | None:
     """A private value as 16 hex digits, the same in one house, unlike in another; empty stays empty."""
     return None if value is None else hashlib.sha256(f"{salt}\x1f{value}".encode()).hexdigest()[:16]
-
-
-def _private_in(source: Source) -> frozenset[str]:
-    return frozenset(source.private).union(*(_private_in(parent) for parent in source.of))
 
 
 def _one_kind(values: list[Any]) -> pa.Array:

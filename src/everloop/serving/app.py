@@ -19,11 +19,11 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from everloop.clock import instant, monotonic, wall
-from everloop.errors import EverloopError, Unknown
+from everloop.errors import EverloopError, UnderWay, Unknown
 from everloop.project.model import Model
 from everloop.records import Prediction, Received
 from everloop.serving import asks
-from everloop.serving.arriving import Bodies, GoneError, Heads, Receive, Scope, Send, heads_of, peer_of
+from everloop.serving.arriving import FEW, Bodies, GoneError, Heads, Receive, Scope, Send, heads_of, peer_of
 from everloop.serving.bodies import ARROW, JSON, NDJSON, json_rows, json_value, rows_of
 from everloop.serving.doors import Doors, Row
 from everloop.serving.fits import Fit, fit_of
@@ -40,7 +40,6 @@ AtTurn: TypeAlias = Callable[[], Awaitable[None] | None]
 LARGEST_BODY = 16 * 1024 * 1024
 IN_FLIGHT = 64
 TURNS = 4  # turns and scores that may be waited for at once
-FEW = 64 * 1024  # bytes read on the event loop; more are read beside it
 HUNG_UP = 499  # how metrics call a request whose sender went before the reply
 LONGEST_WORD = 2_000  # characters of by= and reason=
 TEXT, HTML, PROMETHEUS = "text/plain; charset=utf-8", "text/html; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
@@ -112,7 +111,7 @@ class _App:
         self.fits: dict[str, Fit] = {}
         self.described: tuple[object, object, Mapping[str, Any]] | None = None
         self.verbs: dict[str, Callable[[Ask], Awaitable[Reply]]] = {
-            "predict": self.predict, "events": self.events, "truths": self.truths, "outcomes": self.outcomes,
+            "predict": self.predict, "features": self.features, "events": self.events, "truths": self.truths, "outcomes": self.outcomes,
             "predictions": self.predictions, "turn": self.turn, "score": self.score, "undo": self.undo, "approve": self.approve,
             "reject": self.reject, "cancel": self.cancel, "status": self.status, "metrics": self.counted, "live": self.live,
             "ready": self.ready, "openapi": self.openapi, "docs": self.docs, "home": self.home,
@@ -159,7 +158,10 @@ class _App:
             if path is None:
                 raise _no_such(scope, methods)
             ask = await self.let_in(path, name, scope, receive)
-            reply = await self.verbs[path.name](ask)
+            try:
+                reply = await self.verbs[path.name](ask)
+            finally:
+                self.bodies.let_go(ask.body)
         except GoneError:
             reply = None
         except Exception as error:
@@ -211,7 +213,7 @@ class _App:
         return await asyncio.get_running_loop().run_in_executor(pool, _through, door, *given)
 
     async def read(self, ask: Ask, reader: Callable[..., T], *given: object) -> T:
-        """A body's meaning; a large one is read beside the event loop."""
+        """A body's meaning; one that is not small is read beside the event loop."""
         return reader(*given) if len(ask.body) <= FEW else await self.in_thread(self.telling, reader, *given)
 
     def model(self, name: str) -> Model:
@@ -247,6 +249,12 @@ class _App:
         if said.error is not msgspec.UNSET:
             self.metrics.add("everloop_answer_errors_total", model.name)
         return said
+
+    async def features(self, ask: Ask) -> Reply:
+        said = await self.read(ask, _meant, ask.body, asks.OnlineFeaturesAsk)
+        with self.under_way:
+            found = await self.in_thread(self.answering, self.doors.online_features, said, ask.now)
+        return Reply(200, _encode(found))
 
     # -- what happened ---------------------------------------------------------------------------------------------------------------
 
@@ -409,10 +417,12 @@ def _no_such(scope: Scope, methods: Mapping[str, Path]) -> RefusedError:
 
 
 def _told(error: Exception, path: Path | None) -> RefusedError:
-    """What goes back; what must not go back is logged."""
-    said = refusal(error)
-    if said is not error and said.status >= 500:
-        _log.error("%s: %s", path.path if path else "?", said.kind, exc_info=error)
+    """What goes back; what must not go back is logged, with where it came from unless waiting mends it."""
+    said, where = refusal(error), path.path if path else "?"
+    if said.status == 500:
+        _log.error("%s: %s", where, said.kind, exc_info=error)
+    elif said.status > 500 and not isinstance(error, RefusedError | UnderWay):
+        _log.warning("%s: %s: %s", where, said.kind, error)
     return said
 
 
@@ -462,7 +472,7 @@ def _requests(fit: Fit, body: bytes) -> tuple[list[Row], bool]:
     return fit.requests(json_value(body))
 
 
-A = TypeVar("A", asks.TurnAsk, asks.ScoreAsk, asks.WordAsk)
+A = TypeVar("A", asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.OnlineFeaturesAsk)
 
 
 def _meant(body: bytes, kind: type[A]) -> A:

@@ -1,7 +1,7 @@
 """Requests as they arrive: what their headers say, and the whole of their body, within bounds of size and time. ASGI in, bytes out.
 
-A body is read before anything is held for it, so that who sends slowly takes nobody's place; what all half-read bodies take together is
-bounded too.
+A body is read before a place is held for it, so that who sends slowly takes nobody's place; what all bodies take together, half-read ones
+and whole ones that wait or are worked on, is bounded too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 SLOWEST = 30.0
 """Seconds a body may take."""
+FEW = 64 * 1024
+"""Bytes of a body that is a small one."""
 _FORWARDED = (b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip")
 _HERE = (b"http://localhost", b"http://127.0.0.1", b"http://[::1]")
 
@@ -103,29 +105,36 @@ def peer_of(scope: Scope) -> str | None:
 
 
 class Bodies:
-    """Reads bodies. ``largest`` in bytes, each; four of the largest may be half-read at once."""
+    """Reads bodies, and counts what they take until they are let go of: ``held`` bytes.
+
+    ``largest`` in bytes, each; all together may take four of the largest, and small ones one more: whoever asks for an answer is not
+    refused because others send much.
+    """
 
     def __init__(self, largest: int, *, slowest: float = SLOWEST) -> None:
         self.largest, self.slowest = largest, slowest
         self.most, self.held = 4 * largest, 0
 
     async def whole(self, receive: Receive, heads: Heads) -> bytes:
-        """The body. Raises RefusedError: 413 too large (reading stops there), 408 too slow, 503 too much at once; GoneError."""
+        """The body, held until ``let_go``.
+
+        Raises RefusedError: 413 too large (reading stops there), 408 too slow, 503 too much at once; GoneError. Then nothing is held.
+        """
         if heads.length is not None and heads.length > self.largest:
             raise self._too_large()
         try:
             async with asyncio.timeout(self.slowest):
-                part, more = await self._part(receive)
-                if len(part) > self.largest:
-                    raise self._too_large()
-                return await self._rest(receive, part) if more else part
+                return await self._read(receive)
         except TimeoutError:
             what = f"The body did not come within {self.slowest:g} s. Send it faster, or in parts."
             raise RefusedError("too_slow", what, close=True) from None
 
-    async def _rest(self, receive: Receive, first: bytes) -> bytes:
-        parts, size, more = [first], len(first), True
-        self.held += size
+    def let_go(self, body: bytes) -> None:
+        """A body that was held is done with."""
+        self.held -= len(body)
+
+    async def _read(self, receive: Receive) -> bytes:
+        parts, size, more = list[bytes](), 0, True
         try:
             while more:
                 part, more = await self._part(receive)
@@ -134,13 +143,14 @@ class Bodies:
                 self.held += len(part)
                 if size > self.largest:
                     raise self._too_large()
-                if self.held > self.most:
-                    busy = later("overloaded", "Too many large bodies are under way. Send fewer at once, or try again.", 1)
+                if self.held > self.most + (self.largest if size <= FEW else 0):
+                    busy = later("overloaded", "Too many bodies are under way. Send fewer or smaller ones at once, or try again.", 1)
                     busy.close = True
                     raise busy
             return b"".join(parts)
-        finally:
+        except BaseException:
             self.held -= size
+            raise
 
     async def _part(self, receive: Receive) -> tuple[bytes, bool]:
         message = await receive()

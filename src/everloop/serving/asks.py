@@ -112,6 +112,48 @@ def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, 
     return RankingAnswer(**said, items=items if there else None)
 
 
+# -- features, as Feast is asked ------------------------------------------------------------------------------------------------------
+
+
+class OnlineFeaturesAsk(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What Feast's feature server is asked: a ``feature_service`` (a model), or ``features`` said as ``model:feature``; ``entities`` has
+    a list for each column of the unit, all of one length."""
+
+    entities: dict[str, list[str | int | float | bool | None]]
+    feature_service: str | None = None
+    features: list[str] = []
+    full_feature_names: bool = False
+    include_feature_view_version_metadata: bool = False
+
+
+class FeatureView(Struct):
+    """A feature view that was read."""
+
+    name: str
+
+
+class FeatureNames(Struct, omit_defaults=True):
+    """What each of the results is: first the entities, then the features."""
+
+    feature_names: list[str]
+    feature_view_metadata: list[FeatureView] = []
+
+
+class FeatureVector(Struct):
+    """One column: for each row that was asked its value, what became of it, and the instant it is as of."""
+
+    values: list[Any]
+    statuses: list[Literal["PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE"]]
+    event_timestamps: list[str]
+
+
+class OnlineFeaturesReply(Struct):
+    """What Feast's feature server replies."""
+
+    metadata: FeatureNames
+    results: list[FeatureVector]
+
+
 # -- what happened -------------------------------------------------------------------------------------------------------------------
 
 

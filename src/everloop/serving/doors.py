@@ -17,6 +17,7 @@ import pyarrow as pa
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Received
+from everloop.serving.asks import OnlineFeaturesAsk, OnlineFeaturesReply
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -41,6 +42,10 @@ class Doors(Protocol):
 
     def predict(self, model: str, requests: Sequence[Row], now: datetime) -> Sequence[Prediction]:
         """One answer for each request (unit columns and what is given; or ``features``: all columns by name), in the log before given."""
+        ...
+
+    def online_features(self, asked: OnlineFeaturesAsk, now: datetime) -> OnlineFeaturesReply:
+        """What models know of units at this moment, asked and told as Feast's feature server is and does."""
         ...
 
     def named(self, version: str) -> str:

@@ -24,10 +24,12 @@ from everloop.serving.refused import KINDS
 Json: TypeAlias = dict[str, Any]
 
 _ASKS: dict[str, type] = {
+    "features": asks.OnlineFeaturesAsk,
     "truths": asks.Truth, "outcomes": asks.Outcome, "predictions": asks.ForeignPrediction, "turn": asks.TurnAsk, "score": asks.ScoreAsk,
     "undo": asks.WordAsk, "approve": asks.WordAsk, "reject": asks.WordAsk, "cancel": asks.WordAsk,
 }  # fmt: skip
 _REPLIES: dict[str, type] = {
+    "features": asks.OnlineFeaturesReply,
     "events": asks.ReceivedReply, "truths": asks.ReceivedReply, "outcomes": asks.ReceivedReply, "predictions": asks.ReceivedReply,
     "turn": asks.TurnsReply, "score": asks.ScoreReply, "undo": asks.SentenceReply, "approve": asks.SentenceReply,
     "reject": asks.SentenceReply, "cancel": asks.SentenceReply, "status": asks.StatusReply, "live": asks.LiveReply,
@@ -94,7 +96,7 @@ def statuses(path: Path) -> tuple[int, ...]:
         found |= {409, 422, 503}
     if path.timed:
         found |= {409}
-    if "{" in path.path or path.name in ("turn", "score", "truths", "outcomes", "predictions"):
+    if "{" in path.path or path.name in ("features", "turn", "score", "truths", "outcomes", "predictions"):
         found |= {404}
     return tuple(sorted(found | ({503} if path.name == "ready" else set())))
 

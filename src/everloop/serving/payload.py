@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everloop.errors import StoreError
-from everloop.serving.answered import ANSWER, SCHEMA
+from everloop.serving.answered import ANSWER, LATER, SCHEMA
 
 BEGINS = b"\x82\xa4form"  # how msgpack writes a map of two whose first key is form
 COLUMNS = tuple(name for name in SCHEMA.names if name != "answer")
@@ -43,6 +43,7 @@ def rows_of(payloads: Iterable[bytes], where: str) -> pa.Table:
     try:
         for payload in payloads:
             columns = msgspec.msgpack.decode(payload)["columns"]
+            columns = dict.fromkeys(LATER, [None] * len(columns["id"])) | columns
             (_,) = {len(columns[name]) for name in gathered}  # all of one length, or the next payload's rows would slip
             for name, values in gathered.items():
                 values += columns[name]

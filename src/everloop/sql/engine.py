@@ -87,7 +87,7 @@ def translated(error: Exception, where: str) -> StoreError:
     if "database is locked" in low or "lock timeout" in low or "database table is locked" in low:
         return HouseBusy(f"Another process has been writing to {where} for too long ({what}). Run it again, or see who holds it.")
     if "not a database" in low or "malformed" in low:
-        return StoreError(f"{where} is no house, or a broken one ({what}). Restore a backup: everloop restore")
+        return StoreError(f"{where} is no house, or a broken one ({what}). Restore the house folder from a backup.")
     return StoreError(f"{where}: {what}")
 
 

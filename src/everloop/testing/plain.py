@@ -44,6 +44,7 @@ Logs: TypeAlias = Mapping[str, Log]
 
 def event_table(source: Source, log: Log) -> pa.Table:
     """A log, in the order it arrived, as the event table of its source. Where a row says no value for its only id column, its id is.
+    Where shops are kept apart, ids are told as the lake tells them: the shop, U+001F, the id.
 
     >>> from everloop import Source
     >>> orders = Source("orders", id="order_id", time="at", columns={"amount": int})
@@ -58,7 +59,7 @@ def event_table(source: Source, log: Log) -> pa.Table:
         "known_at": pa.array([said.known_at for said in log], pa.int64()),
         "deleted": pa.array([said.deleted for said in log], pa.bool_()),
     }
-    for column in dict.fromkeys((*source.id, *source.time, *source.columns)):
+    for column in dict.fromkeys((*source.id, *source.time, *([] if source.apart is None else [source.apart]), *source.columns)):
         columns[column] = pa.array([own_value(source, said, column) for said in log], arrow_kind(source, column))
     return pa.table(columns)
 
@@ -110,11 +111,20 @@ def value_of(logs: Logs, source: Source, said: Said, column: str, at: int) -> Va
     link = parent.id[0]
     of = value_of(logs, source, said, link, at)
     arrived = min(s.known_at for s in logs[source.name] if s.id == said.id and value_of(logs, source, s, link, at) == of)
-    family = [s for s in logs[parent.name] if s.id == str(of) and not s.deleted and s.known_at < next_known(logs[parent.name], s)]
+    name = f"{own_value(source, said, source.apart)}\x1f{of}" if source.apart and parent.apart else str(of)
+    family = [s for s in logs[parent.name] if s.id == name and not s.deleted and s.known_at < next_known(logs[parent.name], s)]
     lasting = sorted((s for s in family if arrived <= next_known(logs[parent.name], s)), key=lambda s: s.known_at)
     if not lasting or (lasting[0].known_at >= arrived and not lasting[0].known_at < at):
         return None
     return value_of(logs, parent, lasting[0], column, at)
+
+
+def lasts(source: Source, said: Said) -> tuple[int, int]:
+    """From when until when a row lasts by its own word: an instant for a microsecond, for ever if no end is said."""
+    begins = own_value(source, said, source.time[0])
+    ends = own_value(source, said, source.time[-1])
+    begin = said.event_at if begins is None else int(begins)
+    return begin, FOREVER if ends is None else max(int(ends), begin + 1)
 
 
 def meets(logs: Logs, source: Source, said: Said, at: int) -> bool:
@@ -138,19 +148,21 @@ def visible(
 ) -> list[Said]:
     """The versions a reading takes at a moment for these keys, in the order in which they happened."""
     source, at = reading.source, moment if known_at is None else known_at
-    start, stop = -(2**63), FOREVER
+    lasting = len(source.time) == 2 or reading.verb == "planned"
+    start, stop = -(2**63), moment if lasting else FOREVER
     if reading.next is not None:
         start, stop = moment, moment + reading.next // timedelta(microseconds=1)
     elif reading.last is not None:
         hop, ago = hop_of(reading.last), (reading.ago or timedelta(0)) // timedelta(microseconds=1)
         start = (moment - ago - reading.last // timedelta(microseconds=1)) // hop * hop
-        stop = (moment - ago) // hop * hop if ago else FOREVER
+        stop = (moment - ago) // hop * hop if ago else stop
     found = []
     for said in in_force(logs[source.name], at):
         mine = all(keys[k] is not None and text(value_of(logs, source, said, k, at)) == keys[k] for k in keys)
-        if mine and said.id != without and start <= said.event_at < stop and meets(logs, source, said, at):
+        begin, end = lasts(source, said) if lasting else (said.event_at, said.event_at + 1)
+        if mine and said.id != without and begin < stop and end > start and meets(logs, source, said, at):
             found.append(said)
-    return sorted(found, key=lambda s: (s.event_at, s.id))
+    return sorted(found, key=lambda s: (lasts(source, s)[0] if lasting else s.event_at, s.id))
 
 
 def text(value: Value) -> str | None:
@@ -163,7 +175,7 @@ def plain(
     without: str | None = None,
 ) -> Answer:  # fmt: skip
     """What a reading says at a moment (microseconds); ``keys``: for each single reading in it, whose rows it takes; ``without``: a row
-    that never counts. Numbers are floats, yes and no 1 and 0, what is empty None."""
+    that never counts. What is ``planned`` is read for its ``next``. Numbers are floats, yes and no 1 and 0, what is empty None."""
     if isinstance(reading, Arithmetic):
         left, right = (plain(logs, side, keys, moment, known_at=known_at, without=without) for side in (reading.left, reading.right))
         return None if left is None or right is None else reckoned(reading.operator, float(left), float(right))  # type: ignore[arg-type]
@@ -173,8 +185,10 @@ def plain(
     rows = visible(logs, reading, keys[reading], moment, known_at, without)
     if reading.verb in ("count", "any", "none"):
         return float({"count": len(rows), "any": bool(rows), "none": not rows}[reading.verb])
+    if reading.verb == "planned" and not reading.columns:
+        return share_covered([lasts(reading.source, row) for row in rows], moment, reading.next)
     said = [value_of(logs, reading.source, row, reading.columns[0], at) for row in rows]
-    if reading.verb == "latest":
+    if reading.verb in ("latest", "planned"):
         return shown(reading, said[-1], moment) if said else None
     there = [value for value in said if value is not None]
     if reading.verb == "which":
@@ -188,6 +202,16 @@ def plain(
     if reading.verb == "mean":
         return float(sum(map(Fraction, there), Fraction(0))) / float(len(there))
     return shown(reading, (min if reading.verb == "lowest" else max)(there), moment)
+
+
+def share_covered(spans: Sequence[tuple[int, int]], moment: int, ahead: timedelta | None) -> float:
+    """The share of the time ahead that spans cover, however often."""
+    stop = moment + (ahead or timedelta(0)) // timedelta(microseconds=1)
+    covered, done = 0, moment
+    for begin, end in sorted(spans):
+        covered += max(0, min(end, stop) - max(begin, done))
+        done = max(done, min(end, stop))
+    return float(covered) / float(stop - moment)
 
 
 def reckoned(operator: str, left: float, right: float) -> float | None:

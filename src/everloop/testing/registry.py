@@ -243,7 +243,7 @@ class ErrandSuite:
     def test_a_wish_is_kept_as_it_was_asked(self, tmp_path: Path) -> None:
         _, errands = self._with(tmp_path, errand(1))
         assert errands.find(errand(1).id) == errand(1)
-        assert errands.waiting() == errands.unfinished() == [errand(1)]
+        assert errands.unfinished() == [errand(1)]
         assert errands.find("nobody") is None
 
     def test_the_same_wish_twice_is_one(self, tmp_path: Path) -> None:
@@ -252,11 +252,10 @@ class ErrandSuite:
             taken = errands.take(t, errand(1).id)
             assert errands.ask(t, errand(1)) == taken
         assert errands.unfinished() == [taken]
-        assert errands.waiting() == []
 
     def test_they_stand_in_the_order_they_were_asked_even_if_the_clock_went_back(self, tmp_path: Path) -> None:
         _, errands = self._with(tmp_path, errand(5), errand(3), errand(4, verb="score"), errand(4))
-        assert [(e.verb, e.now.hour) for e in errands.waiting()] == [("turn", 5), ("turn", 3), ("score", 4), ("turn", 4)]
+        assert [(e.verb, e.now.hour) for e in errands.unfinished()] == [("turn", 5), ("turn", 3), ("score", 4), ("turn", 4)]
 
     def test_an_end_is_said_once(self, tmp_path: Path) -> None:
         store, errands = self._with(tmp_path, errand(1))
@@ -282,7 +281,7 @@ class ErrandSuite:
             again = errands.ask(t, errand(1))
             assert errands.ask(t, errand(2)).state == "cancelled"
         assert (again.state, again.taken, again.said, again.done_at) == ("waiting", 0, None, None)
-        assert errands.waiting() == [again]
+        assert errands.unfinished() == [again]
 
     def test_every_beginning_is_counted_but_what_was_given_back(self, tmp_path: Path) -> None:
         store, errands = self._with(tmp_path, errand(1))
@@ -292,6 +291,21 @@ class ErrandSuite:
             errands.give_back(t, errand(1).id)
         there = errands.unfinished()[0]
         assert (there.state, there.taken) == ("waiting", 1)
+
+    def test_what_ended_long_ago_is_forgotten_but_the_latest_of_each_kind_stays(self, tmp_path: Path) -> None:
+        wishes = [errand(1), errand(2), errand(3), errand(1, verb="score"), errand(4)]
+        store, errands = self._with(tmp_path, *wishes)
+        ends = {1: MONDAY, 2: MONDAY + timedelta(days=2), 3: MONDAY}
+        with store.transaction() as t:
+            for wish in wishes[:4]:
+                errands.finish(t, wish.id, "done", "{}", ends[wish.now.hour])
+            assert errands.forget(t, MONDAY + timedelta(days=1)) == 2  # the first turn and the third; one still waits after them
+        assert [errands.find(wish.id) is None for wish in wishes] == [True, False, True, False, False]
+        newest = errands.newest("demand", "score")
+        assert newest is not None
+        assert newest.id == wishes[3].id
+        with store.transaction() as t:
+            assert errands.forget(t, MONDAY + timedelta(days=1)) == 0
 
     def test_nobody_ends_what_nobody_asked(self, tmp_path: Path) -> None:
         store, errands = self._with(tmp_path)

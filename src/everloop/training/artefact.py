@@ -137,7 +137,7 @@ def _framed(predictor: Predictor, format: Format, body: bytes) -> bytes:
 
 
 def _broken(where: str, why: str) -> NoReturn:
-    raise ArtefactBroken(f"The artefact of {where} is broken: {why}. Restore it from a backup (everloop restore), or train again.")
+    raise ArtefactBroken(f"The artefact of {where} is broken: {why}. Restore it from a backup, or train again.")
 
 
 def _skops_of(fitted: Fitted) -> tuple[bytes, tuple[str, ...]]:

@@ -247,16 +247,14 @@ def load_baseline(candidate: Candidate, open: Callable[[str], bytes], given: Any
     """Champion number zero again. ``given`` is the model's own baseline object, where it has one."""
     data = open(candidate.artefact)
     if hashlib.sha256(data).hexdigest() != candidate.artefact:
-        raise ArtefactBroken(f"The baseline of {candidate.model} is not what was recorded. Restore it from a backup (everloop restore).")
+        raise ArtefactBroken(f"The baseline of {candidate.model} is not what was recorded. Restore it from a backup.")
     try:
         said = msgspec.json.decode(data)
         if not said.get("given"):
             return msgspec.convert(said, Baseline)
         shape, feed = msgspec.convert(said["shape"], Shape), msgspec.convert(said["feed"], Feed)
     except (msgspec.DecodeError, msgspec.ValidationError, AttributeError, KeyError, UnicodeDecodeError) as error:
-        raise ArtefactBroken(
-            f"The baseline of {candidate.model} cannot be read: {error}. Restore it from a backup (everloop restore)."
-        ) from error
+        raise ArtefactBroken(f"The baseline of {candidate.model} cannot be read: {error}. Restore it from a backup.") from error
     if given is None:
         raise LearnerFailed(
             f"{candidate.model} began with an object as its baseline ({candidate.learner}), which its project file no longer says. Say it "

@@ -36,13 +36,11 @@ class Boosted:
             raise Missing("lightgbm", "lightgbm", "This version's artefact") from None
         # lightgbm reads whatever it can of a text that was cut off, and some of what it cannot takes the process with it.
         if not self.text.startswith("tree\n") or "end of trees" not in self.text:
-            raise ArtefactBroken(
-                "This is no LightGBM text: it was cut off or changed. Train again, or restore a backup (everloop restore)."
-            )
+            raise ArtefactBroken("This is no LightGBM text: it was cut off or changed. Train again, or restore a backup.")
         try:
             return lightgbm.Booster(model_str=self.text)
         except lightgbm.basic.LightGBMError as error:
-            raise ArtefactBroken(f"LightGBM cannot read this text: {error} Train again, or restore a backup (everloop restore).") from error
+            raise ArtefactBroken(f"LightGBM cannot read this text: {error} Train again, or restore a backup.") from error
 
     def predict(self, X: Fed) -> NDArray[np.float64] | NDArray[np.object_]:
         """A number for each row; a classifier's likeliest class."""

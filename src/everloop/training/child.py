@@ -10,8 +10,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -20,12 +18,12 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from everloop.errors import LearnerFailed
+from everloop.lifeline import die_with
 
 Result = TypeVar("Result")
 
 PRELOADED = ["numpy", "pyarrow.parquet", "sklearn.ensemble", "sklearn.pipeline", "threadpoolctl", "skops.io", "everloop.training.rehearse"]
 LOOK_EVERY = 0.1  # seconds between looks at ``cancelled``
-_F_SETSIG = 10  # Linux: which signal a file sends its owner; Python 3.11 does not name it
 
 
 def in_child(
@@ -161,23 +159,8 @@ def _raisable(error: BaseException) -> BaseException:
 def _die_with_parent() -> None:
     """End this process when the parent is gone: the parent holds the other end of a pipe, which closes when it dies, however it dies."""
     parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    sentinel: int = parent.sentinel
-    if sys.platform == "linux":
-        import fcntl
-
-        # The kernel itself kills us, even while a learner holds the interpreter's lock. PR_SET_PDEATHSIG would watch the fork
-        # server instead.
-        fcntl.fcntl(sentinel, _F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
-    threading.Thread(target=_watch, args=(sentinel,), daemon=True, name="parent watch").start()
-
-
-def _watch(sentinel: int) -> None:
-    wait([sentinel])
-    os.kill(os.getpid(), signal.SIGKILL)
+    if parent is not None:
+        die_with(parent.sentinel)  # PR_SET_PDEATHSIG would watch the fork server instead
 
 
 def _limited(threads: int | None) -> Any:

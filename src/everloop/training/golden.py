@@ -57,9 +57,7 @@ def read_golden(body: bytes) -> tuple[pa.Table, Answers]:
         rows = table.drop_columns(["answer"])
         return rows, Answers.from_arrow(shape, table.column("answer").take(pa.array(first_rows(rows))))
     except (pa.ArrowException, OSError, KeyError, TypeError, msgspec.DecodeError) as error:
-        raise ArtefactBroken(
-            f"The golden rows cannot be read: {error}. Restore them from a backup (everloop restore), or train again."
-        ) from error
+        raise ArtefactBroken(f"The golden rows cannot be read: {error}. Restore them from a backup, or train again.") from error
 
 
 def answered_alone(predictor: Answering, rows: pa.Table) -> Answers:

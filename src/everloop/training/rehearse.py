@@ -150,7 +150,7 @@ def read_paired(body: bytes) -> Paired:
         moments = table.column("moment").to_numpy().astype(np.int64)
         return Paired(_strings(table, "unit"), moments, truths(table, candidate.shape), champion, candidate, groups)
     except (pa.ArrowException, OSError, KeyError, TypeError, msgspec.DecodeError) as error:
-        raise ArtefactBroken(f"The body of a contest cannot be read: {error}. Restore it from a backup (everloop restore).") from error
+        raise ArtefactBroken(f"The body of a contest cannot be read: {error}. Restore it from a backup.") from error
 
 
 def time_answers(

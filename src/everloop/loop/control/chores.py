@@ -10,18 +10,21 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from everloop import lake
 from everloop.clock import monotonic, said, wall
+from everloop.errors import HouseBusy
 from everloop.loop.control.due import due
 from everloop.loop.control.errands import ask
 from everloop.loop.house import House
 from everloop.loop.news.alerts import clock_set_back
 from everloop.loop.news.deliver import deliver
 from everloop.loop.news.put import put_news
+from everloop.loop.online import online_of
 from everloop.loop.serve import routes
 from everloop.loop.serve.known import Known
+from everloop.loop.skewed import look_daily
 from everloop.loop.tell.answerable import is_elsewhere
 from everloop.loop.tell.outcomes import OUTCOMES
 from everloop.loop.tell.told import TRUTHS
@@ -30,6 +33,7 @@ from everloop.records import Traffic
 from everloop.registry.errands import Errands
 
 SCHEDULE = "schedule"
+ERRANDS_KEPT = timedelta(days=30)
 ROWS_AT_ONCE, LONGEST_HOT = 10_000, 60.0
 """A source is sealed when so many rows are hot, or its rows have been for so many seconds: each sealing is a commit of its table."""
 
@@ -155,16 +159,25 @@ class Tiles:
         """Take in what has arrived."""
         if not self.house.turned:
             models = list(self.house.project.models.values())
-            self.known = self.known or Known(self.house.lake, self.house.settings.house, models)
-            with suppress(sqlite3.OperationalError):  # somebody else is at it
+            self.known = self.known or Known(self.house.lake, models, online_of(self.house.lake, self.house.settings))
+            with suppress(sqlite3.OperationalError, HouseBusy):  # somebody else is at it
                 self.known.fold()
 
 
-def spread_routes(house: House, model: str, generation: int) -> None:
-    """Tell the workers who answers now, and wait a little until they have heard it; what is decided is decided all the same."""
-    routes.spread(house, model, generation)
+def look_for_skew(house: House, now: datetime) -> None:
+    """Once a day, model by model: were answers made from what the event log tells? On a turned clock whoever asks looks."""
+    if not house.turned and house.settings.skew:
+        for model in house.project.models.values():
+            look_daily(house, model, now)
 
 
 def deliver_alerts(house: House) -> None:
     """Put alerts on their way to people."""
     deliver(house, wall())
+
+
+def forget_errands(house: House, now: datetime) -> int:
+    """Errands that ended longer ago than anybody asks for them; returns how many there were."""
+    with house.store.transaction() as t:
+        house.fence(t)
+        return Errands(house.store).forget(t, now - ERRANDS_KEPT)

@@ -25,11 +25,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from everloop.clock import monotonic, wall
 from everloop.errors import EverloopError, HouseBusy, Overtaken, StoreError
 from everloop.loop.answers import seal_answers
-from everloop.loop.control.chores import Chores, Routes, Schedule, Sealing, Tiles, deliver_alerts, spread_routes
+from everloop.loop.control.chores import Chores, Routes, Schedule, Sealing, Tiles, deliver_alerts, forget_errands, look_for_skew
 from everloop.loop.control.errands import carry_out, said_of
 from everloop.loop.control.held import Held, held
 from everloop.loop.house import House
 from everloop.loop.keep import Cancelled, Interrupted
+from everloop.loop.serve.routes import spread
 from everloop.records import Alert
 from everloop.registry.errands import Errand, Errands
 from everloop.registry.errands import State as ErrandState
@@ -45,6 +46,8 @@ FORGOTTEN = 20.0
 """Seconds after which an errand that was begun and is not carried out is begun once more."""
 BUSY_AGAIN = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait before an errand is tried again that found the house busy."""
+UNKEPT_AGAIN = (1.0, 5.0, 30.0)
+"""Seconds before an errand is begun again whose beginning or end could not be kept: the first time, the second, and from then on."""
 LAST_BREATH = 3.0
 
 
@@ -59,7 +62,10 @@ def control(house: House, *, stop: threading.Event, told: Callable[[str], None] 
     """
     with held(house, told) as mine:
         work = Errandry(house, mine, told)
-        threads = [threading.Thread(target=beside, name=f"everloop {beside.__name__}", daemon=True) for beside in (work.chores, work.post)]
+        threads = [
+            threading.Thread(target=beside, name=f"everloop {beside.__name__}", daemon=True)
+            for beside in (work.chores, work.post, work.meter)
+        ]
         with launched(house.settings.house / "runs.db", work.carry, told) as begin:
             for thread in threads:
                 thread.start()
@@ -73,6 +79,14 @@ def control(house: House, *, stop: threading.Event, told: Callable[[str], None] 
         raise Overtaken("Another controller turns this house now. This one has stopped; nothing was kept since it was replaced.")
 
 
+@dataclass(frozen=True)
+class Unkept:
+    """How often in a row an errand's beginning or end could not be kept, and until when (monotonic) it is left alone."""
+
+    times: int
+    until: float
+
+
 @dataclass
 class Errandry:
     """The errands under way in this process, model by model; what feeds, carries and ends them."""
@@ -83,6 +97,8 @@ class Errandry:
     running: dict[str, str] = field(default_factory=dict)
     carried: set[str] = field(default_factory=set)
     begun: dict[str, float] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    unkept: dict[str, Unkept] = field(default_factory=dict)
     woken: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     ending: threading.Event = field(default_factory=threading.Event)
@@ -114,9 +130,10 @@ class Errandry:
 
     def _begin_some(self, begin: Callable[[str], None]) -> None:
         there = self.errands.unfinished()
+        resting = {e.model for e in there if e.id in self.unkept and monotonic() < self.unkept[e.id].until}
         # What was taken before a crash comes first: DBOS may have begun it again already.
         for errand in sorted(there, key=lambda e: e.state == "waiting"):
-            if errand.model in self.running:
+            if errand.model in self.running or errand.model in resting:
                 continue
             if len(self.running) >= BESIDE:
                 break
@@ -146,9 +163,23 @@ class Errandry:
         self.carried.add(id)
         try:
             self._carry(errand)
+        except Exception as error:
+            self._put_off(errand, error)
+            raise
+        else:
+            self.unkept.pop(id, None)
+            self.taken.discard(id)
         finally:
             self.carried.discard(id)
             self._done(errand, id)
+
+    def _put_off(self, errand: Errand, error: Exception) -> None:
+        """Its beginning or its end could not be kept. At once that would only fail again, and all it did would be done in vain."""
+        times = self.unkept[errand.id].times + 1 if errand.id in self.unkept else 1
+        pause = UNKEPT_AGAIN[min(times, len(UNKEPT_AGAIN)) - 1]
+        self.unkept[errand.id] = Unkept(times, monotonic() + pause)
+        if not self.held.lost.is_set():
+            self.told(f"The {errand.verb} of {errand.model} could not be kept ({error}). It is begun again in {pause:g} s.")
 
     def _done(self, errand: Errand | None, id: str) -> None:
         if errand is not None and id not in self.carried and self.running.get(errand.model) == id:
@@ -157,15 +188,13 @@ class Errandry:
         self.woken.set()
 
     def _carry(self, errand: Errand) -> None:
-        if errand.taken >= MOST_TAKES:
+        if errand.taken >= MOST_TAKES and errand.id not in self.taken:
             self._give_up(errand)
             return
         if self.stopping.is_set():
             raise Interrupted("The controller ends.")
+        self._take(errand)
         try:
-            with self.house.store.transaction() as t:
-                self.house.fence(t)
-                self.errands.take(t, errand.id)
             said = self._patiently(errand)
         except Interrupted:
             with suppress(StoreError), self.house.store.transaction() as t:
@@ -180,6 +209,15 @@ class Errandry:
             self._finish(errand, "failed", said_of(error), error)
         else:
             self._finish(errand, "done", said)
+
+    def _take(self, errand: Errand) -> None:
+        """Begin it. What this controller began before it did not die of, so that is not counted again."""
+        if errand.id in self.taken:
+            return
+        with self.house.store.transaction() as t:
+            self.house.fence(t)
+            self.errands.take(t, errand.id)
+        self.taken.add(errand.id)
 
     def _patiently(self, errand: Errand) -> str:
         for pause in BUSY_AGAIN:
@@ -196,7 +234,7 @@ class Errandry:
         now = self.house.pointers.current(errand.model)
         if now is not None and now != before:
             # Who waits for a turn wants to be answered by it: it is done when the workers do so.
-            spread_routes(self.house, errand.model, now.generation)
+            spread(self.house, errand.model, now.generation)
         return said
 
     def _finish(self, errand: Errand, state: ErrandState, said: str, error: Exception | None = None) -> None:
@@ -236,6 +274,7 @@ class Errandry:
             chores.do("seal answers", 5.0, lambda: seal_answers(house))
             chores.do("seal events", 5.0, sealing.look)
             chores.do("clear runs.db", 60.0, forget_ended)
+            chores.do("forget old errands", 3600.0, lambda: forget_errands(house, wall()))
             self.stopping.wait(0.2)
 
     def post(self) -> None:
@@ -244,6 +283,13 @@ class Errandry:
         while not (self.stopping.is_set() or self.held.lost.is_set()):
             chores.do("deliver alerts", 2.0, lambda: deliver_alerts(self.house))
             self.stopping.wait(0.2)
+
+    def meter(self) -> None:
+        """The daily look at skew, which reads a day's answers again and must hold up nothing else."""
+        chores = Chores(self.house, self.told)
+        while not (self.stopping.is_set() or self.held.lost.is_set()):
+            chores.do("look for skew", 600.0, lambda: look_for_skew(self.house, wall()))
+            self.stopping.wait(1.0)
 
     def wind_up(self, grace: float) -> None:
         """Begin nothing any more; wait for what is under way; after ``grace`` seconds end its children and leave its turns open."""

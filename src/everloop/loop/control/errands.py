@@ -117,5 +117,6 @@ def came_of(errand: Errand) -> Mapping[str, Any]:
     if errand.state == "done":
         return said
     message = str(said.get("message") or f"The {errand.verb} of {errand.model} is {errand.state}.")
-    kind = said.get("error") if said.get("error") in SIMPLE else "EverloopError"
+    # Whoever cancelled it was faster than who asked for it.
+    kind = "Overtaken" if errand.state == "cancelled" else said.get("error") if said.get("error") in SIMPLE else "EverloopError"
     raise getattr(errors, str(kind))(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from everloop.clock import said
@@ -48,6 +49,12 @@ def not_loaded(model: Model, version: str, why: str) -> Alert:
     """A worker could not load a version (``demand@4``) that ought to answer; once for each version, however many workers say so."""
     sentence = f"{model.name}: {version} cannot be loaded by a worker ({why.rstrip('.')}), so what answered before goes on answering."
     return Alert(model=model.name, severity="critical", sentence=sentence, owner=model.owner, key=f"{model.name}/not loaded/{version}")
+
+
+def skewed(model: Model, features: Sequence[str], sentence: str, until: datetime) -> Alert:
+    """Answers were made from other features than the log tells; the same features are one piece of news a day (``until``, aware)."""
+    key = f"{model.name}/skew/{','.join(sorted(features))}/{until:%Y-%m-%d}"
+    return Alert(model=model.name, severity="critical", sentence=sentence, owner=model.owner, key=key)
 
 
 def taken_over(before: str, now: str, fence: int) -> Alert:

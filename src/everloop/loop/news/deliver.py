@@ -114,6 +114,7 @@ def _look_at(
 ) -> None:
     """One alert's part of the look."""
     key, under_way = kept.alert.key, 0
+    ended = any(letter.state in ("sent", "given up") for letter in there.values())
     ids = {to.id for to in wanted or ()}
     look.gone.extend(letter for letter in there.values() if letter.address not in ids and letter.state not in ENDED)
     for to in wanted or ():
@@ -128,9 +129,10 @@ def _look_at(
             continue
         under_way += 1
         lanes.setdefault(to, []).append(letter)
-    if wanted == () and not there:
+    # Letters that were all withdrawn reached nobody, and nobody waits for them: what is for no one of the people is wanted by none.
+    if wanted == () and not ended:
         look.unwanted.append(key)
-    elif not under_way and there:
+    elif not under_way and ended:
         look.over.append(key)
 
 

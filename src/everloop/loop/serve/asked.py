@@ -50,6 +50,17 @@ def asked_by_key(model: Model, requests: Sequence[Row]) -> pa.Table:
     return pa.table({name: _column(model, name, declared, requests) for name in _wanted(model, said)})
 
 
+def first_of_each(features: pa.Table) -> pa.Table:
+    """One row for each question; the features of a list have a row for each candidate, one after the other.
+
+    >>> first_of_each(pa.table({"question": [0, 0, 1], "item": ["a", "b", "a"]})).column("item").to_pylist()
+    ['a', 'a']
+    """
+    numbers = features.column("question").to_pylist()
+    first = [i for i, n in enumerate(numbers) if i == 0 or n != numbers[i - 1]]
+    return features if len(first) == len(numbers) else features.take(pa.array(first))
+
+
 def asked_with_features(model: Model, requests: Sequence[Row], now: datetime, read: Mapping[str, frozenset[str]]) -> pa.Table:
     """Requests that bring their features, as the table an answer is made from.
 

@@ -17,9 +17,10 @@ from everloop.loop.serve.supervised import Told, supervised
 def begin(told: Told) -> None:
     """Adopt the models of a house that have not begun, and write its routes. One that cannot begin is named and leaves the others be."""
     from everloop.clock import wall
-    from everloop.errors import EverloopError
+    from everloop.errors import EverloopError, HouseBusy
     from everloop.loop.adopt import adopt
     from everloop.loop.house import open_house
+    from everloop.loop.online import online_of
     from everloop.loop.project_file import open_project
     from everloop.loop.serve.known import Known
     from everloop.loop.serve.lean import compile_served, without_pandas
@@ -42,8 +43,8 @@ def begin(told: Told) -> None:
     # Nobody waits for what is done from here on, and who starts later starts sooner.
     compile_served(house)
     if not told.turned:
-        with suppress(sqlite3.OperationalError):  # the controller is at it
-            known = Known(house.lake, house.settings.house, list(house.project.models.values()))
+        with suppress(sqlite3.OperationalError, HouseBusy):  # the controller is at it
+            known = Known(house.lake, list(house.project.models.values()), online_of(house.lake, house.settings))
             known.fold()
             known.close()
     house.store.close()

@@ -18,19 +18,22 @@ import pyarrow as pa
 
 from everloop import rollout
 from everloop.errors import EverloopError, HouseBusy, Unknown
-from everloop.loop.serve.asked import asked_by_key, asked_with_features, by_what_they_carry
+from everloop.features.served import as_of_in, definition_of
+from everloop.loop.online import baseline_of
+from everloop.loop.serve.asked import asked_by_key, asked_with_features, by_what_they_carry, first_of_each
 from everloop.loop.serve.follow import Follow, Seat
-from everloop.loop.serve.known import Known, baseline_of
+from everloop.loop.serve.known import Known
 from everloop.loop.tell.answerable import answered_elsewhere, served_here
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Received, Traffic
-from everloop.serving.answer import answer
+from everloop.serving.answer import Read, answer
 from everloop.serving.doors import Ready, Row
 
 if TYPE_CHECKING:
     from everloop.lake.gather import Gathering
     from everloop.loop.house import House
+    from everloop.serving.asks import OnlineFeaturesAsk, OnlineFeaturesReply
     from everloop.serving.log import AnswersLog
 
 T = TypeVar("T")
@@ -71,13 +74,23 @@ class HouseDoors:
                 given[place] = prediction
         return [prediction for prediction in given if prediction is not None]
 
+    def online_features(self, asked: OnlineFeaturesAsk, now: datetime) -> OnlineFeaturesReply:
+        """What models know of units, in Feast's own shape; nobody answers and nothing is logged. See ``connect/feast/online.py``."""
+        from everloop.connect.feast import online as feast
+        from everloop.loop.serve.looked import looked_up
+
+        wanted = feast.wanted(asked, self.models)
+        return feast.reply(asked, [(one, looked_up(self.known, one.model, one.requests, now)) for one in wanted])
+
     def _answered(self, model: Model, seat: Seat, salt: str, requests: Sequence[Row], now: datetime) -> list[Prediction]:
+        read = Read()
         if "features" in requests[0]:
             features = self._with_features(model, seat, requests, now)
         else:
             asked = asked_by_key(model, requests)
             self._only_seen(model, asked)
             features = self._with_older_columns(model, seat, self.known.features(model, asked, now))
+            read = Read(as_of_in(features), definition_of(model), asked)
         rows = answer(
             model,
             self._here(seat),
@@ -88,6 +101,7 @@ class HouseDoors:
             arm_of=lambda unit, _: self._arm(unit, seat),
             log=self.log,
             salt=salt,
+            read=read,
         )
         return rows.predictions()
 
@@ -272,13 +286,6 @@ class Surely:
 
     def write(self, rows: pa.Table) -> None:
         self.log.write(rows, must=True)
-
-
-def first_of_each(features: pa.Table) -> pa.Table:
-    """One row for each question; the features of a list have a row for each candidate."""
-    numbers = features.column("question").to_pylist()
-    first = [i for i, n in enumerate(numbers) if i == 0 or n != numbers[i - 1]]
-    return features if len(first) == len(numbers) else features.take(pa.array(first))
 
 
 def once_each(model: Model, requests: Sequence[Row]) -> None:

@@ -1,66 +1,64 @@
 """What is known of a unit at this moment, for answers on request. In: requests. Out: the feature table ``features.as_of.live`` would give.
 
-Tiles tell most of it: a state in the house folder that all workers share, brought up to the event log before it is read, so that what was
-acknowledged before is seen. What tiles cannot tell is read from the event tables, which are kept and read on from where they end.
+Tiles tell most of it: they are folded as rows arrive (``loop.online``), and brought up to the event log before they are read where they lag
+behind, so that what was acknowledged before is seen. What tiles cannot tell is read from the event tables, which are kept and read on from
+where they end.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from everloop.clock import from_microseconds, microseconds
-from everloop.errors import EverloopError
-from everloop.features import online
+from everloop.errors import EverloopError, StoreError
 from everloop.features.as_of import live
-from everloop.features.definition import hashed
+from everloop.features.fold import NEVER, Fold
+from everloop.features.online import Online, has_rows
 from everloop.features.questions import of_units, unit_text
-from everloop.features.tiles import Tiles
+from everloop.features.served import reach, up_to, with_as_of
+from everloop.features.store import Mark, OnlineStore
 from everloop.lake.place import Lake
 from everloop.lake.shape import event_schema
 from everloop.lake.snapshot import read_source
+from everloop.loop.online import OnlineState, baseline_of, readings_of, states_kept
 from everloop.project.model import Model
-from everloop.project.reading import AnyReading, Arithmetic, Reading, column_names
+from everloop.project.reading import column_names
 from everloop.project.source import Source
-from everloop.sql.wal import write_ahead
 
 FEW = 20_000
 """So many rows are folded while a request waits; more are folded beside it, and the request is answered from the event tables."""
+AT_A_TIME = 2_000
+"""So many rows are folded while others wait to write."""
 AHEAD = timedelta(seconds=1)
+LEFT = 7 * 86_400_000_000
+"""Microseconds. States of another project file that have not moved for so long are forgotten."""
 CHUNKS, UNITS = 64, 100_000
-BUSY_SECONDS = 0.25  # a request waits no longer for another process to fold
-
-
-@dataclass(frozen=True)
-class _Open:
-    connection: sqlite3.Connection
-    tiles: Tiles
+_lines = logging.getLogger(__name__)
+TROUBLE = (sqlite3.DatabaseError, EverloopError, msgspec.MsgspecError)
 
 
 class Known:
-    """What one process knows of a house's sources. Safe between threads; any number of processes may share the folder.
+    """What one process knows of a house's sources. Safe between threads; any number of processes may share what is kept.
 
     ``turned``: business time is said by requests, to the microsecond. Elsewhere a request that came while rows arrived is about the
     instant after the newest of them, which is when it is read.
     """
 
-    def __init__(self, lake: Lake, folder: Path, models: Sequence[Model], *, turned: bool = False) -> None:
-        self.lake, self.turned = lake, turned
-        self._states = {m.name: online.states_of(m, readings_of(m)) for m in models if m.kind != "ranking"}
-        self._all = tuple(dict.fromkeys(state for states in self._states.values() for state in states))
-        # Another project file keeps other states; sharing a file with it would leave some of them behind.
-        self._file = folder / "tiles" / f"{hashed(sorted(state.id for state in self._all))}.db"
-        self._writer: _Open | None = None
-        self._free: list[_Open] = []
-        self._writing_lock, self._pool_lock, self._tables_lock = threading.RLock(), threading.Lock(), threading.RLock()
+    def __init__(self, lake: Lake, models: Sequence[Model], state: OnlineState, *, turned: bool = False) -> None:
+        self.lake, self.turned, self._state = lake, turned, state
+        self._all = states_kept(models)
+        self._online = {m.name: Online(m, readings_of(m), self._all) for m in models if m.kind != "ranking"}
+        self._folds = {name: Fold([s for s in self._all if s.source.name == name]) for name in {s.source.name for s in self._all}}
+        self._tables_lock = threading.RLock()
         self._tables: dict[str, tuple[int, pa.Table]] = {}
         self._seen: dict[tuple[str, str], None] = {}
         self._folding: threading.Thread | None = None
@@ -70,22 +68,34 @@ class Known:
         if model.kind != "ranking" and self._up_to_date(model):
             try:
                 return self._from_tiles(model, requests, now)
-            except sqlite3.DatabaseError as error:
-                self._lost(error)
+            except (sqlite3.DatabaseError, StoreError) as error:
+                _lines.warning("The online state cannot be read, so the event tables are: %s", error)
+            except msgspec.MsgspecError:
+                self._made_anew(model)
         return live(model, self.tables(model), moment=now, units=requests)
 
     def _from_tiles(self, model: Model, requests: pa.Table, now: datetime) -> pa.Table:
-        with self._reading() as tiles:
-            moment = self._moment(model, tiles, now)
+        online = self._online[model.name]
+        with self._state.reading() as tiles:
+            kept, read = _marks(tiles, online.plan.states), dict[str, pa.Table]()
+            moment = self._moment(kept, now)
             asked = of_units(model, requests, from_microseconds(moment))
-            found = online.now(model, asked, store=tiles, moment=moment, tables=lambda: self.tables(model), readings=readings_of(model))
+            marks = {piece.state.source.name: kept[piece.state.id].seq for piece in online.plan.pieces}
+
+            def tables() -> dict[str, pa.Table]:
+                # What tiles cannot tell is read as far as the tiles are, so that one answer has one reading of each source.
+                read.update(up_to(self.tables(model), marks))
+                return read
+
+            found = online.now(tiles, asked, moment, tables=tables)
         table = asked.select(["question", "moment"]).append_column("unit", unit_text(asked, model.unit))
         for column in model.unit:
             table = table.append_column(column, asked[column])
         for name in (name for reading in model.knows for name in column_names(reading)):
             table = table.append_column(name, found.columns[name])
         past = baseline_of(model)
-        return table if past is None else table.append_column("baseline", found.columns[past.name])
+        table = table if past is None else table.append_column("baseline", found.columns[past.name])
+        return with_as_of(table, reach(read) | dict(found.as_of))
 
     def ever_seen(self, model: Model, units: Sequence[str]) -> list[bool]:
         """Whether any source that has the unit's columns has a row of each unit (its columns joined as one text)."""
@@ -106,13 +116,10 @@ class Known:
         return {source.name: self._table(source) for source in model.sources}
 
     def close(self) -> None:
-        """Let go of the tiles."""
+        """Let go of what is kept."""
         if self._folding is not None and self._folding is not threading.current_thread():
             self._folding.join()
-        with self._writing_lock, self._pool_lock:
-            for opened in (*self._free, *([self._writer] if self._writer else [])):
-                opened.connection.close()
-            self._free, self._writer = [], None
+        self._state.close()
 
     # -- event tables --
 
@@ -137,144 +144,91 @@ class Known:
 
     # -- tiles --
 
-    def _moment(self, model: Model, tiles: Tiles, now: datetime) -> int:
+    def _moment(self, marks: Mapping[str, Mark], now: datetime) -> int:
         asked = microseconds(now)
-        newest = max((tiles.mark(state).known_at for state in self._states[model.name]), default=asked - 1)
+        newest = max((mark.known_at for mark in marks.values()), default=asked - 1)
         return newest + 1 if not self.turned and asked <= newest < microseconds(now + AHEAD) else asked
 
     def _up_to_date(self, model: Model) -> bool:
         """Bring the tiles a model reads up to the log; False where that takes longer than a request may wait, or cannot be done now."""
-        states = self._states.get(model.name, ())
-        if not states:
-            return True
+        online = self._online.get(model.name)
+        names = dict.fromkeys(piece.state.source.name for piece in online.plan.pieces) if online is not None else {}
         if self._folding is not None and self._folding.is_alive():
-            return False
+            return not names
         try:
-            behind = self._behind(states)
-            if sum(behind.values()) > FEW:
-                self._folding = threading.Thread(target=self._fold_beside, args=(states,), daemon=True, name="tiles")
+            behind = sum(self._behind(name) for name in names)
+            if behind > FEW:
+                self._folding = threading.Thread(target=self._fold_beside, args=(tuple(names),), daemon=True, name="tiles")
                 self._folding.start()
                 return False
             if behind:
-                self.fold(states)
-        except sqlite3.DatabaseError as error:
-            self._lost(error)
+                self.fold(*names)
+        except TROUBLE:
             return False
         return True
 
-    def _behind(self, states: Sequence[online.State]) -> dict[str, int]:
-        """How many rows of each source the tiles have not taken in yet."""
-        with self._writing_lock:
-            self._writer = self._writer or self._kept()
-        marks: dict[str, int] = {}
-        with self._reading() as tiles:
-            for state in states:
-                name, seq = state.source.name, tiles.mark(state).seq
-                marks[name] = min(seq, marks.get(name, seq))
-        behind = {name: self.lake.log.counters(name).last_seq - seq for name, seq in marks.items()}
-        return {name: rows for name, rows in behind.items() if rows > 0}
+    def _behind(self, source: str) -> int:
+        """How many rows of a source its states have not taken in yet; states nobody has made have not taken in any."""
+        mine = [state.id for state in self._folds[source].states]
+        with self._state.reading() as tiles:
+            marks = _marks(tiles, mine).values()
+        return max(0, self.lake.log.counters(source).last_seq - min(mark.seq for mark in marks))
 
-    def fold(self, states: Sequence[online.State] = ()) -> None:
-        """Take in what the log has beyond the tiles, source by source; twice, or by two processes at once, is once."""
-        wanted = {state.source.name: state.source.base for state in states or self._all}
-        for name, source in wanted.items():
-            # Of a source all states are folded together: one that lagged behind would miss what the others have taken in.
-            mine = [state for state in self._all if state.source.name == name]
-            with self._writing() as tiles:
-                seqs = {tiles.mark(state).seq for state in mine}
-                last = self.lake.log.counters(name).last_seq
-                if min(seqs) >= last:
-                    continue
-                newer = self._after(source, min(seqs), last) if len(seqs) == 1 and min(seqs) > 0 else None
-                if newer is not None and newer.num_rows <= FEW:
-                    tiles.fold(name, newer)
-                else:
-                    tiles.build(mine, read_source(self.lake, source))
+    def fold(self, *sources: str) -> None:
+        """Take in what the log has beyond the tiles, source by source (none named: all); twice, or by two processes at once, is once.
 
-    def _fold_beside(self, states: Sequence[online.State]) -> None:
-        # Where another process folds, or the log cannot be read now, the next request tries again; nobody's answer depends on it.
-        with suppress(sqlite3.DatabaseError, EverloopError):
-            self.fold(states)
+        Raises sqlite3.DatabaseError and EverloopError where somebody else is at it, or where the store cannot do it now.
+        """
+        for name in sources or self._folds:
+            while self._behind(name):
+                self._step(name)
+
+    def _step(self, name: str) -> None:
+        """Fold the next rows of a source; where that is not possible, or where they are many, make its states anew."""
+        fold = self._folds[name]
+        source = fold.states[0].source.base
+        with self._state.writing() as tiles:
+            # What is not there yet cannot arrive meanwhile where the store lies beside the log, and does no harm where it does not.
+            marks, last = _marks(tiles, [state.id for state in fold.states]).values(), self.lake.log.counters(name).last_seq
+            least, most = min(mark.seq for mark in marks), max(mark.seq for mark in marks)
+            if least >= last:
+                return
+            newer = self._after(source, least, last) if least >= 0 and last - least <= FEW and most - least <= FEW else None
+            if newer is not None and not fold.take_in(tiles, newer.slice(0, AT_A_TIME)):
+                return
+        self._make(name, source)
+
+    def _make(self, name: str, source: Source) -> None:
+        """Make the states of a source from its whole event table, and forget those that no process has moved for long."""
+        with self._state.writing() as tiles:
+            kept, mine = tiles.marks(), {state.id for state in self._all}
+            newest = max((mark.known_at for mark in kept.values()), default=NEVER)
+            left = [id for id, mark in kept.items() if id not in mine and mark.known_at < newest - LEFT]
+            tiles.forget(left)
+        self._state.make(self._folds[name].states, read_source(self.lake, source))
 
     def _in_tiles(self, model: Model, units: Sequence[str]) -> list[str]:
-        keyed = [state for state in self._states.get(model.name, ()) if state.keys == model.unit]
-        if not keyed:
+        online = self._online.get(model.name)
+        names = [piece.state.id for piece in online.plan.pieces if piece.state.keys == model.unit] if online is not None else []
+        if not names:
             return []
-        with self._reading() as tiles:
-            return [unit for unit in units if any(tiles.read(state, [unit], None, None)[0].rows for state in keyed)]
+        with self._state.reading() as tiles:
+            return [unit for unit in units if any(map(has_rows, tiles.read((), [(name, unit) for name in names]).packed))]
 
-    def _lost(self, error: sqlite3.DatabaseError) -> None:
-        """Tiles that cannot be read are thrown away and folded anew; a full disk or a busy file is waited out, answers come from tables."""
-        if isinstance(error, sqlite3.OperationalError):
-            return
-        self.close()
-        for name in (self._file, self._file.with_name(f"{self._file.name}-wal"), self._file.with_name(f"{self._file.name}-shm")):
-            name.unlink(missing_ok=True)
+    def _made_anew(self, model: Model) -> None:
+        """What is kept for a model cannot be understood: it goes, and is folded again."""
+        with suppress(*TROUBLE), self._state.writing() as tiles:
+            tiles.forget(self._online[model.name].plan.states)
 
-    def _kept(self) -> _Open:
-        opened = self._opened()
-        opened.tiles.keep(self._all)
-        return opened
-
-    def _opened(self) -> _Open:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        write_ahead(connection, BUSY_SECONDS)
-        # What the power takes away is folded again from the log.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return _Open(connection, Tiles(connection))
-
-    @contextmanager
-    def _reading(self) -> Iterator[Tiles]:
-        """The tiles at one moment: what others fold meanwhile is not seen."""
-        with self._pool_lock:
-            opened = self._free.pop() if self._free else None
-        opened = opened or self._opened()
-        try:
-            with _transaction(opened.connection, "BEGIN"):
-                yield opened.tiles
-        except sqlite3.DatabaseError:
-            opened.connection.close()
-            raise
-        except BaseException:
-            self._give_back(opened)
-            raise
-        self._give_back(opened)
-
-    def _give_back(self, opened: _Open) -> None:
-        with self._pool_lock:
-            self._free.append(opened)
-
-    @contextmanager
-    def _writing(self) -> Iterator[Tiles]:
-        with self._writing_lock:
-            opened = self._writer = self._writer or self._kept()
-            with _transaction(opened.connection, "BEGIN IMMEDIATE"):
-                yield opened.tiles
+    def _fold_beside(self, sources: Sequence[str]) -> None:
+        # Where another process folds, or the log cannot be read now, the next request tries again; nobody's answer depends on it.
+        with suppress(*TROUBLE):
+            self.fold(*sources)
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def readings_of(model: Model) -> tuple[AnyReading, ...]:
-    """What an answer of a model is made from: what it knows, and the past its baseline answers by."""
-    past = baseline_of(model)
-    return model.knows if past is None else (*model.knows, past)
-
-
-def baseline_of(model: Model) -> Reading | Arithmetic | None:
-    """The reading a baseline answers by, where it is one."""
-    past = model.baseline_reading
-    return past if isinstance(past, Reading | Arithmetic) else None
+def _marks(store: OnlineStore, states: Sequence[str]) -> dict[str, Mark]:
+    """How far each state has come; one that was never made has come nowhere."""
+    return {state: mark or Mark(-1, NEVER) for state, mark in zip(states, store.read(states, ()).marks, strict=True)}
 
 
 def _in_tables(model: Model, units: Sequence[str], tables: Mapping[str, pa.Table]) -> Iterator[str]:

@@ -6,21 +6,17 @@ It dies when its supervisor is gone, however that died; it says once when it is 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
-import select
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from everloop.errors import EverloopError
+from everloop.lifeline import die_with
 
 CANNOT = 2
 """The exit code of what cannot be done, however often it is tried."""
-_F_SETSIG = 10  # Linux: which signal a file sends its owner; Python 3.11 does not name it
 
 
 @dataclass(frozen=True)
@@ -77,18 +73,3 @@ def read(name: str, arguments: list[str]) -> Told:
         parser.add_argument(fd, type=int)
     said = parser.parse_args(arguments)
     return Told(said.project, said.house, said.stage or None, said.turned, said.alive, said.ready, said.socket)
-
-
-def die_with(pipe: int) -> None:
-    """End this process when the other end of ``pipe`` is closed: its supervisor holds it until it dies, however it dies."""
-    if sys.platform == "linux":
-        # The kernel itself kills us, even while a library holds the interpreter's lock.
-        fcntl.fcntl(pipe, _F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-    threading.Thread(target=_watch, args=(pipe,), daemon=True, name="supervisor watch").start()
-
-
-def _watch(pipe: int) -> None:
-    select.select([pipe], [], [])
-    os.kill(os.getpid(), signal.SIGKILL)

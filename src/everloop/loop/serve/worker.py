@@ -56,6 +56,7 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
     """The doors of a house, following its routes; what ``stack`` holds is let go of when requests are over."""
     from everloop.lake.gather import Gathering
     from everloop.lake.place import open_lake
+    from everloop.loop.online import folding, online_of
     from everloop.loop.serve.doors import HouseDoors
     from everloop.loop.serve.follow import Follow
     from everloop.loop.serve.known import Known
@@ -68,10 +69,11 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
         return open_house(project, settings=settings, turned=told.turned)
 
     serving = settings.serving
-    lake = open_lake(settings.lake, settings.events, durability=serving.durability)
+    models = list(project.models.values())
+    lake = folding(open_lake(settings.lake, settings.events, durability=serving.durability), models, settings)
     log = stack.enter_context(AnswersLog(settings.answers, durability=serving.durability, when_full=serving.when_full, patience=PATIENCE))
     gathering = stack.enter_context(Gathering(lake))
-    known = Known(lake, settings.house, list(project.models.values()), turned=told.turned)
+    known = Known(lake, models, online_of(lake, settings), turned=told.turned)
     stack.callback(known.close)
     living = Living(settings.house)
     follow = Follow(settings.house, project.models, load_with(project, settings), tell=tell_with(project, house), living=living)

@@ -56,7 +56,8 @@ def served_here(traffic: Traffic, candidates: Mapping[str, Candidate]) -> Traffi
 
 
 def way_back(house: House, traffic: Traffic, *, within: Connection | None = None) -> Traffic:
-    """The traffic as an undo finds it. Back to a service elsewhere there is no way: that raises EverloopError with the reason.
+    """The traffic as an undo finds it. Back to a service elsewhere there is no way, nor to where nobody was before: that raises
+    EverloopError with the reason.
 
     From a service elsewhere the way goes to whoever answered here before it.
     """
@@ -74,5 +75,8 @@ def way_back(house: House, traffic: Traffic, *, within: Connection | None = None
 
         lived = history.champions(house.journal, traffic.model, within=within)
         here = [version for version in lived if not is_elsewhere(house, version, within=within)]
-        return replace(traffic, previous=here[-1]) if here else traffic
+        traffic = replace(traffic, previous=here[-1] if here else None)
+    if traffic.previous is None:
+        name = house.versions.get(traffic.champion, within=within).name
+        raise EverloopError(f"{traffic.model}: there is nothing to take back; no version before {name} is known.")
     return traffic

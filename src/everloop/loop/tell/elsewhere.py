@@ -16,18 +16,22 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from everloop.clock import from_microseconds, microseconds
+from everloop.errors import EverloopError
 from everloop.loop.adopt import adopt
-from everloop.loop.answers import PATIENCE, named_answers
+from everloop.loop.answers import PATIENCE, known_answers
 from everloop.loop.house import House
 from everloop.loop.keep import keep_record
 from everloop.loop.tell.answerable import is_elsewhere
-from everloop.loop.tell.meant import Meant, Refusals, Refused, Row, finite, meant_by, rows_of, shown, told_id, word, writable
+from everloop.loop.tell.meant import Meant, Refused, Row, finite, read_rows, shown, told_id, word, writable
 from everloop.project.model import Model
 from everloop.records import Candidate, Received, Shape, Traffic, Version, identity
 from everloop.serving.answered import SCHEMA, answer_id, features_said, hashed, private_columns, says
 from everloop.serving.log import AnswersLog
 
 MOST_FEATURES, MOST_ITEMS, MOST_LABELS = 2_000, 1_000, 1_000
+MOST_NEW = 10
+"""Versions never heard of that one call may bring: each stands in the journal for ever, so a number put into the name must not make one
+for every answer."""
 ROUNDED = 0.01  # shares that were rounded on their way need not add up exactly
 
 
@@ -64,15 +68,10 @@ def tell_predictions(house: House, told: Sequence[Row], now: datetime, *, log: R
     an ``id`` of its own. The same ``id``, or without one the same model, moment, unit and version, is kept once, the first time.
 
     A version never heard of is admitted, and where nothing learnt here answers, it is the champion from then on. Bad rows are refused with
-    a reason, the others kept. ``log``: the segment to write to. Raises what the log and the journal raise.
+    a reason, the others kept. ``log``: the segment to write to. Raises EverloopError, and nothing was kept, where more than ``MOST_NEW``
+    versions were never heard of; and what the log and the journal raise.
     """
-    rows = rows_of(told)
-    refused, read = Refusals(), dict[int, Foreign]()
-    for number, (row, meant) in enumerate(zip(rows, meant_by(house, rows, now), strict=True), 1):
-        try:
-            read[number] = _read(row, meant, now)
-        except Refused as why:
-            refused.add(number, why)
+    read, refused = read_rows(house, told, now, _read)
     versions = _versions(house, list(read.values()), now)
     kept: list[dict[str, Any]] = []
     for number, foreign in read.items():
@@ -90,10 +89,7 @@ def tell_predictions(house: House, told: Sequence[Row], now: datetime, *, log: R
 # -- one row -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _read(row: object, meant: Meant | Refused, now: datetime) -> Foreign:
-    if isinstance(meant, Refused):
-        raise meant
-    assert isinstance(row, Mapping)
+def _read(row: Row, meant: Meant, now: datetime) -> Foreign:
     if meant.prediction is not None:
         raise Refused("a prediction that is told names no other prediction; say model, unit and moment")
     name = word(row, "version")
@@ -233,9 +229,10 @@ def _versions(house: House, read: Sequence[Foreign], now: datetime) -> dict[tupl
     groups: dict[tuple[str, str], list[Foreign]] = {}
     for foreign in sorted(read, key=lambda f: f.moment):
         groups.setdefault((foreign.model.name, foreign.name), []).append(foreign)
+    heard = _heard(house, groups)
     found: dict[tuple[str, str], Known] = {}
     for (model, name), told in groups.items():
-        candidate = _heard_of(house, told[0].model, name)
+        candidate = heard.get((model, name))
         if candidate is None and told[0].model.kind == "shares" and not any(foreign.shares for foreign in told):
             continue
         if candidate is None:
@@ -244,6 +241,25 @@ def _versions(house: House, read: Sequence[Foreign], now: datetime) -> dict[tupl
     for key, known in found.items():
         found[key] = replace(known, serves=is_elsewhere(house, house.traffic(house.project.model(key[0])).champion))
     return found
+
+
+def _heard(house: House, groups: Mapping[tuple[str, str], Sequence[Foreign]]) -> dict[tuple[str, str], Candidate]:
+    """The versions heard of before. Raises EverloopError, before anything is admitted, where too many are new."""
+    heard: dict[tuple[str, str], Candidate] = {}
+    new: list[str] = []
+    for key, told in groups.items():
+        candidate = _heard_of(house, told[0].model, key[1])
+        if candidate is not None:
+            heard[key] = candidate
+            continue
+        new.append(key[1])
+        if len(new) > MOST_NEW:
+            raise EverloopError(
+                f"More than {MOST_NEW} versions here were never heard of ({', '.join(shown(name) for name in new[:3])} …), and nothing was "
+                "kept. version is the name of what answers, the same for all its answers: leave dates and numbers of requests out of it, "
+                f"or tell of {MOST_NEW} new ones at a time."
+            )
+    return heard
 
 
 def _version_id(model: str, name: str) -> str:
@@ -371,7 +387,7 @@ def _new(house: House, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     first: dict[str, dict[str, Any]] = {}
     for row in rows:
         first.setdefault(row["id"], row)
-    there = set(named_answers(house, first).column("id").to_pylist()) if first else set()
+    there = known_answers(house, first)
     return [row for id, row in first.items() if id not in there]
 
 

@@ -5,11 +5,11 @@ its question, or why it is refused. Reads the answers by id, many at once; chang
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from everloop.clock import microseconds, said
 from everloop.errors import EverloopError
@@ -20,6 +20,7 @@ from everloop.loop.house import House
 from everloop.project.model import Model
 from everloop.records import Received, identity
 
+T = TypeVar("T")
 Row: TypeAlias = Mapping[str, object]
 LONGEST = 1_024  # characters of a name, an id, a label or one value of a unit
 EXAMPLES = 5
@@ -85,6 +86,24 @@ def meant_by(house: House, rows: Sequence[object], now: datetime) -> list[Meant 
         except Refused as why:
             found.append(why)
     return found
+
+
+def read_rows(house: House, told: object, now: datetime, read: Callable[[Row, Meant, datetime], T]) -> tuple[dict[int, T], Refusals]:
+    """What ``read`` makes of each row and the question it names, by the row's number from 1 on; and the rows that were refused.
+
+    ``read`` raises Refused. Raises EverloopError where what is told is no list of rows.
+    """
+    rows = rows_of(told)
+    refused, found = Refusals(), dict[int, T]()
+    for number, (row, meant) in enumerate(zip(rows, meant_by(house, rows, now), strict=True), 1):
+        try:
+            if isinstance(meant, Refused):
+                raise meant
+            assert isinstance(row, Mapping)
+            found[number] = read(row, meant, now)
+        except Refused as why:
+            refused.add(number, why)
+    return found, refused
 
 
 def told_id(model: str, theirs: str) -> str:

@@ -7,7 +7,7 @@ They lie in a source of the house's own, through the very door events come in by
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from everloop.lake.receive import receive
 from everloop.lake.shape import SEPARATOR
 from everloop.loop.answers import answers_of
 from everloop.loop.house import House
-from everloop.loop.tell.meant import Meant, Refusals, Refused, Row, at, finite, meant_by, rows_of, word
+from everloop.loop.tell.meant import Meant, Refused, Row, at, finite, read_rows, word
 from everloop.loop.tell.own import own_events, own_source
 from everloop.project.model import Model
 from everloop.project.source import Source
@@ -77,14 +77,8 @@ def tell_outcomes(house: House, told: Sequence[Row], now: datetime) -> Received:
     first time; without one, what says the same is the same. However late, it is kept. Bad rows are refused with a reason. Raises HouseFull
     or HouseBusy, and then nothing was kept.
     """
-    rows = rows_of(told)
-    refused, kept = Refusals(), []
-    for number, (row, meant) in enumerate(zip(rows, meant_by(house, rows, now), strict=True), 1):
-        try:
-            kept.append(_outcome(row, meant, now))
-        except Refused as why:
-            refused.add(number, why)
-    return refused.received("outcomes", receive(house.lake, OUTCOMES, kept, now=now) if kept else None)
+    kept, refused = read_rows(house, told, now, _outcome)
+    return refused.received("outcomes", receive(house.lake, OUTCOMES, list(kept.values()), now=now) if kept else None)
 
 
 def outcomes_of(house: House, model: Model, name: str | None = None, since: datetime | None = None) -> pa.Table:
@@ -152,11 +146,8 @@ def outcome_counts(house: House, model: Model, name: str, since: datetime | None
 _MICROSECOND = from_microseconds(1) - from_microseconds(0)
 
 
-def _outcome(row: object, meant: Meant | Refused, now: datetime) -> dict[str, object]:
+def _outcome(row: Row, meant: Meant, now: datetime) -> dict[str, object]:
     """One outcome as the source keeps it."""
-    if isinstance(meant, Refused):
-        raise meant
-    assert isinstance(row, Mapping)
     name, event_id = word(row, "name"), word(row, "event_id")
     if name is None:
         raise Refused("it does not say the name of the outcome")

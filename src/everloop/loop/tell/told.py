@@ -8,7 +8,7 @@ a dot, which no source of a project file can have.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -22,7 +22,7 @@ from everloop.lake.shape import SEPARATOR, event_schema
 from everloop.lake.snapshot import read
 from everloop.loop.house import House
 from everloop.loop.tell.elsewhere import tell_predictions
-from everloop.loop.tell.meant import Meant, Refusals, Refused, Row, at, finite, meant_by, not_later, rows_of, shown, writable
+from everloop.loop.tell.meant import Meant, Refused, Row, at, finite, not_later, read_rows, shown, writable
 from everloop.loop.tell.outcomes import OUTCOMES, tell_outcomes
 from everloop.loop.tell.own import own_events, own_source
 from everloop.project.model import Model
@@ -54,14 +54,8 @@ def tell_truths(house: House, told: Sequence[Row], now: datetime) -> Received:
     count. ``known_at`` says since when it is known (not after ``now``); unsaid, from now on. The newest known counts. Bad rows are refused
     with a reason, the others kept. Raises HouseFull or HouseBusy, and then nothing was kept.
     """
-    rows = rows_of(told)
-    refused, kept = Refusals(), []
-    for number, (row, meant) in enumerate(zip(rows, meant_by(house, rows, now), strict=True), 1):
-        try:
-            kept.append(_truth(row, meant, now))
-        except Refused as why:
-            refused.add(number, why)
-    return refused.received("truths", receive(house.lake, TRUTHS, kept, now=now) if kept else None)
+    kept, refused = read_rows(house, told, now, _truth)
+    return refused.received("truths", receive(house.lake, TRUTHS, list(kept.values()), now=now) if kept else None)
 
 
 def told_truths(house: House, model: Model, now: datetime) -> pa.Table:
@@ -94,11 +88,8 @@ def seal_told(house: House) -> None:
 # -- one row -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _truth(row: object, meant: Meant | Refused, now: datetime) -> dict[str, object]:
+def _truth(row: Row, meant: Meant, now: datetime) -> dict[str, object]:
     """One telling as the source keeps it."""
-    if isinstance(meant, Refused):
-        raise meant
-    assert isinstance(row, Mapping)
     if meant.moment is None:
         raise Refused("it does not say the moment of the question")
     told_at = not_later(at(row, "known_at"), now, "known_at")

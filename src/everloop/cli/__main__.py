@@ -1,0 +1,6 @@
+"""``python -m everloop.cli`` is ``everloop``."""
+
+from everloop.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The story, told by the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from everloop.cli.options import Json
+
+
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where the demo's house and report go (default: ./everloop-demo).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The whole story on a year of orders, offline, in about two minutes."""
+    from importlib import import_module
+
+    # The demo is a customer of the house, like any other: the terminal only opens its door.
+    tell: Callable[..., None] = import_module("everloop.demo.story").tell
+    tell(folder or Path("everloop-demo"), as_json=as_json)

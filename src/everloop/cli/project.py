@@ -1,0 +1,34 @@
+"""Before there is a house: write a project, and read it aloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from everloop.cli.options import HERE, Project
+
+
+def init(
+    kind: Annotated[str, typer.Argument(help="shop, churn, fraud, price or recommend.")] = "shop",
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")] = HERE,
+) -> None:
+    """Write a project that runs at once: the project file, settings, made-up data and a test."""
+    from everloop.clock import wall
+    from everloop.loop.start import start_project
+
+    written = start_project(kind, folder, end=wall())
+    typer.echo(f"Wrote {', '.join(str(p.relative_to(folder)) for p in written)} in {folder.resolve()}.")
+    where = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+    typer.echo(f"Next: {where}everloop explain && everloop ingest && everloop turn")
+
+
+def explain(model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None, project: Project = HERE) -> None:
+    """Read a model aloud, as the house understands it. Mistakes are told all at once."""
+    from everloop.loop.project_file import open_project
+    from everloop.project.spoken import explain as read_aloud
+
+    opened = open_project(project)
+    models = [opened.model(model)] if model else list(opened.models.values())
+    typer.echo("\n\n".join(read_aloud(m, pending=True) for m in models))

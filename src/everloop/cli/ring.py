@@ -1,0 +1,122 @@
+"""Once round the ring, or one step of it alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from everloop.cli.opening import models_of, open_whole
+from everloop.cli.options import HERE, At, Folder, Json, Name, Project, Stage
+from everloop.cli.saying import instant_of, say
+
+
+def turn(
+    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
+    demand: Annotated[bool, typer.Option("--retrain", help="Retrain even if nothing asks for it.")] = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """Go once round the ring: watch, decide, and do what was decided."""
+    from everloop.loop.resume import go_round
+    from everloop.loop.spoken import story
+
+    opened, at = open_whole(project, house, stage), instant_of(now)
+    decisions = [go_round(opened, m, at, "demand" if demand else "schedule") for m in models_of(opened, model)]
+    say(decisions, "\n\n".join(story(opened, d) for d in decisions), as_json)
+
+
+def score(
+    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """Answer every question that has come due since the last time."""
+    from everloop.loop.answers import answer_due
+
+    opened, at = open_whole(project, house, stage), instant_of(now)
+    counts = {m.name: answer_due(opened, m, at) for m in models_of(opened, model)}
+    say(counts, "\n".join(f"{name}: {count:,} answers." for name, count in counts.items()), as_json)
+
+
+def answer(
+    model: Name,
+    keys: Annotated[list[str], typer.Argument(help="The unit asked about, or column=value pairs of a request.")],
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """One answer, now, features looked up."""
+    from everloop.loop.answers import answer_one
+    from everloop.loop.spoken import spoken_answer
+
+    opened = open_whole(project, house, stage)
+    declared = opened.project.model(model)
+    prediction = answer_one(opened, declared, keys, instant_of(now))
+    say(prediction, spoken_answer(opened, prediction), as_json)  # type: ignore[arg-type]
+
+
+def check(
+    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """Is what has happened fit to learn from?"""
+    from everloop.loop.spoken import spoken_report
+    from everloop.loop.steps import check_now
+
+    opened, at = open_whole(project, house, stage), instant_of(now)
+    reports = [check_now(opened, m, at) for m in models_of(opened, model)]
+    say(reports, "\n\n".join(spoken_report(r) for r in reports), as_json)
+    raise typer.Exit(0 if all(r.passed for r in reports) else 1)
+
+
+def watch(model: Name, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False) -> None:
+    """What watching finds right now; decides nothing and keeps nothing."""
+    from everloop.loop.spoken import spoken_signals
+    from everloop.loop.steps import watch_now
+
+    opened = open_whole(project, house, stage)
+    signals = watch_now(opened, opened.project.model(model), instant_of(now))
+    say(signals, spoken_signals(signals), as_json)
+
+
+def train(model: Name, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False) -> None:
+    """Learn a candidate from everything known now, and stop there."""
+    from everloop.loop.spoken import spoken_record
+    from everloop.loop.steps import train_now
+
+    opened = open_whole(project, house, stage)
+    record = train_now(opened, opened.project.model(model), instant_of(now))
+    say(record, spoken_record(record), as_json)
+    raise typer.Exit(0 if type(record).__name__ == "Candidate" else 1)
+
+
+def judge(
+    model: Name,
+    candidate: Annotated[str | None, typer.Argument(help="A candidate's id; the newest if not said.")] = None,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a candidate against the champion on the newest mature truth. Nothing takes over."""
+    from everloop.loop.spoken import spoken_record
+    from everloop.loop.steps import judge_now
+
+    opened = open_whole(project, house, stage)
+    verdict = judge_now(opened, opened.project.model(model), candidate, instant_of(now))
+    say(verdict, spoken_record(verdict), as_json)
+    raise typer.Exit(0 if verdict.passed else 1)
