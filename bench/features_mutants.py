@@ -86,7 +86,7 @@ MUTANTS: Final = (
         "online",
         texts=(
             (fold._OfState.changes, "None if body is None else decode(body) for id, body", "None for id, body"),
-            (fold._OfState.changes, "if seq > mark.seq", "if seq"),
+            (fold._OfState.changes, "if step[0] > mark.seq", "if step[0]"),
             (fold._Key.change, "if self.row[0] >= seq", "if not seq"),
         ),
         shows="count",

@@ -65,7 +65,7 @@ def open_client(server: str | Redis) -> Redis:
         retry = Retry(NoBackoff(), 1, supported_errors=(Broken,))
         limits = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": ANSWER_SECONDS}
         try:
-            client: Redis = Redis.from_url(url, retry=retry, protocol=2, **limits)  # type: ignore[arg-type]
+            client: Redis = Redis.from_url(url, retry=retry, protocol=2, **limits)
         except (ValueError, TypeError, AttributeError):
             raise SettingsError(
                 "The URL of Redis cannot be read. Write redis://user:password@host:port/database, with what is special in a password "
@@ -73,7 +73,7 @@ def open_client(server: str | Redis) -> Redis:
             ) from None
     else:
         client = server
-    if client.get_encoder().decode_responses:  # type: ignore[no-untyped-call]
+    if client.get_encoder().decode_responses:
         raise SettingsError("A client with decode_responses cannot keep bytes. Make it without.")
     return client
 
