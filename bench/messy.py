@@ -7,7 +7,8 @@ empty, not a number, infinite, minus nothing, tiny, or so large that their sums 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -18,10 +19,10 @@ from numpy.typing import NDArray
 from everloop.project.columns import money
 from everloop.project.conditions import at_least, one_of
 from everloop.project.model import Model
-from everloop.project.reading import AnyReading, Reading, calendar
+from everloop.project.reading import AnyReading, Reading, calendar, leaves
 from everloop.project.source import Source
 from everloop.project.spans import days, every, hours, minutes
-from everloop.testing.plain import Log, Said, event_table
+from everloop.testing.plain import Answer, Log, Logs, Said, event_table, plain
 
 DAY: Final = 86_400_000_000
 #: Half of it happens before 1970, where a remainder has a sign.
@@ -127,7 +128,7 @@ def _versions(rng: np.random.Generator, number: int, event_at: int, keys: int) -
 
 
 def _values(rng: np.random.Generator) -> dict[str, float | str | None]:
-    weights = (0.1, 0.2, 0.3, -0.0, 0.0, 1e-3, -2.5, 3e10, 7e22, -7e22, 1e23, 2.0**-60, float("nan"), float("inf"), None)
+    weights = (0.1, 0.2, 0.3, -0.0, 0.0, 1e-3, -2.5, 3e10, 7e22, -7e22, 7.5e22, 2.0**-60, float("nan"), float("inf"), None)
     return {
         "tier_id": ("t0", "t1", "t2", "t3", None)[rng.integers(5)],
         "sku": (*WORDS, None)[rng.integers(len(WORDS) + 1)],
@@ -166,3 +167,32 @@ def questions(rows: int, keys: int, log: Log, seed: int = 1) -> pa.Table:
     moment[-len(twice) :], customer[-len(twice) :] = moment[twice], customer[twice]
     shop = [None if chance < 0.01 else f"s{c % 3}" for c, chance in zip(customer.tolist(), rng.random(rows).tolist(), strict=True)]
     return pa.table({"moment": pa.array(moment), "shop": pa.array(shop, pa.string()), "customer": pa.array(customer)})
+
+
+def plainly(readings: Iterable[AnyReading], logs: Logs, asked: pa.Table, *, known_at: int | None = None) -> dict[str, list[Answer]]:
+    """What the plain reader says of each question: it is given only the rows that were ever about the question's customer."""
+    of_key: dict[tuple[str | None, int], list[str]] = {}
+    of_id: dict[str, list[Said]] = {}
+    for said in logs["sales"]:
+        of_id.setdefault(said.id, []).append(said)
+        of_key.setdefault((said.values["shop"], said.values["customer"]), []).append(said.id)  # type: ignore[index, arg-type]
+    single = [reading for reading in readings if not isinstance(reading, calendar)]
+    made: dict[str, list[Answer]] = {reading.name: [] for reading in single}
+    rows = zip(asked["moment"].to_pylist(), asked["shop"].to_pylist(), asked["customer"].to_pylist(), strict=True)
+    for moment, shop, customer in rows:
+        mine = [said for id in dict.fromkeys(of_key.get((shop, customer), ())) for said in of_id[id]]
+        keys = {"shop": shop, "customer": str(customer)}
+        for reading in single:
+            whose = dict.fromkeys(leaves(reading), keys)
+            made[reading.name].append(plain({**logs, "sales": mine}, reading, whose, moment, known_at=known_at))
+    return made
+
+
+def differences(found: pa.Table, expected: Mapping[str, list[Answer]]) -> list[tuple[str, int]]:
+    """Which column at which row is not what was expected, to the last bit; minus nothing is never an answer."""
+    return [
+        (name, i)
+        for name, values in expected.items()
+        for i, (one, other) in enumerate(zip(found[name].to_pylist(), values, strict=True))
+        if one != other or (one == 0 and math.copysign(1.0, one) < 0)
+    ]

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 
+import pytest
+
+from everloop.features.build import build
+from everloop.features.fold import Fold
+from everloop.features.online import catch_up
+from everloop.features.states import states_of
 from everloop.features.store import Changes, Mark
 from everloop.features.tiles import TABLES, Tiles
-from everloop.testing.online import OnlineContract
+from everloop.testing.online import DEMAND, ORDERS, READINGS, OnlineContract, log_of
+from everloop.testing.plain import event_table
 
 
 class TestTiles(OnlineContract):
@@ -71,7 +78,7 @@ def test_one_read_sees_one_instant_while_another_folds(tmp_path):
 
     other._read = folding_between
     found = other.read([state.id for state in STATES], places)
-    assert len(seen) > 1
+    assert seen
     assert {mark.seq for mark in found.marks} == {10}
     assert found.packed[: len(STATES)] == found.packed[-len(STATES) :]
     assert store.read([], places[:1]).packed != found.packed[:1]

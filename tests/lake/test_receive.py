@@ -362,6 +362,13 @@ def test_single_events_of_a_day_are_one_delivery_and_need_not_say_everything(lak
     assert [(d.rows, d.last_seq, d.missing) for d in deliveries(lake, orders)] == [(25, 25, ("quantity",)), (1, 26, ())]
 
 
+def test_equal_ids_of_two_shops_are_two_rows_and_a_row_of_no_shop_is_refused(lake):
+    sales = Source("sales", id="line_id", time="at", columns={"shop": str, "quantity": int}, apart="shop")
+    received = receive(lake, sales, [{"line_id": "l1", "at": NINE, "shop": shop, "quantity": 1} for shop in ("a", "b", None)], now=NOON)
+    assert (received.kept, received.refused) == (2, 1)
+    assert column(lake, sales, "id") == ["a\x1fl1", "b\x1fl1"]
+
+
 # -- all or nothing ----------------------------------------------------------------------------------------------------------------
 
 

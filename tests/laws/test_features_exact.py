@@ -27,6 +27,13 @@ def test_rows_folded_many_at_a_time_tell_the_same(heard):
     assert differences(folded(heard, at_a_time=50), heard.told) == {}
 
 
+def test_a_state_built_in_bulk_goes_on_as_one_that_was_folded(heard):
+    for rows in (heard.events.num_rows // 3, heard.events.num_rows * 2 // 3):
+        told = folded(heard, built=rows)
+        assert told.num_rows > 0
+        assert differences(told, heard.told.slice(heard.told.num_rows - told.num_rows)) == {}
+
+
 def test_any_spine_in_the_same_rows_out_whatever_their_order(heard):
     assert learnt(heard, seed=4).equals(learnt(heard, seed=5))
 

@@ -180,6 +180,7 @@ def test_tiles_nobody_can_read_are_made_anew_and_nobody_notices(opened):
     now = END + timedelta(hours=1)
     due = live(model, house.tables(model), moment=now, units=asked).to_pylist()
     known = known_of(house, model, turned=True)
+    known.fold()
     assert known.features(model, asked, now).to_pylist() == due
     for spoil in ("UPDATE online_packed SET body = x'c1'", "UPDATE online_packed SET body = x''", "DELETE FROM online_states"):
         with house.lake.log.connection() as connection:

@@ -10,6 +10,7 @@ from everloop.connect.feast.online import features_of
 from everloop.features.as_of import live
 from everloop.lake.receive import receive
 from everloop.loop.serve.looked import looked_up
+from everloop.project.spans import days
 from everloop.serving.asks import OnlineFeaturesAsk
 from tests.ring.conftest import END
 from tests.ring.test_doors import doors, known_of, new_row, some_requests  # noqa: F401
@@ -65,4 +66,16 @@ def test_an_event_is_seen_by_the_next_reading(opened):
     before = looked_up(known, model, asked, LATER).values["orders_quantity_total_last_7d"][0]
     receive(house.lake, model.sources[0], [row], now=END + timedelta(minutes=1))
     assert looked_up(known, model, asked, LATER).values["orders_quantity_total_last_7d"] == [before + 1000]
+    known.close()
+
+
+def test_a_value_that_has_passed_is_told_as_older_than_it_may_be(opened):
+    house, model = opened("shop")
+    orders = house.project.source("orders")
+    lasting = model.but("lasting", knows=[orders.latest("price", last=days(7)), orders.latest("price")])
+    known = known_of(house, lasting)
+    known.fold()
+    request = some_requests(house, model, 1)
+    found = [looked_up(known, lasting, request, LATER + timedelta(days=later)) for later in (0, 100)]
+    assert [[one[0] for one in said.statuses.values()] for said in found] == [["present", "present"], ["expired", "present"]]
     known.close()

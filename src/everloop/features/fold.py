@@ -76,9 +76,10 @@ class Fold:
 
     def _events(self, rows: pa.Table | Sequence[Mapping[str, object]]) -> list[tuple[Any, ...]]:
         if isinstance(rows, pa.Table):
-            if missing := [column for column in self._columns if column not in rows.column_names]:
-                raise Unknown("column", missing[0], rows.column_names, where=f"the rows of {self._source}")
-            found = list(zip(*(rows.column(column).to_pylist() for column in self._columns), strict=True))
+            there = {name: at for at, name in enumerate(rows.schema.names)}
+            if missing := [column for column in self._columns if column not in there]:
+                raise Unknown("column", missing[0], tuple(there), where=f"the rows of {self._source}")
+            found = list(zip(*(rows.column(there[column]).to_pylist() for column in self._columns), strict=True))
         else:
             try:
                 found = list(map(self._of_record, rows))

@@ -204,14 +204,6 @@ class Online:
                 row[self.plan.slots[name]] = value
 
 
-def now(
-    model: Model, requests: pa.Table, *, store: OnlineStore, moment: int, tables: Ask | None = None,
-    readings: Sequence[AnyReading] | None = None, states: Iterable[State] | None = None,
-) -> Now:  # fmt: skip
-    """What readings (default: what the model knows) say at one moment, microseconds UTC, for each request; see ``Online``."""
-    return Online(model, readings, states).now(store, requests, moment, tables=tables)
-
-
 def catch_up(store: OnlineStore, states: Iterable[State], tables: Tables) -> None:
     """Bring states up to the event tables: a new one is built in bulk, the others take in what came since. Twice is once."""
     marks = store.marks()

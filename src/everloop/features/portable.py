@@ -57,7 +57,8 @@ class Portable:
     @property
     def text(self) -> str:
         """All of it as one statement."""
-        return "WITH " + ",\n".join(f"{name} AS (\n{query}\n)" for name, query in self.steps) + "\n" + self.last
+        steps = ",\n".join(f"{name} AS (\n{query}\n)" for name, query in self.steps)
+        return f"WITH {steps}\n{self.last}" if steps else self.last
 
     def finished(self, parts: pa.Table) -> pa.Table:
         """The columns of the readings from rows of the text's result, row for row; any number of rows, in any order."""
@@ -130,9 +131,6 @@ def _can_say(reading: Reading, known_at: int | None) -> None:
         raise Unknown("verb in a portable query", reading.verb, there, where=repr(reading), next="Read it with features(…) or truths(…).")
     if known_at is None and reading.looks_ahead:
         raise Unknown("moment at which to know", repr(reading), next="What looks ahead is a truth: say known_at=.")
-    if reading.verb == "which" and nature_of(reading.source, reading.columns[0]) == "decimal":
-        what = f"{reading!r} lists decimals, which every engine writes in its own way."
-        raise EverloopError(f"{what} Read it with features(…), or keep {reading.columns[0]!r} as text at the source.")
 
 
 class _Held(NamedTuple):

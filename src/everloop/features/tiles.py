@@ -34,8 +34,9 @@ GAIN: Final = "INSERT OR IGNORE INTO online_members VALUES (?, ?, ?, ?)"
 LOSE: Final = "DELETE FROM online_members WHERE state = ? AND key = ? AND event_at = ? AND id = ?"
 FADE: Final = "DELETE FROM online_members WHERE state = ? AND key = ? AND event_at < ?"
 ROW: Final = "SELECT body FROM online_rows WHERE state = ? AND id = ?"
-#: So many places are read by one statement.
+#: So many places and states are read by one statement; and so many places where there are more.
 AT_ONCE: Final = 12
+MANY: Final = 96
 
 
 class Tiles:
@@ -57,12 +58,8 @@ class Tiles:
         if len(places) <= AT_ONCE and len(states) <= AT_ONCE:
             return self._read(states, places)
         with self._transaction("BEGIN"):
-            seen = Seen([], [])
-            for start in range(0, max(len(places), len(states)), AT_ONCE):
-                part = self._read(states[start : start + AT_ONCE], places[start : start + AT_ONCE])
-                seen.marks.extend(part.marks)
-                seen.packed.extend(part.packed)
-            return seen
+            marks = [mark for at in range(0, len(states), AT_ONCE) for mark in self._read(states[at : at + AT_ONCE], ()).marks]
+            return Seen(marks, [body for at in range(0, len(places), MANY) for body in self._bodies(places[at : at + MANY])])
 
     def _read(self, states: Sequence[str], places: Sequence[tuple[str, str]]) -> Seen:
         marks, cut = len(states), 2 * len(states)
@@ -73,6 +70,11 @@ class Tiles:
             words += place
         found = self._connection.execute(_statement(marks, len(places)), words).fetchone()
         return Seen([None if found[i] is None else Mark(found[i], found[i + 1]) for i in range(0, cut, 2)], list(found[cut:]))
+
+    def _bodies(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        words = [word for at, (state, key) in enumerate(places) for word in (at, state, key)]
+        found: dict[int, bytes | None] = dict(self._connection.execute(_joined(len(places)), words).fetchall())
+        return [found[at] for at in range(len(places))]
 
     def marks(self) -> dict[str, Mark]:
         """Every state that is kept, and how far it has come."""
@@ -159,3 +161,9 @@ def _statement(states: int, places: int) -> str:
     mark = "(SELECT seq FROM online_states WHERE state = ?), (SELECT known_at FROM online_states WHERE state = ?)"
     body = "(SELECT body FROM online_packed WHERE state = ? AND key = ?)"
     return f"SELECT {', '.join([mark] * states + [body] * places)}"
+
+
+@lru_cache(maxsize=MANY)
+def _joined(places: int) -> str:
+    asked = f"WITH asked (at, state, key) AS (VALUES {', '.join(['(?, ?, ?)'] * places)})"
+    return f"{asked} SELECT at, body FROM asked LEFT JOIN online_packed p ON p.state = asked.state AND p.key = asked.key"

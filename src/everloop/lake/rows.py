@@ -25,6 +25,7 @@ from everloop.lake.digest import FEW
 from everloop.lake.shape import SEPARATOR, arrow_type, own_columns
 from everloop.lake.values import reader, said_deleted, said_id, said_version
 from everloop.project.columns import Kind
+from everloop.project.resolve import with_apart
 from everloop.project.source import Source
 
 Rows: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, object] | pa.Table | pa.RecordBatch
@@ -224,7 +225,7 @@ class _Reading:
 
     def must_be_there(self, columns: Mapping[str, pa.Array], deleted: NDArray[np.bool_]) -> None:
         """An id always; when it happened too, but for a row that only says it is gone."""
-        for name in self.source.id:
+        for name in with_apart(self.source, self.source.id):
             self.empty(name, columns[name])
         for name in self.source.time[:1]:
             self.empty(name, columns[name], unless=deleted)
@@ -247,10 +248,11 @@ class _Reading:
             self.why.setdefault(row, (name, said))
 
     def ids(self, columns: Mapping[str, pa.Array]) -> pa.Array:
-        parts = [_id_text(columns[name]) for name in self.source.id]
+        names = with_apart(self.source, self.source.id)
+        parts = [_id_text(columns[name]) for name in names]
         if len(parts) == 1:
             return parts[0]
-        for name, part in zip(self.source.id, parts, strict=True):
+        for name, part in zip(names, parts, strict=True):
             for row in np.flatnonzero(pc.fill_null(pc.match_substring(part, SEPARATOR), False).to_numpy(zero_copy_only=False)).tolist():
                 self.why.setdefault(row, (name, f"{name} holds the character U+001F, which keeps the parts of an id apart"))
         return pc.binary_join_element_wise(*parts, SEPARATOR)

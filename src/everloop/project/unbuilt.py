@@ -29,17 +29,11 @@ def require_built(model: Model) -> None:
 
 def _sentences(model: Model) -> Iterator[str]:
     for source in model.sources:
-        if len(source.time) == 2:
-            yield f"{source.name}: time=[from, to] waits for windows over spans in the feature core"
-        if source.apart is not None:
-            yield f"{source.name}: apart= waits for the feature core to keep {source.apart} apart"
+        if source.apart is not None and source.parent_of(source.apart) is not None:
+            yield f"{source.name}: apart= waits for ids that tell shops apart by what a row takes over from its parent"
     readings = list(all_readings(model))
     if any(r.each is not None for r in readings):
         yield "each= waits for answers in steps"
-    if any(r.verb == "planned" for r in readings):
-        yield "planned(…) waits for windows over spans in the feature core"
-    if model.void_when:
-        yield "void_when= waits for the feature core"
     if any(isinstance(r, calendar) and "holiday" in r.parts for r in model.knows):
         yield 'calendar("holiday") waits for a list of holidays'
     if model.one_per is not None:

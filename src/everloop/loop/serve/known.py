@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -23,6 +24,7 @@ from everloop.errors import EverloopError, StoreError
 from everloop.features.as_of import live
 from everloop.features.fold import NEVER, Fold
 from everloop.features.online import Online, has_rows
+from everloop.features.plan import Status
 from everloop.features.questions import of_units, unit_text
 from everloop.features.served import reach, up_to, with_as_of
 from everloop.features.store import Mark, OnlineStore
@@ -43,6 +45,7 @@ LEFT = 7 * 86_400_000_000
 """Microseconds. States of another project file that have not moved for so long are forgotten."""
 CHUNKS, UNITS = 64, 100_000
 _lines = logging.getLogger(__name__)
+Statuses: TypeAlias = Mapping[str, Sequence[Status]]
 TROUBLE = (sqlite3.DatabaseError, EverloopError, msgspec.MsgspecError)
 
 
@@ -65,6 +68,10 @@ class Known:
 
     def features(self, model: Model, requests: pa.Table, now: datetime) -> pa.Table:
         """A row for each request (several for a list): question, moment, unit, the unit's columns, what the model knows, its baseline."""
+        return self.looked_up(model, requests, now)[0]
+
+    def looked_up(self, model: Model, requests: pa.Table, now: datetime) -> tuple[pa.Table, Statuses]:
+        """As ``features``, and by column whether a value is present, missing or expired; without where the event tables were read."""
         if model.kind != "ranking" and self._up_to_date(model):
             try:
                 return self._from_tiles(model, requests, now)
@@ -72,9 +79,9 @@ class Known:
                 _lines.warning("The online state cannot be read, so the event tables are: %s", error)
             except msgspec.MsgspecError:
                 self._made_anew(model)
-        return live(model, self.tables(model), moment=now, units=requests)
+        return live(model, self.tables(model), moment=now, units=requests), {}
 
-    def _from_tiles(self, model: Model, requests: pa.Table, now: datetime) -> pa.Table:
+    def _from_tiles(self, model: Model, requests: pa.Table, now: datetime) -> tuple[pa.Table, Statuses]:
         online = self._online[model.name]
         with self._state.reading() as tiles:
             kept, read = _marks(tiles, online.plan.states), dict[str, pa.Table]()
@@ -95,7 +102,7 @@ class Known:
             table = table.append_column(name, found.columns[name])
         past = baseline_of(model)
         table = table if past is None else table.append_column("baseline", found.columns[past.name])
-        return with_as_of(table, reach(read) | dict(found.as_of))
+        return with_as_of(table, reach(read) | dict(found.as_of)), found.statuses
 
     def ever_seen(self, model: Model, units: Sequence[str]) -> list[bool]:
         """Whether any source that has the unit's columns has a row of each unit (its columns joined as one text)."""

@@ -28,14 +28,16 @@ def looked_up(known: Known, model: Model, requests: Sequence[Row], now: datetime
         empty: dict[str, list[object]] = {name: [] for name in names}
         return Looked(empty, {name: [] for name in names}, {name: [] for name in names})
     asked = asked_by_key(model, requests)
-    table = known.features(model, asked, now)
+    table, found = known.looked_up(model, asked, now)
     seen = [True] * len(requests)
     if not isinstance(model.per, Source):
         seen = known.ever_seen(model, unit_text(asked, model.unit).to_pylist())
     values = {name: table[name].to_pylist() for name in names}
-    statuses = {name: [_status(value, there) for value, there in zip(values[name], seen, strict=True)] for name in names}
+    statuses = {name: [*map(_status, values[name], seen, found.get(name, seen))] for name in names}
     return Looked(values, statuses, dict.fromkeys(names, table["moment"].to_pylist()))
 
 
-def _status(value: object, seen: bool) -> Status:
-    return "unseen" if not seen else "missing" if value is None else "present"
+def _status(value: object, seen: bool, found: object) -> Status:
+    if not seen:
+        return "unseen"
+    return "expired" if found == "expired" else "missing" if value is None else "present"
