@@ -160,7 +160,8 @@ def questions(rows: int, keys: int, log: Log, seed: int = 1) -> pa.Table:
     seen = [log[at] for at in rng.integers(0, len(log), rows // 2)]
     spans = (0, 0, 660_000_000, HOUR, 5 * HOUR, DAY, 3 * DAY, 7 * DAY, 28 * DAY)
     for i, said in enumerate(seen):
-        since = said.known_at if rng.random() < 0.5 else said.event_at
+        hop = int(rng.choice([1, HOUR, DAY]))
+        since = said.known_at if rng.random() < 0.5 else said.event_at // hop * hop + (hop if hop > 1 else 0)
         moment[i] = since + int(rng.choice(spans)) + int(rng.integers(-1, 2))
         customer[i] = int(said.values["customer"] or 0)
     twice = rng.integers(0, rows, rows // 50)

@@ -200,8 +200,6 @@ def test_a_measure_the_page_of_the_arithmetic_leaves_out_is_noticed(tmp_path):
 # -- said, but not turned yet ------------------------------------------------------------------------------------------------------
 
 visits = Source("visits", id="visit_id", time="at", known="told_at", columns={"customer_id": str, "seconds": int, "closed": bool})
-spans = Source("visits", id="visit_id", time=["at", "until"], columns={"customer_id": str})
-shops = Source("visits", id="visit_id", time="at", apart="shop_id", columns={"customer_id": str, "shop_id": str})
 week = days(7)
 
 
@@ -223,16 +221,12 @@ def calls(source: Source = visits, **words: object) -> Model:
 seconds = visits.total("seconds", last=week)
 WAITING = {
     "`each=`": lambda: calls(predicts=visits.total("seconds", next=week, each=days(1))),
-    "`planned`": lambda: calls(knows=visits.planned("seconds")),
-    "`void_when=`": lambda: calls(void_when=visits.any(next=week)),
     "`one_per=`": lambda: calls(one_per="customer_id"),
     "`ab`": lambda: calls(roll_out=ab(0.5, wins_when=beats_champion(by=0.01), within=week)),
     "`control=`": lambda: calls(control=0.1),
     "`tune=`": lambda: calls(tune=search(3, depth=(1, 3))),
     "`cost(…)`": lambda: calls(promote_when=beats_champion(cost(missed=2, false_alarm=1))),
     '`calendar("holiday")`': lambda: calls(knows=[seconds, calendar("holiday", holidays="DE", zone="UTC")]),
-    "a span as `time=`": lambda: calls(spans),
-    "`apart=`": lambda: calls(shops),
     "`only_new()` for a learner without `partial_fit`": lambda: calls(learns_from=only_new()),
     "a reading as `on=`": lambda: calls(tell_when=worse_than_champion(visits.total("seconds", next=week))),
     "a reading in the `at_least` or `at_most` of a `…_when`": lambda: calls(tell_when=at_least(seconds, 3)),
@@ -261,6 +255,7 @@ def test_a_listed_word_can_be_said_but_is_refused_by_a_turn(word):
 
 def test_what_is_not_listed_turns():
     assert calls().not_yet == ()
+    assert calls(knows=visits.planned("seconds"), void_when=visits.any(next=week)).not_yet == ()
     assert calls(predicts=visits.outcome("closed"), per=visits, asked=None, knows=visits.given("seconds")).not_yet == ()
 
 

@@ -84,7 +84,7 @@ def logs(draw):
     for number in range(draw(st.integers(1, 8))):
         event_at = draw(instants)
         known_at = event_at + draw(st.sampled_from([0, 0, 0, 1, STEP, 40 * STEP, 40 * DAY]))
-        versions = draw(st.sampled_from([[0], [0], [0, 1], [0, 1, 2], [1, 0], [0, 2, 1]]))
+        versions = draw(st.sampled_from([[0], [0], [0, 1], [0, 1, 2], [1, 0], [0, 2, 1], [0, -1]]))
         for version in versions:
             said = draw(values) if version == versions[0] or draw(st.booleans()) else made[-1].values
             made.append(Said(f"o{number}", version, event_at, known_at, said, draw(st.sampled_from([False, False, False, True]))))
@@ -212,7 +212,7 @@ MUTANTS = [
     (Shape, "take_out", always_sure),
     (Shape, "number", by_arrival),
     (Shape, "first", trims_what_is_reached),
-    (folding, "_matters", lambda row, had: False),
+    (Tiles, "rows", lambda self, state, ids: [None] * len(ids)),
     (folding, "meets", nothing_met),
     (folding, "_decimal", lambda value: value),
     (packed, "number", lambda stored: int.from_bytes(stored, "little") if isinstance(stored, bytes) else stored),

@@ -100,6 +100,32 @@ def test_what_the_file_says_is_in_force_within_a_tenth_of_a_second(tmp_path, fol
     assert follow.names == {"a": "demand@a", "b": "demand@b"}
 
 
+class JustTooLate(threading.Event):
+    """News that comes in the moment between a wait that ended without any and what is done next."""
+
+    def wait(self, timeout=None):
+        came = super().wait(timeout)
+        if not came and not hasattr(self, "late"):
+            self.late = True
+            self.set()
+        return came
+
+
+def test_news_that_comes_when_a_wait_has_just_ended_is_not_lost(tmp_path):
+    follow = Follow(tmp_path, ["demand"], Loads())
+    write(tmp_path, 1, traffic(1, "a"))
+    assert follow.look()
+    assert follow._load_next()  # it is loaded, and nobody has said so yet
+    follow._news = JustTooLate()
+    watching = threading.Thread(target=follow._watch, daemon=True)
+    watching.start()
+    try:
+        assert follow.begun.wait(5)
+    finally:
+        follow.close()
+        watching.join(5)
+
+
 def test_the_way_back_loads_nothing_and_waits_for_no_load(tmp_path, following):
     write(tmp_path, 1, traffic(1, "b", previous="a"))
     loads = Loads(slow=["huge"])

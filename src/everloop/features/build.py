@@ -57,7 +57,7 @@ def changes(reader: Reader, state: State, mark: Mark) -> Iterator[Changes]:
             together = groupby(zip(*(column.to_pylist() for column in part.columns), strict=True), key=lambda row: row[0])
             yield Changes(members={(name, key): Members(gained=frozenset((at, id) for _, at, id in rows)) for key, rows in together})
     for several in _rows(reader, state, live):
-        yield Changes(rows={(name, id): Packed(seq, encode([seq, *row])) for seq, id, *row in several})
+        yield Changes(rows={(name, id): Packed(seq, encode([seq, *(row if row[2] is not None else row[:3])])) for seq, id, *row in several})
     reader.drop(live)
 
 
@@ -67,13 +67,13 @@ def _value(state: State, column: str) -> str:
 
 
 def _rows(reader: Reader, state: State, live: str) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """The newest version of each id that counts, or may have a version before it: its seq, its id, and what else is kept of a row."""
+    """The newest version of each id: its seq, its id, and what else is kept of a row."""
     seq = reader.tables[state.source.name]["seq"].combine_chunks()
     values = "".join(f", l.c{i}" for i in range(len(state.columns)))
     said = every_version(reader, state.source.base, ())
     query = (
         f"SELECT e.nr, e.id, e.version, e.event_at, l.key{values} FROM ({said}) e LEFT JOIN {live} l USING (nr) "
-        f"WHERE e.next_known = {FOREVER} AND (l.nr IS NOT NULL OR e.version > 0) ORDER BY e.id"
+        f"WHERE e.next_known = {FOREVER} ORDER BY e.id"
     )
     for part in _tables(reader.rows(query).combine_chunks()):
         yield zip(seq.take(part["nr"].combine_chunks()).to_pylist(), *(column.to_pylist() for column in part.columns[1:]), strict=True)

@@ -27,7 +27,7 @@ SEPARATOR: Final = "\x1f"
 #: Earlier than whatever is known: how far a state has come that has taken in nothing.
 NEVER: Final = -(2**63)
 TOLD: Final = ("seq", "id", "version", "event_at", "known_at", "deleted")
-#: A row as it is kept: seq, version, event_at, its key (None where it does not count), and the values of its state's columns.
+#: A row as it is kept: seq, version, event_at, its key, and the values of its state's columns; None and no values where it does not count.
 Held: TypeAlias = list[Any]
 SEQ, VERSION, EVENT_AT, KEY, VALUES = range(5)
 _seq: Final = itemgetter(0)
@@ -143,7 +143,7 @@ class _OfState:
             key = self.key(event[5], row)
             if key is not None:
                 keys[key] = None
-            after = held[id] = [seq, version, event_at, key, *[row[at] for at in self._values]]
+            after = held[id] = [seq, version, event_at, key, *[row[at] for at in self._values if key is not None]]
             steps.append((seq, id, before, after))
         seen = store.read([name], [(name, key) for key in keys])
         mark = seen.marks[0]
@@ -157,7 +157,8 @@ class _OfState:
                 _step(touched, *step)
         changed = {(name, key): one for key, one in touched.items() if one.changed}
         since = None if self.state.reach is None else to.known_at - self.state.reach
-        rows = {(name, id): Packed(row[SEQ], encode(row)) for id, row in held.items() if row is not None and _matters(row, had[id])}
+        # One that does not count must be known too: a version lower than it may come later.
+        rows = {(name, id): Packed(row[SEQ], encode(row)) for id, row in held.items() if row is not None and row is not had[id]}
         return Changes(
             packed={place: Packed(one.row[0], encode(one.row)) for place, one in changed.items()},
             members={place: one.members(since) for place, one in changed.items()} if self.state.has_members else {},
@@ -172,11 +173,6 @@ def _step(touched: Mapping[str, _Key], seq: int, id: str, before: Held | None, a
         touched[was].change(seq, id, before, None)
     if now is not None:
         touched[now].change(seq, id, before if was == now else None, after)
-
-
-def _matters(row: Held, had: Held | None) -> bool:
-    """Whether a row must be known: it is new, and not one that never counted, which leaves nothing to take out."""
-    return row is not had and (had is not None or row[KEY] is not None or row[VERSION] > 0)
 
 
 class _Key:

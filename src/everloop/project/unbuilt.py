@@ -28,9 +28,6 @@ def require_built(model: Model) -> None:
 
 
 def _sentences(model: Model) -> Iterator[str]:
-    for source in model.sources:
-        if source.apart is not None and source.parent_of(source.apart) is not None:
-            yield f"{source.name}: apart= waits for ids that tell shops apart by what a row takes over from its parent"
     readings = list(all_readings(model))
     if any(r.each is not None for r in readings):
         yield "each= waits for answers in steps"

@@ -229,7 +229,8 @@ class Follow:
     def _watch(self) -> None:
         while not self._stop.is_set():
             came = self._news.wait(LOOK_EVERY)
-            self._news.clear()
+            if came:  # what comes when the wait has just ended is for the next one
+                self._news.clear()
             if self.look():
                 self.settle()
                 self._to_load.set()
