@@ -29,6 +29,8 @@ DAY: Final = 86_400_000_000
 FIRST: Final = -60 * DAY
 LAST: Final = 60 * DAY
 HOUR: Final = DAY // 24
+#: When truths are known: some questions are not mature then.
+UNTIL: Final = 40 * DAY
 WORDS: Final = ("tea", "coffee", "it's", "c\\o$fee", "müsli", "")
 
 tiers = Source("tiers", id="tier_id", columns={"rate": float, "label": str, "since": datetime})

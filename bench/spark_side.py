@@ -9,16 +9,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from bench import messy
 from everloop.connect import spark
-
-UNTIL = datetime(1970, 2, 10, tzinfo=UTC)
-
+from everloop.features.moments import instant
 
 def session() -> SparkSession:
     """A local Spark on two cores that listens nowhere but on this machine."""
@@ -48,7 +45,7 @@ def main(folder: Path) -> None:
     took = {"start": time.perf_counter() - begun}
     for name, answer in (
         ("features", lambda: spark.features(messy.READINGS + messy.INHERITED, questions, tables, model=messy.model, session=here)),
-        ("truths", lambda: spark.truths(messy.AHEAD[0], questions, tables, model=messy.model, known_at=UNTIL, session=here)),
+        ("truths", lambda: spark.truths(messy.AHEAD[0], questions, tables, model=messy.model, known_at=instant(messy.UNTIL), session=here)),
     ):
         begun = time.perf_counter()
         answer().write.parquet(str(folder / name))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from pathlib import Path
 
-import numpy as np
 import pytest
 from bench import messy
 from bench.spark import answer, answered_by_spark, given, java
-from bench.spark_side import UNTIL
+from tests.docs.pages import examples  # type: ignore[import-not-found]
 
 from everloop.features.compile import features
-from everloop.features.moments import micros
 from everloop.features.truth import truths
