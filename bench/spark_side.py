@@ -17,6 +17,7 @@ from bench import messy
 from everloop.connect import spark
 from everloop.features.moments import instant
 
+
 def session() -> SparkSession:
     """A local Spark on two cores that listens nowhere but on this machine."""
     builder = SparkSession.builder.master("local[2]").appName("everloop")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = ["in_spark.py"]  # what runs in Spark's own environment; it is started by its name
+
 if "everloop_receivers" not in sys.modules:
     spec = spec_from_file_location("everloop_receivers", Path(__file__).with_name("receivers.py"))
     assert spec is not None

@@ -173,6 +173,21 @@ def test_what_a_request_says_is_taken_as_said():
     assert [str(value) for value in found.column(1).to_pylist()] == ["None", "0.0"]
 
 
+def test_what_is_kept_apart_never_meets():
+    brands = Source("brands", id="brand_id", apart="tenant", columns={"tenant": str, "name": str})
+    lines = Source("lines", id="line_id", time="at", apart="tenant", of=brands, columns={"tenant": str, "buyer": str, "brand_id": str})
+    model = Model("m", predicts=lines.none(next=days(1)), per="buyer", asked=every(days(1)), knows=lines.count(), learner=laws.Learner())
+    shops = [("x", "b1", "one"), ("y", "b1", "other")]
+    known = [Said(f"{tenant}\x1f{brand}", 0, 0, 0, {"tenant": tenant, "brand_id": brand, "name": name}) for tenant, brand, name in shops]
+    said = [Said(f"{t}\x1fl{i}", 0, i, i, {"tenant": t, "line_id": f"l{i}", "buyer": "u", "brand_id": "b1"}) for i, t in enumerate("xyyx")]
+    tables = {"lines": event_table(lines, said), "brands": event_table(brands, known)}
+    readings = [lines.count(), lines.which("name"), lines.latest("brand_id"), lines.count(per="name")]
+    questions = pa.table({"moment": [9, 9, 2], "tenant": ["x", "y", "y"], "buyer": ["u", "u", "u"], "name": ["one", "one", "other"]})
+    found = on_duckdb(readings, questions, tables, model=model)
+    assert found.equals(features(readings, questions, tables, model=model))
+    assert found["lines_name_which"].to_pylist() == [["one"], ["other"], ["other"]]
+
+
 # -- numbers and words ---------------------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +283,14 @@ def test_what_looks_ahead_needs_a_moment_at_which_to_know():
 def test_how_a_row_ends_up_is_not_said():
     with pytest.raises(Unknown, match=r"'outcome'.*Read it with features\(…\) or truths\(…\)"):
         said_of([fraud.predicts], fraud, ("payment_id", "row"), known_at=0)
+
+
+def test_what_lasts_and_what_is_cut_into_steps_are_refused():
+    offers = Source("offers", id="offer_id", time=["begins", "ends"], columns={"customer": int, "shop": str})
+    with pytest.raises(EverloopError, match=r"lasts \(time=\['begins', 'ends'\]\).*Read it with features"):
+        said_of([offers.count(last=days(7))])
+    with pytest.raises(EverloopError, match=r"cut into steps \(each=\)"):
+        said_of([messy.sales.total("weight", next=days(28), each=days(7))], known_at=0)
 
 
 def test_a_decimal_is_no_key():

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 
 from everloop import Model, Source, at_least, days, every, hours, minutes
 from everloop.features import ordered, versions, window
@@ -223,6 +224,15 @@ MUTANTS = [
     (ordered, "_sorted_out", lambda told, number, never: (np.arange(len(told)), NONE, NONE)),
     (ordered, "_order", lambda ids, told, number: None),
 ]
+
+
+def found_out():
+    try:
+        return find(histories, lambda history: differences(history) != [], settings=SEARCH, random=Random(1)) is not None
+    except Flaky:  # an order nobody says differs from run to run: it was found out, if not twice alike
+        return True
+
+
 AT_THE_ENGINE = [
     ("KNOWN", "v.known_at <= {at}"),
     ("IN_FORCE", "{at} < v.next_known"),
@@ -248,13 +258,13 @@ def test_what_is_read_in_place_could_as_well_be_read_by_the_engine(history):
 def test_one_wrong_character_in_what_the_engine_reads_is_found_out(monkeypatch, name, mutant):
     monkeypatch.setattr(ordered, "_sorted_out", nothing_in_place)
     monkeypatch.setattr(window, name, mutant)
-    assert find(histories, lambda history: differences(history) != [], settings=SEARCH, random=Random(1))
+    assert found_out()
 
 
 @pytest.mark.parametrize(("module", "name", "mutant"), MUTANTS, ids=[f"{m[1]}-{i}" for i, m in enumerate(MUTANTS)])
 def test_one_wrong_character_in_the_visibility_rule_is_found_out(monkeypatch, module, name, mutant):
     monkeypatch.setattr(module, name, mutant)
-    assert find(histories, lambda history: differences(history) != [], settings=SEARCH, random=Random(1))
+    assert found_out()
 
 
 @SMALL

@@ -230,8 +230,11 @@ def _frame(session: SparkSession, given: Given) -> DataFrame:
     if not isinstance(given, str | Path):
         return given
     path = str(given)
-    if "://" not in path and not Path(path).exists():
-        raise Unknown("table at", path, next="Give the folder of a Parquet or Delta table.")
+    if "://" not in path:
+        # Spark runs in a process of its own, and would look from where that began.
+        path = str(Path(path).absolute())
+        if not Path(path).exists():
+            raise Unknown("table at", path, next="Give the folder of a Parquet or Delta table.")
     from deltalake import DeltaTable
 
     if Path(path).is_file() or not DeltaTable.is_deltatable(path):

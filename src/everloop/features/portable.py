@@ -97,6 +97,9 @@ def portable(readings: Sequence[AnyReading], *, model: Model, carries: Carries, 
     >>> portable(churn.knows, model=churn, carries={"customer_id": "words"}).columns
     {'asked': {'customer_id': 'asked_0'}, 'events_orders': {'customer_id': 'orders_0', 'amount': 'orders_1'}}
     """
+    if model.steps > 1 and "step" in carries:
+        what = f"{model.name} asks about {model.steps} steps (each=), which a portable query does not say."
+        raise EverloopError(f"{what} Leave the column 'step' out of the questions, or read them with features(…).")
     plan = _Plan(model, carries, known_at)
     spine = _Spine(ASKED, {})
     groups: dict[object, dict[str, Reading]] = {}
@@ -131,6 +134,10 @@ def _can_say(reading: Reading, known_at: int | None) -> None:
         raise Unknown("verb in a portable query", reading.verb, there, where=repr(reading), next="Read it with features(…) or truths(…).")
     if known_at is None and reading.looks_ahead:
         raise Unknown("moment at which to know", repr(reading), next="What looks ahead is a truth: say known_at=.")
+    lasts = len(reading.source.time) == 2
+    if lasts or reading.each is not None:
+        what = f"lasts (time={list(reading.source.time)})" if lasts else "is cut into steps (each=)"
+        raise EverloopError(f"{reading!r} {what}, which a portable query does not say. Read it with features(…) or truths(…).")
 
 
 class _Held(NamedTuple):
@@ -215,7 +222,9 @@ class _Plan:
 
     def _lookup(self, spine: _Spine, holder: Source, column: str) -> _Spine:
         reading = Reading(source=holder, verb="latest", columns=(column,), per=holder.id)
-        found, (part,) = _Plan.read(self, spine, {"r": reading}, own_moment=True)
+        for key in keys_of(self.model, reading):
+            spine = self.carry(spine, key)
+        found, (part,) = self.read(spine, {"r": reading}, own_moment=True)
         held = self._new(nature_of(holder, column))
         step = self.steps.step(f"SELECT s.*, l.{part} AS {held.name}\nFROM {spine.step} s LEFT JOIN {found} l ON l.question = s.question")
         return spine.grown(step, column, held)

@@ -10,7 +10,7 @@ quote or dollar inside a literal, ``STRING`` for text, and no cast from a decima
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from everloop.errors import Unknown
 from everloop.features.definition import Nature, nature_of
@@ -24,6 +24,8 @@ HELD: Final[Mapping[Nature, str]] = {"whole": "BIGINT", "flag": "BIGINT", "insta
 #: When what follows a version is known. The tests catch a mutant of it.
 NEXT_KNOWN: Final = "MIN(known_at) OVER (PARTITION BY id ORDER BY version DESC, seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
 _LARGEST: Final = "CAST('1.7976931348623157e308' AS DOUBLE)"
+#: Columns of a child and of its parent that have to be the same.
+Links: TypeAlias = "list[tuple[str, str]]"
 _PLAIN: Final = frozenset("'\\$")
 
 
@@ -90,25 +92,32 @@ def with_inherited(steps: Steps, source: Source, columns: Iterable[str]) -> str:
     wanted = tuple(columns)
     taken_over = inheritance(source, wanted)
     own = [c for c in wanted if source.parent_of(c) is None]
+    own += [] if source.apart is None or not taken_over else [source.apart]
     own += [c for parent, _ in taken_over for c in parent.id if source.parent_of(c) is None]
     have = list(dict.fromkeys(steps.column(source, column) for column in own))
     table = steps.said(source)
     for parent, taken in taken_over:
         links = [(steps.column(source, link), steps.column(parent, link)) for link in parent.id]
+        shops = (
+            []
+            if source.apart is None or parent.apart is None
+            else [(steps.column(source, source.apart), steps.column(parent, parent.apart))]
+        )
         natures = {steps.column(parent, column): nature_of(parent, column) for column in taken}
-        table = _taken_over(steps, table, have, steps.said(parent), links, natures)
+        table = _taken_over(steps, table, have, steps.said(parent), links, shops, natures)
         have += natures
     return table
 
 
 def _taken_over(
-    steps: Steps, child: str, have: list[str], parent: str, links: list[tuple[str, str]], taken: Mapping[str, Nature]
+    steps: Steps, child: str, have: list[str], parent: str, links: Links, shops: Links, taken: Mapping[str, Nature]
 ) -> str:  # fmt: skip
     """Each child's version with its parent's columns as known when this id with this parent first arrived; or, if there was no parent yet,
-    without them until the parent's first later version is known, and with them from then on."""
+    without them until the parent's first later version is known, and with them from then on. ``shops``: what must not meet, where both
+    say it."""
     of = ", ".join(link for link, _ in links)
     arrived = steps.step(f"SELECT c.*, MIN(known_at) OVER (PARTITION BY id, {of}) AS arrived\nFROM {child} c")
-    same = " AND ".join(f"CAST(a.{mine} AS STRING) = CAST(p.{theirs} AS STRING)" for mine, theirs in links)
+    same = " AND ".join(f"CAST(a.{mine} AS STRING) = CAST(p.{theirs} AS STRING)" for mine, theirs in dict.fromkeys([*links, *shops]))
     since = (
         f"CASE WHEN p.known_at IS NULL THEN {FOREVER} WHEN p.known_at < a.arrived THEN a.known_at ELSE GREATEST(a.known_at, p.known_at) END"
     )
