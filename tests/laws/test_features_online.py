@@ -137,7 +137,7 @@ def test_what_is_folded_tells_what_the_plain_reader_says(history):
 
 
 @pytest.mark.slow
-@settings(SMALL, max_examples=1500)
+@settings(SMALL, max_examples=300)
 @given(logs())
 def test_what_is_folded_tells_what_the_plain_reader_says_at_length(history):
     assert differences(history) == []
