@@ -23,11 +23,12 @@ import pyarrow.parquet as pq
 from bench import features_data as data
 from bench.goal import Goal, at_least, at_most
 from everloop import Source, days
-from everloop.features.fold import Fold
+from everloop.features.fold import Fold, Rows
 from everloop.features.online import Online, catch_up
 from everloop.features.states import states_of
 from everloop.features.tiles import Tiles
 from everloop.lake import Gathering, Lake, ingest, open_lake, read_source, receive
+from everloop.lake.shape import EventRows, Events
 from everloop.settings import Durability
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,8 +79,9 @@ def folding(lake: Lake) -> tuple[Lake, Tiles, Online]:
     tiles, fold = Tiles(lake.log.connection()), Fold(states)  # type: ignore[attr-defined]
     catch_up(tiles, states, {"purchases": read_source(lake, payments)})
 
-    def also(connection: sqlite3.Connection, events: pa.Table) -> None:
-        if fold.take_in(Tiles(connection), events):
+    def also(connection: sqlite3.Connection, events: Events) -> None:
+        told = Rows(events.schema.names, events.rows) if isinstance(events, EventRows) else events
+        if fold.take_in(Tiles(connection), told):
             raise RuntimeError("A state lacks rows before these.")
 
     return replace(lake, also=lambda source: also), tiles, Online(model, readings)

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from everloop import Source
 from everloop.errors import EverloopError, HouseBusy, HouseFull, StoreError
 from everloop.lake import deliveries, open_lake, read_source, receive, seal
-from everloop.lake.arrive import Coming, arrive_together
+from everloop.lake.arrive import Coming, arrive_together, read
+from everloop.lake.few import Few, few
 from everloop.lake.gather import Gathering, together
 from everloop.lake.rows import kept_together, offered
 from everloop.lake.synced import Synced
@@ -108,45 +109,79 @@ def one_after_another(folder, source, calls):
     return lake, [receive(lake, source, rows, now=now, known_after=after) for rows, now, after in calls]
 
 
-def gathered(folder, source, pieces, keep=arrive_together):
+def gathered(folder, source, pieces, reads):
     lake, received = open_lake(f"{folder}/many/lake", durability="process"), []
     for piece in pieces:
-        kept = kept_together(source, [offered(rows) for rows, _, _ in piece])
+        kept = reads(source, [offered(rows) for rows, _, _ in piece])
         single = [isinstance(rows, dict) or (isinstance(rows, list) and len(rows) == 1) for rows, _, _ in piece]
-        received += keep(lake, source, kept, [Coming(now, after, one) for (_, now, after), one in zip(piece, single, strict=True)])
+        received += arrive_together(
+            lake, source, kept, [Coming(now, after, one) for (_, now, after), one in zip(piece, single, strict=True)]
+        )
     return lake, received
 
 
-def agree(source, calls, cuts, keep=arrive_together):
+def agree(source, calls, cuts, reads=kept_together):
     with tempfile.TemporaryDirectory() as folder:
         alone, told_alone = one_after_another(folder, source, calls)
-        many, told = gathered(folder, source, ends(calls, cuts), keep)
+        many, told = gathered(folder, source, ends(calls, cuts), reads)
         same = read_source(alone, source).equals(read_source(many, source))
         return same and told == told_alone and deliveries(alone, source) == deliveries(many, source)
 
 
 @some
-@given(calls=callers, cuts=st.lists(st.integers(0, 8), max_size=3), source=sources)
-def test_gathered_is_as_one_after_another(calls, cuts, source):
-    assert agree(source, calls, cuts)
+@given(calls=callers, cuts=st.lists(st.integers(0, 8), max_size=3), source=sources, reads=st.sampled_from([kept_together, read]))
+def test_gathered_is_as_one_after_another(calls, cuts, source, reads):
+    assert agree(source, calls, cuts, reads)
 
 
 @pytest.mark.parametrize("forgets", ["who", "when"])
 def test_a_mutant_that_forgets_whose_the_rows_are_is_found_out(monkeypatch, forgets):
     import everloop.lake.arrive as module
 
-    real = module._callers
+    callers, settle = module._callers, module.settle
 
-    def forgetful(kept, coming):
-        callers = real(kept, coming)
-        if forgets == "when":
-            return type(callers)(callers.of, [callers.now[0]] * len(coming), callers.known_after)
-        return type(callers)(np.zeros_like(callers.of), callers.now, callers.known_after)
+    def no_moment(coming):
+        return replace(callers(coming), now=[callers(coming).now[0]] * len(coming))
+
+    def nobody(source, rows, of, *more):
+        return settle(source, rows, np.zeros_like(of), *more)
 
     there_and_back = [([row(quantity=q)], NOON + timedelta(days=n), None) for n, q in enumerate((1, 2, 1))]
     assert agree(PLAIN, there_and_back, [])
-    monkeypatch.setattr(module, "_callers", forgetful)
+    monkeypatch.setattr(module, *{"when": ("_callers", no_moment), "who": ("settle", nobody)}[forgets])
     assert not agree(PLAIN, there_and_back, [])
+
+
+def misread(said, wrong):
+    return None if (right := few(PLAIN, said)) is None else replace(right, **wrong(right))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda right: {"of": [0 for _ in right.of]},
+        lambda right: {"rows": [one._replace(digest=1) for one in right.rows]},
+        lambda right: {"rows": [one._replace(event_at=None) for one in right.rows]},
+        lambda right: {"rows": [one._replace(deleted=False) for one in right.rows]},
+    ],
+    ids=["whose they are", "what they hold", "when they happened", "that they are gone"],
+)
+def test_a_few_rows_misread_are_found_out_by_the_arrays(monkeypatch, wrong):
+    calls = [([row("a"), row("b")], NOON + timedelta(hours=1), None), (row("c", quantity=3), NOON + timedelta(days=1), None)]
+    calls += [(row("a", quantity=1), NOON + timedelta(days=2), None), (row("b", gone=True), NOON + timedelta(days=2), None)]
+    assert agree(PLAIN, calls, [1, 2])
+    assert agree(PLAIN, calls, [1, 2], read)
+    monkeypatch.setattr("everloop.lake.arrive.few", lambda source, said: misread(said, wrong))
+    assert not (agree(PLAIN, calls, [1, 2]) and agree(PLAIN, calls, [1, 2], read))
+
+
+def test_a_few_good_rows_need_no_arrays_and_what_may_be_refused_does():
+    assert isinstance(read(PLAIN, [[row("a")], [row("b", gone=True), {"line_id": "c", "gone": 1}]]), Few)
+    for bad in (row(""), row(quantity="two"), {"line_id": "a"}, row(at="when?"), pa.table({"line_id": ["a"]})):
+        assert few(PLAIN, [offered(bad)]) is None
+    assert few(PLAIN, [[row("a")], [row("a", quantity=3)]]) is None
+    assert few(VERSIONED, [[row("a")]]) is None
+    assert few(UNDATED, [[{"line_id": "a", "note": "b\x1fc"}]]) is None
 
 
 def test_each_caller_is_told_of_its_own_rows(lake, held):

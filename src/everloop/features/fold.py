@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +33,18 @@ SEQ, VERSION, EVENT_AT, KEY, VALUES = range(5)
 _seq: Final = itemgetter(0)
 
 
-def fold(store: OnlineStore, states: Sequence[State], rows: pa.Table | Sequence[Mapping[str, object]]) -> tuple[State, ...]:
+class Rows(NamedTuple):
+    """Rows of an event table as tuples, with the names of what stands in them."""
+
+    names: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
+
+
+#: Rows of an event table, in whichever form they are there.
+Told: TypeAlias = pa.Table | Rows | Sequence[Mapping[str, object]]
+
+
+def fold(store: OnlineStore, states: Sequence[State], rows: Told) -> tuple[State, ...]:
     """Take the next rows of one source into states of it; gives those states that lack rows before these and were left as they are.
 
     To fold again and again, make ``Fold(states)`` once.
@@ -56,11 +67,12 @@ class Fold:
         read += [condition_column(c) for s in states for c in s.source.rows]
         own = tuple(dict.fromkeys(read))
         self._source, self._columns = source.name, tuple(dict.fromkeys((*TOLD, *own)))
+        self._there: tuple[tuple[str, ...], tuple[int, ...]] = (), ()
         self._of_record: Callable[[Mapping[str, object]], tuple[Any, ...]] = itemgetter(*self._columns)
         self._own = [(self._columns.index(column), held_as(source, column)) for column in own]
         self._of_states = [_OfState(state, own) for state in states]
 
-    def take_in(self, store: OnlineStore, rows: pa.Table | Sequence[Mapping[str, object]]) -> tuple[State, ...]:
+    def take_in(self, store: OnlineStore, rows: Told) -> tuple[State, ...]:
         """Fold the next rows, in the order of ``seq``, and put what changes. Gives the states that were left as they are: those that are
         not kept, or lack rows before these. Raises Unknown for a column that is not there."""
         events = self._events(rows)
@@ -74,18 +86,25 @@ class Fold:
             store.put(joined(whole))
         return tuple(one.state for one, changes in made if changes is None)
 
-    def _events(self, rows: pa.Table | Sequence[Mapping[str, object]]) -> list[tuple[Any, ...]]:
+    def _events(self, rows: Told) -> list[tuple[Any, ...]]:
         if isinstance(rows, pa.Table):
-            there = {name: at for at, name in enumerate(rows.schema.names)}
-            if missing := [column for column in self._columns if column not in there]:
-                raise Unknown("column", missing[0], tuple(there), where=f"the rows of {self._source}")
-            found = list(zip(*(rows.column(there[column]).to_pylist() for column in self._columns), strict=True))
+            places = self._places(tuple(rows.schema.names))
+            found = list(zip(*(rows.column(at).to_pylist() for at in places), strict=True))
+        elif isinstance(rows, Rows):
+            found = list(map(itemgetter(*self._places(tuple(rows.names))), rows.rows))
         else:
             try:
                 found = list(map(self._of_record, rows))
             except KeyError as error:
                 raise Unknown("column", error.args[0], tuple(rows[0]), where=f"the rows of {self._source}") from None
         return sorted(found, key=_seq) if len(found) > 1 else found
+
+    def _places(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        if names != self._there[0]:
+            if missing := [column for column in self._columns if column not in names]:
+                raise Unknown("column", missing[0], names, where=f"the rows of {self._source}")
+            self._there = names, tuple(names.index(column) for column in self._columns)
+        return self._there[1]
 
 
 def joined(several: Sequence[Changes]) -> Changes:

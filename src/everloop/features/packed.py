@@ -70,7 +70,7 @@ class Shape:
 
     def empty(self) -> Block:
         """A block without tiles."""
-        return [0, *([] for _ in range(self.width + 1))]
+        return [0] + [[] for _ in range(self.width + 1)]
 
     def number(self, event_at: int) -> int:
         """The number of the tile in which an instant is."""

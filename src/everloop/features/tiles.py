@@ -84,8 +84,15 @@ class Tiles:
     def rows(self, state: str, ids: Sequence[str]) -> list[bytes | None]:
         """The row last folded of each id, deleted ones too."""
         run = self._connection.execute
-        found = (run(ROW, (state, id)).fetchone() for id in ids)
-        return [None if row is None else row[0] for row in found]
+        if len(ids) <= AT_ONCE:
+            found = (run(ROW, (state, id)).fetchone() for id in ids)
+            return [None if row is None else row[0] for row in found]
+        there: dict[str, bytes] = {}
+        for at in range(0, len(ids), MANY):
+            some = ids[at : at + MANY]
+            query = f"SELECT id, body FROM online_rows WHERE state = ? AND id IN ({_marks(len(some))})"
+            there.update(run(query, (state, *some)).fetchall())
+        return [there.get(id) for id in ids]
 
     def members(self, state: str, key: str, start: int | None, stop: int | None, newest: int | None = None) -> list[str]:
         """The ids of a key's rows from ``start`` up to, not including, ``stop`` (None: no end), in order; of those the ``newest`` last."""
@@ -100,13 +107,8 @@ class Tiles:
         """Keep these; what is there already with a sequence number as high stays as it is. Marks never go back, and make a state kept."""
         run = self._connection.execute
         with self._transaction("BEGIN IMMEDIATE"):
-            for place, (seq, body) in changes.packed.items():
-                newer = run(PUT, (*place, seq, body)).rowcount
-                if newer and place in changes.members:
-                    self._put_members(place, changes.members[place])
-            for place, members in changes.members.items():
-                if place not in changes.packed:
-                    self._put_members(place, members)
+            kept = {place: None for place, packed in changes.packed.items() if run(PUT, (*place, *packed)).rowcount}
+            self._put_members([(p, members) for p, members in changes.members.items() if p in kept or p not in changes.packed])
             self._put_rest(changes.rows, changes.marks)
 
     def replace(self, states: Mapping[str, Mark], changes: Iterable[Changes]) -> None:
@@ -126,21 +128,15 @@ class Tiles:
             for table in TABLES:
                 self._connection.executemany(f"DELETE FROM {table} WHERE state = ?", [(state,) for state in states])
 
-    def _put_members(self, place: tuple[str, str], members: Members) -> None:
-        run = self._connection.execute
-        for member in members.lost:
-            run(LOSE, (*place, *member))
-        for member in members.gained:
-            run(GAIN, (*place, *member))
-        if members.since is not None:
-            run(FADE, (*place, members.since))
+    def _put_members(self, several: Sequence[tuple[tuple[str, str], Members]]) -> None:
+        run = self._connection.executemany
+        run(LOSE, [(*place, *member) for place, members in several for member in members.lost])
+        run(GAIN, [(*place, *member) for place, members in several for member in members.gained])
+        run(FADE, [(*place, members.since) for place, members in several if members.since is not None])
 
     def _put_rest(self, rows: Mapping[tuple[str, str], Packed], marks: Mapping[str, Mark]) -> None:
-        run = self._connection.execute
-        for (state, id), (seq, body) in rows.items():
-            run(PUT_ROW, (state, id, seq, body))
-        for state, mark in marks.items():
-            run(PUT_MARK, (state, *mark))
+        self._connection.executemany(PUT_ROW, [(*place, *packed) for place, packed in rows.items()])
+        self._connection.executemany(PUT_MARK, [(state, *mark) for state, mark in marks.items()])
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[None]:
@@ -161,6 +157,11 @@ def _statement(states: int, places: int) -> str:
     mark = "(SELECT seq FROM online_states WHERE state = ?), (SELECT known_at FROM online_states WHERE state = ?)"
     body = "(SELECT body FROM online_packed WHERE state = ? AND key = ?)"
     return f"SELECT {', '.join([mark] * states + [body] * places)}"
+
+
+@lru_cache(maxsize=MANY)
+def _marks(many: int) -> str:
+    return ", ".join("?" * many)
 
 
 @lru_cache(maxsize=MANY)

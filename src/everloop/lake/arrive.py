@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate, groupby
 
+import msgspec
 import numpy as np
 
 from everloop.clock import microseconds, said
 from everloop.errors import EverloopError
+from everloop.lake.few import Few, few, settle_few
 from everloop.lake.place import Lake
-from everloop.lake.rows import Brought, Kept, declared
+from everloop.lake.rows import Brought, Kept, Offered, declared, kept_together
 from everloop.lake.settle import UNSAID, Callers, delivered, settle
 from everloop.lake.tables import Delivery
 from everloop.project.source import Source
@@ -36,30 +38,39 @@ class Coming:
     sha: str | None = None
 
 
-def arrive(lake: Lake, source: Source, kept: Kept, coming: Coming) -> Received:
+def read(source: Source, several: Sequence[Offered]) -> Kept | Few:
+    """Deliveries as their source declares them."""
+    return few(source, several) or kept_together(source, several)
+
+
+def arrive(lake: Lake, source: Source, kept: Kept | Few, coming: Coming) -> Received:
     """Settle one delivery and commit it to the log, all of it or nothing. The same file (``sha``) again is all duplicates."""
     return arrive_together(lake, source, kept, [coming])[0]
 
 
-def arrive_together(lake: Lake, source: Source, kept: Kept, coming: Sequence[Coming]) -> list[Received]:
+def arrive_together(lake: Lake, source: Source, kept: Kept | Few, coming: Sequence[Coming]) -> list[Received]:
     """Settle deliveries, one ``coming`` for each that was ``kept``, in one transaction; what became of each, as if one after another.
 
     What the lake does ``also`` is done once, with all rows that are new. A file comes alone.
     """
     for one in coming:
         refuse_known_after(source, one.known_after)
-    callers = _callers(kept, coming)
-    rows = delivered(source, kept.table)
+    rows = kept if isinstance(kept, Few) else delivered(source, kept.table)
+    callers = _callers(coming)
     with lake.log.arrivals(source.name) as log:
         before = log.deliveries(only_last=not any(one.typed for one in kept.brought))
         sha = coming[0].sha
         if sha is not None and any(d.sha == sha for d in before):
             offered, through = kept.brought[0].offered, log.counters.last_seq
             return [Received(source=source.name, kept=0, duplicates=offered, refused=0, through_seq=through)]
-        settled = settle(source, rows, log.known(rows.names), log.counters, callers)
-        reached = [log.counters.last_seq + n for n in accumulate(settled.kept.tolist())]
+        if isinstance(rows, Few):
+            settled = settle_few(source, rows, log.known(rows.ids), log.counters, callers)
+        else:
+            of = np.repeat(np.arange(len(coming), dtype=np.int64), [one.rows for one in kept.brought])
+            settled = settle(source, rows, of, log.known(rows.names.to_pylist()), log.counters, callers)
+        reached = [log.counters.last_seq + n for n in accumulate(settled.kept)]
         log.append(settled.events, settled.digests, last_known=settled.last_known)
-        for note in _notes(source, kept.brought, coming, before, reached, settled.kept.tolist()):
+        for note in _notes(source, kept.brought, coming, before, reached, settled.kept):
             log.note(note)
         also = lake.also(source.name) if settled.events.num_rows else None
         if also is not None:
@@ -70,7 +81,7 @@ def arrive_together(lake: Lake, source: Source, kept: Kept, coming: Sequence[Com
         Received(
             source=source.name, kept=new, duplicates=one.rows - new, refused=one.refused, examples=one.examples, through_seq=through
         )
-        for one, new, through in zip(kept.brought, settled.kept.tolist(), reached, strict=True)
+        for one, new, through in zip(kept.brought, settled.kept, reached, strict=True)
     ]  # fmt: skip
 
 
@@ -85,13 +96,9 @@ def refuse_known_after(source: Source, known_after: timedelta | None) -> None:
         raise EverloopError(f"{source.name}: known_after={known_after.days} days is longer than any history. Say 0, 10m, 6h or 2d.")
 
 
-def _callers(kept: Kept, coming: Sequence[Coming]) -> Callers:
+def _callers(coming: Sequence[Coming]) -> Callers:
     after = [UNSAID if one.known_after is None else one.known_after // timedelta(microseconds=1) for one in coming]
-    return Callers(
-        of=np.repeat(np.arange(len(coming), dtype=np.int64), [one.rows for one in kept.brought]),
-        now=[microseconds(one.now) for one in coming],
-        known_after=np.array(after, dtype=np.int64),
-    )
+    return Callers([microseconds(one.now) for one in coming], after)
 
 
 def _notes(
@@ -120,7 +127,7 @@ def _noted(source: Source, brought: Brought, coming: Coming, before: Sequence[De
     last = before[-1] if before else None
     if coming.single and last is not None and last.singles and last.withdrawn_at is None and last.at.date() == coming.now.date():
         missing = tuple(name for name in last.missing if name in brought.missing)
-        return replace(last, last_seq=through, rows=last.rows + brought.offered, missing=missing)
+        return msgspec.structs.replace(last, last_seq=through, rows=last.rows + brought.offered, missing=missing)
     new: tuple[str, ...] = ()
     if brought.typed:
         # Only what says its types is compared: single events carry what they like.

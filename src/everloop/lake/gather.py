@@ -20,11 +20,11 @@ import pyarrow as pa
 
 from everloop.clock import microseconds
 from everloop.errors import HouseBusy, StoreError
-from everloop.lake.arrive import Coming, arrive_together, refuse_known_after
+from everloop.lake.arrive import Coming, arrive_together, read, refuse_known_after
 from everloop.lake.events import AT_ONCE, MANY
 from everloop.lake.place import Lake
 from everloop.lake.receive import is_single
-from everloop.lake.rows import Offered, Rows, kept_together, offered
+from everloop.lake.rows import Offered, Rows, offered
 from everloop.project.source import Source
 from everloop.records import Received
 
@@ -161,8 +161,8 @@ class Gathering:
     def _tell(self, wanted: list[_Waiting]) -> None:
         source = wanted[0].source
         try:
-            kept = kept_together(source, [one.rows for one in wanted])
-            received = arrive_together(self.lake, source, kept, [one.coming for one in wanted])
+            read_together = read(source, [one.rows for one in wanted])
+            received = arrive_together(self.lake, source, read_together, [one.coming for one in wanted])
         except StoreError as why:
             for one in wanted:
                 one.done.set_exception(why)

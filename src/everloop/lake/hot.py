@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,24 +11,28 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from everloop.lake.shape import OWN
+from everloop.lake.shape import OWN, EventRows, Events
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-def to_rows(events: pa.Table) -> Iterator[tuple[Any, ...]]:
+def to_rows(events: Events) -> Iterator[tuple[Any, ...]]:
     """The rows of an event table: its six own columns, then the filled ones of its source as JSON.
 
     >>> table = pa.table({"seq": [1], "id": ["a"], "version": [0], "event_at": [5], "known_at": [6], "deleted": [False], "n": [7]})
     >>> list(to_rows(table))
     [(1, 'a', 0, 5, 6, False, b'{"n":7}')]
     """
-    own = [events.column(name).to_pylist() for name in OWN.names]
-    names = [name for name in events.column_names if name not in OWN.names]
-    said = [events.column(name).to_pylist() for name in names]
-    for row, values in enumerate(zip(*own, strict=True)):
-        yield (*values, _encode({name: column[row] for name, column in zip(names, said, strict=True) if column[row] is not None}))
+    own, names = len(OWN), events.schema.names
+    if isinstance(events, EventRows):
+        rows: Iterable[tuple[Any, ...]] = events.rows
+    else:
+        names = [*OWN.names, *(name for name in names if name not in OWN.names)]
+        rows = zip(*(events.column(name).to_pylist() for name in names), strict=True)
+    said = names[own:]
+    for row in rows:
+        yield (*row[:own], _encode({name: value for name, value in zip(said, row[own:], strict=True) if value is not None}))
 
 
 def from_rows(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:

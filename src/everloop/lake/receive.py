@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from everloop.lake.arrive import Coming, arrive
+from everloop.lake.arrive import Coming, arrive, read
 from everloop.lake.place import Lake
-from everloop.lake.rows import Rows, kept
+from everloop.lake.rows import Rows, offered
 from everloop.project.source import Source
 from everloop.records import Received
 
@@ -31,7 +31,7 @@ def receive(lake: Lake, source: Source, rows: Rows, *, now: datetime, known_afte
     Returns how many rows were kept, known already, or refused, with at most five sentences of why. Raises HouseFull or HouseBusy, and then
     nothing came in; EverloopError where ``rows`` are no rows or ``known_after`` is below zero.
     """
-    return arrive(lake, source, kept(source, rows), Coming(now, known_after, is_single(rows)))
+    return arrive(lake, source, read(source, [offered(rows)]), Coming(now, known_after, is_single(rows)))
 
 
 def is_single(rows: Rows) -> bool:

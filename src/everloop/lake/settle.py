@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from everloop.lake.digest import digests
-from everloop.lake.shape import ALWAYS, event_schema, own_columns
-from everloop.lake.tables import Counters, Versions
+from everloop.lake.shape import ALWAYS, Events, event_schema, own_columns
+from everloop.lake.tables import Counters, Version
 from everloop.project.source import Source
 
 Longs = NDArray[np.int64]
@@ -48,22 +48,48 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Callers:
-    """Whose delivery each row is ``of`` (0, 1, 2 …, never falling); of each delivery, when it came (``now``, µs) and how long after it
-    happened a row was known (``known_after``, µs; ``UNSAID``: when it came)."""
+    """Of each delivery, when it came (``now``, µs) and how long after it happened a row was known (``known_after``, µs; ``UNSAID``: when
+    it came)."""
 
-    of: Longs
     now: Sequence[int]
-    known_after: Longs
+    known_after: Sequence[int]
 
 
 @dataclass(frozen=True)
 class Settled:
-    """The event table of the rows that are new, a digest for each, the last arrival's instant, and how many are new of each delivery."""
+    """The events that are new, a digest for each, the last arrival's instant, and how many are new of each delivery."""
 
-    events: pa.Table
-    digests: Longs
+    events: Events
+    digests: Longs | list[int]
     last_known: int
-    kept: Longs
+    kept: list[int]
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Versions there are of some ids, in order of id and version: ``which`` of the ids each is of, counted from 0, and what ``Version``
+    says of it."""
+
+    which: Longs
+    version: Longs
+    known_at: Longs
+    digest: Longs
+
+    @classmethod
+    def of_ids(cls, ids: pa.Array, found: Sequence[Version]) -> Versions:
+        """Found versions as arrays; ``ids`` are text, each once."""
+        if not found:
+            return cls(*(np.array([], dtype=np.int64) for _ in range(4)))
+        names, *columns = zip(*found, strict=True)
+        which = pc.index_in(pa.array(names, pa.string()), value_set=ids).to_numpy(zero_copy_only=False).astype(np.int64)
+        numbers = [np.array(column, dtype=np.int64) for column in columns]
+        order = np.lexsort((numbers[0], which))
+        return cls(which[order], *(column[order] for column in numbers))
+
+    def of(self, which: int) -> list[tuple[int, int]]:
+        """Version and digest of one id's versions."""
+        first, last = np.searchsorted(self.which, [which, which + 1])
+        return list(zip(self.version[first:last].tolist(), self.digest[first:last].tolist(), strict=True))
 
 
 def delivered(source: Source, table: pa.Table) -> Delivered:
@@ -80,27 +106,29 @@ def marks(source: Source, table: pa.Table) -> Longs:
     return digests(table, ["deleted", *(name for name in own_columns(source) if name not in source.id)])
 
 
-def settle(source: Source, rows: Delivered, known: Versions, counters: Counters, callers: Callers) -> Settled:
-    """Give each new row its version, its instant and its number; ``known`` are the versions there are of its ids."""
-    of = _Ids.of(known, len(rows.names))
-    version, new, first = _versions(source, rows, known, of, callers.of)
+def settle(source: Source, rows: Delivered, of: Longs, found: Sequence[Version], counters: Counters, callers: Callers) -> Settled:
+    """Give each new row its version, its instant and its number; ``found`` are the versions there are of its ids. Whose delivery each row
+    is ``of``: 0, 1, 2 …, never falling."""
+    known = Versions.of_ids(rows.names, found)
+    ids = _Ids.of(known, len(rows.names))
+    version, new, first = _versions(source, rows, known, ids, of)
     keep = np.flatnonzero(new)
-    codes, version, first, whose = rows.codes[keep], version[keep], first[keep], callers.of[keep]
+    codes, version, first, whose = rows.codes[keep], version[keep], first[keep], of[keep]
     event_at = _longs(rows.table.column("event_at"))[keep]
-    known_at = _said_known(rows.table, event_at, callers.known_after[whose], keep)
+    known_at = _said_known(rows.table, event_at, np.array(callers.known_after, dtype=np.int64)[whose], keep)
     if not source.time:
         known_at = np.where(first & (known_at == UNSAID), ALWAYS, known_at)
         event_at = np.where(first, ALWAYS, event_at)
     arriving = known_at == UNSAID
     known_at[arriving], last_known = _arrivals(whose[arriving], callers.now, counters.last_known)
-    _one_after_another(known_at, codes, of)
+    _one_after_another(known_at, codes, ids)
     event_at = np.minimum(np.where(event_at == UNSAID, known_at, event_at), known_at)
     seq = counters.last_seq + 1 + np.arange(len(keep), dtype=np.int64)
     made = {"seq": seq, "version": version, "event_at": event_at, "known_at": known_at}
     kept = rows.table.take(pa.array(keep)) if len(keep) < len(rows.codes) else rows.table
     schema = event_schema(source)
     events = pa.table([pa.array(made[n]) if n in made else kept.column(n) for n in schema.names], schema=schema)
-    return Settled(events, rows.digests[keep], last_known, np.bincount(whose, minlength=len(callers.now)).astype(np.int64))
+    return Settled(events, rows.digests[keep], last_known, np.bincount(whose, minlength=len(callers.now)).tolist())
 
 
 def _arrivals(whose: Longs, now: Sequence[int], last: int) -> tuple[Longs, int]:

@@ -14,8 +14,9 @@ date                  date32
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
@@ -38,6 +39,32 @@ OWN: Final = pa.schema(
         ("deleted", pa.bool_()),
     ]
 )
+
+
+@dataclass(frozen=True)
+class EventRows:
+    """A few rows of an event table, each a tuple in the order of its schema: what a table costs is more than they are.
+
+    >>> EventRows(pa.schema([("seq", pa.int64())]), [(1,), (2,)]).table().to_pydict()
+    {'seq': [1, 2]}
+    """
+
+    schema: pa.Schema
+    rows: list[tuple[Any, ...]]
+
+    @property
+    def num_rows(self) -> int:
+        """How many there are."""
+        return len(self.rows)
+
+    def table(self) -> pa.Table:
+        """The same as a table."""
+        columns = zip(*self.rows, strict=True) if self.rows else ([] for _ in self.schema)
+        return pa.table([pa.array(values, field.type) for values, field in zip(columns, self.schema, strict=True)], schema=self.schema)
+
+
+#: Rows of an event table, many or few.
+Events: TypeAlias = pa.Table | EventRows
 
 
 def own_columns(source: Source) -> dict[str, Kind]:

@@ -9,30 +9,26 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-#: What is done in the same transaction as an arrival: given the backend's connection and the event table of the rows kept.
-Also = Callable[[Any, pa.Table], None]
+from everloop.lake.shape import Events
+
+#: What is done in the same transaction as an arrival: given the backend's connection and the rows kept.
+Also = Callable[[Any, Events], None]
 
 
-@dataclass(frozen=True)
-class Versions:
-    """Versions there are of some ids, in order of id and version: ``which`` of the ids each is of, counted from 0, its version, when it was
-    known (µs), and a digest of what it held (0 where a version column tells rows apart)."""
+class Version(NamedTuple):
+    """A version there is of an id: when it was known (µs), and a digest of what it held (0 where a version column tells rows apart)."""
 
-    which: NDArray[np.int64]
-    version: NDArray[np.int64]
-    known_at: NDArray[np.int64]
-    digest: NDArray[np.int64]
-
-    def of(self, which: int) -> list[tuple[int, int]]:
-        """Version and digest of one id's versions."""
-        first, last = np.searchsorted(self.which, [which, which + 1])
-        return list(zip(self.version[first:last].tolist(), self.digest[first:last].tolist(), strict=True))
+    id: str
+    version: int
+    known_at: int
+    digest: int
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,7 @@ class Counters:
     last_known: int = -(2**63)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows that came together, ``first_seq`` to ``last_seq``, and how their columns differed from what was declared.
 
     ``missing`` are declared columns that did not come; ``new`` came undeclared and in no delivery before; ``retyped`` came as something
@@ -72,12 +67,12 @@ class Arrivals(Protocol):
 
     counters: Counters
 
-    def known(self, ids: pa.Array) -> Versions:
-        """The versions there are of these ids (text, each once)."""
+    def known(self, ids: Sequence[str]) -> list[Version]:
+        """The versions there are of these ids (each once), in any order."""
         ...
 
-    def append(self, events: pa.Table, digests: NDArray[np.int64], *, last_known: int) -> None:
-        """Keep an event table whose ``seq`` goes on after ``counters.last_seq``."""
+    def append(self, events: Events, digests: Sequence[int] | NDArray[np.int64], *, last_known: int) -> None:
+        """Keep events whose ``seq`` goes on after ``counters.last_seq``."""
         ...
 
     def deliveries(self, *, only_last: bool = False) -> list[Delivery]:
@@ -92,7 +87,7 @@ class Arrivals(Protocol):
         """Let these versions come again (they were withdrawn)."""
         ...
 
-    def also(self, what: Also, events: pa.Table) -> None:
+    def also(self, what: Also, events: Events) -> None:
         """Do something else in the same transaction."""
         ...
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,7 +27,7 @@ from everloop.records import Received
 def deliveries(lake: Lake, source: Source, *, through_seq: int | None = None) -> list[Delivery]:
     """What was delivered, in order; only what began by ``through_seq``. A few single rows that lack a column lack nothing yet."""
     found = [d for d in lake.log.deliveries(source.name) if through_seq is None or d.first_seq <= through_seq]
-    return [replace(d, missing=()) if not d.columns and d.rows < FEW else d for d in found]
+    return [msgspec.structs.replace(d, missing=()) if not d.columns and d.rows < FEW else d for d in found]
 
 
 def withdraw(lake: Lake, source: Source, number: int, *, now: datetime) -> Received:
@@ -52,7 +53,7 @@ def withdraw(lake: Lake, source: Source, number: int, *, now: datetime) -> Recei
         log.append(answers, marks(source, answers), last_known=last_known)
         if source.version is not None:
             log.forget(list(zip(answers.column("id").to_pylist(), answers.column("version").to_pylist(), strict=True)))
-        log.note(replace(delivery, withdrawn_at=utc(now)))
+        log.note(msgspec.structs.replace(delivery, withdrawn_at=utc(now)))
         through = log.counters.last_seq
     return replace(nothing, kept=answers.num_rows, through_seq=through)
 
@@ -63,7 +64,7 @@ def accept_columns(lake: Lake, source: Source) -> tuple[str, ...]:
         newest = log.deliveries(only_last=True)
         if not newest or not newest[0].new:
             return ()
-        log.note(replace(newest[0], new=()))
+        log.note(msgspec.structs.replace(newest[0], new=()))
         return newest[0].new
 
 

@@ -23,6 +23,7 @@ from everloop.features.tiles import Tiles
 from everloop.lake.alone import alone
 from everloop.lake.events import SqliteLog
 from everloop.lake.place import Lake
+from everloop.lake.shape import EventRows
 from everloop.lake.turnstile import Turnstile
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from everloop.features.fold import Fold
     from everloop.features.states import State
     from everloop.features.store import OnlineStore
+    from everloop.lake.shape import Events
     from everloop.lake.tables import Also
 
 MANY = 10_000
@@ -85,17 +87,19 @@ class Folding:
         return None if fold is None else partial(fold_in, fold)
 
 
-def fold_in(fold: Fold, connection: sqlite3.Connection, events: pa.Table) -> None:
+def fold_in(fold: Fold, connection: sqlite3.Connection, events: Events) -> None:
     """Fold rows that have just been written, in their transaction. States nobody has made, and those that lack rows, stay as they are."""
-    made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'online_states'").fetchone()
-    if made is None or events.num_rows > MANY:
+    from everloop.features.fold import Rows
+
+    if events.num_rows > MANY:
         return
     connection.execute("SAVEPOINT online")
     try:
-        fold.take_in(Tiles(connection), events)
+        fold.take_in(Tiles(connection), Rows(events.schema.names, events.rows) if isinstance(events, EventRows) else events)
     except Exception as error:  # the rows are kept whatever befalls what is made of them
         connection.execute("ROLLBACK TO online")
-        _lines.warning("What arrived is kept, but was not folded: %r. Whoever reads next does it.", error)
+        if "no such table" not in str(error):  # nobody has asked yet
+            _lines.warning("What arrived is kept, but was not folded: %r. Whoever reads next does it.", error)
     connection.execute("RELEASE online")
 
 

@@ -21,7 +21,7 @@ import pytest
 from everloop.errors import StoreError
 from everloop.lake.delta import DeltaTables
 from everloop.lake.events import SqliteLog
-from everloop.lake.shape import OWN
+from everloop.lake.shape import OWN, EventRows
 from everloop.lake.tables import Delivery, EventLog, Tables
 
 _KINDS = [("quantity", pa.int64()), ("weight", pa.float64()), ("note", pa.string()), ("day", pa.date32()), ("gift", pa.bool_())]
@@ -106,25 +106,32 @@ class EventLogSuite:
         assert again.counters("orders").last_seq == 2
         assert again.deliveries("orders") == []
 
-    def test_versions_are_known_by_id_in_order(self, tmp_path: Path) -> None:
+    def test_every_version_of_an_id_is_known(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)
         self.arrive(log, 1, 3)
         with log.arrivals("orders") as arrival:
             later = events(4, 4, version=3).set_column(1, "id", pa.array(["l2"]))
             arrival.append(later, np.array([-(2**63)]), last_known=99)
         with log.arrivals("orders") as arrival:
-            known = arrival.known(pa.array(["l9", "l2", "l1"]))
-        assert known.which.tolist() == [1, 1, 2]
-        assert known.version.tolist() == [0, 3, 0]
-        assert known.digest.tolist() == [101, -(2**63), 100]
-        assert known.known_at.tolist() == [21, 41, 11]
+            known = arrival.known(["l9", "l2", "l1"])
+        assert sorted(known) == [("l1", 0, 11, 100), ("l2", 0, 21, 101), ("l2", 3, 41, -(2**63))]
+
+    def test_a_few_rows_are_kept_as_a_table_of_them_is(self, tmp_path: Path) -> None:
+        log, table = self.open(tmp_path), events(1, 3)
+        few = EventRows(SCHEMA, list(zip(*(column.to_pylist() for column in table.columns), strict=True)))
+        with log.arrivals("orders") as arrival:
+            arrival.append(few, [100, 101, 102], last_known=9)
+        with log.arrivals("orders") as arrival:
+            assert sorted(arrival.known(["l2"])) == [("l2", 0, 21, 101)]
+        assert self.unsealed(log).equals(table)
+        assert few.table().equals(table)
 
     def test_a_version_that_is_forgotten_may_come_again(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)
         self.arrive(log, 1, 3)
         with log.arrivals("orders") as arrival:
             arrival.forget([("l2", 0)])
-            assert arrival.known(pa.array(["l1", "l2"])).which.tolist() == [0]
+            assert [one.id for one in arrival.known(["l1", "l2"])] == ["l1"]
 
     def test_sources_do_not_mix(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)
@@ -134,7 +141,7 @@ class EventLogSuite:
         assert self.unsealed(log).equals(events(1, 3))
         assert log.counters("returns").last_seq == 1
         with log.arrivals("returns") as arrival:
-            assert arrival.known(pa.array(["l2"])).which.tolist() == []
+            assert arrival.known(["l2"]) == []
 
     def test_deliveries_are_remembered_and_can_be_said_again(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)
@@ -152,7 +159,7 @@ class EventLogSuite:
         assert self.unsealed(log).num_rows == 0
         assert log.counters("orders").last_seq == 3
         with log.arrivals("orders") as arrival:
-            assert arrival.known(pa.array(["l2"])).version.tolist() == [0]
+            assert [one.version for one in arrival.known(["l2"])] == [0]
 
     def test_writers_stand_in_a_line(self, tmp_path: Path) -> None:
         self.arrive(self.open(tmp_path), 1, 1)
