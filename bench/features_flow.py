@@ -6,6 +6,7 @@ after ten million of history say whether the cost follows what is new.
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import tempfile
 import time
@@ -196,6 +197,7 @@ def _history(path: Path, first: int, count: int) -> None:
 
 def flow() -> Iterator[Goal]:
     """The rates of each durability, what the next read sees, and a long history."""
+    gc.freeze()  # as a worker does when it has begun
     one = {name: rate(name, 1, ONE if name == "process" else ONE // 4) for name in ("process", "group", "sync")}
     many = {name: rate(name, TOGETHER, MANY) for name in ("process", "group", "sync")}
     said = f"group {one['group']:,.0f}, sync {one['sync']:,.0f}; folded alone, without the log, {folds(ONE):,.0f}"

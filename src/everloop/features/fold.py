@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from everloop.errors import Unknown
 from everloop.features.definition import nature_of
-from everloop.features.packed import BEFORE, NUMBERS, ROWS, Block, Shape, Tile, Value, decode, encode, shapes
+from everloop.features.packed import BEFORE, NUMBERS, ROWS, Block, Shape, Tile, Value, decode, decoder, encode, read, shapes
 from everloop.features.states import State, condition_column
 from everloop.features.store import Changes, Mark, Member, Members, OnlineStore, Packed
 from everloop.project.conditions import RowCondition, always, at_least, at_most, one_of
@@ -126,6 +126,7 @@ class _OfState:
         parts = [shape.kept.parts for shape in self.shapes]
         self.different = [shape for i, shape in enumerate(self.shapes) if parts.index(parts[i]) == i]
         self.alike = [next(i for i, one in enumerate(self.different) if one.kept.parts == shape) for shape in parts]
+        self.decode = decoder(state)
         self._keys = [columns.index(key) for key in state.keys]
         self._values = [columns.index(column) for column in state.columns]
         self._meets = [(columns.index(condition_column(c)), meets(state.source, c)) for c in state.source.rows]
@@ -199,7 +200,7 @@ class _Key:
 
     def __init__(self, of: _OfState, store: OnlineStore, key: str, body: bytes | None, firsts: Sequence[int | None]) -> None:
         self._of, self._store, self._key = of, store, key
-        self.row: list[Any] = [-1, *(shape.empty() for shape in of.shapes)] if body is None else decode(body)
+        self.row: list[Any] = [-1, *(shape.empty() for shape in of.shapes)] if body is None else of.decode(body)
         self._blocks = tuple(zip(of.shapes, of.alike, self.row[1:], firsts, strict=True))
         self.changed = self._trimmed = False
         self._lost: set[Member] = set()
@@ -259,7 +260,7 @@ class _Key:
                 return
             tile = new
         else:
-            tile = [column[at] for column in columns]
+            tile = [read(column[at]) for column in columns]
             sure = old is None or shape.take_out(tile, old, new)
             if new is not None:
                 shape.put_in(tile, new)

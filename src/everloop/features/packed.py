@@ -9,7 +9,7 @@ starts in hops since 1970 UTC, ``rows`` how many rows each has, the parts are th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -26,6 +26,14 @@ BEFORE, NUMBERS, ROWS = 0, 1, 2
 LONG: Final = 2**63
 encode: Final = msgspec.msgpack.Encoder().encode
 decode: Final = msgspec.msgpack.Decoder(list[Any]).decode
+#: How often each value is there is most of a packed row, and an event touches one tile of it: the others are left as they are.
+Unread: TypeAlias = msgspec.Raw
+_read: Final = msgspec.msgpack.Decoder(dict[Any, Any]).decode
+
+
+def read(said: Any) -> Any:
+    """A part of a tile; what was left unread is read."""
+    return _read(said) if said.__class__ is Unread else said
 
 
 def number(stored: int | bytes) -> int:
@@ -67,6 +75,13 @@ class Shape:
         self.counts, self.seen, self.lasts = at("counts"), at("seen"), at("last")
         self.width = len(kept.parts) + (3 if self.lasts else 1)
         self.newest = len(kept.parts) + 1  # where a tile says when its newest row happened; its id comes next
+
+    @property
+    def type(self) -> type:
+        """What a block is decoded as where little of it is needed."""
+        parts = [list[Unread] if kind in ("counts", "seen") else list[Any] for kind, _ in self.parts]
+        newest = [list[int], list[str]] if self.lasts else []
+        return tuple[int, list[int], list[int], *parts, *newest]  # type: ignore[valid-type]
 
     def empty(self) -> Block:
         """A block without tiles."""
@@ -168,6 +183,12 @@ def _without(found: dict[Any, Any], value: Value) -> dict[Any, Any]:
 def shapes(state: State) -> tuple[Shape, ...]:
     """How each block of a state's packed rows is laid out."""
     return tuple(Shape(kept, state.columns) for kept in state.tiles)
+
+
+def decoder(state: State) -> Callable[[bytes], list[Any]]:
+    """What decodes packed rows of a state for one event's sake: parts that are dicts may be left ``Unread``."""
+    decoded = msgspec.msgpack.Decoder(tuple[int, *(shape.type for shape in shapes(state))]).decode
+    return lambda body: [block if block.__class__ is int else list(block) for block in decoded(body)]
 
 
 def trimmed(state: State, body: bytes, known_at: int) -> list[Block]:

@@ -6,6 +6,7 @@ how that is said over HTTP. It opens house.db only when something needs more tha
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -49,6 +50,7 @@ def work(told: Told) -> None:
     with ExitStack() as stack:
         doors = opened(told, project, settings, stack)
         doors.follow.begun.wait()  # whoever asks before stands in the socket's line
+        gc.freeze()  # what is loaded by now stays loaded, and need not be looked at again whenever rubbish is collected
         serve(told, settings, doors)
 
 
