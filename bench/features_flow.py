@@ -24,12 +24,12 @@ import pyarrow.parquet as pq
 from bench import features_data as data
 from bench.goal import Goal, at_least, at_most
 from everloop import Source, days
-from everloop.features.fold import Fold, Rows
+from everloop.features.fold import Fold
 from everloop.features.online import Online, catch_up
 from everloop.features.states import states_of
 from everloop.features.tiles import Tiles
 from everloop.lake import Gathering, Lake, ingest, open_lake, read_source, receive
-from everloop.lake.shape import EventRows, Events
+from everloop.lake.shape import Events
 from everloop.settings import Durability
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,8 +81,7 @@ def folding(lake: Lake) -> tuple[Lake, Tiles, Online]:
     catch_up(tiles, states, {"purchases": read_source(lake, payments)})
 
     def also(connection: sqlite3.Connection, events: Events) -> None:
-        told = Rows(events.schema.names, events.rows) if isinstance(events, EventRows) else events
-        if fold.take_in(Tiles(connection), told):
+        if fold.take_in(Tiles(connection), events):
             raise RuntimeError("A state lacks rows before these.")
 
     return replace(lake, also=lambda source: also), tiles, Online(model, readings)

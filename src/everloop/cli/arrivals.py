@@ -47,12 +47,14 @@ def ingest(
 
 def deliveries(source: Source, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """What came in of a source, delivery by delivery, and which were taken back."""
+    import msgspec
+
     from everloop.loop.arrivals import delivered
     from everloop.loop.spoken import spoken_delivery
 
     found = delivered(open_light(project, house, stage), source)
     said = "\n".join(map(spoken_delivery, found)) or f"Nothing of {source} has come in yet. Say: everloop ingest {source} FILES…"
-    say([vars(d) for d in found], said, as_json)
+    say([msgspec.structs.asdict(d) for d in found], said, as_json)
 
 
 def withdraw(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -33,11 +33,16 @@ SEQ, VERSION, EVENT_AT, KEY, VALUES = range(5)
 _seq: Final = itemgetter(0)
 
 
-class Rows(NamedTuple):
-    """Rows of an event table as tuples, with the names of what stands in them."""
+class Rows(Protocol):
+    """A few rows of an event table, each a tuple in the order of its schema."""
 
-    names: Sequence[str]
-    rows: Sequence[tuple[Any, ...]]
+    @property
+    def schema(self) -> pa.Schema:
+        """What stands in them."""
+
+    @property
+    def rows(self) -> Sequence[tuple[Any, ...]]:
+        """The rows."""
 
 
 #: Rows of an event table, in whichever form they are there.
@@ -90,8 +95,8 @@ class Fold:
         if isinstance(rows, pa.Table):
             places = self._places(tuple(rows.schema.names))
             found = list(zip(*(rows.column(at).to_pylist() for at in places), strict=True))
-        elif isinstance(rows, Rows):
-            found = list(map(itemgetter(*self._places(tuple(rows.names))), rows.rows))
+        elif not isinstance(rows, Sequence):
+            found = list(map(itemgetter(*self._places(tuple(rows.schema.names))), rows.rows))
         else:
             try:
                 found = list(map(self._of_record, rows))

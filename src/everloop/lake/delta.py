@@ -15,6 +15,8 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -81,10 +83,12 @@ class DeltaTables:
         version: int | None = None,
         schema: pa.Schema | None = None,
         through_seq: int | None = None,
-        ids: Collection[str] | None = None,
+        among: Mapping[str, Collection[str]] | None = None,
+        since: Mapping[str, int] | None = None,
     ) -> pa.Table:
         """The rows of a version (the newest): columns of ``schema`` (all), ``seq <= through_seq`` (all), in order of ``seq`` if it has one;
-        with ``ids`` only those whose ``id`` is among them, the others never in memory all at once.
+        only those whose texts are ``among`` these and whose numbers are not below those of ``since``, by column: the others are never in
+        memory all at once.
 
         No table, no rows: with a schema an empty one is given. Raises StoreError where files of that version are gone.
         """
@@ -96,11 +100,10 @@ class DeltaTables:
             wanted = [column for column in kept.names if schema is None or _said(column) in schema.names]
             if "seq" in kept.names and "seq" not in wanted:
                 wanted.append("seq")
-            bound = pc.field("seq") <= through_seq if through_seq is not None else None
-            if ids is not None:
-                named = pc.field("id").isin(pa.array(sorted(ids), pa.string()))
-                bound = named if bound is None else bound & named
-            rows = _in_order(found.to_pyarrow_dataset().to_table(wanted, filter=bound))
+            bounds = [] if through_seq is None else [pc.field("seq") <= through_seq]
+            bounds += [pc.field(column).isin(pa.array(sorted(texts), pa.string())) for column, texts in (among or {}).items()]
+            bounds += [pc.field(column) >= least for column, least in (since or {}).items()]
+            rows = _in_order(found.to_pyarrow_dataset().to_table(wanted, filter=reduce(and_, bounds) if bounds else None))
         return _as_said(rows, schema)
 
     def rows(self, name: str, *, version: int | None = None) -> int:

@@ -150,10 +150,12 @@ class Tables(Protocol):
         version: int | None = None,
         schema: pa.Schema | None = None,
         through_seq: int | None = None,
-        ids: Collection[str] | None = None,
+        among: Mapping[str, Collection[str]] | None = None,
+        since: Mapping[str, int] | None = None,
     ) -> pa.Table:
         """The rows of a version (the newest): only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there; and
-        only those whose ``id`` is one of ``ids``, the others never in memory all at once."""
+        only those whose texts are ``among`` these and whose numbers are not below those of ``since``, by column: the others are never in
+        memory all at once."""
         ...
 
     def rows(self, name: str, *, version: int | None = None) -> int:

@@ -102,12 +102,14 @@ def answers_of(house: House, model: Model, *, since: datetime | None = None) -> 
     In the columns of ``serving.answered.SCHEMA``.
     """
     # Segments first: one that is sealed in between is then read twice, never missed, and counts once.
-    hot = unsealed(house.settings.answers)
-    table = pa.concat_tables([t.select(SCHEMA.names).cast(SCHEMA) for t in (hot, _sealed(house))])
-    mine = pc.equal(table.column("model"), model.name)
+    hot, least = unsealed(house.settings.answers).select(SCHEMA.names).cast(SCHEMA), {}
+    mine = pc.field("model") == model.name
     if since is not None:
-        mine = pc.and_(mine, pc.greater_equal(table.column("answered_at"), microseconds(since)))
-    return once(table.filter(mine)).sort_by([("moment", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
+        least = {"answered_at": microseconds(since)}
+        mine &= pc.field("answered_at") >= microseconds(since)
+    sealed = house.lake.tables.read(TABLE, schema=SCHEMA, among={"model": [model.name]}, since=least)
+    found = once(pa.concat_tables([hot.filter(mine), sealed]))
+    return found.sort_by([("moment", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
 
 
 def find_answer(house: House, id: str) -> Prediction | None:
@@ -133,7 +135,7 @@ def _with_ids(house: House, ids: Collection[str], schema: pa.Schema) -> pa.Table
     # Segments first, as in answers_of.
     hot = unsealed(house.settings.answers).select(schema.names).cast(schema)
     hot = hot.filter(pc.is_in(hot.column("id"), value_set=pa.array(sorted(ids), pa.string())))
-    return once(pa.concat_tables([hot, house.lake.tables.read(TABLE, schema=schema, ids=ids)]))
+    return once(pa.concat_tables([hot, house.lake.tables.read(TABLE, schema=schema, among={"id": ids})]))
 
 
 def _only(*columns: str) -> pa.Schema:
@@ -147,13 +149,9 @@ def seal_answers(house: House) -> None:
         return house.lake.tables.append_once(table, arrow, marker=marker, seq=seq)
 
     def known(ids: Sequence[str]) -> set[str]:
-        return set(house.lake.tables.read(TABLE, schema=_only("id"), ids=ids).column("id").to_pylist())
+        return set(house.lake.tables.read(TABLE, schema=_only("id"), among={"id": ids}).column("id").to_pylist())
 
     serving.seal(house.settings.answers, append_once, table=TABLE, known=known)
-
-
-def _sealed(house: House) -> pa.Table:
-    return house.lake.tables.read(TABLE, schema=SCHEMA)
 
 
 def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:

@@ -23,7 +23,6 @@ from everloop.features.tiles import Tiles
 from everloop.lake.alone import alone
 from everloop.lake.events import SqliteLog
 from everloop.lake.place import Lake
-from everloop.lake.shape import EventRows
 from everloop.lake.turnstile import Turnstile
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading
@@ -89,13 +88,11 @@ class Folding:
 
 def fold_in(fold: Fold, connection: sqlite3.Connection, events: Events) -> None:
     """Fold rows that have just been written, in their transaction. States nobody has made, and those that lack rows, stay as they are."""
-    from everloop.features.fold import Rows
-
     if events.num_rows > MANY:
         return
     connection.execute("SAVEPOINT online")
     try:
-        fold.take_in(Tiles(connection), Rows(events.schema.names, events.rows) if isinstance(events, EventRows) else events)
+        fold.take_in(Tiles(connection), events)
     except Exception as error:  # the rows are kept whatever befalls what is made of them
         connection.execute("ROLLBACK TO online")
         if "no such table" not in str(error):  # nobody has asked yet

@@ -241,14 +241,16 @@ class TablesSuite:
         with pytest.raises(StoreError):
             tables.read("a", version=99, schema=SCHEMA)
 
-    def test_rows_are_read_by_their_ids(self, tmp_path: Path) -> None:
+    def test_only_the_rows_that_are_asked_for_are_read(self, tmp_path: Path) -> None:
         tables = self.open(tmp_path)
         tables.append_once("a", events(1, 2), marker="m", seq=2)
         tables.append_once("a", events(3, 5), marker="m", seq=5)
         wanted = [*events(1, 5).column("id").to_pylist()[1:4], "nobody's"]
-        assert tables.read("a", schema=SCHEMA, ids=wanted).equals(events(2, 4))
-        assert tables.read("a", schema=pa.schema([SCHEMA.field("version")]), ids=wanted, through_seq=3).num_rows == 2
-        assert tables.read("a", schema=SCHEMA, ids=[]).equals(SCHEMA.empty_table())
+        assert tables.read("a", schema=SCHEMA, among={"id": wanted}).equals(events(2, 4))
+        assert tables.read("a", schema=pa.schema([SCHEMA.field("version")]), among={"id": wanted}, through_seq=3).num_rows == 2
+        assert tables.read("a", schema=SCHEMA, since={"known_at": 31}).equals(events(3, 5))
+        assert tables.read("a", schema=SCHEMA, among={"id": wanted}, since={"known_at": 31}).equals(events(3, 4))
+        assert tables.read("a", schema=SCHEMA, among={"id": []}).equals(SCHEMA.empty_table())
 
     def test_rows_come_in_order_of_seq(self, tmp_path: Path) -> None:
         tables = self.open(tmp_path)
