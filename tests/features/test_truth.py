@@ -10,7 +10,7 @@ import pytest
 from everloop import Model, Source, days, every, hours
 from everloop.errors import Unknown
 from everloop.features.moments import micros
-from everloop.features.truth import as_lists, truths
+from everloop.features.truth import truths
 from everloop.testing.plain import Said, event_table
 
 DAY, HOUR = 86_400_000_000, 3_600_000_000
@@ -67,7 +67,7 @@ def test_yes_no_lists_and_arithmetic_are_truths_too():
     each = orders.total("quantity", **ahead) / orders.count(**ahead)
     assert read(each, log, [0, 5], 9 * DAY).truth.to_pylist() == [3.0, None]
     which = read(orders.which("customer_id", next=days(1), most=1), log, [0, 5, 9 * DAY], 9 * DAY)
-    assert as_lists(which.truth) == [("x", "y"), (), None]
+    assert which.truth.to_pylist() == [["x", "y"], [], None]
     assert which.mature.tolist() == [True, True, False]
 
 

@@ -39,7 +39,10 @@ def ingest(
     ]
     lines += [told for r in received if (told := columns_told(opened, r.source))]
     named = opened.settings.sources
-    if known_after is None and any(r.kept and (files or r.source not in named or named[r.source].known_after is None) for r in received):
+    # What says itself when it was known, and what has no time, is no history that could be taken for news.
+    dated = {name for name, one in opened.project.sources.items() if one.time and not one.known}
+    unsaid = {r.source for r in received if r.kept and (files or r.source not in named or named[r.source].known_after is None)}
+    if known_after is None and unsaid & dated:
         lines.append("They count as known from now on. If they are history, say how soon they were known: --known-after 0")
     say(list(received), "\n".join(lines), as_json)
     raise typer.Exit(1 if any(r.refused for r in received) else 0)

@@ -16,8 +16,8 @@ from everloop.errors import Unknown
 from everloop.features import finalize
 from everloop.features.definition import definition_hash, nature_of
 from everloop.features.in_place import Part, read_in_place
-from everloop.features.moments import Micros, calendar_parts, length
-from everloop.features.reader import Reader
+from everloop.features.moments import FOREVER, Micros, calendar_parts, length
+from everloop.features.reader import Reader, quoted
 from everloop.features.spine import Spine, as_text, carry, checked, first_said
 from everloop.features.steps import at_its_step, by_step, predicted_at
 from everloop.features.versions import versions
@@ -72,7 +72,9 @@ def read_all(reader: Reader, spine: Spine, readings: Iterable[Reading], known_at
     groups: dict[object, dict[str, Reading]] = {}
     for reading in readings:
         told, path = (reading.source.name, reading.source.rows), (reading.verb == "planned", by_step(spine, reading))
-        who = reading.verb if reading.verb in ("given", "outcome") else (*told, spine.keys(reading), *path)
+        # Only what looks ahead is read with later knowledge: the past is what was known of it at the moment.
+        ahead = reading.next is not None
+        who = reading.verb if reading.verb in ("given", "outcome") else (*told, spine.keys(reading), *path, ahead)
         groups.setdefault(who, {})[definition_hash(reading)] = reading
     done: dict[str, pa.Array] = {}
     for group in groups.values():
@@ -80,9 +82,12 @@ def read_all(reader: Reader, spine: Spine, readings: Iterable[Reading], known_at
         if verb == "given":
             done |= {name: _given(reader, spine, reading) for name, reading in group.items()}
         elif verb == "outcome":
-            raise Unknown("moment at which to know", repr(verb), next="How a row ends up is a truth; read it with truths(…).")
+            if known_at is None:
+                raise Unknown("moment at which to know", repr(verb), next="How a row ends up is a truth; read it with truths(…).")
+            done |= {name: _outcome(reader, spine, reading, known_at) for name, reading in group.items()}
         else:
-            done |= _read_group(reader, spine, group, known_at)
+            ahead = next(iter(group.values())).next is not None
+            done |= _read_group(reader, spine, group, known_at if ahead else None)
     return done
 
 
@@ -135,11 +140,6 @@ def _points(reader: Reader, spine: Spine, reading: Reading, keys: tuple[str, ...
     return Points(name, keys, known_at, without, ahead), matched
 
 
-def is_lifelong(reading: Reading) -> bool:
-    """Whether a reading has no window: everything known counts."""
-    return reading.last is None and reading.next is None
-
-
 def _listed(reader: Reader, points: Points, reading: Reading, nobody: int) -> pa.Array:
     """The list of every point, and an empty one for nobody."""
     table = versions(reader, reading.source, (*points.keys, *reading.columns))
@@ -181,6 +181,22 @@ def shown(reading: Reading, values: pa.Array, moments: Micros) -> pa.Array:
         return from_floats(finalize.days_before(moments, instants, present))
     held = values.fill_null(0).to_numpy(zero_copy_only=False)
     return from_floats(np.where(present, np.asarray(held, dtype=np.float64), np.nan))
+
+
+def _outcome(reader: Reader, spine: Spine, reading: Reading, until: int) -> pa.Array:
+    """How the row asked about ends up: its column in the version in force at the end."""
+    if "row" not in spine.questions.column_names:
+        raise Unknown("row asked about", spine.model.name, next="Questions about the rows of a source have a column 'row' with its id.")
+    moments = _moments(spine)
+    wait = FOREVER if reading.within is None else length(reading.within) + length(reading.source.late)
+    cut = np.full(len(moments), until) if reading.within is None else np.minimum(moments + wait, until)
+    asked = reader.give(pa.table({"q": np.arange(len(moments)), "cut": cut, "row": as_text(spine.questions["row"])}))
+    table, column = versions(reader, reading.source, reading.columns), quoted(reading.columns[0])
+    found = reader.rows(
+        f"SELECT v.{column} AS x FROM {asked} a LEFT JOIN {table} v ON v.id = a.row AND v.known_at < a.cut AND a.cut <= v.next_known "
+        "ORDER BY a.q"
+    )
+    return shown(reading, found["x"].combine_chunks(), moments)
 
 
 def _given(reader: Reader, spine: Spine, reading: Reading) -> pa.Array:

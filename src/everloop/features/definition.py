@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 from everloop.errors import Unknown
 from everloop.features.moments import DAY, length
 from everloop.project.columns import is_numeric, money
+from everloop.project.conditions import RowCondition, always
 from everloop.project.reading import AnyReading, Arithmetic, Reading
 from everloop.project.source import Source
 
@@ -87,6 +88,11 @@ def window_of(reading: Reading) -> Window:
     return Window(-ago - length(reading.last), -ago if ago else None, hop_of(reading.last), span)
 
 
+def condition_column(condition: RowCondition) -> str:
+    """The column a row condition reads."""
+    return condition.column if isinstance(condition, always) else str(getattr(condition, "what", ""))
+
+
 def canonical(reading: AnyReading | float) -> object:
     """A reading as plain lists and dictionaries that say everything its value depends on, and nothing else."""
     if isinstance(reading, Arithmetic):
@@ -95,7 +101,7 @@ def canonical(reading: AnyReading | float) -> object:
         spans = (reading.last, reading.next, reading.ago, reading.each, reading.within)
         return {
             "source": source_text(reading.source),
-            "where": sorted(repr(condition) for condition in reading.source.rows),
+            "where": sorted([repr(c), nature_of(reading.source, condition_column(c))] for c in reading.source.rows),
             "verb": reading.verb,
             "columns": [[column, nature_of(reading.source, column)] for column in reading.columns],
             "spans": [None if span is None else length(span) for span in spans],

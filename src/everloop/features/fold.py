@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from everloop.errors import Unknown
-from everloop.features.definition import nature_of
+from everloop.features.definition import condition_column, nature_of
 from everloop.features.packed import BEFORE, NUMBERS, ROWS, Block, Shape, Tile, Value, decode, decoder, encode, read, shapes
-from everloop.features.states import State, condition_column
+from everloop.features.states import State
 from everloop.features.store import Changes, Mark, Member, Members, OnlineStore, Packed
 from everloop.project.conditions import RowCondition, always, at_least, at_most, one_of
 from everloop.project.source import Source
@@ -333,12 +333,25 @@ def meets(source: Source, condition: RowCondition) -> Callable[[Any], bool]:
     if isinstance(condition, always):
         return lambda value: value is not None
     if isinstance(condition, at_least | at_most):
-        bound = condition.value
+        held = _compared(source, condition, (condition.value,))
+        bound = held(condition.value)
         if isinstance(condition, at_least):
-            return lambda value: value is not None and value >= bound
-        return lambda value: value is not None and value <= bound
+            return lambda value: value is not None and held(value) >= bound
+        return lambda value: value is not None and held(value) <= bound
     if isinstance(condition, one_of):
         words = nature_of(source, condition_column(condition)) == "words"
-        wanted: Iterable[Any] = tuple(map(str, condition.values)) if words else condition.values
-        return lambda value: value is not None and value in wanted
+        if words:
+            return lambda value, wanted=frozenset(map(str, condition.values)): value in wanted
+        one = _compared(source, condition, condition.values)
+        return lambda value, wanted=tuple(map(one, condition.values)): value is not None and one(value) in wanted
     raise Unknown("row condition", repr(condition), ("always", "at_least", "at_most", "one_of"))
+
+
+def _compared(source: Source, condition: RowCondition, bounds: Iterable[Any]) -> Callable[[Any], Any]:
+    """As what the engine compares numbers: where either side is a decimal, both are."""
+    decimal = nature_of(source, condition_column(condition)) == "decimal" or any(isinstance(bound, float) for bound in bounds)
+    return float if decimal else _as_it_is
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

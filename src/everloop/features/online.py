@@ -109,22 +109,23 @@ class Online:
         same names. ``tables`` gives the event tables; it is called only if some value needs them. Raises Unknown for a state that is not
         kept, and where tables are needed and not given.
         """
-        slots = self._read(store, Requests(requests), moment, tables)
-        values = slots.values if self._plain else [[make(row, moment) for make in self._makes] for row in slots.values]
-        statuses = [self._statuses(row, passed) for row, passed in zip(values, slots.passed, strict=True)]
-        return Answer(self.names, values, statuses, slots.as_of)
+        return self._answer(store, Requests(requests), moment, tables)
 
     def now(self, store: OnlineStore, requests: pa.Table, moment: int, *, tables: Ask | None = None) -> Now:
         """As ``read``, of a table of requests, as the columns of a training table."""
-        slots = self._read(store, Requests(requests), moment, tables)
-        values = slots.values if self._plain else [[make(row, moment) for make in self._makes] for row in slots.values]
-        statuses = [self._statuses(row, passed) for row, passed in zip(values, slots.passed, strict=True)]
+        said = self._answer(store, Requests(requests), moment, tables)
         kinds = [kind for reading in self.readings for kind in _kinds(reading)]
         return Now(
-            {name: pa.array([row[i] for row in values], kinds[i]) for i, name in enumerate(self.names)},
-            {source: mark.seq for source, mark in slots.as_of.items()},
-            {name: [row[i] for row in statuses] for i, name in enumerate(self.names)},
+            {name: pa.array([row[i] for row in said.values], kinds[i]) for i, name in enumerate(self.names)},
+            {source: mark.seq for source, mark in said.as_of.items()},
+            {name: [row[i] for row in said.statuses] for i, name in enumerate(self.names)},
         )
+
+    def _answer(self, store: OnlineStore, asked: Requests, moment: int, tables: Ask | None) -> Answer:
+        slots = self._read(store, asked, moment, tables)
+        values = slots.values if self._plain else [[make(row, moment) for make in self._makes] for row in slots.values]
+        statuses = [self._statuses(row, passed) for row, passed in zip(values, slots.passed, strict=True)]
+        return Answer(self.names, values, statuses, slots.as_of)
 
     def _statuses(self, row: Sequence[Told], passed: set[int] | None) -> Sequence[Status]:
         if None not in row:
@@ -256,7 +257,8 @@ def _kinds(reading: AnyReading) -> list[pa.DataType]:
         return [pa.float64()] * len(column_names(reading))
     if reading.verb == "which":
         return [pa.list_(pa.string())]
-    worded = reading.verb in ("lowest", "highest", "latest", "given") and nature_of(reading.source, reading.columns[0]) == "words"
+    shows = reading.verb in ("lowest", "highest", "latest", "given", "planned") and reading.columns
+    worded = shows and nature_of(reading.source, reading.columns[0]) == "words"
     return [pa.string() if worded else pa.float64()]
 
 

@@ -105,18 +105,19 @@ def portable(readings: Sequence[AnyReading], *, model: Model, carries: Carries, 
     groups: dict[object, dict[str, Reading]] = {}
     for reading in (leaf for whole in readings for leaf in leaves(whole)):
         _can_say(reading, known_at)
-        who: object = "given" if reading.verb == "given" else (reading.source.name, reading.source.rows, keys_of(model, reading))
+        whose = (reading.source.name, reading.source.rows, keys_of(model, reading), reading.next is not None)
+        who: object = "given" if reading.verb == "given" else whose
         groups.setdefault(who, {})[definition_hash(reading)] = reading
-    for whose, group in groups.items():
+    for told, group in groups.items():
         for reading in group.values():
-            for column in reading.columns if whose == "given" else keys_of(model, reading):
-                spine = plan.given(spine, reading) if whose == "given" else plan.carry(spine, column)
+            for column in reading.columns if told == "given" else keys_of(model, reading):
+                spine = plan.given(spine, reading) if told == "given" else plan.carry(spine, column)
     parts: dict[str, tuple[str, Reading]] = {}
     shown, joins = ["s.question", "s.moment"], list[str]()
-    for whose, group in groups.items():
+    for told, group in groups.items():
         named = {f"r{len(parts) + i}": reading for i, reading in enumerate(group.values())}
         parts |= {meaning: (name, group[meaning]) for meaning, name in zip(group, named, strict=True)}
-        if whose == "given":
+        if told == "given":
             shown += [f"s.{spine.columns[reading.columns[0]].name} AS {name}_x" for name, reading in named.items()]
             continue
         step, columns = plan.read(spine, named)
@@ -222,9 +223,10 @@ class _Plan:
 
     def _lookup(self, spine: _Spine, holder: Source, column: str) -> _Spine:
         reading = Reading(source=holder, verb="latest", columns=(column,), per=holder.id)
+        _can_say(reading, None)
         for key in keys_of(self.model, reading):
             spine = self.carry(spine, key)
-        found, (part,) = self.read(spine, {"r": reading}, own_moment=True)
+        found, (part,) = self.read(spine, {"r": reading})
         held = self._new(nature_of(holder, column))
         step = self.steps.step(f"SELECT s.*, l.{part} AS {held.name}\nFROM {spine.step} s LEFT JOIN {found} l ON l.question = s.question")
         return spine.grown(step, column, held)
@@ -233,12 +235,12 @@ class _Plan:
         self._looked_up += 1
         return _Held(f"carried_{self._looked_up}", nature)
 
-    def read(self, spine: _Spine, readings: Mapping[str, Reading], *, own_moment: bool = False) -> tuple[str, list[str]]:
+    def read(self, spine: _Spine, readings: Mapping[str, Reading]) -> tuple[str, list[str]]:
         """A step with the parts of readings of one group by ``question``, and the names of those parts."""
         some = next(iter(readings.values()))
         columns = keys_of(self.model, some)
         without = self.asked is not None and self.asked.name == some.source.name and "row" in self.carries
-        known_at = None if own_moment else self.known_at
+        known_at = self.known_at if some.next is not None else None
         keys = tuple(f"k{i}" for i in range(len(columns)))
         matched = self._matched(spine, columns, without)
         points = self.steps.step(f"SELECT * FROM {matched} WHERE question = point")

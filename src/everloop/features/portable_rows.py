@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from everloop.errors import Unknown
-from everloop.features.definition import Nature, nature_of
+from everloop.features.definition import Nature, condition_column, nature_of
 from everloop.features.moments import FOREVER
-from everloop.features.versions import condition_column, inheritance
+from everloop.features.versions import inheritance
 from everloop.project.conditions import RowCondition, always, at_least, at_most, one_of
 from everloop.project.source import Source
 

@@ -16,9 +16,12 @@ import numpy as np
 import pyarrow as pa
 
 from everloop.features.candidates import candidate_readings
-from everloop.features.definition import FINALIZE_VERSION, canonical
+from everloop.features.definition import FINALIZE_VERSION, canonical, nature_of
+from everloop.features.moments import length
+from everloop.features.steps import time_predicted
 from everloop.project.model import Model
-from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, column_names
+from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, column_names, leaves
+from everloop.project.resolve import keys
 from everloop.project.source import Source
 
 #: Under this name a table's own metadata says how far each source was read.
@@ -27,6 +30,8 @@ AS_OF: Final = b"everloop.as_of"
 LETTERS: Final = 6
 #: What a list says beside its columns: its candidates.
 ITEM: Final = "item"
+#: Verbs that are read of the row asked about, by no key.
+ROW_ASKED: Final = ("given", "outcome")
 BASELINE: Final = "baseline"
 
 
@@ -102,7 +107,10 @@ def letters(model: Model, reading: AnyReading) -> str:
     """The letters of one reading of a model: all that its value depends on, whose rows it takes included."""
     zone = model.asked.zone if isinstance(reading, calendar) and model.asked is not None else None
     about = model.per.name if isinstance(model.per, Source) else None
-    return _letters([canonical(reading), list(model.unit), about, zone])
+    single = leaves(reading)
+    keyed = [[[key, nature_of(leaf.source, key)] for key in keys(model, leaf) or ()] for leaf in single if leaf.verb not in ROW_ASKED]
+    ahead = length(time_predicted(model)) if any(leaf.verb == "planned" for leaf in single) else None
+    return _letters([canonical(reading), list(model.unit), about, zone, keyed, ahead])
 
 
 def told(definition: str, columns: Sequence[str]) -> dict[str, str]:

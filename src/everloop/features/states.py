@@ -13,8 +13,7 @@ from functools import cached_property
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from everloop.features import spine
-from everloop.features.definition import hashed, nature_of, source_text, window_of
-from everloop.project.conditions import RowCondition, always
+from everloop.features.definition import condition_column, hashed, nature_of, source_text, window_of
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Reading, leaves
 from everloop.project.source import Source
@@ -67,9 +66,10 @@ class State:
     def id(self) -> str:
         """The identity of what is kept; an edited definition is a new state beside the old."""
         where = sorted(map(repr, self.source.rows))
+        read = [*self.keys, *map(condition_column, self.source.rows)]
         natures = {part.column: nature_of(self.source, part.column) for kept in self.tiles for part in kept.parts}
         tiles = [[kept.hop, kept.reach, [[*part, natures[part.column]] for part in kept.parts]] for kept in self.tiles]
-        return hashed([source_text(self.source), where, list(self.keys), tiles])
+        return hashed([source_text(self.source), where, [[column, nature_of(self.source, column)] for column in read], tiles])
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -158,8 +158,3 @@ def keys_told(model: Model, reading: Reading) -> tuple[str, ...] | None:
     if any(source.parent_of(name) is not None for name in read) or any(nature_of(source, key) == "decimal" for key in keys):
         return None
     return keys
-
-
-def condition_column(condition: RowCondition) -> str:
-    """The column a row condition reads."""
-    return condition.column if isinstance(condition, always) else str(getattr(condition, "what", ""))

@@ -15,15 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from everloop.errors import Unknown
-from everloop.features.compile import put_together, read_all, shown
-from everloop.features.definition import definition_hash
+from everloop.features.compile import put_together, read_all
 from everloop.features.holds import any_holds
-from everloop.features.moments import FOREVER, Micros, length, micros
-from everloop.features.reader import Reader, quoted
-from everloop.features.spine import Spine, as_text, checked
+from everloop.features.moments import Micros, length, micros
+from everloop.features.reader import Reader
+from everloop.features.spine import Spine, checked
 from everloop.features.steps import at_its_step, by_step, predicted_at
-from everloop.features.versions import versions
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Reading, leaves
 from everloop.project.resolve import readings_in
@@ -59,10 +56,7 @@ def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int) ->
     moments = np.asarray(spine.questions["moment"].to_numpy(), dtype=np.int64)
     for reading in ahead:
         mature &= matured(at_its_step(spine, reading), predicted_at(spine) if by_step(spine, reading) else moments, until)
-    counted = [reading for reading in leaves(predicts) if reading.verb != "outcome"]
-    done = read_all(reader, spine, counted, until)
-    done |= {definition_hash(r): _outcome(reader, spine, r, moments, until) for r in leaves(predicts) if r.verb == "outcome"}
-    found = put_together(predicts, done, spine.questions.num_rows)
+    found = put_together(predicts, read_all(reader, spine, leaves(predicts), until), spine.questions.num_rows)
     if any(reading.verb == "outcome" and reading.within is None for reading in leaves(predicts)):
         mature &= np.asarray(found.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
     void = any_holds(reader, spine, voids, until) & mature
@@ -105,27 +99,3 @@ def matured(reading: Reading, moments: Micros, until: int) -> NDArray[np.bool_]:
     wait = 0 if ahead is None else length(ahead) + length(reading.source.late)
     made: NDArray[np.bool_] = moments <= until - wait
     return made
-
-
-def _outcome(reader: Reader, spine: Spine, reading: Reading, moments: Micros, until: int) -> pa.Array:
-    """How the row asked about ends up: its column in the version in force at the end."""
-    if "row" not in spine.questions.column_names:
-        raise Unknown("row asked about", spine.model.name, next="Questions about the rows of a source have a column 'row' with its id.")
-    wait = FOREVER if reading.within is None else length(reading.within) + length(reading.source.late)
-    cut = np.full(len(moments), until) if reading.within is None else np.minimum(moments + wait, until)
-    asked = reader.give(pa.table({"q": np.arange(len(moments)), "cut": cut, "row": as_text(spine.questions["row"])}))
-    table, column = versions(reader, reading.source, reading.columns), quoted(reading.columns[0])
-    found = reader.rows(
-        f"SELECT v.{column} AS x FROM {asked} a LEFT JOIN {table} v ON v.id = a.row AND v.known_at < a.cut AND a.cut <= v.next_known "
-        "ORDER BY a.q"
-    )
-    return shown(reading, found["x"].combine_chunks(), moments)
-
-
-def as_lists(truth: pa.Array) -> Sequence[tuple[str, ...] | None]:
-    """The lists of a ranking's truth, None where it is null.
-
-    >>> as_lists(pa.array([["a", "b"], None]))
-    [('a', 'b'), None]
-    """
-    return [None if items is None else tuple(items) for items in truth.to_pylist()]

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from everloop.errors import Unknown
-from everloop.features.definition import nature_of
+from everloop.features.definition import condition_column, nature_of
 from everloop.features.moments import FOREVER
 from everloop.features.reader import Reader, literal, quoted, require
 from everloop.project.conditions import RowCondition, always, at_least, at_most, one_of
@@ -177,11 +177,6 @@ def _taken_over(reader: Reader, child: str, have: list[str], parent: Source, tak
         f"{whole}, c.known_at, least(c.next_known, {since}) AS next_known{kept}{empty} "
         f"FROM {arrived} c LEFT JOIN {found} f USING (part) WHERE f.part IS NULL OR {since} > c.known_at"
     )
-
-
-def condition_column(condition: RowCondition) -> str:
-    """The column a row condition reads."""
-    return condition.column if isinstance(condition, always) else str(condition.what)  # type: ignore[union-attr]
 
 
 def condition_sql(source: Source, condition: RowCondition) -> str:

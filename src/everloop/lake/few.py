@@ -26,6 +26,7 @@ from everloop.project.source import Source
 
 #: Of so many rows arrays are quicker.
 MOST: Final = 1_000
+_LAST: Final = 2**63
 
 
 class Row(NamedTuple):
@@ -100,7 +101,7 @@ def few(source: Source, several: Sequence[Offered]) -> Few | None:
         return None
     rows, of, brought = list[Row](), list[int](), list[Brought]()
     for number, some in enumerate(several):
-        came = dict[str, str]()
+        came, first = dict[str, str](), len(rows)
         for said in some:
             row = _row(reading, said)
             if row is None:
@@ -109,6 +110,8 @@ def few(source: Source, several: Sequence[Offered]) -> Few | None:
             of.append(number)
             for name in said:
                 came[str(name)] = ""
+        if reading.known is not None and len(some) > 1:
+            rows[first:] = sorted(rows[first:], key=lambda row: _LAST if row.known_at is None else row.known_at)
         missing = tuple(name for name in reading.declared if name not in came)
         brought.append(Brought(len(some), len(some), 0, (), tuple(came.items()), missing, ()))
     return None if len({row.id for row in rows}) < len(rows) else Few(rows, of, tuple(brought))

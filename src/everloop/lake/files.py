@@ -43,9 +43,9 @@ def read_file(path: Path) -> FileRows:
     except FileNotFoundError:
         raise EverloopError(f"There is no file {path}.") from None
     except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError) as error:
-        why = str(error).strip().split("\n")[0][:200]
+        why = str(error).strip().split("\n")[0][:200].rstrip(".")
         raise EverloopError(
-            f"{path} cannot be read: {why} It may be half-written; copy it whole and run again. Nothing of it came in."
+            f"{path} cannot be read: {why}. It may be half-written; copy it whole and run again. Nothing of it came in."
         ) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise EverloopError(f"{path} is still being written. Run again when it is whole. Nothing of it came in.")

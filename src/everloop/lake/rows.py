@@ -30,6 +30,7 @@ from everloop.project.source import Source
 
 Rows: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, object] | pa.Table | pa.RecordBatch
 Offered: TypeAlias = pa.Table | list[Mapping[str, object]]
+_LAST = int(np.iinfo(np.int64).max)
 
 _SAID = pa.schema(
     [
@@ -65,7 +66,8 @@ class Brought:
 
 @dataclass(frozen=True)
 class Kept:
-    """Rows that can become events, in the order delivered, and the deliveries that brought them, in the same order.
+    """Rows that can become events, in the order delivered (where they say since when they are known: in that order within a delivery),
+    and the deliveries that brought them, in the same order.
 
     ``table`` has ``id``, ``event_at`` (null: unsaid), ``deleted``, ``said_version`` and ``said_known`` (null: unsaid), then the source's
     own columns.
@@ -170,6 +172,8 @@ class _Reading:
             good = np.ones(self.rows, dtype=np.bool_)
             good[list(self.why)] = False
             table = table.filter(pa.array(good))
+        if self.source.known:
+            table = self.as_known(table, counts)
         expected = declared(self.source)
         retyped = tuple(f"{name} came as {kind}" for name, kind in self.retyped.items())
         brought, refused = [], sorted(self.why)
@@ -179,6 +183,14 @@ class _Reading:
             examples = self.examples(ids, wrong[:5], first)
             brought.append(Brought(rows - len(wrong), rows, len(wrong), examples, tuple(names.items()), missing, retyped))
         return Kept(table, tuple(brought))
+
+    def as_known(self, table: pa.Table, counts: Sequence[int]) -> pa.Table:
+        """The rows of each delivery in the order in which they say they were known; those that do not say so come last."""
+        known, of = table.column("said_known"), np.repeat(np.arange(len(counts)), counts)
+        of = np.delete(of, sorted(self.why))
+        at = (pc.fill_null(known, _LAST) if known.null_count else known).to_numpy()
+        order = np.lexsort((at, of))
+        return table if (np.diff(order) > 0).all() else table.take(pa.array(order))
 
     def read(self, name: str, kind: Kind) -> pa.Array:
         """A column of what was said; nulls where it did not come. What it refuses takes its row out."""

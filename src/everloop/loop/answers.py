@@ -191,12 +191,12 @@ def _given(
             here,
             predictors,
             first_of_each(features),
-            house.with_older_columns(model, here, features),
+            features,
             now=now,
             arm_of=lambda unit, _: rollout.arm_of(unit, traffic),
             log=log if here.champion == traffic.champion else Unseen(log),
             salt=house.salt,
-            read=Read(as_of_in(features), definition_of(model), requests),
+            read=Read(as_of_in(features), definition_of(model), requests, house.older(model, here, features)),
         )
 
 

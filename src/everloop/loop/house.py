@@ -17,10 +17,10 @@ from sqlalchemy import Connection
 
 from everloop.clock import EPOCH, said
 from everloop.errors import ClockWentBack, LearnerFailed
-from everloop.features.compile import features as read_features
 from everloop.lake.place import Lake, open_lake
 from everloop.lake.snapshot import read, read_source
 from everloop.loop import keep as keeps
+from everloop.loop.learnt import Tables, as_learnt, otherwise
 from everloop.loop.online import folding
 from everloop.loop.project_file import Project, open_project
 from everloop.project.heard import hear
@@ -38,6 +38,7 @@ from everloop.registry.store import Store, open_store
 from everloop.registry.traffic import Pointers
 from everloop.registry.turns import Turns
 from everloop.registry.versions import Versions
+from everloop.serving.answer import Older
 from everloop.settings import Settings, read_settings
 from everloop.training.artefact import load
 from everloop.training.baseline import load_baseline
@@ -234,24 +235,19 @@ class House:
             found[source.name] = kept[1]
         return found
 
-    def with_older_columns(self, model: Model, traffic: Traffic, features: pa.Table) -> pa.Table:
-        """Features with what older versions in the traffic know beside, where the project file has changed since."""
+    def older(self, model: Model, traffic: Traffic, features: pa.Table) -> dict[str, Older]:
+        """What the versions in the traffic know otherwise than the project file says today, by version."""
+        found = {}
         for version in dict.fromkeys(v for v in (traffic.champion, traffic.candidate, traffic.previous) if v):
-            candidate = self.candidate(self.version(version).candidate)
-            features = self.with_columns_of(model, candidate, features, self.tables)
-        return features
+            columns = otherwise(model, self.candidate(self.version(version).candidate), self.project.sources)
+            if columns and len(features):
+                found[version] = as_learnt(model, columns, features, self.tables)
+        return found
 
-    def with_columns_of(
-        self, model: Model, candidate: Candidate, asked: pa.Table, tables: Callable[[Model], Mapping[str, pa.Table]]
-    ) -> pa.Table:
-        """The same questions with the columns a candidate knows; what the project file no longer says is heard from its record."""
-        missing = [c for c in candidate.columns if c not in asked.column_names]
-        if not missing or not len(asked):
-            return asked
-        found = read_features(self.readings(candidate), asked, tables(model), model=model)
-        for name in missing:
-            asked = asked.append_column(name, found.column(name))
-        return asked
+    def with_columns_of(self, model: Model, candidate: Candidate, asked: pa.Table, tables: Tables) -> pa.Table:
+        """The same questions as a candidate knows them; what the project file says otherwise today is heard from its record."""
+        columns = otherwise(model, candidate, self.project.sources)
+        return as_learnt(model, columns, asked, tables).features if columns and len(asked) else asked
 
     def read(self, snapshot: Snapshot, model: Model) -> dict[str, pa.Table]:
         """The event tables of a snapshot that a model reads, by source."""

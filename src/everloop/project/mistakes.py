@@ -6,7 +6,7 @@ In: a model as said. Out: mistakes with their lines and cures, none if it can be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from everloop.errors import Mistake, ProjectError
@@ -76,6 +76,9 @@ def _shapeless(model: Model) -> Iterator[Mistake]:
         yield tell(model, f"{name} predicts {said(model.predicts)}, which is no reading.", "Say orders.total(…, next=days(7)).", "predicts")
     if not isinstance(model.per, Source) and (not model.per or not all(isinstance(c, str) for c in model.per)):
         yield tell(model, f"{name}: per={said(model.per)} is neither a column nor a source.", keyword="per")
+    for column in _unit_instants(model):
+        what = f"{name}: per={said(model.per)}: {column} is an instant, and a unit has to be the same text everywhere."
+        yield tell(model, what, "Declare it as str, or ask every day with asked=every(days(1)).", "per")
     if not model.knows:
         yield tell(model, f"{name} knows nothing.", "Say knows=[…] with at least one reading.", "knows")
     for keyword in ("knows", "candidates"):
@@ -93,6 +96,14 @@ def _shapeless(model: Model) -> Iterator[Mistake]:
     names = sources_named_twice(model)
     if names:
         yield tell(model, f"{name} reads two different sources called {names[0]}.", "Give one of them another name.")
+
+
+def _unit_instants(model: Model) -> list[str]:
+    """Columns of the unit that some source declares as an instant or a day."""
+    if isinstance(model.per, Source):
+        return []
+    kinds = [(c, r.source.every_column.get(c)) for r in all_readings(model) for c in model.per if isinstance(c, str)]
+    return list(dict.fromkeys(column for column, kind in kinds if kind is date or kind is datetime))
 
 
 def sources_named_twice(model: Model) -> list[str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -50,14 +50,23 @@ class Predicts(Protocol):
     def answer(self, features: pa.Table) -> Answers: ...
 
 
+class Older(NamedTuple):
+    """The features of the same questions, row for row, as a version knows them that learnt by other definitions; and those."""
+
+    features: pa.Table
+    definition: str
+
+
 @dataclass(frozen=True)
 class Read:
     """How the features were read, so that they can be read again: JSON of how far each source was read, the definitions, and the requests
-    (a row for each question, in order) where they said more than their units. By default nothing is known of it."""
+    (a row for each question, in order) where they said more than their units; and by version id what ``older`` ones read otherwise. By
+    default nothing is known of it."""
 
     as_of: str | None = None
     definition: str | None = None
     requests: pa.Table | None = None
+    older: Mapping[str, Older] = field(default_factory=dict)
 
 
 class Remembers(Protocol):
@@ -68,23 +77,25 @@ class Remembers(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """Questions ready to be answered: units, moments, and where each one's feature rows begin and end."""
+    """Questions ready to be answered: units, moments, and where each one's feature rows begin and end; by version what it reads instead."""
 
     units: tuple[str, ...]
     moments: NDArray[np.int64]
     features: pa.Table
     starts: NDArray[np.int64]
     sizes: NDArray[np.int64]
+    older: Mapping[str, pa.Table]
 
     def __len__(self) -> int:
         return len(self.units)
 
-    def part(self, positions: NDArray[np.int64]) -> pa.Table:
-        """The feature rows of these questions."""
+    def part(self, version: str, positions: NDArray[np.int64]) -> pa.Table:
+        """The feature rows of these questions as a version knows them."""
+        features = self.older.get(version, self.features)
         if len(positions) == len(self):
-            return self.features
+            return features
         rows = [np.arange(self.starts[p], self.starts[p] + self.sizes[p]) for p in positions]
-        return self.features.take(pa.array(np.concatenate(rows) if rows else np.zeros(0, np.int64)))
+        return features.take(pa.array(np.concatenate(rows) if rows else np.zeros(0, np.int64)))
 
 
 @dataclass(frozen=True)
@@ -118,7 +129,7 @@ def answer(
     """Every question answered by whom the traffic says, and by nobody twice; what was said is in the log before it is returned.
 
     ``questions``: ``question`` (optional), ``moment`` int64 µs, the unit's columns or ``unit``. ``features``: a row for each question
-    in the same order, or several with one ``question`` (lists); it holds what every version in the traffic reads. ``predictors`` by
+    in the same order, or several with one ``question`` (lists); what ``read.older`` has no table for reads this one. ``predictors`` by
     version id; ``arm_of`` tells a unit's arm; ``control`` is the version that answers the control arm; ``salt`` hashes private
     features; ``read`` says how the features were read.
 
@@ -127,7 +138,7 @@ def answer(
 
     Raises Unknown where the champion has no predictor or a unit column is missing, EverloopError where features and questions do not match.
     """
-    asked = _asked(model, questions, features)
+    asked = _asked(model, questions, features, {version: older.features for version, older in read.older.items()})
     if traffic.champion not in predictors:
         known = sorted(predictors)
         raise Unknown(
@@ -207,20 +218,22 @@ class _Turn:
             shape = replace(shape, yes_above=self.model.shape.yes_above)
         began = time.perf_counter()
         there = self.asked.sizes[positions] > 0
-        parts = _answered(predictor, self.asked, positions[there])
+        parts = _answered(version, predictor, self.asked, positions[there])
         each = int((time.perf_counter() - began) * 1e6 / max(1, len(positions)))
         said = _joined(version, shape, parts, each)
         return said if there.all() else _with_nothing(said, positions[~there])
 
 
-def _answered(predictor: Predicts, asked: Asked, positions: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], Answers | str]]:
+def _answered(
+    version: str, predictor: Predicts, asked: Asked, positions: NDArray[np.int64]
+) -> list[tuple[NDArray[np.int64], Answers | str]]:
     """Answers to these questions, or why there are none; where a batch raises it is halved, so that one bad row leaves the others alone."""
     found: list[tuple[NDArray[np.int64], Answers | str]] = []
     todo, raised = [positions], 0
     while todo:
         part = todo.pop(0)
         try:
-            given = predictor.answer(asked.part(part))
+            given = predictor.answer(asked.part(version, part))
         except Exception as error:
             raised += 1
             if len(part) == 1 or raised > SPLITS:
@@ -318,7 +331,7 @@ def _arms(
     return arms
 
 
-def _asked(model: Model, questions: pa.Table, features: pa.Table) -> Asked:
+def _asked(model: Model, questions: pa.Table, features: pa.Table, older: Mapping[str, pa.Table]) -> Asked:
     units = questions.column("unit").to_pylist() if "unit" in questions.column_names else _texts(questions, model.unit)
     moments = questions.column("moment").to_numpy().astype(np.int64)
     both = all("question" in t.column_names for t in (features, questions))
@@ -329,7 +342,7 @@ def _asked(model: Model, questions: pa.Table, features: pa.Table) -> Asked:
                 f"{model.name}: {len(questions)} questions came with {len(features)} rows of features. Read a row for each question."
             )
         ones = np.ones(len(questions), dtype=np.int64)
-        return Asked(tuple(map(str, units)), moments, features, np.arange(len(questions)), ones)
+        return Asked(tuple(map(str, units)), moments, features, np.arange(len(questions)), ones, older)
     theirs = features.column("question").to_numpy()
     order = np.argsort(theirs, kind="stable")
     ids = questions.column("question").to_numpy()
@@ -339,7 +352,8 @@ def _asked(model: Model, questions: pa.Table, features: pa.Table) -> Asked:
         raise EverloopError(f"{model.name}: some rows of features belong to none of the questions. Read features for these questions.")
     rows = np.concatenate([order[s : s + n] for s, n in zip(starts, sizes, strict=True)]) if len(ids) else np.zeros(0, np.int64)
     begins = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64) if len(ids) else np.zeros(0, np.int64)
-    return Asked(tuple(map(str, units)), moments, features.take(pa.array(rows)), begins, sizes.astype(np.int64))
+    taken = {version: table.take(pa.array(rows)) for version, table in older.items()}
+    return Asked(tuple(map(str, units)), moments, features.take(pa.array(rows)), begins, sizes.astype(np.int64), taken)
 
 
 def _texts(questions: pa.Table, names: tuple[str, ...]) -> list[str]:
@@ -357,8 +371,12 @@ def _rows(
     if not said:
         return SCHEMA.empty_table()
     beside = ("question", "moment", "unit", "row", *model.unit, *(("baseline",) if model.kind == "ranking" else ()))
-    shown = asked.features.select([n for n in asked.features.column_names if n not in beside or n in model.columns])
-    features = np.array([*features_said(shown, asked.sizes.tolist(), private, salt), None], dtype=object)[:-1]
+
+    def features(table: pa.Table) -> NDArray[np.object_]:
+        shown = table.select([n for n in table.column_names if n not in beside or n in model.columns])
+        return np.array([*features_said(shown, asked.sizes.tolist(), private, salt), None], dtype=object)[:-1]
+
+    today, own = features(asked.features), {version: features(table) for version, table in asked.older.items()}
     where = np.concatenate([s.positions for _, s in said])
     versions = [s.version for _, s in said for _ in s.errors]
     units = [asked.units[p] for p in where.tolist()]
@@ -375,11 +393,11 @@ def _rows(
             pa.array(np.full(len(ids), answered_at, dtype=np.int64)),
             pa.concat_arrays([s.answers for _, s in said]),
             pa.array([w for _, s in said for w in s.says], pa.string()),
-            pa.array(features[where].tolist(), pa.string()),
+            pa.array([text for _, s in said for text in own.get(s.version, today)[s.positions].tolist()], pa.string()),
             pa.array(np.concatenate([s.micros for _, s in said])),
             pa.array([e for _, s in said for e in s.errors], pa.string()),
             pa.array([read.as_of] * len(ids), pa.string()),
-            pa.array([read.definition] * len(ids), pa.string()),
+            pa.array([read.older[v].definition if v in read.older else read.definition for v in versions], pa.string()),
             pa.array(_requests(model, asked, read.requests, salt)[where].tolist(), pa.string()),
         ],
         schema=SCHEMA,

@@ -25,9 +25,10 @@ from everloop.loop.serve.follow import Follow, Seat
 from everloop.loop.serve.known import Known
 from everloop.loop.tell.answerable import answered_elsewhere, served_here
 from everloop.project.model import Model
+from everloop.project.reading import AnyReading
 from everloop.project.source import Source
 from everloop.records import Prediction, Received, Traffic
-from everloop.serving.answer import Read, answer
+from everloop.serving.answer import Older, Read, answer
 from everloop.serving.doors import Ready, Row
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class HouseDoors:
         self.models, self.sources, self.turned = models, sources, turned
         self.follow, self.known, self.log, self.gathering = follow, known, log, gathering
         self._open, self._opening = house, threading.Lock()
+        self._otherwise: dict[str, dict[str, AnyReading]] = {}
         self.draining = False
 
     # -- answers --
@@ -89,8 +91,8 @@ class HouseDoors:
         else:
             asked = asked_by_key(model, requests)
             self._only_seen(model, asked)
-            features = self._with_older_columns(model, seat, self.known.features(model, asked, now))
-            read = Read(as_of_in(features), definition_of(model), asked)
+            features = self.known.features(model, asked, now)
+            read = Read(as_of_in(features), definition_of(model), asked, self._older(model, seat, features))
         rows = answer(
             model,
             self._here(seat),
@@ -137,20 +139,20 @@ class HouseDoors:
                 said = str(unit).replace("\x1f", ", ")
                 raise Unknown(" and ".join(model.unit), said, where="what has arrived", next="Nothing is known of it yet.")
 
-    def _with_older_columns(self, model: Model, seat: Seat, features: pa.Table) -> pa.Table:
-        """Features with what older versions in the traffic know beside, where the project file has changed since."""
-        for named in seat.route.versions.values():
-            missing = [c for c in named.candidate.columns if c not in features.column_names]
-            if missing and len(features):
-                from everloop.features.compile import features as read_features
-                from everloop.project.heard import hear
+    def _older(self, model: Model, seat: Seat, features: pa.Table) -> dict[str, Older]:
+        """What versions in the traffic know otherwise than the project file says today, by version."""
+        found = {}
+        for version, named in seat.route.versions.items():
+            if named.candidate.id not in self._otherwise:
+                from everloop.loop.learnt import otherwise
 
-                readings = tuple(hear(text, self.sources) for text in named.candidate.knows)
-                found = read_features(readings, features, self.known.tables(model), model=model)
-                for name in missing:
-                    if name in found.column_names:
-                        features = features.append_column(name, found.column(name))
-        return features
+                self._otherwise[named.candidate.id] = otherwise(model, named.candidate, self.sources)
+            columns = self._otherwise[named.candidate.id]
+            if columns and len(features):
+                from everloop.loop.learnt import as_learnt
+
+                found[version] = as_learnt(model, columns, features, self.known.tables)
+        return found
 
     def _read_by(self, seat: Seat) -> Mapping[str, frozenset[str]]:
         """The columns the versions in force read, each with the categories it may hold (none: numbers)."""

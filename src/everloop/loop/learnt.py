@@ -1,0 +1,46 @@
+"""What a version learnt by, where the project file has changed since: an edited definition stands beside the old one, and each version is
+fed by its own. In: a model, a candidate, questions with today's features. Out: the same questions as that version knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+
+from everloop.errors import EverloopError
+from everloop.features.served import definitions, letters
+from everloop.project.heard import hear
+from everloop.project.model import Model
+from everloop.project.reading import AnyReading, column_names
+from everloop.project.source import Source
+from everloop.records import Candidate
+from everloop.serving.answer import Older
+
+Tables = Callable[[Model], Mapping[str, pa.Table]]
+
+
+def otherwise(model: Model, candidate: Candidate, sources: Mapping[str, Source]) -> dict[str, AnyReading]:
+    """The columns a candidate learnt by that the project file no longer has or reads otherwise today, each with its own reading.
+
+    Raises EverloopError where such a column is gone from the project file, and so is the source it was read from.
+    """
+    try:
+        heard = {name: reading for text in candidate.knows for reading in [hear(text, sources)] for name in column_names(reading)}
+    except EverloopError:
+        if set(candidate.columns) <= set(definitions(model)):
+            return {}
+        raise
+    today = definitions(model)
+    return {name: heard[name] for name in candidate.columns if name in heard and letters(model, heard[name]) != today.get(name)}
+
+
+def as_learnt(model: Model, columns: Mapping[str, AnyReading], asked: pa.Table, tables: Tables) -> Older:
+    """Questions with these columns read by these readings, whatever stood in their place; and by which definitions all were read."""
+    from everloop.features.compile import features
+
+    found = features(tuple(dict.fromkeys(columns.values())), asked, tables(model), model=model)
+    for name in columns:
+        at = asked.schema.get_field_index(name)
+        asked = asked.append_column(name, found.column(name)) if at < 0 else asked.set_column(at, name, found.column(name))
+    read = definitions(model) | {name: letters(model, reading) for name, reading in columns.items()}
+    return Older(asked, "".join(read.values()))

@@ -1,0 +1,81 @@
+"""An edited definition stands beside the old one: a version goes on reading what it learnt by, whatever the reading is called."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from everloop.features.served import definitions, told
+from everloop.loop.answers import answer_one, answers_of
+from everloop.loop.learnt import otherwise
+from everloop.loop.skew import measure
+from everloop.loop.turn import turn
+from tests.ring.conftest import END
+from tests.ring.test_doors import doors, some_requests  # noqa: F401
+
+LATER = END + timedelta(hours=1)
+
+
+def named(text):
+    for old, new in (
+        ('orders.total("quantity", last=[days(7), days(28), days(56)])', 'orders.total("quantity", last=days(7)).named("sold")'),
+        ("roll_out=[shadow(days(1)), canary(0.25, every=days(2))]", "roll_out=[]"),
+        ('promote_when=beats_champion("wape", by=0.02)', "promote_when=[]"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def edited(text):
+    return text.replace('last=days(7)).named("sold")', 'last=days(56)).named("sold")')
+
+
+@pytest.fixture
+def learnt(opened):
+    """A house whose champion has learnt, before and after its definition was edited; and what was answered before."""
+    house, model = opened("shop", named)
+    turn(house, model, END)
+    key = [some_requests(house, model, 1)[0]["product_id"]]
+    assert house.candidate(house.version(house.traffic(model).champion).candidate).format != "baseline"
+    before = answer_one(house, model, key, LATER)
+    house.store.close()
+    return (*opened("shop", edited), key, before)
+
+
+def test_a_version_answers_as_before_when_a_reading_is_edited_under_its_name(learnt, doors, monkeypatch):  # noqa: F811
+    house, model, key, before = learnt
+    again = answer_one(house, model, key, LATER)
+    assert (again.version, again.value, again.features[0]) == (before.version, before.value, before.features[0])
+    (over_http,) = doors(house).predict("demand", [{"product_id": key[0]}], LATER)
+    assert over_http.value == before.value
+    monkeypatch.setattr("everloop.loop.house.otherwise", lambda *_: {})
+    assert answer_one(house, model, key, LATER).value != before.value
+
+
+def test_an_answer_says_by_which_definition_it_was_read(learnt):
+    house, model, key, _ = learnt
+    answer_one(house, model, key, LATER + timedelta(hours=1))
+    row = [row for row in answers_of(house, model).to_pylist() if row["arm"] == "champion"][-1]
+    by = told(row["definition"], list(msgspec.json.decode(row["features"])))
+    today = definitions(model)
+    assert by["sold"] != today["sold"]
+    assert {name: letters for name, letters in by.items() if name != "sold"} == {name: today[name] for name in by if name != "sold"}
+    skew = {one.feature: one for one in measure(house, model, now=LATER + timedelta(hours=20), share=1.0).features}
+    assert skew["sold"].clean
+    assert skew["sold"].compared == 2
+
+
+def test_the_next_candidate_is_judged_against_a_champion_that_reads_its_own(learnt):
+    house, model, _, _ = learnt
+    champion = house.champion(house.traffic(model))
+    columns = otherwise(model, champion, house.project.sources)
+    assert list(columns) == ["sold"]
+    from everloop.features.as_of import live
+
+    asked = live(model, house.tables(model), moment=LATER)
+    own = house.with_columns_of(model, champion, asked, house.tables)
+    assert own.drop_columns(["sold"]).equals(asked.drop_columns(["sold"]))
+    assert sum(own["sold"].to_pylist()) < sum(asked["sold"].to_pylist())
