@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from everloop import Model, Source, calendar, days, every, hours
+from everloop import Model, Source, at_least, at_most, calendar, days, every, hours, one_of
 from everloop.errors import Unknown
 from everloop.features.compile import features
 from everloop.features.fold import Fold, fold
 from everloop.features.online import Online, catch_up
 from everloop.features.packed import kept_number, number
+from everloop.features.served import definition_of
 from everloop.features.states import Kept, Part, keys_told, states_of, states_of_all
 from everloop.features.store import Mark
 from everloop.features.tiles import Tiles
@@ -185,3 +186,59 @@ def test_states_of_several_sources_are_not_folded_together():
 @pytest.mark.parametrize("value", [0, -1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**200, -(2**200)])
 def test_whole_numbers_of_any_size_are_kept(value):
     assert number(kept_number(value)) == value
+
+
+def test_words_that_are_planned_are_told_as_in_training():
+    offers = Source("offers", id="offer_id", time=["begins", "ends"], known="told", columns={"customer_id": str, "kind": str})
+    model = churn.but("planned", fed_as="arrow", knows=[week, offers.planned("kind"), offers.planned()])
+    told = Said("a", 0, HOUR, HOUR, {"customer_id": "ada", "begins": 2 * DAY, "ends": 9 * DAY, "kind": "half"})
+    tables = {"orders": event_table(orders, [said("o1", HOUR, amount=3)]), "offers": event_table(offers, [told])}
+    store, asked = Tiles(sqlite3.connect(":memory:")), pa.table({"customer_id": ["ada", "bob"], "moment": pa.array([DAY] * 2, pa.int64())})
+    catch_up(store, states_of(model), tables)
+    now = Online(model).now(store, asked.select(["customer_id"]), DAY, tables=lambda: tables)
+    then = features(model.knows, asked, tables, model=model)
+    assert now.columns["offers_kind_planned"].to_pylist() == ["half", None] == then["offers_kind_planned"].to_pylist()
+    assert all(now.columns[name].to_pylist() == then[name].to_pylist() for name in then.column_names)
+
+
+def test_a_column_of_another_kind_is_another_state_and_another_definition():
+    def of(kind, key=str):
+        source = Source("o", id="oid", time="at", columns={"shop": key, "q": kind})
+        knows = source.where(at_least("q", 1)).count(last=days(7))
+        return Model("m", predicts=source.none(next=days(7)), per="shop", asked=every(days(7)), knows=knows, learner=Learner())
+
+    models = [of(int), of(float), of(int, int)]
+    assert len({state.id for model in models for state in states_of(model)}) == 3
+    assert len({definition_of(model) for model in models}) == 3
+    assert definition_of(of(int)) == definition_of(models[0])
+
+
+def test_the_time_predicted_belongs_to_the_definition_of_what_is_planned():
+    offers = Source("offers", id="offer_id", time=["begins", "ends"], known="told", columns={"customer_id": str, "price": float})
+    models = [churn.but("m", predicts=orders.none(next=days(n)), knows=[offers.planned("price"), week]) for n in (7, 14)]
+    short, long = (definition_of(model) for model in models)
+    assert short[:6] != long[:6]
+    assert short[6:12] == long[6:12]
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition", "value", "counts"),
+    [
+        (int, at_most("q", 2.0**53), 2**53 + 1, 1), (int, at_most("q", 2**53), 2**53 + 1, 0), (int, at_least("q", 2.0**53), 2**53 - 1, 0),
+        (float, at_least("q", 2**53 + 1), 2.0**53, 1), (int, one_of("q", 2.0**53), 2**53 + 1, 1), (int, one_of("q", 2**53), 2**53 + 1, 0),
+        (float, one_of("q", 2**53 + 1), 2.0**53, 1),
+    ],
+)  # fmt: skip
+def test_conditions_on_numbers_no_float_can_tell_apart_are_met_as_in_training(kind, condition, value, counts):
+    source = Source("o", id="oid", time="at", columns={"customer_id": str, "q": kind})
+    reading = source.where(condition).count(last=days(7))
+    model = Model("m", predicts=source.none(next=days(7)), per="customer_id", asked=every(days(7)), knows=reading, learner=Learner())
+    table = event_table(source, [Said("o1", 0, HOUR, HOUR, {"customer_id": "ada", "q": value})])
+    asked = pa.table({"customer_id": ["ada"], "moment": pa.array([2 * HOUR], pa.int64())})
+    then = features(model.knows, asked, {"o": table}, model=model).column(0).to_pylist()
+    stores = [Tiles(sqlite3.connect(":memory:")) for _ in range(2)]
+    catch_up(stores[0], states_of(model), {"o": table})
+    catch_up(stores[1], states_of(model), {"o": table.slice(0, 0)})
+    fold(stores[1], states_of(model), table)
+    now = [Online(model).read(store, [{"customer_id": "ada"}], 2 * HOUR).values[0] for store in stores]
+    assert [then, *now] == [[float(counts)]] * 3

@@ -326,3 +326,14 @@ def test_columns_are_held_as_the_text_reads_them():
     assert as_held(pa.chunked_array([moments]), "instant").to_pylist() == [86_400_000_000]
     assert as_held(pa.chunked_array([pa.array([date(1969, 12, 31)])]), "instant").to_pylist() == [-86_400_000_000]
     assert as_held(pa.chunked_array([pa.array(["a", None]).dictionary_encode()]), "words").to_pylist() == ["a", None]
+
+
+def test_a_key_that_is_looked_up_in_what_lasts_is_refused():
+    offers = Source("offers", id="offer_id", time=["begins", "ends"], columns={"shop": str})
+    sales = Source("sales", id="sale_id", time="at", columns={"offer_id": str, "shop": str})
+    counted = sales.count(last=days(7), per="shop")
+    model = messy.model.but(
+        "m", predicts=sales.none(next=days(7), per="offer_id"), per="offer_id", knows=[offers.distinct("shop"), counted]
+    )
+    with pytest.raises(EverloopError, match=r"lasts \(time=\['begins', 'ends'\]\)"):
+        portable([counted], model=model, carries={"offer_id": "words"})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from everloop import Model, Source, days, every, hours
+from everloop import Model, Source, days, every, hours, one_of
 from everloop.errors import Unknown
 from everloop.features.moments import micros
 from everloop.features.truth import truths
@@ -132,3 +132,29 @@ def test_questions_about_rows_must_say_which_row():
     questions = pa.table({"moment": pa.array([0], pa.int64()), "loan_id": ["l"]})
     with pytest.raises(Unknown, match="row asked about"):
         truths(model.predicts, questions, {"loans": event_table(loans, [])}, model=model, known_at=micros(datetime(2026, 1, 1, tzinfo=UTC)))
+
+
+def test_what_looks_back_in_void_when_is_known_at_the_moment_whatever_came_later():
+    model = demand.but("voided", void_when=orders.any(last=days(7)))
+    questions = pa.table({"moment": pa.array([10 * DAY], pa.int64()), "product_id": ["a"]})
+
+    def void(log):
+        return truths(week, questions, {"orders": event_table(orders, log)}, model=model, known_at=99 * DAY).void.tolist()
+
+    assert void([sold("o1", 12 * DAY, 1)]) == [False]
+    assert void([sold("o1", 8 * DAY, 1)]) == [True]
+    assert void([sold("o1", 8 * DAY, 1, known=11 * DAY)]) == [False]
+    several = [sold("o1", 1 * DAY, 1), sold("o2", 12 * DAY, 1), sold("o3", 19 * DAY, 1)]
+    late = [sold("o1", 1 * DAY, 1, known=50 * DAY), sold("o2", 12 * DAY, 1, known=30 * DAY), sold("o3", 19 * DAY, 1, known=20 * DAY)]
+    assert void(several) == void(sorted(late, key=lambda one: one.known_at)) == [False]
+
+
+def test_how_the_row_asked_about_ends_up_may_make_it_void():
+    loans = Source("loans", id="loan_id", time="at", columns={"paid": bool, "outlook": str, "income": int})
+    lost = one_of(loans.outcome("outlook"), "lost")
+    model = Model("risk", predicts=loans.outcome("paid"), per=loans, knows=loans.given("income"), void_when=lost, learner=Learner())
+    log = [Said("l1", 0, 0, 1, {}), Said("l1", 1, 0, 5, {"paid": True, "outlook": "lost"}), Said("l2", 0, 0, 1, {"paid": True})]
+    questions = pa.table({"moment": pa.array([0, 0], pa.int64()), "loan_id": ["l1", "l2"], "row": ["l1", "l2"]})
+    found = truths(model.predicts, questions, {"loans": event_table(loans, log)}, model=model, known_at=DAY)
+    assert found.void.tolist() == [True, False]
+    assert found.truth.to_pylist() == [None, 1.0]

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from everloop import Source
+from everloop import Source, money, text, unit
 from everloop.errors import EverloopError, HouseBusy, HouseFull, StoreError
 from everloop.lake import deliveries, open_lake, read_source, receive, seal
 from everloop.lake.arrive import Coming, arrive_together, read
@@ -33,6 +33,11 @@ returns = Source("returns", id="return_id", columns={"why": str})
 PLAIN = Source("orders", id="line_id", time="at", deleted="gone", columns={"quantity": int, "note": str})
 VERSIONED = Source("orders", id="line_id", time="at", version="v", deleted="gone", columns={"quantity": int, "note": str})
 UNDATED = Source("orders", id=["line_id", "note"], known="at", columns={"quantity": int, "note": str})
+KNOWN = Source("orders", id="line_id", time="on", version="v", known="at", zone="Europe/Berlin", columns={"quantity": int, "on": datetime})
+EVERY_KIND = Source(
+    "orders", id=["line_id", "on"], time="at", zone="UTC",
+    columns={"quantity": int, "paid": bool, "rate": float, "on": date, "price": money("EUR"), "weight": unit("kg"), "note": text},
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -86,6 +91,11 @@ lines = st.fixed_dictionaries(
         "gone": st.booleans(),
         "v": st.integers(0, 2) | st.just("?"),
         "undeclared": st.just(1),
+        "on": st.sampled_from([date(2026, 11, 1), "2026-11-02", datetime(2026, 11, 1), "2026-11-01T10:00", None]),
+        "paid": st.none() | st.booleans() | st.just(1),
+        "rate": st.none() | st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf"), 1e300, np.float64(2.5), np.int64(3), 7]),
+        "price": st.sampled_from([None, 5, 5.0, 5.5, np.int32(5), 2**63 - 1, 2**63, True]),
+        "weight": st.none() | st.floats(allow_nan=True),
     },
 )
 tables = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(
@@ -94,7 +104,7 @@ tables = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(
 instants = st.sampled_from([NOON, NOON + timedelta(microseconds=1), NOON - timedelta(days=1), NOON + timedelta(days=1)])
 spans = st.none() | st.sampled_from([timedelta(0), timedelta(hours=1)])
 callers = st.lists(st.tuples(lines | st.lists(lines, max_size=4) | tables, instants, spans), min_size=1, max_size=8)
-sources = st.sampled_from([PLAIN, VERSIONED, UNDATED])
+sources = st.sampled_from([PLAIN, VERSIONED, UNDATED, KNOWN, EVERY_KIND])
 some = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -164,7 +164,9 @@ def test_versions_of_one_id_are_known_one_after_another(lake):
     receive(lake, source, rows[:2], now=NOON)
     receive(lake, source, rows[2:], now=NOON)
     first = microseconds(NOON)
-    assert column(lake, source, "known_at") == [first, first + 1, first + 2]
+    hour = 3_600_000_000
+    assert column(lake, source, "known_at") == [first - hour, first, first + 1]
+    assert column(lake, source, "quantity") == [1, 0, 2]
 
 
 def test_what_an_undated_row_first_says_was_always_true(lake):
@@ -432,3 +434,16 @@ def test_instants_out_of_this_world_are_refused(lake, kind):
         assert received.kept == kept
         assert "outside the years 1 to 9999" in received.examples[0]
     assert column(lake, orders, "at") == [0]
+
+
+@pytest.mark.parametrize("shape", ["dicts", "table"])
+def test_a_history_need_not_be_sorted_within_a_delivery(lake, shape):
+    revised = Source("revised", id="line_id", time="at", version="rev", known="seen", zone="UTC", columns={"quantity": int})
+    days_of = [datetime(2026, 11, n, tzinfo=UTC) for n in (1, 2, 3)]
+    first = {"line_id": "a", "at": days_of[0], "rev": 1, "seen": days_of[1], "quantity": 1}
+    rows = [{**first, "rev": 2, "seen": days_of[2], "quantity": 2}, {**first, "line_id": "b", "seen": None}, first]
+    receive(lake, revised, rows if shape == "dicts" else pa.Table.from_pylist(rows), now=NOON + timedelta(days=30))
+    found = read_source(lake, revised)
+    assert found["id"].to_pylist() == ["a", "a", "b"]
+    assert found["version"].to_pylist() == [1, 2, 1]
+    assert found["known_at"].to_pylist()[:2] == [microseconds(at) for at in days_of[1:]]

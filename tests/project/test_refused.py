@@ -190,6 +190,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: churn(one_per="shop"), "one champion for each shop, which no question carries"),
     (lambda: churn(one_per=["product_id"]), "one_per=['product_id'] is no name"),
     (lambda: churn(per=7), "per=[7] is neither a column nor a source"),
+    (lambda: churn(per="ordered_at"), "ordered_at is an instant, and a unit has to be the same text everywhere"),
     (lambda: churn(autonomy={"promot": "act"}), "autonomy has no decision 'promot'. Did you mean 'promote'?"),
     (lambda: churn(promote_when=[3]), "churn: 3 cannot stand in promote_when"),
     (lambda: churn(promote_when=beats_champion("acu")), "which have no acu. Did you mean 'auc'?"),

@@ -61,6 +61,22 @@ class Skew:
         return not self.differ and not self.other
 
 
+def compare(served: pa.Table, offline: pa.Table, ids: Sequence[str]) -> tuple[Skew, ...]:
+    """Each column of ``served`` against the column of that name in ``offline``, row for row; ``ids`` are the answers', in order of time.
+
+    A column that ``offline`` has not counts as empty there. Raises ValueError for tables of unlike length.
+
+    >>> said = {"n": [1.0, None, 3.0], "kind": ["tea", "rum", None]}
+    >>> true = {"n": [1.0, 2.0, 4.5], "kind": ["tea", None, None]}
+    >>> [(s.feature, s.mismatch, s.missing, s.extra, s.largest, s.first) for s in compare(pa.table(said), pa.table(true), ["a", "b", "c"])]
+    [('n', 1, 1, 0, 1.5, 'b'), ('kind', 0, 0, 1, None, 'b')]
+    """
+    if not len(served) == len(offline) == len(ids):
+        raise ValueError(f"{len(served)} rows were served, {len(offline)} read again, {len(ids)} answers named: not the same questions.")
+    there, nothing = set(offline.column_names), pa.nulls(len(ids))
+    return tuple(one_feature(n, served.column(n), offline.column(n) if n in there else nothing, ids) for n in served.column_names)
+
+
 def one_feature(
     feature: str,
     served: pa.Array | pa.ChunkedArray,
