@@ -38,7 +38,8 @@ def pages_example():
     Path("events").mkdir()
     write_deltalake("events/orders", event_table(orders, log))
     pq.write_table(pa.table({"question": [1, 2, 3], "moment": [1, 2, 3], "customer_id": ["ada", "ada", "bob"]}), "questions.parquet")
-    exec(re.search(r"```python3\n(.*?)```", page, re.DOTALL)[1], {"__name__": "page"})
+    (example,) = (found for found in re.findall(r"```python3\n(.*?)```", page, re.DOTALL) if "pyspark" in found)
+    exec(example, {"__name__": "page"})
     return pq.read_table("features").sort_by("question").to_pylist()
 
 
