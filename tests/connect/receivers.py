@@ -54,7 +54,11 @@ def web_server(context=None):
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if len(body) < length:  # whoever sent it died on the way
+                self.close_connection = True
+                return
             how = mind.does.get(self.path.split("?")[0].strip("/"), 200)
             if how == "close":
                 self.close_connection = True
