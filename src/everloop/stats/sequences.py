@@ -93,7 +93,7 @@ def quantile(values: Floats, level: float, *, confidence: float = 0.95, planned:
 
     How many values lie below the true quantile is a sum of fair chances at ``level``; a beta-binomial mixture bets against that, and the
     ranks it does not rule out are kept (Howard and Ramdas 2022; Robbins 1970). Exact for any distribution, ties included. At p99 some
-    2,000 values give the first upper end. It is narrowest about ``planned`` values.
+    1,500 values give the first upper end. It is narrowest about ``planned`` values.
 
     >>> low, high = quantile(np.arange(20_000.0), 0.99)
     >>> low, high
