@@ -9,17 +9,17 @@ from operator import add
 from typing import Final
 
 import numpy as np
+
 from bench.goal import Goal, at_least, at_most
 from bench.rollouts_units import units
 from bench.rollouts_world import BROKEN, CONVERSION, ERRORS, SIGMAS, SLOW, WAYS, Floats, Rollout, Truth, rollout
-
 from everloop.stats.arms import counted
 from everloop.stats.evalue import above_rate, arm_events, arm_process, weighted
 from everloop.stats.intervals import share_bounds
 
 RUNS: Final = 2_000
 #: Harm is proven when the weighted mean of the guardrails' e-values reaches 20; a broken limit on errors when its own reaches 1,000.
-WEIGHTS: Final = np.array([0.3, 0.2, 0.3, 0.2])  # errors, slow requests, the shop's own measure, broken answers
+WEIGHTS: Final = np.array([0.15, 0.2, 0.5, 0.15])  # errors, slow requests, the shop's own measure, broken answers
 HARM, LIMIT, FOUND = 20.0, 1_000.0, 20.0
 MOST_ERRORS, LESS_ALLOWED = 0.005, 0.9
 
@@ -109,7 +109,12 @@ def merged() -> Goal:
     for run in range(50):
         seen = rollout(rng, WAYS[run % 5], 1.5)
         happened = seen.weight > 0
-        arm, share, weight, worker = seen.candidate[happened], seen.share[happened], seen.weight[happened], rng.integers(7, size=happened.sum())
+        arm, share, weight, worker = (
+            seen.candidate[happened],
+            seen.share[happened],
+            seen.weight[happened],
+            rng.integers(7, size=happened.sum()),
+        )
         whole = arm_events(arm, share, weight)
         parts = reduce(add, [arm_events(arm[worker == w], share[worker == w], weight[worker == w]) for w in range(7)])
         counts = reduce(add, [counted(arm[worker == w], share[worker == w]) for w in range(7)])
@@ -118,8 +123,8 @@ def merged() -> Goal:
 
 
 def time_to_act() -> Iterator[Goal]:
-    """How soon a candidate that does harm is stopped by the same rule; medians of 400 roll-outs."""
-    rng, runs = np.random.default_rng(23), 400
+    """How soon a candidate that does harm is stopped by the same rule; medians of 1,000 roll-outs."""
+    rng, runs = np.random.default_rng(23), 1_000
 
     def stopped(truth: Truth, *, share: float, orders: bool) -> list[float]:
         return [first(harm(steady(rng, share, truth), orders=orders) >= HARM) for _ in range(runs)]
@@ -145,7 +150,9 @@ def steady(rng: np.random.Generator, share: float, truth: Truth, n: int = 40_000
     weight[converted] = np.minimum(value / np.exp(2.576 * 0.9), 1.0)
     failed = (rng.random(n) < ERRORS).astype(np.int64)
     slow, broken = rng.random(n) < SLOW * np.where(arm, truth.slow, 1.0), rng.random(n) < BROKEN
-    return Rollout(np.full(n, share), arm.astype(np.float64), np.ones(n, dtype=np.int64), converted, weight, failed > 0, failed, slow, broken)
+    return Rollout(
+        np.full(n, share), arm.astype(np.float64), np.ones(n, dtype=np.int64), converted, weight, failed > 0, failed, slow, broken
+    )
 
 
 def failing(rng: np.random.Generator, rate: float, share: float = 0.01) -> float:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
+
 from bench.goal import Goal, at_least, at_most
 from bench.rollouts_world import Floats
-
 from everloop.records import Traffic
 from everloop.rollout import arm_of, compared
 from everloop.rollout.assign import places
 from everloop.stats.evalue import arm_process
-from everloop.stats.two_sample import chi_square
 
 UNITS: Final = 1_000_000
 SHARES: Final = (0.01, 0.05, 0.25, 0.5)
@@ -34,7 +33,9 @@ def evenly() -> Iterator[Goal]:
     cells = [np.bincount((one[:, k] * 1000).astype(int), minlength=1000) for k in (0, 1)]
     cells.append(np.bincount((one[:, 0] * 30).astype(int) * 30 + (one[:, 1] * 30).astype(int), minlength=900))
     p = [even(c) for c in cells]
-    yield at_least("a million units, chi-square of their places", min(p), 0.001, "p", "coverage {:.3f}, variation {:.3f}, both {:.3f}".format(*p))
+    yield at_least(
+        "a million units, chi-square of their places", min(p), 0.001, "p", "coverage {:.3f}, variation {:.3f}, both {:.3f}".format(*p)
+    )
     apart = np.abs(np.corrcoef(np.column_stack([one, two]), rowvar=False) - np.eye(4)).max()
     yield at_most("largest correlation of places, two salts", float(apart), 0.005, "|r|")
 
@@ -48,7 +49,7 @@ def even(counts: Floats) -> float:
 
 def sticky() -> Goal:
     """Which of a million units, once compared, is given another version when the share rises."""
-    now = datetime(2026, 11, 2, tzinfo=timezone.utc)
+    now = datetime(2026, 11, 2, tzinfo=UTC)
     moved = 0
     steps = [
         Traffic(id="t", made_at=now, since=now, model="m", generation=2, stage="canary", champion="a", candidate="b", share=s, salt="s")

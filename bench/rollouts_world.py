@@ -45,7 +45,7 @@ class Rollout:
     broken: Flags
 
 
-def rollout(rng: np.random.Generator, way: str, sigma: float, truth: Truth = Truth(), units: int = UNITS) -> Rollout:  # noqa: B008
+def rollout(rng: np.random.Generator, way: str, sigma: float, truth: Truth = Truth(), units: int = UNITS) -> Rollout:
     """A roll-out in changing weather: every rate swings by 75 % once a day, errors come in bursts, a few users ask a thousand times."""
     at = np.arange(units)
     season = 1 + 0.75 * np.sin(2 * np.pi * (at / 4000 + rng.random()))

@@ -23,6 +23,8 @@ Counts: TypeAlias = NDArray[np.int64]
 
 STAKES = np.array([0.95, 0.5, 0.2, 0.07, 0.02])
 
+# Most of the stake lies on effects between 1.15 and 2, where roll-outs are decided; some on smaller ones, and some on disasters.
+_SMALL, _USUAL = np.geomspace(np.log(1.02), np.log(1.1), 4), np.geomspace(np.log(1.15), np.log(2.0), 14)
 _WIDEST = float(np.log(1e6))  # a ratio further out than this is told as 0 or infinity
 
 
@@ -65,8 +67,8 @@ def arm_events(
     how many such events there were. Each unit must count once. Valid with shares that change or adapt and with rates that change; no two
     distributions have to be equal. With every assigned unit as an event and ``more=None`` it is the test of the sample ratio.
 
-    With q(d) = share e^d / (1 - share + share e^d), an event multiplies bet d by 1 - w + w q_d(arm) / q_margin(arm). The bets lie between
-    1.02 and ``most`` times the margin (Lindon and Malek 2022 mix over a Dirichlet instead).
+    With q(d) = share e^d / (1 - share + share e^d), an event multiplies bet d by 1 - w + w q_d(arm) / q_margin(arm). The bets are
+    on 1.02 to ``most`` times the margin, either way of it (Lindon and Malek 2022 mix over a Dirichlet instead).
 
     >>> arms, half = np.array([1.0] * 18 + [0.0] * 2), np.full(20, 0.5)
     >>> arm_events(arms, half).value > 20 > 1 > arm_events(arms, half, more=False).value
@@ -93,7 +95,7 @@ def arm_process(
     """The e-value of ``arm_events`` after each event, in order (n,): what someone has seen who looked every time.
 
     >>> arm_process(np.ones(20), np.full(20, 0.5)).round(1)[[0, 9, 19]].tolist()
-    [1.2, 33.1, 6421.4]
+    [1.2, 35.3, 6597.4]
     """
     factors = _factors(candidate, share, weight, margin, more, most)
     wealth = np.cumsum(factors, axis=1, out=factors)
@@ -111,7 +113,7 @@ def ratio_between(
 
     >>> low, high = ratio_between(np.array([1.0, 0.0]), np.array([0.5, 0.5]), times=np.array([300, 500]))
     >>> round(low, 2), round(high, 2)
-    (0.47, 0.76)
+    (0.47, 0.75)
     """
 
     def unproven(log_margin: float, more: bool) -> bool:
@@ -158,7 +160,7 @@ def _factors(candidate: Floats, share: Floats, weight: Floats | float, margin: f
         raise ValueError("A share is not between 0 and 1. Units that could get only one version are compared with nobody; leave them out.")
     if not ((weight >= 0) & (weight <= 1)).all():
         raise ValueError("A weight is not in 0…1. An amount weighs min(amount, cap) / cap, with the cap fixed before the start.")
-    up = np.geomspace(np.log(1.02), np.log(most), 24)
+    up = np.concatenate([_SMALL, _USUAL, np.geomspace(np.log(2.2), np.log(most), 6)])
     effects = np.concatenate([up, -up]) if more is None else up if more else -up
     at_margin = 1 - share + share * margin
     at_bet = 1 - share + share * margin * np.exp(effects)[:, None]
