@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest
 from tests.stats.shop import chances, numbers, shop, words
 
-from everloop.stats.evalue import Bets, Sequence, above_rate, arm_events, bounded, paired_evidence
+from everloop.stats.evalue import Bets, Sequence, above_rate, arm_events, arm_process, bounded, paired_evidence, ratio_between, weighted
 from everloop.stats.losses import adds_up, losses
 from everloop.stats.measures import MEASURES, measure
 from everloop.stats.shapes import Answers, Paired
@@ -120,6 +120,159 @@ def test_half_an_event_counts_half():
     assert 1 < arm_events(arms, half, 0.5).value < arm_events(arms, half).value
 
 
+def test_what_someone_sees_who_looks_every_time_ends_where_the_sum_does():
+    share, arm, happened = ramp(np.random.default_rng(5))
+    a, s, w = arm[happened], share[happened], np.random.default_rng(6).random(happened.sum())
+    for more in (True, False, None):
+        process = arm_process(a, s, w, margin=1.2, more=more)
+        assert len(process) == happened.sum()
+        assert process[-1] == pytest.approx(arm_events(a, s, w, margin=1.2, more=more).value)
+        assert process[40] == pytest.approx(arm_events(a[:41], s[:41], w[:41], margin=1.2, more=more).value)
+    assert len(arm_process(np.array([]), np.array([]))) == 0
+    assert arm_events(np.array([]), np.array([])).value == pytest.approx(1.0)
+
+
+def test_a_row_may_stand_for_many_events():
+    many = arm_events(np.repeat([1.0, 0.0], [40, 90]), np.full(130, 0.3), 0.5, margin=0.9)
+    few = arm_events(np.array([1.0, 0.0]), np.full(2, 0.3), 0.5, times=np.array([40, 90]), margin=0.9)
+    assert np.allclose(many.wealth, few.wealth, atol=1e-9)
+    assert few.rows == many.rows == 130
+
+
+def test_every_bet_is_fair_at_the_margin_and_loses_within_it():
+    """The proof in numbers: what a bet is expected to multiply by, over who the event's unit belongs to and whether it happens at all."""
+    for share in (0.01, 0.3, 0.5, 0.9):
+        for margin in (0.5, 1.0, 1.5):
+            for more in (True, False):
+                for weight in (0.2, 1.0):
+                    grown = [arm_events(np.array([a]), np.array([share]), weight, margin=margin, more=more).wealth for a in (1.0, 0.0)]
+                    gain = [np.exp(g) - 1 for g in grown]
+                    within = margin * (0.8 if more else 1.2)
+                    assert np.abs(share * margin * gain[0] + (1 - share) * gain[1]).max() < 1e-12
+                    assert (share * within * gain[0] + (1 - share) * gain[1]).max() < 0
+
+
+def test_a_sample_ratio_is_looked_at_after_every_unit_and_a_chi_square_must_not_be():
+    rng, runs, betting, usual = np.random.default_rng(14), 200, 0, 0
+    n = np.arange(1, 4001)
+    for _ in range(runs):
+        arm = (rng.random(4000) < 0.5).astype(float)
+        betting += (arm_process(arm, np.full(4000, 0.5), more=None) >= 100).any()
+        usual += (np.abs(np.cumsum(arm) - n / 2)[100:] / np.sqrt(n[100:] / 4) > 2.576).any()
+    assert at_most(betting, runs, 0.01)
+    assert usual / runs > 0.04
+
+
+def test_lost_exposures_are_found_on_either_side():
+    half = np.full(2, 0.5)
+    for lost in ((9_000, 10_000), (10_000, 9_000)):
+        assert arm_events(np.array([1.0, 0.0]), half, times=np.array(lost), more=None).value > 1000
+    assert arm_events(np.array([1.0, 0.0]), half, times=np.array([9_980, 10_020]), more=None).value < 1
+
+
+def test_every_error_of_a_heavy_user_is_one_event_or_the_proof_breaks():
+    """Who asks a hundred times fails a hundred times, all in one arm; the rival bets on each time and is sure of nothing at all."""
+    rng, runs, once, often = np.random.default_rng(15), 200, 0, 0
+    for _ in range(runs):
+        arm, times = (rng.random(150) < 0.5).astype(float), np.minimum(np.ceil(rng.pareto(0.9, 150)), 300).astype(int)
+        once += (arm_process(arm, np.full(150, 0.5)) >= 20).any()
+        often += (arm_process(np.repeat(arm, times), np.full(times.sum(), 0.5)) >= 20).any()
+    assert at_most(once, runs, 0.05)
+    assert often / runs > 0.15
+
+
+def test_a_disaster_is_seen_sooner_by_who_bets_on_disasters():
+    arm, share = np.ones(3), np.full(3, 0.01)
+    assert arm_events(arm, share, most=64.0).value > 2 * arm_events(arm, share).value
+
+
+@pytest.mark.parametrize(
+    ("arm", "share", "weight", "says"),
+    [
+        (0.5, 0.5, 1.0, "another value"),
+        (np.nan, 0.5, 1.0, "another value"),
+        (1.0, 1.0, 1.0, "compared with nobody"),
+        (1.0, 0.0, 1.0, "nobody"),
+        (1.0, np.nan, 1.0, "nobody"),
+        (1.0, 0.5, 1.5, "cap fixed"),
+        (1.0, 0.5, -0.1, "cap fixed"),
+        (1.0, 0.5, np.nan, "cap fixed"),
+    ],
+)
+def test_what_is_no_event_of_an_arm_is_refused(arm, share, weight, says):
+    with pytest.raises(ValueError, match=says):
+        arm_events(np.array([arm]), np.array([share]), np.array([weight]))
+
+
+def test_the_weighted_mean_of_evidence_needs_no_independence():
+    rng, runs, mean, most, half = np.random.default_rng(16), 150, 0, 0, np.full(300, 0.5)
+    for _ in range(runs):
+        arm = (rng.random((6, 300)) < 0.5).astype(float)
+        arm[:3] = arm[0]  # three names of one thing, and three other things
+        seen = np.array([arm_process(a, half) for a in arm])
+        mean += (weighted(seen, np.arange(1, 7)) >= 20).any()
+        most += (seen.max(axis=0) >= 20).any()
+    assert at_most(mean, runs, 0.05)
+    assert most > mean  # the rival takes the largest
+
+
+def test_weights_and_evidence_that_mean_nothing_are_refused():
+    with pytest.raises(ValueError, match="not been measured yet has the e-value 1"):
+        weighted(np.array([1.0, np.nan]), np.array([0.5, 0.5]))
+    with pytest.raises(ValueError, match="negative"):
+        weighted(np.array([1.0, -2.0]), np.array([0.5, 0.5]))
+    for weights in ([0.5], [0.0, 0.0], [1.0, -1.0], [np.nan, 1.0]):
+        with pytest.raises(ValueError, match="say one for each of 2"):
+            weighted(np.array([1.0, 2.0]), np.array(weights))
+
+
+# -- how large is it -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_ratio_lies_between_its_ends_at_all_times_at_once():
+    """Looked at after every event while the share rises and the rate swings; the rival's interval is right for one look only."""
+    rng, runs, missed, usual, ratio = np.random.default_rng(17), 150, 0, 0, 0.8
+    for _ in range(runs):
+        share, arm, happened = ramp(rng, ratio=ratio, n=16_000)
+        a, s = arm[happened], share[happened]
+        # The ends exclude a ratio exactly when either side is proven there (the next test).
+        missed += max(arm_process(a, s, margin=ratio, more=more).max() for more in (True, False)) >= 40
+        usual += outside_woolf(arm, happened, ratio)
+    assert at_most(missed, runs, 0.05)
+    assert usual / runs > 0.25
+
+
+def outside_woolf(arm, happened, ratio):
+    """Whether the interval of the logarithm of two pooled rates was ever wrong, looked at every 400 units."""
+    for n in range(2000, len(arm) + 1, 400):
+        mine = arm[:n] > 0
+        x1, x0 = (happened[:n] & mine).sum(), (happened[:n] & ~mine).sum()
+        if min(x1, x0) >= 10 and abs(np.log(x1 / mine.sum() / (x0 / (~mine).sum()) / ratio)) > 1.96 * np.sqrt(1 / x1 + 1 / x0):
+            return True
+    return False
+
+
+def test_the_ends_of_a_ratio_are_where_the_evidence_turns():
+    arm, share, times = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.1, 0.1, 0.5, 0.5]), np.array([9, 110, 70, 100])
+    low, high = ratio_between(arm, share, times=times)
+    assert low < 0.72 < high
+    for end, more in ((low, True), (high, False)):
+        assert arm_events(arm, share, times=times, margin=end, more=more).value == pytest.approx(40, rel=1e-3)
+    wider = ratio_between(arm, share, times=times, confidence=0.999)
+    assert wider[0] < low < high < wider[1]
+
+
+def test_a_ratio_without_events_in_an_arm_is_open_on_that_side():
+    half = np.full(1, 0.5)
+    low, high = ratio_between(np.array([0.0]), half, times=np.array([60]))
+    assert low == 0.0
+    assert high < 0.5
+    low, high = ratio_between(np.array([1.0]), half, times=np.array([60]))
+    assert low > 2
+    assert high == float("inf")
+    assert ratio_between(np.array([]), np.array([])) == (0.0, float("inf"))
+
+
 def test_a_rate_is_exceeded_by_proof_only():
     assert above_rate(2, 4, 0.005).value > 20
     rng, runs = np.random.default_rng(6), 400
@@ -127,6 +280,15 @@ def test_a_rate_is_exceeded_by_proof_only():
     assert at_most(alarms, runs, 0.05)
     with pytest.raises(ValueError, match="between 0 and 1"):
         above_rate(1, 2, 0.0)
+    for bad, of in ((3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="two counts"):
+            above_rate(bad, of, 0.1)
+
+
+def test_twice_the_rate_is_proven_and_not_only_a_hundred_times_the_rate():
+    assert above_rate(60, 6_000, 0.005).value > 1000
+    assert above_rate(12, 150, 0.005).value > 1000
+    assert above_rate(4, 5, 0.005).value > 1000
 
 
 def test_infinite_evidence_is_a_number():

@@ -8,6 +8,7 @@ of constant bets: sums of logarithms that do not depend on the order of events a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,13 @@ from everloop.stats.losses import losses
 from everloop.stats.measures import Measure
 from everloop.stats.shapes import Floats, Paired
 
-RATIOS = np.exp(np.geomspace(np.log(1.02), np.log(8.0), 24))
+Counts: TypeAlias = NDArray[np.int64]
+
 STAKES = np.array([0.95, 0.5, 0.2, 0.07, 0.02])
+
+# Most of the stake lies on effects between 1.15 and 2, where roll-outs are decided; some on smaller ones, and some on disasters.
+_SMALL, _USUAL = np.geomspace(np.log(1.02), np.log(1.1), 4), np.geomspace(np.log(1.15), np.log(2.0), 14)
+_WIDEST = float(np.log(1e6))  # a ratio further out than this is told as 0 or infinity
 
 
 @dataclass(frozen=True)
@@ -43,29 +49,123 @@ class Bets:
         return Bets(self.wealth + other.wealth, self.rows + other.rows)
 
 
-def arm_events(candidate: Floats, share: Floats, weight: Floats | float = 1.0, *, margin: float = 1.0, more: bool = True) -> Bets:
-    """Evidence that the candidate's units have events more often (``more=False``: less often) than ``margin`` times the champion's.
+def arm_events(
+    candidate: Floats,
+    share: Floats,
+    weight: Floats | float = 1.0,
+    *,
+    times: Counts | int = 1,
+    margin: float = 1.0,
+    more: bool | None = True,
+    most: float = 8.0,
+) -> Bets:
+    """Evidence that the candidate's units have events more often (``more=False``: less often; None: not as often) than ``margin`` times
+    the champion's.
 
     ``candidate`` (n,) 1 where the event's unit is answered by the candidate, else 0; ``share`` (n,) the chance of that when the unit was
-    assigned; ``weight`` (n,) in 0…1 (1: an event; an amount: min(amount, cap) / cap with the cap fixed before the start). Each unit must
-    count once. Valid with shares that change or adapt and with rates that change; no two distributions have to be equal.
+    assigned; ``weight`` (n,) in 0…1 (1: an event; an amount: min(amount, cap) / cap with the cap fixed before the start); ``times`` (n,)
+    how many such events there were. Each unit must count once. Valid with shares that change or adapt and with rates that change; no two
+    distributions have to be equal. With every assigned unit as an event and ``more=None`` it is the test of the sample ratio.
 
-    With q(d) = share e^d / (1 - share + share e^d), an event multiplies bet d by 1 - w + w q_d(arm) / q_margin(arm).
+    With q(d) = share e^d / (1 - share + share e^d), an event multiplies bet d by 1 - w + w q_d(arm) / q_margin(arm). The bets are
+    on 1.02 to ``most`` times the margin, either way of it (Lindon and Malek 2022 mix over a Dirichlet instead).
 
     >>> arms, half = np.array([1.0] * 18 + [0.0] * 2), np.full(20, 0.5)
     >>> arm_events(arms, half).value > 20 > 1 > arm_events(arms, half, more=False).value
     True
+    >>> arm_events(np.array([1.0, 0.0]), np.full(2, 0.5), times=np.array([5_200, 4_800]), more=None).value > 20
+    True
+
+    Raises ValueError for arms other than 0 and 1, shares that leave no choice, and weights outside 0…1.
     """
+    times = np.asarray(times)
+    factors = _factors(candidate, share, weight, margin, more, most)
+    return Bets((factors * times).sum(axis=1), int(np.broadcast_to(times, factors.shape[1:]).sum()))
+
+
+def arm_process(
+    candidate: Floats,
+    share: Floats,
+    weight: Floats | float = 1.0,
+    *,
+    margin: float = 1.0,
+    more: bool | None = True,
+    most: float = 8.0,
+) -> Floats:
+    """The e-value of ``arm_events`` after each event, in order (n,): what someone has seen who looked every time.
+
+    >>> arm_process(np.ones(20), np.full(20, 0.5)).round(1)[[0, 9, 19]].tolist()
+    [1.2, 35.3, 6597.4]
+    """
+    factors = _factors(candidate, share, weight, margin, more, most)
+    wealth = np.cumsum(factors, axis=1, out=factors)
+    highest = wealth.max(axis=0, initial=0.0)
+    return np.asarray(np.exp(np.minimum(highest + np.log(np.exp(wealth - highest).mean(axis=0)), 690.0)))
+
+
+def ratio_between(
+    candidate: Floats, share: Floats, weight: Floats | float = 1.0, *, times: Counts | int = 1, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Between what the candidate's rate of events over the champion's lies: a confidence sequence, right at all times at once.
+
+    All ratios that are neither proven too low nor too high by ``arm_events``, each side with half of what may go wrong. Every factor of a
+    bet falls as the margin rises, so this is one interval, and bisection finds its ends. Without events, nothing is known: (0, inf).
+
+    >>> low, high = ratio_between(np.array([1.0, 0.0]), np.array([0.5, 0.5]), times=np.array([300, 500]))
+    >>> round(low, 2), round(high, 2)
+    (0.47, 0.75)
+    """
+
+    def unproven(log_margin: float, more: bool) -> bool:
+        bets = arm_events(candidate, share, weight, times=times, margin=float(np.exp(log_margin)), more=more)
+        return bets.value < 2 / (1 - confidence)
+
+    def end(more: bool) -> float:
+        inside, outside = (_WIDEST, -_WIDEST) if more else (-_WIDEST, _WIDEST)
+        if unproven(outside, more):
+            return 0.0 if more else float("inf")
+        while abs(inside - outside) > 1e-9:
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if unproven(middle, more) else (inside, middle)
+        return float(np.exp(inside))
+
+    return end(True), end(False)
+
+
+def weighted(values: Floats, weights: Floats) -> Floats:
+    """The weighted mean of e-values, which is an e-value however they depend on one another (Vovk and Wang 2021).
+
+    ``values`` (k,) or (k, n) for n looks; ``weights`` (k,), chosen before anything is seen; they need not add up to 1. What has not been
+    measured yet has the e-value 1. An array of one number, or of n.
+
+    >>> round(float(weighted(np.array([60.0, 1.0, 0.5, 1.0]), np.array([0.3, 0.2, 0.3, 0.2]))), 2)
+    18.55
+
+    Raises ValueError for values that are no e-values, and weights that are negative or all 0.
+    """
+    values, weights = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    if not (values >= 0).all():
+        raise ValueError("An e-value is NaN or negative; what has not been measured yet has the e-value 1.")
+    if not (np.isfinite(weights) & (weights >= 0)).all() or len(weights) != len(values) or weights.sum() <= 0:
+        raise ValueError(f"weights are {weights.tolist()}; say one for each of {len(values)} e-values, none negative, not all 0.")
+    return np.asarray(np.tensordot(weights / weights.sum(), values, axes=1))
+
+
+def _factors(candidate: Floats, share: Floats, weight: Floats | float, margin: float, more: bool | None, most: float) -> Floats:
+    """By what an event multiplies each bet, as logarithms (bets, n)."""
     candidate, share, weight = (np.asarray(x, dtype=np.float64) for x in np.broadcast_arrays(candidate, share, weight))
-    ratios = margin * (RATIOS if more else 1 / RATIOS)
-
-    def chance(ratio: Floats | float) -> Floats:
-        of_candidate = share * ratio / (1 - share + share * ratio)
-        return np.where(candidate > 0.5, of_candidate, 1 - of_candidate)
-
-    under_null = chance(margin)
-    wealth = [float(np.log1p(weight * (chance(r) / under_null - 1)).sum()) for r in ratios]
-    return Bets(np.array(wealth), len(candidate))
+    if not np.isin(candidate, (0.0, 1.0)).all():
+        raise ValueError("candidate is 1 where the candidate answers and 0 where the champion does; there is another value in it.")
+    if not ((share > 0) & (share < 1)).all():
+        raise ValueError("A share is not between 0 and 1. Units that could get only one version are compared with nobody; leave them out.")
+    if not ((weight >= 0) & (weight <= 1)).all():
+        raise ValueError("A weight is not in 0…1. An amount weighs min(amount, cap) / cap, with the cap fixed before the start.")
+    up = np.concatenate([_SMALL, _USUAL, np.geomspace(np.log(2.2), np.log(most), 6)])
+    effects = np.concatenate([up, -up]) if more is None else up if more else -up
+    at_margin = 1 - share + share * margin
+    at_bet = 1 - share + share * margin * np.exp(effects)[:, None]
+    ratio = np.where(candidate > 0.5, np.exp(effects)[:, None], 1.0) * at_margin / at_bet
+    return np.asarray(np.log1p(weight * (ratio - 1)))
 
 
 def above_rate(bad: int, of: int, rate: float) -> Bets:
@@ -76,8 +176,11 @@ def above_rate(bad: int, of: int, rate: float) -> Bets:
     """
     if not 0 < rate < 1:
         raise ValueError(f"rate is {rate!r}; a rate to exceed lies between 0 and 1.")
-    rates = 1 - (1 - rate) * np.geomspace(0.999, 0.01, 48)
-    wealth = bad * np.log(rates / rate) + (of - bad) * np.log((1 - rates) / (1 - rate))
+    if not 0 <= bad <= of:
+        raise ValueError(f"{bad} bad of {of}; say two counts, the first no larger than the second.")
+    # Spread over the odds, from 1.05 times to 10,000 times: twice the rate is found as surely as a hundred times the rate.
+    odds = rate / (1 - rate) * np.exp(np.geomspace(np.log(1.05), np.log(1e4), 48))
+    wealth = bad * np.log(odds / (1 + odds) / rate) - (of - bad) * np.log((1 + odds) * (1 - rate))
     return Bets(np.asarray(wealth), of)
 
 
