@@ -13,7 +13,7 @@ const WHOLE = 2 ** 32
 const said = { javascript: cases.map((one) => inJavaScript(one)) }
 if (modules) {
   const { Liquid } = createRequire(join(modules, 'x.js'))('liquidjs')
-  const engine = new Liquid({ root: folder, extname: '.liquid', strictFilters: true })
+  const engine = new Liquid({ root: folder, extname: '.liquid', strictFilters: true, cache: true })
   const call = "{% render 'everloop-arm', unit: unit, stage: stage, salt: salt, covered: covered, given: given %}"
   const template = engine.parse(call)
   const own = {}

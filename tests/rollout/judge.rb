@@ -10,8 +10,15 @@ module ShopifyFilters
   end
 end
 
+# Shopify's own file system allows the hyphens of a theme's snippets, the gem's does not.
+Snippets = Struct.new(:folder) do
+  def read_template_file(name)
+    File.read(File.join(folder, "#{name}.liquid"), encoding: "UTF-8")
+  end
+end
+
 cases = JSON.parse($stdin.read.force_encoding("UTF-8"))
-Liquid::Template.file_system = Liquid::LocalFileSystem.new(ARGV[0], "%s.liquid")
+Liquid::Template.file_system = Snippets.new(ARGV[0])
 Liquid::Template.register_filter(ShopifyFilters)
 Liquid::Template.error_mode = :strict
 call = "{% render 'everloop-arm', unit: unit, stage: stage, salt: salt, covered: covered, given: given %}"
