@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 
 import pytest
@@ -13,36 +12,11 @@ from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvid
 from everloop.connect.openfeature import EverloopProvider
 from everloop.errors import Overtaken
 from everloop.loop.flags import obey_flags
-from everloop.loop.house import open_house
-from everloop.loop.people import answer_question, undo
+from everloop.loop.people import undo
 from everloop.loop.serve.routes import write_routes
-from everloop.loop.turn import turn
 from tests.ring.conftest import END
 
 LATER = END + timedelta(hours=2)
-
-
-@pytest.fixture(scope="module")
-def begun(prepared, tmp_path_factory):
-    """The folder of a house whose one model is in a canary."""
-    folder = tmp_path_factory.mktemp("begun") / "price"
-    shutil.copytree(prepared("price"), folder)
-    house = open_house(folder / "project.py")
-    (model,) = house.project.models.values()
-    turn(house, model, END)
-    answer_question(house, model, True, by="Kim", reason="looks right", now=END + timedelta(hours=1))
-    house.store.close()
-    return folder
-
-
-@pytest.fixture
-def rolling(begun, tmp_path):
-    shutil.copytree(begun, tmp_path / "price")
-    house = open_house(tmp_path / "price" / "project.py")
-    (model,) = house.project.models.values()
-    assert house.traffic(model).stage == "canary"
-    yield house, model
-    house.store.close()
 
 
 @pytest.fixture

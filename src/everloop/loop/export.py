@@ -161,7 +161,9 @@ def spoken_assignment(done: ToAssignment, folder: Path) -> str:
     lines = [f"Wrote {_listed(done.files, folder)} in {folder}."]
     for name, rollout in done.rollouts.items():
         if rollout["stage"] == "canary":
-            lines.append(f"{name}: {rollout['candidate']} answers {rollout['share']:.4g} of {', '.join(rollout['unit']) or 'the units'}.")
+            lines.append(
+                f"{name}: {rollout['candidate']} answers {100 * rollout['share']:.4g} % by {' and '.join(rollout['unit']) or 'unit'}."
+            )
         else:
             lines.append(f"{name}: {rollout['champion']} answers everybody ({rollout['stage']}).")
     if not done.rollouts:
