@@ -37,6 +37,7 @@ lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test pyproject.toml requirements/build.in -o requirements/test.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test --group lint pyproject.toml requirements/build.in -o requirements/lint.txt
 	for peer in feast dvc spark ville; do uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements/$$peer.in -o requirements/$$peer.txt; done
+	npm install --prefix requirements/liquid --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:
 	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,7 +1,8 @@
-"""Peers: other tools, each in an environment of its own, for benches and slow tests. In: a name. Out: the path of its Python.
+"""Peers: other tools, each in an environment of its own, for benches and slow tests. In: a name. Out: the path of its Python, or of its
+packages for Node.
 
-What is in it is pinned with hashes in ``requirements/NAME.txt``; it is made in ``.tools/NAME`` when it is first asked for, and anew when
-the pins change. Nothing of it is ever imported here: a peer runs as a process.
+What is in it is pinned with hashes in ``requirements/NAME.txt``, or for Node in ``requirements/NAME/package-lock.json``; it is made in
+``.tools/NAME`` when it is first asked for, and anew when the pins change. Nothing of it is ever imported here: a peer runs as a process.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,18 +29,44 @@ def environment(name: str) -> Path:
     package index cannot be reached or gives other bytes.
     """
     pins = ROOT / "requirements" / f"{name}.txt"
-    wanted = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()
     folder = TOOLS / name
-    python, stamp = folder / "bin" / "python", folder / ".made"
-    TOOLS.mkdir(exist_ok=True)
-    with (TOOLS / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
+    python = folder / "bin" / "python"
+    with _made_once(name, pins.read_bytes() + sys.version.encode()) as make:
+        if make:
             venv.create(folder, clear=True, with_pip=True)
             pip = (str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--require-hashes")
             subprocess.run([*pip, "-r", str(pins)], check=True, env=apart())
-            stamp.write_text(wanted)
     return python
+
+
+def node_packages(name: str) -> Path:
+    """The folder ``.tools/NAME/node_modules``, with exactly what ``requirements/NAME/package-lock.json`` pins; no script of theirs is run.
+
+    Made once; whoever asks meanwhile waits. Raises FileNotFoundError where nothing is pinned under that name or there is no npm,
+    CalledProcessError where the registry cannot be reached or gives other bytes.
+    """
+    pins = ROOT / "requirements" / name
+    folder = TOOLS / name
+    with _made_once(name, (pins / "package-lock.json").read_bytes()) as make:
+        if make:
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(pins, folder)
+            npm = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+            subprocess.run(npm, cwd=folder, check=True, env=apart())
+    return folder / "node_modules"
+
+
+@contextmanager
+def _made_once(name: str, pinned: bytes) -> Iterator[bool]:
+    """Whether ``.tools/NAME`` has to be made for these pins; if nothing is raised meanwhile, it is taken as made. One process at a time."""
+    wanted, stamp = hashlib.sha256(pinned).hexdigest(), TOOLS / name / ".made"
+    TOOLS.mkdir(exist_ok=True)
+    with (TOOLS / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make = not stamp.exists() or stamp.read_text() != wanted
+        yield make
+        if make:
+            stamp.write_text(wanted)
 
 
 def apart() -> dict[str, str]:

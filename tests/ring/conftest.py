@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from everloop.loop.arrivals import ingest_files
 from everloop.loop.house import open_house
+from everloop.loop.people import answer_question
 from everloop.loop.start import start_project
+from everloop.loop.turn import turn
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -47,3 +49,27 @@ def opened(prepared, tmp_path):
         return made, next(iter(made.project.models.values()))
 
     return house
+
+
+@pytest.fixture(scope="session")
+def begun(prepared, tmp_path_factory):
+    """The folder of a house whose one model is in a canary."""
+    folder = tmp_path_factory.mktemp("begun") / "price"
+    shutil.copytree(prepared("price"), folder)
+    house = open_house(folder / "project.py")
+    (model,) = house.project.models.values()
+    turn(house, model, END)
+    answer_question(house, model, True, by="Kim", reason="looks right", now=END + timedelta(hours=1))
+    house.store.close()
+    return folder
+
+
+@pytest.fixture
+def rolling(begun, tmp_path):
+    """A house whose one model is in a canary, and that model."""
+    shutil.copytree(begun, tmp_path / "price")
+    house = open_house(tmp_path / "price" / "project.py")
+    (model,) = house.project.models.values()
+    assert house.traffic(model).stage == "canary"
+    yield house, model
+    house.store.close()

@@ -17,7 +17,8 @@ from everloop.features.as_of import live
 from everloop.features.compile import features
 from everloop.lake.receive import receive
 from everloop.loop.adopt import adopt
-from everloop.loop.export import spoken_dvc, spoken_feast, to_dvc, to_feast
+from everloop.loop.export import spoken_assignment, spoken_dvc, spoken_feast, to_assignment, to_dvc, to_feast
+from everloop.loop.people import undo
 from everloop.loop.steps import train_now, training_table
 from tests.ring.conftest import END
 from tests.ring.test_doors import new_row
@@ -160,6 +161,33 @@ def test_nothing_learnt_yet_is_nothing_to_pin(opened, tmp_path):
         to_dvc(house, model, tmp_path / "out")
 
 
+# -- arms elsewhere ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_roll_out_is_exported_as_it_is_in_force(rolling, tmp_path):
+    house, model = rolling
+    traffic = house.traffic(model)
+    done = to_assignment(house, tmp_path / "out")
+    assert sorted(path.name for path in done.files) == sorted(path.name for path in (tmp_path / "out").iterdir())
+    (told,) = json.loads((tmp_path / "out" / "everloop-rollouts.json").read_text())["models"].values()
+    assert (told["stage"], told["salt"], told["share"]) == ("canary", traffic.salt, traffic.share)
+    assert (told["champion"], told["candidate"]) == tuple(house.version(id).name for id in (traffic.champion, traffic.candidate))
+    assert told["unit"] == list(model.unit)
+    snippet = (tmp_path / "out" / f"everloop-arm-{model.name}.liquid").read_text()
+    assert f"salt: '{traffic.salt}', covered: {told['covered']}, given: {told['given']}" in snippet
+    assert f"{told['candidate']} answers 50 % by {model.unit[0]}." in spoken_assignment(done, tmp_path / "out")
+
+
+def test_only_what_tells_of_the_roll_out_changes_with_it(rolling, tmp_path):
+    house, model = rolling
+    files = to_assignment(house, tmp_path).files
+    before = {path.name: path.read_bytes() for path in files}
+    undo(house, model, by="Kim", reason="no", now=LATER)
+    to_assignment(house, tmp_path)
+    changed = {path.name for path in files if path.read_bytes() != before[path.name]}
+    assert changed == {"everloop-rollouts.json", f"everloop-arm-{model.name}.liquid"}
+
+
 # -- in a terminal -------------------------------------------------------------------------------------------------------------------
 
 
@@ -171,6 +199,8 @@ def test_the_verbs_say_what_was_written_and_what_to_do_next(opened, tmp_path):
     said = CliRunner().invoke(app, ["export", "feast", "demand", *at, "--now", LATER.isoformat()])
     assert said.exit_code == 0, said.output
     assert "feast apply && feast materialize" in said.output
+    said = CliRunner().invoke(app, ["export", "feast", "demand", *at, "--now", LATER.isoformat(), "--json"])
+    assert str(tmp_path / "out" / "everloop_demand.py") in json.loads(said.output)["files"]
     said = CliRunner().invoke(app, ["export", "dvc", "demand", *at])
     assert "dvc add demand" in said.output
     said = CliRunner().invoke(app, ["export", "dvc", "demand", *at, "--again", "--json"])
@@ -178,3 +208,22 @@ def test_the_verbs_say_what_was_written_and_what_to_do_next(opened, tmp_path):
     (tmp_path / "out" / "demand.dvc").write_text("outs:\n- md5: 0.dir\n")
     said = CliRunner().invoke(app, ["export", "dvc", "demand", *at, "--again"])
     assert (said.exit_code, "It is not what demand.dvc pinned" in said.output) == (1, True)
+
+
+def test_the_assignment_is_told_in_a_terminal_and_a_folder_of_somebody_else_is_left_alone(opened, tmp_path):
+    house, model = opened("shop")
+    at = ["export", "assignment", "--project", str(house.project.path), "--to", str(tmp_path / "out")]
+    said = CliRunner().invoke(app, at)
+    assert (said.exit_code, "No model has begun" in said.output) == (0, True)
+    adopt(house, model, LATER)
+    house.store.close()
+    said = CliRunner().invoke(app, at)
+    assert said.exit_code == 0, said.output
+    assert "everloop-arm.mjs" in said.output
+    assert "demand: demand@0 answers everybody (steady)." in said.output
+    said = CliRunner().invoke(app, [*at, "--json"])
+    assert json.loads(said.output)["rollouts"]["demand"]["stage"] == "steady"
+    (tmp_path / "out" / "everloop-arm.liquid").write_text("mine")
+    said = CliRunner().invoke(app, at)
+    assert said.exit_code != 0
+    assert (tmp_path / "out" / "everloop-arm.liquid").read_text() == "mine"

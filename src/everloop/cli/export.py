@@ -1,4 +1,4 @@
-"""What a house knows, for teams that keep features in Feast or data in DVC."""
+"""What a house knows, for teams that keep features in Feast or data in DVC, and for programs that tell a unit's arm themselves."""
 
 from __future__ import annotations
 
@@ -52,3 +52,13 @@ def dvc(
     done = to_dvc(opened, opened.project.model(model), to, version=version, again=again)
     say(vars(done), spoken_dvc(done, to), as_json)
     raise typer.Exit(1 if again and done.same is False else 0)
+
+
+@exports.command()
+def assignment(to: To, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
+    """The arm of a unit for JavaScript and Shopify's Liquid, with the roll-outs in force."""
+    from everloop.loop.export import spoken_assignment, to_assignment
+
+    opened = open_light(project, house, stage)
+    done = to_assignment(opened, to)
+    say(vars(done), spoken_assignment(done, to), as_json)

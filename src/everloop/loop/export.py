@@ -1,6 +1,7 @@
-"""Export: what a house knows, for teams that keep features in Feast or data in DVC. In: a house, a model. Out: files in a folder.
+"""Export: what a house knows, for teams that keep features in Feast or data in DVC, and for programs that tell a unit's arm themselves.
 
-What is written is read again from where the house itself reads it: the lake's snapshots, the training sets' bodies, the event tables.
+In: a house, a model. Out: files in a folder. What is written is read again from where the house itself reads it: the lake's snapshots,
+the training sets' bodies, the event tables, the traffic in force.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from everloop.clock import from_microseconds, microseconds, said
 from everloop.connect import dvc
+from everloop.connect.arms import folder as arms
 from everloop.connect.feast import repository
 from everloop.connect.feast.online import features_of
 from everloop.connect.whole import parquet
@@ -51,6 +54,14 @@ class ToDvc:
     files: tuple[str, ...]
     changed: tuple[str, ...]
     same: bool | None
+
+
+@dataclass(frozen=True)
+class ToAssignment:
+    """What was written for programs that tell a unit's arm themselves: the files, and each model's roll-out as they read it."""
+
+    files: tuple[Path, ...]
+    rollouts: Mapping[str, Mapping[str, Any]]
 
 
 def to_feast(house: House, model: Model, folder: Path, now: datetime) -> ToFeast:
@@ -108,6 +119,20 @@ def to_dvc(house: House, model: Model, folder: Path, *, version: str | None = No
     return ToDvc(model.name, training_set.id, snapshot.id if snapshot else None, done.md5, done.files, done.changed, same)
 
 
+def to_assignment(house: House, folder: Path) -> ToAssignment:
+    """The arm of a unit for JavaScript and Liquid, with the roll-out in force of every model that has begun.
+
+    Raises EverloopError where a file of somebody else is in the way or the folder cannot be written; then nothing was.
+    """
+    with house.store.reading() as t:
+        rolled = {}
+        for name, traffic in house.pointers.all(within=t).items():
+            champion = house.versions.get(traffic.champion, within=t).name
+            candidate = house.versions.get(traffic.candidate, within=t).name if traffic.candidate else None
+            rolled[name] = arms.Rolled(traffic, champion, candidate, _split_on(house.project.models.get(name)))
+    return ToAssignment(tuple(arms.write(folder, rolled)), {name: arms.said(one) for name, one in rolled.items()})
+
+
 def spoken_feast(done: ToFeast, folder: Path) -> str:
     """What was written for Feast, and what to do with it."""
     if done.first_at is None or done.last_at is None:
@@ -131,8 +156,30 @@ def spoken_dvc(done: ToDvc, folder: Path) -> str:
     return f"{line}\nNext: cd {folder} && dvc add {done.model} && git add {done.model}.dvc {done.model}.pins.toml .gitignore"
 
 
+def spoken_assignment(done: ToAssignment, folder: Path) -> str:
+    """What was written for JavaScript and Liquid, and who is answered by whom."""
+    lines = [f"Wrote {_listed(done.files, folder)} in {folder}."]
+    for name, rollout in done.rollouts.items():
+        if rollout["stage"] == "canary":
+            lines.append(
+                f"{name}: {rollout['candidate']} answers {100 * rollout['share']:.4g} % by {' and '.join(rollout['unit']) or 'unit'}."
+            )
+        else:
+            lines.append(f"{name}: {rollout['champion']} answers everybody ({rollout['stage']}).")
+    if not done.rollouts:
+        lines.append("No model has begun, so nobody is rolled out. Next: everloop turn")
+    return "\n".join(lines)
+
+
 def _listed(files: Sequence[Path], folder: Path) -> str:
     return ", ".join(path.relative_to(folder).as_posix() for path in files)
+
+
+def _split_on(model: Model | None) -> tuple[str, ...]:
+    """The columns whose text decides the arm; none of a model the project no longer has."""
+    if model is None:
+        return ()
+    return (model.split_by,) if model.split_by is not None else model.unit
 
 
 def _training_set(house: House, model: Model, version: str | None) -> TrainingSet:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from everloop import gates, rollout
 from everloop.clock import wall
-from everloop.errors import EverloopError, StoreError
+from everloop.errors import EverloopError, Overtaken, StoreError
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
@@ -27,14 +27,17 @@ from everloop.training.admit import admit
 from everloop.training.environment import environment
 
 
-def undo(house: House, model: Model, *, by: str, reason: str, now: datetime) -> str:
+def undo(house: House, model: Model, *, by: str, reason: str, now: datetime, generation: int | None = None) -> str:
     """The version before answers again, at once: one compare-and-set that waits for no turn. Returns what happened, in sentences: also how
-    many workers answer by it, and after how long.
+    many workers answer by it, and after how long. With ``generation`` only the traffic of that generation is taken back.
 
-    Raises EverloopError where there is nothing to go back to, Overtaken where a turn moved the traffic in this very moment.
+    Raises EverloopError where there is nothing to go back to, Overtaken where a turn moved the traffic in this very moment, or it is of
+    another generation.
     """
     adopt(house, model, now)
     with house.store.transaction() as t:
+        if generation is not None and (found := house.traffic(model, within=t).generation) != generation:
+            raise Overtaken(f"{model.name}: the traffic is of generation {found} by now, not {generation}. Look first: everloop status")
         moved = _take_back(house, t, model, by=by, reason=reason, now=now)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
 

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 import msgspec
@@ -87,7 +88,7 @@ def canonical(data: Any, name: str = "this") -> str:
 
 
 def as_data(value: Any) -> Any:
-    """Records, or anything made of them, as plain data for people's tools; NaN and infinities become None.
+    """Records, or anything made of them, as plain data for people's tools; NaN and infinities become None, paths their text.
 
     >>> as_data([records.Shape(kind="number")])[0]["kind"]
     'number'
@@ -98,6 +99,8 @@ def as_data(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, Iterable):
         return [as_data(inner) for inner in value]
     return as_data(_builtins(value))

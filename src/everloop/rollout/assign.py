@@ -9,11 +9,12 @@ only ever adds units to the candidate.
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+import math
+from typing import Final, Literal
 
 from everloop.records import Traffic
 
-_WHOLE = 2**32
+WHOLE: Final = 2**32
 
 
 def arm_of(unit: str, traffic: Traffic) -> Literal["champion", "candidate"]:
@@ -45,7 +46,17 @@ def places(unit: str, salt: str) -> tuple[float, float]:
     [0.403259, 0.978459]
     """
     digest = hashlib.sha256(f"{salt}:{unit}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:4], "big") / _WHOLE, int.from_bytes(digest[4:8], "big") / _WHOLE
+    return int.from_bytes(digest[:4], "big") / WHOLE, int.from_bytes(digest[4:8], "big") / WHOLE
+
+
+def limits(share: float) -> tuple[int, int]:
+    """Below which whole numbers out of 2³² a unit's coverage and variation lie, if the candidate answers it: for languages whose
+    decimals are not these floats. Exact, since a place is a whole number out of 2³² and doubling a float loses nothing.
+
+    >>> limits(0.05), limits(0.7), limits(0.0)
+    ((429496730, 2147483648), (4294967296, 3006477108), (0, 2147483648))
+    """
+    return math.ceil(_covered(share) * WHOLE), math.ceil(_given(share) * WHOLE)
 
 
 def _covered(share: float) -> float:
