@@ -1,11 +1,10 @@
-"""Features: the proof that one definition has two readings, and what both cost, beside Feast. ``python -m bench.features [SECTION …]``.
+"""Features: the proof that one definition has two readings, and what both cost, beside Feast. ``python -m bench features [SECTION …]``.
 
 Sections run one after the other in this order; each stands alone.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Final
@@ -32,14 +31,3 @@ def measure(sections: tuple[str, ...] = tuple(SECTIONS)) -> Iterator[Goal]:
         module, function = SECTIONS[name]
         goals: Callable[[], Iterator[Goal]] = getattr(import_module(module), function)
         yield from goals()
-
-
-if __name__ == "__main__":
-    wanted = tuple(sys.argv[1:]) or tuple(SECTIONS)
-    if unknown := [name for name in wanted if name not in SECTIONS]:
-        sys.exit(f"There is no section {', '.join(unknown)}. There are: {', '.join(SECTIONS)}.")
-    missed = 0
-    for goal in measure(wanted):
-        print(goal, flush=True)
-        missed += not goal.ok
-    sys.exit(1 if missed else 0)

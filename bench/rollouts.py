@@ -13,13 +13,14 @@ import numpy as np
 from bench.goal import Goal, at_least, at_most
 from bench.rollouts_units import units
 from bench.rollouts_world import BROKEN, CONVERSION, ERRORS, SIGMAS, SLOW, WAYS, Floats, Rollout, Truth, rollout
+from everloop.rollout import verdict
 from everloop.stats.arms import counted
 from everloop.stats.evalue import above_rate, arm_events, arm_process, weighted
 from everloop.stats.intervals import share_bounds
 
 RUNS: Final = 2_000
 #: Harm is proven when the weighted mean of the guardrails' e-values reaches 20; a broken limit on errors when its own reaches 1,000.
-WEIGHTS: Final = np.array([0.15, 0.2, 0.5, 0.15])  # errors, slow requests, the shop's own measure, broken answers
+WEIGHTS: Final = np.array([verdict.WEIGHTS[name] for name in ("errors", "slow", "figures", "odd")])
 HARM, LIMIT, FOUND = 20.0, 1_000.0, 20.0
 MOST_ERRORS, LESS_ALLOWED = 0.005, 0.9
 

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 Outcome: TypeAlias = Literal["passed", "failed", "not enough evidence"]
 Action: TypeAlias = Literal["hold", "retrain", "advance", "promote", "undo", "ask"]
 Stage: TypeAlias = Literal["steady", "shadow", "canary", "bake"]
+Says: TypeAlias = Literal["roll back", "go on", "promote", "not enough evidence"]
 Kind: TypeAlias = Literal["number", "chance", "shares", "quantiles", "ranking"]
 
 
@@ -146,7 +147,7 @@ class Candidate(Record):
 
     model: str
     artefact: str
-    format: Literal["baseline", "skops", "lightgbm", "pickle", "elsewhere"]  # elsewhere: without an artefact
+    format: Literal["baseline", "skops", "lightgbm", "xgboost", "onnx", "pickle", "elsewhere"]  # elsewhere: without an artefact
     needs: tuple[str, ...] = ()  # types the artefact may build when it is loaded
     columns: tuple[str, ...]
     shape: Shape
@@ -268,6 +269,9 @@ class Shape:
     yes_above: float | None = None
 
 
+Arm: TypeAlias = Literal["champion", "candidate", "control", "shadow"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
     """One answer as given. Exactly one of the four shapes is filled: ``value`` (a number, or the chance of yes), ``values`` (class
@@ -276,7 +280,7 @@ class Prediction:
     id: str
     model: str
     version: str
-    arm: Literal["champion", "candidate", "control", "shadow"]
+    arm: Arm
     unit: str
     moment: datetime
     value: float | None = None
@@ -311,12 +315,87 @@ class Signal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """Units first met while one share was in force, by arm, and what befell them: how many had the event, or their amounts added up, each
+    as a share of the cap. ``chance``: of being the candidate's, among the units compared."""
+
+    generation: int
+    chance: float
+    candidate: int
+    champion: int
+    candidate_events: float = 0.0
+    champion_events: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """One figure by which the arms of a split are held against each other. It bets that the candidate's units have more (or fewer: not
+    ``more``) events than ``margin`` times the champion's; an ``evidence`` of ``needs`` proves it.
+
+    *harm* counts in the weighted mean by its ``weight``, a *gain* has to be proven before anything is promoted, *news* is only told.
+    """
+
+    name: str  # errors, slow, odd; or the condition as said
+    what: str  # as it is said aloud
+    role: Literal["harm", "gain", "news"]
+    weight: float = 0.0
+    margin: float = 1.0
+    more: bool = True
+    needs: float = 20.0
+    bound: float | None = None  # fixed before the start: the cap of an amount, the milliseconds from which an answer is slow
+    epochs: tuple[Epoch, ...] = ()
+    wealth: tuple[float, ...] = ()  # of each bet, as a logarithm, where events are amounts; of plain events the counts are enough
+    waiting: int = 0  # units whose window is still open; they decide nothing
+    proven: bool | None = None  # of what is judged on the same questions instead, and so has no epochs
+    why_silent: str | None = None
+    evidence: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a roll-out's verdict rests on, whole: ``rollout.verdict.replay`` comes to the same verdict from nothing else.
+
+    ``epochs`` are the units met under each share, ``limit`` is the share of failing answers that is too many, ``ends_at`` when a test is
+    over. An e-value of ``mismatch`` up to ``freezes`` lets the roll-out go on, and so with the other thresholds.
+    """
+
+    candidate: str  # version ids
+    champion: str
+    salt: str
+    began_at: datetime
+    until: datetime
+    ends_at: datetime | None = None
+    answers: int = 0  # of the candidate, seen or not
+    failed: int = 0
+    limit: float = 0.005
+    lowest: float | None = None  # answers beyond these are odd
+    highest: float | None = None
+    epochs: tuple[Epoch, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    rolls_back: float = 20.0
+    breaks: float = 1000.0
+    freezes: float = 1000.0
+    warns: float = 5.0
+    beyond: float = 1.0
+    mismatch: float = 1.0
+    evidence: float = 1.0
+    says: Says = "go on"
+    because: str = ""
+
+    @property
+    def frozen(self) -> bool:
+        """The arms are not of the sizes the split makes, so nothing can be concluded from holding them against each other."""
+        return self.says == "not enough evidence" and self.mismatch >= self.freezes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Signals(Record):
-    """Everything watching found in one turn."""
+    """Everything watching found in one turn; with the ``trial`` of the candidate, where one is being rolled out."""
 
     model: str
     until: datetime
     signals: tuple[Signal, ...]
+    trial: Trial | None = None
 
     def fired(self, *kinds: str) -> tuple[Signal, ...]:
         return tuple(s for s in self.signals if s.fired and (not kinds or s.kind in kinds))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from everloop import Model, Source, beats_champion, days, drifted, every, hours, slipped, worse_than_champion
 from everloop.loop.decide import Memory, decide, permit
-from everloop.records import Opinion, Signal, Signals, Traffic, Verdict
+from everloop.records import Opinion, Signal, Signals, Traffic, Trial, Verdict
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 orders = Source("orders", id="line_id", time="ordered_at", columns={"product_id": str, "quantity": int})
@@ -55,6 +56,20 @@ LEARNT = {"ever_learnt": True, "last_trained_at": NOW - timedelta(days=30), "tru
 def decided(*found, traffic=None, memory=None, **words):
     said = memory or Memory(**LEARNT)
     return decide(model(**words), traffic or steady(), signals(*found), said, now=NOW, id="d")
+
+
+def test_what_the_guardrails_prove_is_taken_back_though_nobody_asked_for_it():
+    canary = steady(stage="canary", candidate="v2", previous=None, share=0.2)
+    back = decided(signal("guardrails", "errors"), traffic=canary, roll_back_when=())
+    assert (back.action, back.cause, back.because) == ("undo", "errors", ("errors it is",))
+
+
+def test_a_roll_out_that_is_held_says_what_holds_it():
+    canary = steady(stage="canary", candidate="v2", previous=None, share=0.2)
+    words = {"candidate": "v2", "champion": "v1", "salt": "s", "began_at": NOW, "until": NOW}
+    held = replace(signals(), trial=Trial(says="not enough evidence", because="300 units are waited for", **words))
+    found = decide(model(), canary, held, Memory(**LEARNT), now=NOW, id="d")
+    assert (found.action, found.because) == ("hold", ("a roll-out is in progress (canary)", "300 units are waited for"))
 
 
 def test_nothing_fired_means_nothing_is_done():

@@ -78,3 +78,11 @@ def test_a_name_is_used_once(house):
     with pytest.raises(EverloopError, match="till"):
         add_key(house, "till", ["predict"], MONDAY)
     assert len(list_keys(house)) == 1
+
+
+def test_the_workers_are_told_how_often_a_key_may_ask(house):
+    add_key(house, "till", ["predict"], MONDAY, per_second=2.5)
+    add_key(house, "feed", ["ingest"], MONDAY)
+    told = read_routes(house.settings.house / "routes.json")
+    assert sorted((key.name, key.per_second) for key in told.keys) == [("feed", None), ("till", 2.5)]
+    assert keys_of(house).any_limited

@@ -238,16 +238,6 @@ def test_a_metric_of_truth_is_held_against_its_bound():
     assert signal(what, tell_when=at_most("wape", 5.0)).fired
 
 
-def test_a_candidate_that_fails_is_stopped_whatever_was_said():
-    found = signals(seen(answers=1000, failed=1, candidate_answers=20, candidate_failed=8), SHADOW).fired("errors")
-    assert [(s.clause, s.about) for s in found] == [("errors", "v2")]
-    assert not signals(seen(answers=1000, candidate_answers=1000, candidate_failed=4), SHADOW).fired("errors")
-    assert not signals(seen(answers=10, candidate_answers=20, candidate_failed=8), STEADY).fired("errors")
-
-
-# -- the rest ------------------------------------------------------------------------------------------------------------------------
-
-
 def test_truths_and_clocks_fire_when_they_are_due():
     trained = {"last_trained_at": NOW - timedelta(days=8), "truths_since_training": 99}
     assert signal(seen(**trained), retrain_when=every(days(7))).fired

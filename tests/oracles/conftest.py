@@ -4,4 +4,9 @@ from tests.ring.conftest import opened, prepared
 from tests.ring.test_doors import doors
 
 __all__ = ["doors", "opened", "prepared"]
-collect_ignore = ["in_feast.py", "in_ville.py"]  # what runs in another tool's environment; it is started by its path
+collect_ignore = [
+    "in_feast.py",
+    "in_mlflow.py",
+    "in_mlserver.py",
+    "in_ville.py",
+]  # run in a tool's own environment, by path

@@ -231,3 +231,25 @@ def test_the_same_words_are_fine_where_they_belong() -> None:
         knows=[orders.count(last=week), orders.latest("category").named("kind")], holdout=days(28), budget=hours(2),
         promote_when=[beats_champion("recall"), fair_across(orders.latest("category"))], tell_when=[at_least("errors", 0.01), slipped()],
     ).kind == "chance"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({}, "churn: auc compares questions with one another, and the two arms of a split have none in common."),
+        ({"roll_back_when": worse_than_champion("recall"), "answers": yes_above(0.5)}, "churn: recall compares"),
+        ({"roll_back_when": (), "roll_out": ab(0.5, wins_when=beats_champion(), within=week)}, "churn: auc compares"),
+        ({"roll_back_when": worse_than_champion(orders.which("product_id", next=week, most=3))}, "is a list, and people are counted"),
+        ({"answer_changes_truth": "yes", "roll_back_when": ()}, "churn: answer_changes_truth='yes' is neither True nor False."),
+    ],
+)  # fmt: skip
+def test_what_two_arms_cannot_be_held_against_each_other_by_is_refused(words: dict[str, object], told: str) -> None:
+    with pytest.raises(ProjectError) as error:
+        churn(**({"answer_changes_truth": True} | words))
+    assert told in str(error.value)
+
+
+def test_what_two_arms_can_be_held_against_each_other_by_is_not_refused() -> None:
+    figure = orders.total("amount", next=week)
+    for roll_back_when in (worse_than_champion("logloss"), worse_than_champion(figure), ()):
+        assert churn(answer_changes_truth=True, roll_back_when=roll_back_when).not_yet == ()

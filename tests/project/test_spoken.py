@@ -34,6 +34,7 @@ from everloop import (
     search,
     shadow,
     unit,
+    worse_than_champion,
     yes_above,
 )
 from everloop.project.spoken import spoken_reading, spoken_readings
@@ -254,6 +255,17 @@ def test_a_canary_shorter_than_its_first_truth_is_found() -> None:
 ])  # fmt: skip
 def test_a_roll_out_that_sees_its_first_truth_is_not_warned_about(patient: Model) -> None:
     assert BLIND not in aloud(patient)
+
+
+def test_a_figure_that_is_known_in_time_can_stop_a_roll_out_too() -> None:
+    figure = lines.total("quantity", next=days(1))
+    assert BLIND not in aloud(demand(roll_out=canary(0.1, 0.5, every=days(1)), roll_back_when=worse_than_champion(figure)))
+
+
+def test_that_the_answer_changes_the_truth_is_said() -> None:
+    said = "What it answers changes what comes of it: in a roll-out each version is judged by what comes of its own products."
+    assert said in aloud(demand(answer_changes_truth=True))
+    assert "changes what comes of it" not in aloud(demand())
 
 
 def test_the_step_that_answers_everybody_does_not_count_as_watching() -> None:

@@ -84,3 +84,18 @@ def test_an_addition_that_failed_leaves_nothing(store):
         ApiKeys(store).add(t, "k1", "till", ["predict"], DIGEST, now=MONDAY)
         1 / 0
     assert ApiKeys(store).all() == []
+
+
+def test_how_often_a_key_may_ask_is_kept_and_without_it_nothing_is(store):
+    with store.transaction() as t:
+        ApiKeys(store).add(t, "k1", "till", ["predict"], DIGEST, now=MONDAY, per_second=0.5)
+        ApiKeys(store).add(t, "k2", "feed", ["ingest"], DIGEST, now=MONDAY + HOUR)
+    assert [key.per_second for key in ApiKeys(store).all()] == [0.5, None]
+    assert do(store, "revoke", "till").per_second == 0.5
+
+
+@pytest.mark.parametrize("per_second", [0, -1, 1e-9, 1e9, float("nan"), float("inf")])
+def test_what_is_no_rate_is_refused(store, per_second):
+    with pytest.raises(EverloopError, match="is no rate"), store.transaction() as t:
+        ApiKeys(store).add(t, "k1", "till", ["predict"], DIGEST, now=MONDAY, per_second=per_second)
+    assert ApiKeys(store).all() == []

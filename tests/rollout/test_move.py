@@ -8,7 +8,7 @@ import pytest
 from everloop.errors import EverloopError, Overtaken
 from everloop.project.conditions import ab, beats_champion, canary, shadow
 from everloop.project.spans import days, hours
-from everloop.records import Signal, Signals
+from everloop.records import Signal, Signals, Trial
 from everloop.rollout import begin, due, first, step, steps, undo
 from everloop.testing.registry import MONDAY
 
@@ -16,14 +16,10 @@ PLAN = [shadow(hours(6)), canary(0.05, 0.5, every=hours(2))]
 TEST = [ab(0.5, wins_when=beats_champion(by=0.01), within=days(7))]
 BAKE = days(3)
 BEGUN = first("demand", "v0", now=MONDAY, id="t1")
-BETTER = Signals(
-    id="s",
-    made_at=MONDAY,
-    model="demand",
-    until=MONDAY,
-    signals=(Signal(clause="beats_champion(by=0.01)", kind="better", fired=True, outcome="passed", sentence="it is better"),),
-)
-WORSE = replace(BETTER, signals=(replace(BETTER.signals[0], kind="worse"), replace(BETTER.signals[0], fired=False)))
+TRIAL = Trial(candidate="v1", champion="v0", salt="s", began_at=MONDAY, until=MONDAY, says="promote")
+BETTER = Signals(id="s", made_at=MONDAY, model="demand", until=MONDAY, signals=(), trial=TRIAL)
+UNSURE = replace(BETTER, trial=replace(TRIAL, says="not enough evidence"))
+WORSE = replace(BETTER, trial=replace(TRIAL, says="roll back"))
 
 
 def rolling(*, to, plan=PLAN, start=BEGUN):
@@ -126,6 +122,18 @@ def test_a_plan_that_was_shortened_meanwhile_is_over():
 )
 def test_a_test_ends_with_a_winner_or_in_time(signals, after, expected):
     assert due(rolling(to=0, plan=TEST), TEST, MONDAY + after, bake=BAKE, signals=signals) == expected
+
+
+def test_no_step_is_taken_while_the_trial_is_unsure_but_a_test_ends_in_time():
+    canarying = rolling(to=1)
+    assert due(canarying, PLAN, MONDAY + days(9), bake=BAKE, signals=UNSURE) is None
+    assert due(canarying, PLAN, MONDAY + days(9), bake=BAKE, signals=replace(UNSURE, trial=replace(TRIAL, says="go on"))) == "advance"
+    assert due(rolling(to=0, plan=TEST), TEST, MONDAY + days(7), bake=BAKE, signals=UNSURE) == "finish"
+
+
+def test_a_better_signal_alone_wins_no_test():
+    better = Signal(clause="beats_champion()", kind="better", fired=True, outcome="passed", sentence="it is better")
+    assert due(rolling(to=0, plan=TEST), TEST, MONDAY, bake=BAKE, signals=replace(UNSURE, signals=(better,))) is None
 
 
 def test_a_test_that_was_won_promotes_and_one_that_was_not_changes_nothing():

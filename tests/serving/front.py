@@ -14,8 +14,8 @@ import pyarrow as pa
 from everloop import Model, Source, days, every, money, quantiles, yes_above
 from everloop.records import Prediction, Received
 from everloop.serving.app import app
-from everloop.serving.asks import FeatureNames, FeatureVector, OnlineFeaturesReply
-from everloop.serving.doors import Ready
+from everloop.serving.asks import Because, FeatureNames, FeatureVector, OnlineFeaturesReply
+from everloop.serving.doors import InForce, Ready
 from everloop.serving.keys import Keys
 from everloop.serving.metrics import Metrics
 
@@ -83,6 +83,7 @@ class FakeDoors:
         self.sources = {"orders": orders, "payments": payments}
         self.asked, self.is_ready, self.received = [], Ready(True, generations=(("demand", 3),)), None
         self.at_the_door = threading.Semaphore(0)
+        self.force, self.why = InForce("demand@3"), None
 
     def _ask(self, door, *given):
         self.asked.append((door, *given))
@@ -108,6 +109,22 @@ class FakeDoors:
             )
             for n, row in enumerate(requests)
         ]
+
+    def answer_soon(self, model, request, now):
+        return None
+
+    def because(self, model, given):
+        self._ask("because", model, list(given))
+        return self.why or [Because((("orders_quantity_total_last_7d", 3.0, 0.5),), 1.5, 0.5, "answer")] * len(given)
+
+    def in_force(self, model):
+        if "in_force" in self.fails:
+            raise self.fails["in_force"]
+        return self.force
+
+    def assigned(self, model, requests):
+        self.asked.append(("assigned", model, list(requests)))
+        return ["demand@4" if row[next(iter(row))] == "new" else "demand@3" for row in requests]
 
     def online_features(self, asked, now):
         self._ask("online_features", asked, now)

@@ -23,13 +23,27 @@ from everloop_rows import (
 
 from everloop.errors import EverloopError, Unknown
 from everloop.records import Shape
-from everloop.serving import AnswersLog, answer, features_of, predictions, private_columns, unsealed
+from everloop.serving import SCHEMA, AnswersLog, answer, features_of, predictions, private_columns, unsealed
 from everloop.stats.shapes import Answers
 
 
 def ask(predictors, how=None, model=None, count=6, arm_of=everybody_champion, **words):
     questions, features = asked(count)
     return answer(model or demand(), how or traffic(), predictors, questions, features, now=NOW, arm_of=arm_of, **words)
+
+
+class Keeps:
+    """A log in memory."""
+
+    def __init__(self):
+        self.rows = SCHEMA.empty_table()
+
+    def write(self, rows):
+        self.rows = pa.concat_tables([self.rows, rows])
+
+
+def without_times(rows):
+    return rows.drop_columns(["microseconds"]).to_pylist()
 
 
 def by_unit(rows, *arms):
@@ -88,7 +102,18 @@ def test_a_steady_champion_has_no_shadow():
 
 
 def test_shadow_answers_can_be_left_for_later():
-    assert len(ask({"v1": Says(), "v2": Says()}, traffic("shadow", candidate="v2"), shadow=False).table) == 6
+    log, left = Keeps(), []
+    served = ask({"v1": Says(), "v2": Says(plus=9.0)}, traffic("shadow", candidate="v2"), log=log, later=left.append)
+    assert (len(served.table), len(log.rows)) == (6, 6)
+    left[0]()
+    at_once = ask({"v1": Says(), "v2": Says(plus=9.0)}, traffic("shadow", candidate="v2")).table
+    assert without_times(log.rows) == without_times(at_once)
+
+
+def test_nothing_is_left_for_later_where_nothing_is_rolled_out():
+    left = []
+    ask({"v1": Says()}, log=Keeps(), later=left.append)
+    assert left == []
 
 
 @pytest.mark.parametrize("broken", [Says(raises=[1.0, 3.0, 5.0]), Says(nan=[1.0, 3.0, 5.0]), Says(plus=float("inf")), None])

@@ -104,8 +104,8 @@ def test_a_damaged_file_is_seen(tmp_path, name):
 def test_a_file_that_is_not_there_or_of_another_kind_is_said(tmp_path):
     with pytest.raises(Unknown, match=r"no model file .*No such file"):
         let_in(tmp_path / "gone.skops")
-    with pytest.raises(Unknown, match=r"There are \.skops, \.joblib, \.txt"):
-        let_in(tmp_path / "m.onnx")
+    with pytest.raises(Unknown, match=r"There are \.skops, \.joblib, \.txt, \.ubj, \.onnx"):
+        let_in(tmp_path / "m.h5")
 
 
 def test_without_mature_rows_there_is_nothing_to_try_it_on(tmp_path):

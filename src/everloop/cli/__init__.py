@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import typer
 
-from everloop.cli import alerts, arrivals, deciding, demo, export, keys, looking, project, ring, serving, skew
+from everloop.cli import alerts, arrivals, deciding, demo, export, keys, looking, project, ring, scoring, serving, skew
 from everloop.errors import EverloopError
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -23,7 +23,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     arrivals.withdraw,
     arrivals.accept,
     ring.turn,
-    ring.score,
+    scoring.score,
     ring.answer,
     ring.check,
     ring.watch,

@@ -21,11 +21,15 @@ def key_add(
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
+    per_second: Annotated[
+        float | None,
+        typer.Option(help="Requests a second that each worker takes from it; without: as many as come.", show_default=False),
+    ] = None,
 ) -> None:
     """Make a key. Its secret is shown once, here, and kept nowhere."""
     from everloop.loop.serve.keys import add_key
 
-    typer.echo(add_key(open_light(project, house, stage), name, scopes, instant_of(None)))
+    typer.echo(add_key(open_light(project, house, stage), name, scopes, instant_of(None), per_second=per_second))
     typer.echo("Keep it now: it is not shown again. Send it as Authorization: Bearer ev_…", err=True)
 
 
@@ -36,9 +40,15 @@ def key_list(project: Project = HERE, house: Folder = None, stage: Stage = "", a
     from everloop.loop.serve.keys import list_keys
 
     kept = list_keys(open_light(project, house, stage))
-    rows = [{"id": k.id, "name": k.name, "scopes": list(k.scopes), "made_at": k.made_at, "revoked_at": k.revoked_at} for k in kept]
+    rows = [
+        {"id": k.id, "name": k.name, "scopes": list(k.scopes), "per_second": k.per_second, "made_at": k.made_at, "revoked_at": k.revoked_at}
+        for k in kept
+    ]
     lines = [
-        f"{k.name} ({k.id}): {', '.join(k.scopes)}; made {said(k.made_at)}" + (f"; revoked {said(k.revoked_at)}." if k.revoked_at else ".")
+        f"{k.name} ({k.id}): {', '.join(k.scopes)}"
+        + (f", {k.per_second:g} requests a second" if k.per_second is not None else "")
+        + f"; made {said(k.made_at)}"
+        + (f"; revoked {said(k.revoked_at)}." if k.revoked_at else ".")
         for k in kept
     ]
     sentence = "\n".join(lines) or "There is no key. Make one with: everloop key add NAME predict"

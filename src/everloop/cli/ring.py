@@ -29,22 +29,6 @@ def turn(
     say(decisions, "\n\n".join(story(opened, d) for d in decisions), as_json)
 
 
-def score(
-    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
-    project: Project = HERE,
-    house: Folder = None,
-    stage: Stage = "",
-    now: At = None,
-    as_json: Json = False,
-) -> None:
-    """Answer every question that has come due since the last time."""
-    from everloop.loop.answers import answer_due
-
-    opened, at = open_whole(project, house, stage), instant_of(now)
-    counts = {m.name: answer_due(opened, m, at) for m in models_of(opened, model)}
-    say(counts, "\n".join(f"{name}: {count:,} answers." for name, count in counts.items()), as_json)
-
-
 def answer(
     model: Name,
     keys: Annotated[list[str], typer.Argument(help="The unit asked about, or column=value pairs of a request.")],

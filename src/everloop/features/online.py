@@ -25,7 +25,7 @@ from everloop.features.fold import Fold
 from everloop.features.moments import calendar_parts
 from everloop.features.packed import decode
 from everloop.features.plan import EXPIRED, MISSING, PRESENT, Piece, Plan, Status, Told, tell
-from everloop.features.requests import Requests
+from everloop.features.requests import Requests, shown_of
 from everloop.features.states import State, states_of
 from everloop.features.store import Mark, OnlineStore
 from everloop.project.model import Model
@@ -101,6 +101,9 @@ class Online:
         self._all_present: tuple[Status, ...] = (PRESENT,) * len(self.names)
         self._routes: dict[tuple[str, ...], _Route] = {}
         self._about = model.per.name if isinstance(model.per, Source) else None
+        given = {self.plan.slots[name]: reading for name, reading in self.plan.others.items() if reading.verb == "given"}
+        # Where a request says everything itself: for each slot what shows it, in order.
+        self._shows = [shown_of(given[slot]) for slot in sorted(given)] if len(given) == len(self.plan.leaves) else None
 
     def read(self, store: OnlineStore, requests: Sequence[Mapping[str, object]], moment: int, *, tables: Ask | None = None) -> Answer:
         """What the readings say of each request at a moment, microseconds UTC.
@@ -110,6 +113,16 @@ class Online:
         kept, and where tables are needed and not given.
         """
         return self._answer(store, Requests(requests), moment, tables)
+
+    def given(self, request: Mapping[str, object], moment: int) -> list[Told] | None:
+        """What the readings say of one request where it says all of them itself, as ``read`` tells it; None where it does not."""
+        if self._shows is None:
+            return None
+        try:
+            row = [show(request, moment) for show in self._shows]
+        except KeyError:
+            return None
+        return row if self._plain else [make(row, moment) for make in self._makes]
 
     def now(self, store: OnlineStore, requests: pa.Table, moment: int, *, tables: Ask | None = None) -> Now:
         """As ``read``, of a table of requests, as the columns of a training table."""

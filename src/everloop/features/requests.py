@@ -87,6 +87,26 @@ class Requests:
         return made.append_column("moment", pa.array(np.full(self.rows, moment, dtype=np.int64)))
 
 
+def shown_of(reading: Reading) -> Callable[[Mapping[str, Any], int], float | str | list[str] | None]:
+    """What shows a column that one request says, as ``Requests.given`` does. It raises KeyError where the request does not say it.
+
+    >>> from everloop import Source
+    >>> houses = Source("houses", id="house_id", columns={"rooms": int})
+    >>> shown_of(houses.given("rooms"))({"rooms": 3}, 0)
+    3.0
+    """
+    column, nature = reading.columns[0], nature_of(reading.source, reading.columns[0])
+    kinds, show = _SAID[nature]
+
+    def shown_one(request: Mapping[str, Any], moment: int) -> float | str | list[str] | None:
+        value = request[column]
+        if value is None:
+            return None
+        return show(value, moment) if value.__class__ in kinds else Requests([request]).given(reading, moment)[0]
+
+    return shown_one
+
+
 def _as_decimal(value: float, moment: int) -> float | None:
     return value + 0.0 if value - value == 0 else None
 

@@ -20,7 +20,7 @@ from everloop.features.served import as_of_in, definition_of, reach, with_as_of
 from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
-from everloop.loop.serve.asked import first_of_each
+from everloop.loop.serve.asked import first_of_each, questions_of
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
 from everloop.project.source import Source
@@ -190,7 +190,7 @@ def _given(
             model,
             here,
             predictors,
-            first_of_each(features),
+            first_of_each(features) if requests is None else questions_of(model, requests, features, now),
             features,
             now=now,
             arm_of=lambda unit, _: rollout.arm_of(unit, traffic),

@@ -13,7 +13,7 @@ from typing import Literal
 from everloop.project.model import Model
 from everloop.records import Action, Decision, Signal, Signals, Traffic, Verdict
 
-GUARDRAIL = "errors"  # the clause of a candidate that fails far more often than the champion; nobody has to ask for it
+GUARDRAIL = "guardrails"  # the clause of a candidate that fails, is slow or odd beside the champion; nobody has to ask for it
 WISHES = ("drift", "slip", "truths", "schedule", "outage")
 
 
@@ -44,7 +44,10 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
         action: Action = "promote" if memory.plan == "promote" else "advance"
         return _decision(model, action, ("the roll-out's next step is due",), "rollout", now, id, (traffic.id, signals.id))
     if traffic.rolling:
-        return _decision(model, "hold", (f"a roll-out is in progress ({traffic.stage})",), memory.cause, now, id, (traffic.id, signals.id))
+        trial = signals.trial
+        because: tuple[str, ...] = (f"a roll-out is in progress ({traffic.stage})",)
+        because += (trial.because,) if trial is not None and trial.says == "not enough evidence" else ()
+        return _decision(model, "hold", because, memory.cause, now, id, (traffic.id, signals.id))
     return _retrain_or_hold(model, signals, memory, now=now, id=id, made_from=(traffic.id, signals.id))
 
 

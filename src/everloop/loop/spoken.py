@@ -84,9 +84,14 @@ def spoken_report(report: Report) -> str:
 
 
 def spoken_signals(signals: Signals) -> str:
-    """Every condition with what was found, those that fired first."""
+    """Every condition with what was found, those that fired first; then the verdict of a roll-out, with every figure it rests on."""
     ordered = sorted(signals.signals, key=lambda s: not s.fired)
     lines = [f"{'!' if s.fired else ' '} {s.clause}: {s.sentence}" for s in ordered]
+    if signals.trial is not None:
+        from everloop.rollout.verdict import sentence
+
+        lines.append(f"The roll-out: {signals.trial.says}, because {signals.trial.because}")
+        lines += [f"  {sentence(guard)}" for guard in signals.trial.guards]
     return "\n".join([f"{signals.model}, as of {said(signals.until)}:", *lines])
 
 

@@ -24,10 +24,10 @@ def check_now(house: House, model: Model, now: datetime) -> Report:
 
 def watch_now(house: House, model: Model, now: datetime) -> Signals:
     """What watching finds; kept nowhere."""
-    from everloop.loop import watching
+    from everloop.loop import trial
 
     adopt(house, model, now)
-    return watching.watch(house, model, house.traffic(model), now=now, id=identity("look", model.name, now.isoformat()))
+    return trial.watch(house, model, house.traffic(model), now=now, id=identity("look", model.name, now.isoformat()))
 
 
 def train_now(house: House, model: Model, now: datetime) -> Candidate | Report | TrainingSet:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from everloop import monitor, rollout
+from everloop import rollout
 from everloop.clock import EPOCH, microseconds
 from everloop.features.compile import features as read_features
 from everloop.features.truth import Truths, truths, with_told
@@ -42,11 +42,6 @@ FIRST, LAST = 4, 8  # periods a service elsewhere is held to: its own first, or 
 SLICES, VALUES = 8, 50  # how many columns are looked into for where it goes wrong, and of how many values each at most
 
 
-def watch(house: House, model: Model, traffic: Traffic, *, now: datetime, id: str) -> Signals:
-    """What watching finds about every condition of the model, now."""
-    return monitor.watch(model, traffic, seen(house, model, traffic, now=now), now=now, id=id, made_from=(traffic.id,))
-
-
 def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen:
     """Everything watching is shown."""
     champion = house.champion(traffic)
@@ -63,7 +58,6 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
     promised = _promised(house, traffic) if first is None else _answered(house, first, traffic.champion, NO_SLICES)
     slices = Slices.of(house, model, [*given.column("unit").to_pylist(), *(promised.units if promised else ())], now)
     newest = _newest(in_windows(model, given) if elsewhere else given)
-    theirs = given.filter(pc.equal(given.column("version"), traffic.candidate)) if traffic.candidate else given.slice(0, 0)
     return Seen(
         reference=reference,
         windows=windows,
@@ -72,10 +66,8 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
         live=_live(house, told, traffic, slices),
         coverage=float(mine.mature.mean()) if len(mine.table) else None,
         answers=len(newest),
-        failed=_failed(newest),
+        failed=failed(newest),
         microseconds=newest.column("microseconds").to_numpy().astype(np.int64),
-        candidate_answers=len(theirs),
-        candidate_failed=_failed(theirs),
         truths_since_training=_truths_since(mine, champion),
         last_trained_at=_last_trained(house, model),
         promoted_at=since,
@@ -168,13 +160,13 @@ def _derived(house: House, model: Model, asked: pa.Table, now: datetime) -> Trut
     """What the events say came of these questions. Where not one event of what is predicted ever arrived, they say nothing, not zero."""
     sources = {reading.source.name for reading in leaves(model.predicts)}
     if any(house.lake.log.counters(name).last_seq for name in sources):
-        return truths(model.predicts, _questions(model, asked), house.tables(model), model=model, known_at=now)
+        return truths(model.predicts, questions_of(model, asked), house.tables(model), model=model, known_at=now)
     kind = {"ranking": pa.list_(pa.string()), "shares": pa.string()}.get(model.kind, pa.float64())
     none = np.zeros(len(asked), dtype=bool)
     return Truths(pa.nulls(len(asked), kind), none, none)
 
 
-def _questions(model: Model, asked: pa.Table) -> pa.Table:
+def questions_of(model: Model, asked: pa.Table) -> pa.Table:
     """The questions behind answers: their unit's columns again, and the row asked about."""
     parts = [unit.split("\x1f") for unit in asked.column("unit").to_pylist()]
     made = pa.table({"moment": asked.column("moment")})
@@ -195,7 +187,7 @@ def _answered(house: House, told: Told, version: str, slices: Slices) -> Answere
         version=version,
         units=units,
         moments=done.table.column("moment").to_numpy().astype(np.int64),
-        truth=_as_truth(done.truth, shape.kind),
+        truth=as_truth(done.truth, shape.kind),
         answers=Answers.from_arrow(shape, done.table.column("answer")),
         groups=slices.for_units(units),
     )
@@ -266,7 +258,7 @@ def _live(house: House, told: Told, traffic: Traffic, slices: Slices) -> Paired 
     return Paired(
         units,
         table.column("moment").to_numpy().astype(np.int64),
-        _as_truth(one.truth[left], shapes[1].kind),
+        as_truth(one.truth[left], shapes[1].kind),
         Answers.from_arrow(shapes[0], table.column("answer")),
         Answers.from_arrow(shapes[1], other.table.take(pa.array(right)).column("answer")),
         slices.for_units(units),
@@ -288,7 +280,7 @@ class Slices:
         if not readings or not names:
             return Slices({}, {})
         asked = pa.table({"moment": pa.array(np.full(len(names), microseconds(now)), pa.int64()), "unit": pa.array(names, pa.string())})
-        found = read_features(readings, _questions(model, asked), house.tables(model), model=model)
+        found = read_features(readings, questions_of(model, asked), house.tables(model), model=model)
         values = {reading.columns[0]: found.column(reading.name).to_pylist() for reading in readings}
         return Slices({name: i for i, name in enumerate(names)}, {c: v for c, v in values.items() if len(set(v)) <= VALUES})
 
@@ -314,7 +306,8 @@ def _units(table: pa.Table) -> Strings:
     return np.array([*table.column("unit").to_pylist(), None], dtype=object)[:-1]
 
 
-def _as_truth(truth: NDArray[np.object_], kind: str) -> NDArray[np.object_] | NDArray[np.float64]:
+def as_truth(truth: NDArray[np.object_], kind: str) -> NDArray[np.object_] | NDArray[np.float64]:
+    """Truths as measures take them."""
     return truth if kind in ("ranking", "shares") else truth.astype(np.float64)
 
 
@@ -326,7 +319,8 @@ def _newest(given: pa.Table) -> pa.Table:
     return served.filter(pc.equal(served.column("moment"), pc.max(served.column("moment"))))
 
 
-def _failed(given: pa.Table) -> int:
+def failed(given: pa.Table) -> int:
+    """How many of these are failures."""
     return int(pc.sum(pc.is_valid(given.column("error"))).as_py() or 0)
 
 

@@ -19,7 +19,7 @@ from everloop import checks, gates, lake, rollout, training
 from everloop.errors import Overtaken
 from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
-from everloop.loop import watching
+from everloop.loop import trial, watching
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.project_file import open_project
@@ -45,7 +45,7 @@ from everloop.training.light import compile_version
 
 def watch(step: Step, traffic: Traffic) -> Signals:
     """What watching finds about every condition of the model."""
-    return watching.watch(step.house, step.model, traffic, now=step.now, id=step.id)
+    return trial.watch(step.house, step.model, traffic, now=step.now, id=step.id)
 
 
 def decide(step: Step, traffic: Traffic, signals: Signals) -> Decision:

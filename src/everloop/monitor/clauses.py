@@ -25,6 +25,7 @@ from everloop.project.conditions import (
     worse_than_champion,
 )
 from everloop.project.model import Model
+from everloop.project.reading import is_reading
 from everloop.project.spoken_conditions import spoken_metric
 from everloop.records import Outcome, Signal, Traffic
 from everloop.stats.bootstrap import Estimate
@@ -211,6 +212,13 @@ def _bound_signal(w: Watched, condition: at_least | at_most, found: Estimate, ou
 # -- beside another version ----------------------------------------------------------------------------------------------------------
 
 
+def by_split(model: Model, condition: object) -> bool:
+    """Whether only the arms of a split can tell: a figure of what people then do, or a truth that the answer itself changes."""
+    if not isinstance(condition, worse_than_champion | beats_champion | as_good_as_champion):
+        return False
+    return is_reading(condition.on) or model.answer_changes_truth
+
+
 def worse_than(w: Watched, condition: worse_than_champion) -> Signal:
     """Proven worse than the version beside it, on the same questions (``beside.worse``)."""
     return _beside(w, condition, "worse", condition.by)
@@ -222,6 +230,11 @@ def better_than(w: Watched, condition: beats_champion | as_good_as_champion) -> 
 
 
 def _beside(w: Watched, condition: worse_than_champion | beats_champion | as_good_as_champion, kind: str, by: float) -> Signal:
+    if by_split(w.model, condition):
+        sentence = "only a split can tell, and nobody is split now"
+        return Signal(
+            clause=repr(condition), kind="worse" if kind == "worse" else "better", fired=False, outcome=NOTHING, sentence=sentence
+        )
     name, live, worse = w.metric(condition.on), w.seen.live, kind == "worse"
     about = w.traffic.champion if w.traffic.stage in ("bake", "steady") else w.traffic.candidate
     blank = Signal(

@@ -50,8 +50,7 @@ class Seen:
     newest last. ``answered``: the champion's matured answers since it was promoted. ``promised``: its matured answers in the contest it
     won. ``live``: two versions on the same questions; in shadow and canary the candidate beside the champion, in bake the new champion
     (as ``candidate``) beside the one it replaced (as ``champion``). ``coverage``: the share of the questions since promotion whose truth
-    is mature. Counts and latencies (µs) are of the answers of the newest window; those of the candidate of a roll-out apart, where there
-    is one. Instants are aware UTC.
+    is mature. Counts and latencies (µs) are of the answers of the newest window. Instants are aware UTC.
     """
 
     reference: Profile | None = None
@@ -63,8 +62,6 @@ class Seen:
     answers: int = 0
     failed: int = 0
     microseconds: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    candidate_answers: int = 0
-    candidate_failed: int = 0
     truths_since_training: int = 0
     last_trained_at: datetime | None = None
     promoted_at: datetime | None = None

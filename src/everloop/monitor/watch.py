@@ -18,6 +18,7 @@ from everloop.monitor.error import truth_span
 from everloop.monitor.schedule import due
 from everloop.monitor.seen import Seen
 from everloop.project.conditions import (
+    ab,
     as_good_as_champion,
     at_least,
     at_most,
@@ -31,7 +32,6 @@ from everloop.project.conditions import (
 from everloop.project.model import Model
 from everloop.project.spans import every
 from everloop.records import Signal, Signals, Traffic
-from everloop.stats.evalue import above_rate
 from everloop.stats.rounded import percent
 
 Condition: TypeAlias = object
@@ -53,39 +53,21 @@ _JUDGES: dict[type, Judge] = {
 
 def watch(model: Model, traffic: Traffic, seen: Seen, *, now: datetime, id: str, made_from: tuple[str, ...] = (), seed: int = 0) -> Signals:
     """One signal for each condition of ``roll_back_when``, ``retrain_when`` and ``tell_when``, in that order, each clause once; while a
-    candidate answers beside the champion also for what ``promote_when`` asks of it; and, where they fire, for failing answers of that
-    candidate, data that came apart, and truths that stopped coming.
+    candidate answers beside the champion also for what ``promote_when`` and the tests of ``roll_out`` ask of it; and, where they fire, for
+    data that came apart and truths that stopped coming. What only a split can tell (``clauses.by_split``) is not judged here.
     """
     watched = Watched(model, traffic, seen, now, seed)
     said: dict[str, Condition] = {}
-    beside = [c for c in model.promote_when if isinstance(c, beats_champion | as_good_as_champion)]
-    rolling = beside if traffic.stage in ("shadow", "canary") else []
+    wins = [win for step in model.roll_out if isinstance(step, ab) for win in step.wins_when]
+    beside = [c for c in model.promote_when if isinstance(c, beats_champion | as_good_as_champion) and not clauses.by_split(model, c)]
+    rolling = [*beside, *wins] if traffic.stage in ("shadow", "canary") else []
     for condition in (*model.roll_back_when, *model.retrain_when, *model.tell_when, *rolling):
         said.setdefault(repr(condition), condition)
     found = [_JUDGES[type(condition)](watched, condition) for condition in said.values()]
     return Signals(
         id=id, made_at=now, made_from=(traffic.id, *made_from), model=model.name, until=now,
-        signals=(*found, *_guardrails(watched), *_data(seen), *_outage(watched)),
+        signals=(*found, *_data(seen), *_outage(watched)),
     )  # fmt: skip
-
-
-def _guardrails(watched: Watched) -> Iterable[Signal]:
-    """A candidate that fails more often than half a percent, and than one and a half times the champion, is stopped: proof 1,000 : 1."""
-    seen = watched.seen
-    if not watched.traffic.rolling or not seen.candidate_answers:
-        return
-    usual = seen.failed / seen.answers if seen.answers else 0.0
-    limit = min(max(0.005, 1.5 * usual), 0.99)
-    share = seen.candidate_failed / seen.candidate_answers
-    if above_rate(seen.candidate_failed, seen.candidate_answers, limit).value >= 1000:
-        sentence = (
-            f"{seen.candidate_failed:,} of {seen.candidate_answers:,} answers of the candidate failed ({percent(share)}); "
-            f"more than {percent(limit)} is proven"
-        )
-        yield Signal(
-            clause="errors", kind="errors", fired=True, outcome="passed", sentence=sentence, measure="errors", value=share,
-            about=watched.traffic.candidate or watched.traffic.champion, rows=seen.candidate_answers,
-        )  # fmt: skip
 
 
 def _data(seen: Seen) -> Iterable[Signal]:

@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING
 from everloop.errors import Mistake
 from everloop.project import refuse
 from everloop.project.belongs import misplaced, stands_in
-from everloop.project.conditions import ab, at_least, at_most, cost, drifted, fair_across, slipped
-from everloop.project.metrics import METRICS, OF_KIND, PLURAL, SERVING, needs_yes
-from everloop.project.reading import is_reading, leaves
+from everloop.project.conditions import (
+    ab,
+    as_good_as_champion,
+    at_least,
+    at_most,
+    beats_champion,
+    cost,
+    drifted,
+    fair_across,
+    slipped,
+    worse_than_champion,
+)
+from everloop.project.metrics import METRICS, OF_KIND, PLURAL, SERVING, by_arms, needs_yes
+from everloop.project.reading import Arithmetic, Reading, is_reading, leaves
 from everloop.project.resolve import readings_in
 from everloop.project.said import Word, said
 from everloop.project.shape import ahead_of
@@ -44,6 +55,8 @@ def _mistakes(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
         yield from _money(model, word)
     elif is_reading(on):
         yield from _figure(model, word, keyword)
+    if isinstance(word, worse_than_champion):
+        yield from _by_arms(model, word)
     if isinstance(word, fair_across):
         yield from _fair(model, word)
     if isinstance(word, drifted | fair_across):
@@ -64,6 +77,20 @@ def _metric(model: Model, word: Word, on: str, *, serving: bool = False) -> Iter
         yield word.mistake(f"{model.name} answers with {PLURAL[kind]}, which have no {on}.{hint}", f"They have {others}.")
     elif needs_yes(on, kind) and model.shape.yes_above is None:
         yield word.mistake(f"{model.name} says yes to nobody, so it has no {on}.", "Say answers=yes_above(0.5), or another chance.")
+
+
+def _by_arms(model: Model, word: worse_than_champion | beats_champion | as_good_as_champion) -> Iterator[Mistake]:
+    """Where the answer changes the truth each version is judged by its own units, and not every metric is a sum over units."""
+    name = model.metric if word.on is None else word.on
+    if model.answer_changes_truth and isinstance(name, str) and name in OF_KIND[model.kind] and not by_arms(name, model.kind):
+        others = refuse.listed([repr(other) for other in OF_KIND[model.kind] if by_arms(other, model.kind)], "or")
+        yield refuse.mistake(
+            f"{model.name}: {name} compares questions with one another, and the two arms of a split have none in common.",
+            f"Say {type(word).__name__}(…) of {others}, or of a reading with next=.",
+            place=model.place,
+            keyword="answer_changes_truth",
+            words=("Model", "but"),
+        )
 
 
 def _money(model: Model, word: Word) -> Iterator[Mistake]:
@@ -87,7 +114,12 @@ def _figure(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
 
 
 def _looks_ahead(model: Model, word: Word) -> Iterator[Mistake]:
-    for reading in leaves(getattr(word, "on", None)):
+    on = getattr(word, "on", None)
+    if isinstance(on, Reading | Arithmetic) and on.kind not in ("number", "yes or no"):
+        kind = on.kind if on.kind == "text" else f"an {on.kind}" if on.kind == "instant" else f"a {on.kind}"
+        what = f"{model.name}: {on.name} is {kind}, and people are counted by numbers, or yes and no."
+        yield refuse.mistake(what, "Say a total, a count, a mean, or .any(…).", place=on.place)
+    for reading in leaves(on):
         if reading.next is None:
             cure = f"Say next={said(reading.last or timedelta(days=7))}: what people do after the answer."
             what = f"{model.name}: {reading.name} looks back, so no version can change it."
@@ -99,6 +131,7 @@ def _test(model: Model, word: ab) -> Iterator[Mistake]:
         if not stands_in(win, "wins_when"):
             yield misplaced(model.name, win, "wins_when", word.place)
             continue
+        yield from _by_arms(model, win)
         if isinstance(win.on, str):
             yield from _metric(model, win, win.on)
         elif isinstance(win.on, cost):

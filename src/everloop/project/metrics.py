@@ -85,3 +85,12 @@ def needs_yes(name: str, kind: Kind) -> bool:
     (True, False, False)
     """
     return kind == "chance" and METRICS[name].decides
+
+
+def by_arms(name: str, kind: Kind) -> bool:
+    """Whether two versions can be held against each other by it that answered other units each: it is a sum over units.
+
+    >>> by_arms("logloss", "chance"), by_arms("auc", "chance"), by_arms("precision", "ranking")
+    (True, False, True)
+    """
+    return name not in ("rmse", "bias", "auc", "recall") and not (name == "precision" and kind == "chance")

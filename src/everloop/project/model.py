@@ -80,6 +80,7 @@ class Model:
     one_per: str | None
     split_by: str | None
     control: float
+    answer_changes_truth: bool
     promote_when: tuple[PromoteCondition, ...]
     roll_out: tuple[Step, ...]
     roll_back_when: tuple[RollBackCondition, ...]
@@ -113,6 +114,7 @@ class Model:
         one_per: str | None = None,
         split_by: str | None = None,
         control: float = 0.0,
+        answer_changes_truth: bool = False,
         promote_when: Many[PromoteCondition] = (beats_champion(),),
         roll_out: Many[Step] = (shadow(hours(6)), canary(0.05, 0.25, every=hours(6))),
         roll_back_when: Many[RollBackCondition] = (worse_than_champion(),),
@@ -130,8 +132,9 @@ class Model:
             "name": name, "predicts": predicts, "per": per if isinstance(per, Source) else as_names(per), "asked": asked,
             "among": flat(among), "candidates": flat(candidates), "void_when": flat(void_when), "knows": flat(knows), "learner": learner,
             "fed_as": fed_as, "answers": answers, "tune": tune, "learns_from": learns_from, "holdout": holdout, "baseline": baseline,
-            "one_per": one_per, "split_by": split_by, "control": control, "promote_when": flat(promote_when), "roll_out": flat(roll_out),
-            "roll_back_when": flat(roll_back_when), "retrain_when": flat(retrain_when), "tell_when": flat(tell_when),
+            "one_per": one_per, "split_by": split_by, "control": control, "answer_changes_truth": answer_changes_truth,
+            "promote_when": flat(promote_when), "roll_out": flat(roll_out), "roll_back_when": flat(roll_back_when),
+            "retrain_when": flat(retrain_when), "tell_when": flat(tell_when),
             "autonomy": dict.fromkeys(DECISIONS, "suggest") | levels, "budget": budget, "owner": owner, "about": about,
             "tags": as_names(tags), "place": caller(),
         }  # fmt: skip

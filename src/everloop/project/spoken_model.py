@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from everloop.project.columns import money, unit
-from everloop.project.conditions import Step, ab, only_new, search, shadow
+from everloop.project.conditions import Step, ab, only_new, search, shadow, worse_than_champion
 from everloop.project.learner import is_function
-from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, leaves
+from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, is_reading, leaves
+from everloop.project.shape import ahead_of
 from everloop.project.source import Source
 from everloop.project.spoken_conditions import Condition, say_among, say_condition, say_step, say_void
 from everloop.project.spoken_readings import kind_of, say_reading, say_readings
@@ -227,10 +228,14 @@ def _say_roll_out(voice: Voice) -> str:
         return "Roll out: answer all at once."
     if not isinstance(model.roll_out[-1], ab):
         steps.append("all" if any("answer" in step and "shadow" not in step for step in steps) else "answer all")
-    blind = first_truth(model) > length_of_roll_out(model)
+    figures = [max(map(ahead_of, leaves(c.on))) for c in model.roll_back_when if isinstance(c, worse_than_champion) and is_reading(c.on)]
+    blind = min([first_truth(model), *figures]) > length_of_roll_out(model)
     only = "only errors, latency and odd answers can stop a roll-out"
     found = f" The first truth takes {spoken_span(first_truth(model))}, longer than that: {only}." if blind else ""
-    return f"Roll out: {', then '.join(steps)}.{found}"
+    own = ""
+    if model.answer_changes_truth:
+        own = f" What it answers changes what comes of it: in a roll-out each version is judged by what comes of its own {voice.splits}."
+    return f"Roll out: {', then '.join(steps)}.{found}{own}"
 
 
 def first_truth(model: Model) -> timedelta:

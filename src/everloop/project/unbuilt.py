@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from everloop.errors import NotBuilt
-from everloop.project.conditions import ab, at_least, at_most, cost, only_new
+from everloop.project.conditions import at_least, at_most, cost, only_new
 from everloop.project.learner import is_function
 from everloop.project.reading import calendar, is_reading
 from everloop.project.resolve import all_readings
@@ -45,14 +45,10 @@ def _sentences(model: Model) -> Iterator[str]:
 
 
 def _clauses(model: Model) -> Iterator[str]:
-    if any(isinstance(step, ab) for step in model.roll_out):
-        yield "ab(…) waits for tests on what people then do"
     for clause in (*model.promote_when, *model.roll_back_when, *model.retrain_when, *model.tell_when):
-        word, on = type(clause).__name__, getattr(clause, "on", None)
-        if isinstance(on, cost):
+        word = type(clause).__name__
+        if isinstance(getattr(clause, "on", None), cost):
             yield "cost(…) waits for metrics in money"
-        elif is_reading(on):
-            yield f"{word}(<a reading>) waits for figures of what people then do"
         if isinstance(clause, at_least | at_most) and is_reading(clause.what):
             yield f"{word}(<a reading>, …) waits for watching of readings"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Row, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Float, Row, Table, Text, select
 
 from everloop.clock import from_microseconds, microseconds
 from everloop.errors import EverloopError, Unknown
@@ -19,6 +19,8 @@ from everloop.registry.store import Store
 from everloop.sql.schema import METADATA
 
 SCOPES = ("predict", "ingest", "operate")
+SLOWEST, FASTEST = 0.001, 1_000_000
+"""Requests a second that may be said of a key."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 KEYS = Table(
@@ -30,12 +32,14 @@ KEYS = Table(
     Column("digest", Text, nullable=False),
     Column("made_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("per_second", Float),
 )
 
 
 @dataclass(frozen=True)
 class KeptKey:
-    """One key as it is kept: ``digest`` is what its secret hashes to."""
+    """One key as it is kept: ``digest`` is what its secret hashes to, ``per_second`` how many requests a second each worker takes from
+    it (None: as many as come)."""
 
     id: str
     name: str
@@ -43,6 +47,7 @@ class KeptKey:
     digest: str
     made_at: datetime
     revoked_at: datetime | None = None
+    per_second: float | None = None
 
     @property
     def revoked(self) -> bool:
@@ -58,15 +63,26 @@ class ApiKeys:
 
     store: Store
 
-    def add(self, connection: Connection, id: str, name: str, scopes: Sequence[str], digest: str, *, now: datetime) -> KeptKey:
-        """Keep a key. Raises EverloopError for a name in use or that is none, and for scopes there are not."""
-        scopes = checked(name, scopes)
+    def add(
+        self,
+        connection: Connection,
+        id: str,
+        name: str,
+        scopes: Sequence[str],
+        digest: str,
+        *,
+        now: datetime,
+        per_second: float | None = None,
+    ) -> KeptKey:
+        """Keep a key. Raises EverloopError for a name in use or that is none, for scopes there are not, and for a rate that is none."""
+        scopes, made_at = checked(name, scopes, per_second), microseconds(now)
         if connection.execute(select(KEYS.c.id).where(KEYS.c.name == name, KEYS.c.revoked_at.is_(None))).first():
             raise EverloopError(f"A key named {name} is in use. Take another name, or revoke that one first: everloop key revoke {name}")
         if connection.execute(select(KEYS.c.id).where((KEYS.c.id == id) | (KEYS.c.id == name) | (KEYS.c.name == id))).first():
             raise EverloopError(f"There is a key {id} already. Nothing was kept; ask for another one.")
-        connection.execute(KEYS.insert().values(id=id, name=name, scopes=",".join(scopes), digest=digest, made_at=microseconds(now)))
-        return KeptKey(id, name, scopes, digest, now)
+        row = {"id": id, "name": name, "scopes": ",".join(scopes), "digest": digest, "made_at": made_at, "per_second": per_second}
+        connection.execute(KEYS.insert().values(row))
+        return KeptKey(id, name, scopes, digest, now, per_second=per_second)
 
     def revoke(self, connection: Connection, id_or_name: str, *, now: datetime) -> KeptKey:
         """End a key, by its id or the name it is in use under; the first time counts. Raises Unknown."""
@@ -85,8 +101,8 @@ class ApiKeys:
             return [_key(row) for row in connection.execute(select(KEYS).order_by(KEYS.c.made_at, KEYS.c.id))]
 
 
-def checked(name: str, scopes: Sequence[str]) -> tuple[str, ...]:
-    """The scopes, each once and in their own order, where they and the name may be a key's.
+def checked(name: str, scopes: Sequence[str], per_second: float | None = None) -> tuple[str, ...]:
+    """The scopes, each once and in their own order, where they, the name and the rate may be a key's.
 
     >>> checked("till-3", ["ingest", "predict", "ingest"])
     ('predict', 'ingest')
@@ -95,6 +111,8 @@ def checked(name: str, scopes: Sequence[str]) -> tuple[str, ...]:
     """
     if not _NAME.fullmatch(name):
         raise EverloopError(f"{name!r} is no name for a key. Say up to 64 letters, digits, dots, dashes or underscores, such as till-3.")
+    if per_second is not None and not SLOWEST <= per_second <= FASTEST:
+        raise EverloopError(f"{per_second:g} requests a second is no rate. Say {SLOWEST:g} to {FASTEST:,}, or nothing: as many as come.")
     strange = [scope for scope in scopes if scope not in SCOPES]
     if isinstance(scopes, str) or strange or not scopes:
         said = f"{', '.join(map(repr, strange))} may not be said of a key. " if strange else "A key needs to be for something. "
@@ -104,4 +122,4 @@ def checked(name: str, scopes: Sequence[str]) -> tuple[str, ...]:
 
 def _key(row: Row[Any]) -> KeptKey:
     revoked = None if row.revoked_at is None else from_microseconds(row.revoked_at)
-    return KeptKey(row.id, row.name, tuple(row.scopes.split(",")), row.digest, from_microseconds(row.made_at), revoked)
+    return KeptKey(row.id, row.name, tuple(row.scopes.split(",")), row.digest, from_microseconds(row.made_at), revoked, row.per_second)

@@ -39,6 +39,23 @@ def compared(unit: str, traffic: Traffic) -> bool:
     return traffic.stage == "canary" and places(unit, traffic.salt)[0] < _covered(traffic.share)
 
 
+def chance(traffic: Traffic, newest: Traffic | None = None) -> float:
+    """The chance that a unit compared under this traffic was the candidate's; with ``newest``, a later one of the same roll-out, among
+    those that are still answered by the same version. Beyond one half a rising share moves units, and these are compared no more.
+
+    >>> from dataclasses import replace
+    >>> from datetime import datetime, timezone
+    >>> now = datetime(2026, 11, 2, tzinfo=timezone.utc)
+    >>> half = Traffic(
+    ...     id="t", made_at=now, since=now, model="m", generation=2, stage="canary", champion="a", candidate="b", share=0.5, salt="s"
+    ... )
+    >>> chance(half), round(chance(half, replace(half, share=0.8)), 3)
+    (0.5, 0.714)
+    """
+    first = _given(traffic.share)
+    return first / (first + 1 - _given(newest.share if newest is not None else traffic.share))
+
+
 def places(unit: str, salt: str) -> tuple[float, float]:
     """Where a unit stands in coverage and in variation, both in [0, 1); uniform and independent, of each other and across salts.
 

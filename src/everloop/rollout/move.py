@@ -50,8 +50,9 @@ def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals
 
     ``advance``: the next step. ``promote``: the last step is over, the candidate takes over. ``finish``: the roll-out ends, either
     because bake lasted ``bake`` (as long as the model's truth takes to mature), or because an ``ab`` test was not settled in time and
-    the champion stays. A test is settled by a ``better`` signal that fired. Time is counted from when the traffic's step began, so a
-    machine that slept skips no step. A plan that was shortened meanwhile counts as over.
+    the champion stays. A test is settled by a trial (``verdict.judged``) that says *promote*; no other step is taken while a trial says
+    *not enough evidence*. Time is counted from when the traffic's step began, so a machine that slept skips no step. A plan that was
+    shortened meanwhile counts as over.
     """
     since = now - traffic.since
     if traffic.stage == "steady":
@@ -63,7 +64,7 @@ def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals
         if _won(signals):
             return "advance" if more else "promote"
         return "finish" if since >= here.lasts else None
-    if here is not None and since < here.lasts:
+    if (here is not None and since < here.lasts) or _unsure(signals):
         return None
     return "advance" if more else "promote"
 
@@ -80,8 +81,8 @@ def step(
 ) -> Traffic:
     """The next step of a roll-out: a larger share, the candidate as champion in bake, or steady again after bake.
 
-    It does not ask whether the step is ``due``: a person may hurry it. Only an ``ab`` test cannot be hurried: unless a ``better`` signal
-    fired, the candidate is dropped and the champion stays.
+    It does not ask whether the step is ``due``: a person may hurry it. Only an ``ab`` test cannot be hurried: unless a trial says
+    *promote*, the candidate is dropped and the champion stays.
 
     Raises EverloopError where nothing is being rolled out.
     """
@@ -142,4 +143,8 @@ def _here(traffic: Traffic, plan: Plan) -> tuple[Step | None, bool]:
 
 
 def _won(signals: Signals | None) -> bool:
-    return signals is not None and bool(signals.fired("better"))
+    return signals is not None and signals.trial is not None and signals.trial.says == "promote"
+
+
+def _unsure(signals: Signals | None) -> bool:
+    return signals is not None and signals.trial is not None and signals.trial.says == "not enough evidence"

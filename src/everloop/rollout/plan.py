@@ -9,19 +9,24 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from everloop.errors import EverloopError
-from everloop.project.conditions import ab, canary, shadow
+from everloop.project.conditions import ab, as_good_as_champion, beats_champion, canary, shadow
 
 Plan: TypeAlias = Sequence[shadow | canary | ab]
 
 
 @dataclass(frozen=True)
 class Step:
-    """The candidate answers a ``share`` of the units for at least ``lasts``. A ``test`` ends with a winner, or not in time."""
+    """The candidate answers a ``share`` of the units for at least ``lasts``. A ``test`` ends when all of ``wins_when`` is proven, or not
+    in time."""
 
     stage: Literal["shadow", "canary"]
     share: float
     lasts: timedelta
-    test: bool = False
+    wins_when: tuple[beats_champion | as_good_as_champion, ...] = ()
+
+    @property
+    def test(self) -> bool:
+        return bool(self.wins_when)
 
 
 def steps(plan: Plan) -> tuple[Step, ...]:
@@ -40,7 +45,7 @@ def steps(plan: Plan) -> tuple[Step, ...]:
         elif isinstance(clause, canary):
             spelled += [Step("canary", share, clause.every) for share in clause.shares]
         elif isinstance(clause, ab):
-            spelled.append(Step("canary", clause.share, clause.within, test=True))
+            spelled.append(Step("canary", clause.share, clause.within, clause.wins_when))
         else:
             raise EverloopError(f"roll_out=[…] says {clause!r}, which is no step of a roll-out. Say shadow(…), canary(…) or ab(…).")
     for before, after in pairwise(spelled):

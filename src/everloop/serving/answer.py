@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,8 @@ from everloop.serving.answered import (
 )  # fmt: skip
 from everloop.stats.shapes import Answers
 
+Later: TypeAlias = Callable[[Callable[[], None]], object]
+"""Takes what is to be done when whoever asked has been answered."""
 SPLITS = 40  # how often a batch that raises is halved to find the rows that make it raise
 SEPARATOR = "\x1f"
 
@@ -123,7 +126,7 @@ def answer(
     salt: str = "",
     private: Collection[str] | None = None,
     control: str | None = None,
-    shadow: bool = True,
+    later: Later | None = None,
     read: Read = Read(),
 ) -> AnswerRows:
     """Every question answered by whom the traffic says, and by nobody twice; what was said is in the log before it is returned.
@@ -134,7 +137,8 @@ def answer(
     features; ``read`` says how the features were read.
 
     A candidate that raises or gives no answer is answered for by the champion in the same call, a champion by the version it replaced; the
-    failure is a row of its own with ``error``. With ``shadow`` the other version of a roll-out answers too, seen by nobody.
+    failure is a row of its own with ``error``. The other versions of a roll-out answer too, seen by nobody: at once, or when ``later``
+    calls what it is given.
 
     Raises Unknown where the champion has no predictor or a unit column is missing, EverloopError where features and questions do not match.
     """
@@ -147,14 +151,19 @@ def answer(
     arms = _arms(model, traffic, questions, asked, arm_of, control)
     turn = _Turn(model, traffic, predictors, asked, control)
     served, failures = turn.serve(arms)
-    hidden = turn.shadow(served, failures) if shadow else []
-    hide = private_columns(model) if private is None else private
-    table = _rows(model, asked, [*served, *failures, *hidden], answered_at=microseconds(now), private=hide, salt=salt, read=read)
+    made = partial(
+        _rows, model, asked, answered_at=microseconds(now), private=private_columns(model) if private is None else private, salt=salt,
+        read=read,
+    )  # fmt: skip
+    hidden = [] if later is not None else turn.shadow(served, failures)
+    table = made([*served, *failures, *hidden])
     order = np.concatenate([said.positions for _, said in served]) if served else np.zeros(0, np.int64)
     back = np.concatenate([np.argsort(order), np.arange(len(order), len(table))]).astype(np.int64)
     rows = AnswerRows(table.take(pa.array(back)), len(asked))
     if log is not None and len(rows.table):
         log.write(rows.table)
+    if later is not None and log is not None and traffic.rolling and len(asked):
+        later(lambda: log.write(made(turn.shadow(served, failures))))
     return rows
 
 
@@ -174,7 +183,7 @@ class _Turn:
         failures: list[tuple[str, Said]] = []
         for arm in ("champion", "candidate", "control"):
             left = np.flatnonzero(arms == arm)
-            turn = self._in_turn(arm)
+            turn = asked_in_turn(self.traffic, arm, self.predictors, self.control)
             for version in turn:
                 if not len(left):
                     break
@@ -192,36 +201,44 @@ class _Turn:
     def shadow(self, served: list[tuple[str, Said]], failures: list[tuple[str, Said]]) -> list[tuple[str, Said]]:
         """The other versions of a roll-out answer what they have not answered yet."""
         found: list[tuple[str, Said]] = []
-        if not self.traffic.rolling:
-            return found
-        for version in (self.traffic.champion, self.traffic.candidate, self.traffic.previous if self.traffic.stage == "bake" else None):
-            if version is None:
-                continue
+        for version in others(self.traffic):
             done = [said.positions for _, said in (*served, *failures) if said.version == version]
             left = np.setdiff1d(np.arange(len(self.asked)), np.concatenate(done) if done else np.zeros(0, np.int64))
             if len(left):
                 found.append(("shadow", self._ask(version, left)))
         return found
 
-    def _in_turn(self, arm: str) -> list[str]:
-        """Who is asked first, and who if that one gives no answer; the last one's failure is final."""
-        first = {"candidate": self.traffic.candidate, "control": self.control}.get(arm)
-        spare = self.traffic.previous if self.traffic.previous in self.predictors else None
-        return list(dict.fromkeys(v for v in (first, self.traffic.champion, spare) if v is not None))
-
     def _ask(self, version: str, positions: NDArray[np.int64]) -> Said:
         predictor = self.predictors.get(version)
         if predictor is None:
             return _nothing(version, positions, "its predictor is not loaded")
-        shape = predictor.shape
-        if shape.kind == "chance":
-            shape = replace(shape, yes_above=self.model.shape.yes_above)
+        shape = spoken_shape(predictor.shape, self.model)
         began = time.perf_counter()
         there = self.asked.sizes[positions] > 0
         parts = _answered(version, predictor, self.asked, positions[there])
         each = int((time.perf_counter() - began) * 1e6 / max(1, len(positions)))
         said = _joined(version, shape, parts, each)
         return said if there.all() else _with_nothing(said, positions[~there])
+
+
+def asked_in_turn(traffic: Traffic, arm: str, loaded: Collection[str], control: str | None = None) -> list[str]:
+    """Who is asked first for an arm, and who if that one gives no answer; the last one's failure is final."""
+    first = {"candidate": traffic.candidate, "control": control}.get(arm)
+    spare = traffic.previous if traffic.previous in loaded else None
+    return list(dict.fromkeys(v for v in (first, traffic.champion, spare) if v is not None))
+
+
+def others(traffic: Traffic) -> list[str]:
+    """The versions of a roll-out, each of which answers every question, whoever serves it; none where nothing is rolled out."""
+    if not traffic.rolling:
+        return []
+    both = (traffic.champion, traffic.candidate, traffic.previous if traffic.stage == "bake" else None)
+    return [version for version in both if version is not None]
+
+
+def spoken_shape(shape: Shape, model: Model) -> Shape:
+    """A version's shape, with yes from where on the model says it today."""
+    return replace(shape, yes_above=model.shape.yes_above) if shape.kind == "chance" else shape
 
 
 def _answered(
@@ -254,7 +271,7 @@ def _joined(version: str, shape: Shape, parts: list[tuple[NDArray[np.int64], Ans
             answers.append(pa.nulls(len(where), ANSWER))
             words: list[str | None] = [None] * len(where)
         else:
-            whys = [_why_none(shape, value) for value in given.value.tolist()]
+            whys = [why_none(shape, value) for value in given.value.tolist()]
             values = given.values.tolist() if given.values is not None else [None] * len(where)
             words = [None if w else says(shape, v, vs) for v, vs, w in zip(given.value.tolist(), values, whys, strict=True)]
             answers.append(_without(given.to_arrow(), whys))
@@ -272,7 +289,8 @@ def _without(column: pa.StructArray, whys: list[str | None]) -> pa.StructArray:
     return column.take(pa.array([None if why else at for at, why in enumerate(whys)], pa.int64()))
 
 
-def _why_none(shape: Shape, value: float) -> str | None:
+def why_none(shape: Shape, value: float) -> str | None:
+    """Why a version's value is no answer; None where it is one."""
     if value != value:
         return "it gave no item" if shape.kind == "ranking" else "it answered what is no answer (NaN, infinite, or out of range)"
     if value in (float("inf"), float("-inf")):

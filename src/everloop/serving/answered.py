@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ from everloop.clock import from_microseconds
 from everloop.project.model import Model
 from everloop.project.reading import column_names, leaves
 from everloop.project.source import Source
-from everloop.records import Prediction, Shape, identity
+from everloop.records import Arm, Prediction, Shape, identity
 
 ANSWER = pa.struct([("value", pa.float64()), ("values", pa.list_(pa.float64())), ("items", pa.list_(pa.string()))])
 SCHEMA = pa.schema(
@@ -41,6 +41,45 @@ SCHEMA = pa.schema(
 LATER = ("as_of", "definition", "request")
 """Columns that answers of older releases do not have: there they are empty."""
 NOTHING: dict[str, Any] = {"value": None, "values": None, "items": None}
+
+
+class Row(NamedTuple):
+    """One answer as it is remembered: the columns of ``SCHEMA``, its ``answer`` in three."""
+
+    id: str
+    model: str
+    version: str
+    arm: str
+    unit: str
+    moment: int
+    answered_at: int
+    value: float | None
+    values: Sequence[float] | None
+    items: Sequence[str] | None
+    says: str | None
+    features: str | None
+    microseconds: int
+    error: str | None
+    as_of: str | None
+    definition: str | None
+    request: str | None
+
+    def prediction(self) -> Prediction:
+        """The answer as it is given: its features stay in the log."""
+        return Prediction(
+            id=self.id,
+            model=self.model,
+            version=self.version,
+            arm=cast(Arm, self.arm),
+            unit=self.unit,
+            moment=from_microseconds(self.moment),
+            value=self.value,
+            values=tuple(self.values or ()),
+            items=tuple(self.items or ()),
+            says=self.says,
+            microseconds=self.microseconds,
+            error=self.error,
+        )
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -22,16 +22,18 @@ from everloop.clock import instant, monotonic, wall
 from everloop.errors import EverloopError, UnderWay, Unknown
 from everloop.project.model import Model
 from everloop.records import Prediction, Received
-from everloop.serving import asks
+from everloop.serving import asks, inference, invocations
 from everloop.serving.arriving import FEW, Bodies, GoneError, Heads, Receive, Scope, Send, heads_of, peer_of
 from everloop.serving.bodies import ARROW, JSON, NDJSON, json_rows, json_value, rows_of
 from everloop.serving.doors import Doors, Row
 from everloop.serving.fits import Fit, fit_of
-from everloop.serving.keys import Keys, allowed
+from everloop.serving.forms import Form, form_of
+from everloop.serving.keys import Keys, allowed, shown
 from everloop.serving.metrics import Metrics
 from everloop.serving.paths import OTHER, Path, at
-from everloop.serving.refused import RefusedError, did_you_mean, later, refusal, short
-from everloop.settings import span
+from everloop.serving.queries import explain, known_after, parameter
+from everloop.serving.rates import Rates
+from everloop.serving.refused import RefusedError, later, refusal, short
 
 T = TypeVar("T")
 Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -39,7 +41,9 @@ AtTurn: TypeAlias = Callable[[], Awaitable[None] | None]
 
 LARGEST_BODY = 16 * 1024 * 1024
 IN_FLIGHT = 64
+IN_LINE = 2_048  # requests answered on the event loop that may wait for the log at once: each is a row, and a row is written soon
 TURNS = 4  # turns and scores that may be waited for at once
+MOST_EXPLAINED = 100
 HUNG_UP = 499  # how metrics call a request whose sender went before the reply
 LONGEST_WORD = 2_000  # characters of by= and reason=
 TEXT, HTML, PROMETHEUS = "text/plain; charset=utf-8", "text/html; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
@@ -57,6 +61,7 @@ class Ask(NamedTuple):
     content_type: str
     query: bytes
     now: datetime
+    version: str = ""
 
 
 class Reply(NamedTuple):
@@ -102,19 +107,23 @@ class _App:
     ) -> None:
         self.doors, self.keys, self.metrics, self.bodies = doors, keys, metrics, bodies
         self.on_start, self.on_stop, self.stopping = on_start, on_stop, False
-        self.under_way, self.turns = _Places(in_flight), _Places(TURNS)
+        self.under_way, self.turns, self.in_line = _Places(in_flight), _Places(TURNS), _Places(IN_LINE)
         # Threads of their own: whatever else is under way, an undo finds one free.
         self.answering = ThreadPoolExecutor(min(8, in_flight), "everloop-answers")
         self.telling = ThreadPoolExecutor(4, "everloop-told")
         self.turning = ThreadPoolExecutor(TURNS, "everloop-turns")
         self.people = ThreadPoolExecutor(8, "everloop-people")
-        self.fits: dict[str, Fit] = {}
+        self.forms: dict[str, tuple[Fit, Form | None]] = {}
+        self.rates = Rates()
         self.described: tuple[object, object, Mapping[str, Any]] | None = None
         self.verbs: dict[str, Callable[[Ask], Awaitable[Reply]]] = {
             "predict": self.predict, "features": self.features, "events": self.events, "truths": self.truths, "outcomes": self.outcomes,
             "predictions": self.predictions, "turn": self.turn, "score": self.score, "undo": self.undo, "approve": self.approve,
             "reject": self.reject, "cancel": self.cancel, "status": self.status, "metrics": self.counted, "live": self.live,
-            "ready": self.ready, "openapi": self.openapi, "docs": self.docs, "home": self.home,
+            "ready": self.ready, "infer": self.infer, "infer_by": self.infer, "oip_model": self.oip_model, "oip_version": self.oip_model,
+            "oip_model_ready": self.oip_model_ready, "oip_version_ready": self.oip_model_ready, "oip_live": self.oip_live,
+            "oip_ready": self.oip_ready, "oip_server": self.oip_server, "invocations": self.invocations, "ping": self.ping,
+            "health": self.ping, "version": self.version, "openapi": self.openapi, "docs": self.docs, "home": self.home,
         }  # fmt: skip
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,13 +160,13 @@ class _App:
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = monotonic()
-        methods, name = at(scope["path"])
+        methods, name, version = at(scope["path"])
         head = scope["method"] == "HEAD"
         path = methods.get("GET" if head else scope["method"])
         try:
             if path is None:
                 raise _no_such(scope, methods)
-            ask = await self.let_in(path, name, scope, receive)
+            ask = await self.let_in(path, name, version, scope, receive)
             try:
                 reply = await self.verbs[path.name](ask)
             finally:
@@ -165,13 +174,13 @@ class _App:
         except GoneError:
             reply = None
         except Exception as error:
-            reply = _error_reply(_told(error, path))
+            reply = _error_reply(_told(error, path), scope["path"])
         route = path.path if path else next((p.path for p in methods.values()), OTHER)
         if reply is not None:
             await _sent(send, reply, head)
         self.metrics.request(route, reply.status if reply else HUNG_UP, monotonic() - began)
 
-    async def let_in(self, path: Path, name: str, scope: Scope, receive: Receive) -> Ask:
+    async def let_in(self, path: Path, name: str, version: str, scope: Scope, receive: Receive) -> Ask:
         """The request, once everything but its meaning has been looked at. Raises RefusedError, GoneError."""
         heads = heads_of(scope["headers"])
         if heads.ambiguous not in (None, "host"):
@@ -184,14 +193,27 @@ class _App:
                 kind = "no_key" if denied.status == 401 else "no_scope"
                 headers = [(b"www-authenticate", b'Bearer realm="everloop"')] if denied.status == 401 else []
                 raise RefusedError(kind, denied.message, headers=headers, close=_has_much_to_say(heads))
+            if keys.any_limited and heads.authorization is not None:
+                self.not_too_often(keys, heads)
             now = self.moment(path, heads) or now
         if path.method == "GET":
-            return Ask(name, b"", "", scope.get("query_string", b""), now)
-        taken = (JSON, ARROW, *NDJSON) if path.takes == "rows" else (JSON,)
+            return Ask(name, b"", "", scope.get("query_string", b""), now, version)
+        taken = (JSON, ARROW, *NDJSON) if path.takes == "rows" else (JSON, invocations.CSV) if path.takes == "table" else (JSON,)
         if heads.content_type not in taken or heads.encoded:
             raise RefusedError("content_type", _not_taken(path, heads), close=_has_much_to_say(heads))
         body = await self.bodies.whole(receive, heads)
-        return Ask(name, body, heads.content_type, scope.get("query_string", b""), now)
+        return Ask(name, body, heads.content_type, scope.get("query_string", b""), now, version)
+
+    def not_too_often(self, keys: Keys, heads: Heads) -> None:
+        """Raises RefusedError (429) for a key that asks more often than it may."""
+        key = shown(keys, heads.authorization or "")
+        if key is None:
+            return
+        try:
+            self.rates.take(key, monotonic())
+        except RefusedError as refused:
+            refused.close = _has_much_to_say(heads)
+            raise
 
     def moment(self, path: Path, heads: Heads) -> datetime | None:
         """What ``Everloop-Now`` says. Raises RefusedError where it must be said and is not, or may not be said."""
@@ -224,22 +246,54 @@ class _App:
 
     # -- answers ---------------------------------------------------------------------------------------------------------------------
 
+    def form(self, model: Model) -> tuple[Fit, Form | None]:
+        """What fits a model, and the form in which most requests come."""
+        made = self.forms.get(model.name)
+        if made is None or made[0].model is not model:
+            fit = fit_of(model)
+            made = self.forms[model.name] = (fit, form_of(fit))
+        return made
+
+    def fit(self, model: Model) -> Fit:
+        return self.form(model)[0]
+
     async def predict(self, ask: Ask) -> Reply:
-        model = self.model(ask.name)
-        fit = self.fits.get(model.name)
-        if fit is None or fit.model is not model:
-            fit = self.fits[model.name] = fit_of(model)
+        model, why = self.model(ask.name), explain(ask.query)
+        fit, form = self.form(model)
+        request = form.read(ask.body) if form is not None and not why and len(ask.body) <= FEW else None
+        if request is not None:
+            with self.in_line:
+                soon = self.doors.answer_soon(model.name, request, ask.now)
+                if soon is not None:
+                    return self.one(self.answer(model, await soon))
         requests, several = await self.read(ask, _requests, fit, ask.body)
+        if why and len(requests) > MOST_EXPLAINED:
+            what = (
+                f"{len(requests):,} requests in one body. Say explain=true of at most {MOST_EXPLAINED}: reasons take longer than answers."
+            )
+            raise RefusedError("too_large", what, field="requests")
+        answers = await self.answers(model, requests, ask.now, explain=why)
+        if several:
+            return Reply(200, _encode({"answers": answers}))
+        return self.one(answers[0])
+
+    def one(self, answer: asks.Answered) -> Reply:
+        return Reply(200 if answer.error is msgspec.UNSET else 503, _encode(answer))
+
+    async def answers(self, model: Model, requests: Sequence[Row], now: datetime, *, explain: bool = False) -> list[asks.Answered]:
         given: Sequence[Prediction] = ()
+        because: Sequence[asks.Because | str] = ()
         if requests:
             with self.under_way:
-                given = await self.in_thread(self.answering, self.doors.predict, model.name, requests, ask.now)
+                given = await self.in_thread(self.answering, self.doors.predict, model.name, requests, now)
+                if explain:
+                    because = await self.in_thread(self.answering, self.doors.because, model.name, given)
         if len(given) != len(requests):
             raise RuntimeError(f"{model.name}: {len(given)} answers to {len(requests)} requests")
         answers = [self.answer(model, one) for one in given]
-        if several:
-            return Reply(200, _encode({"answers": answers}))
-        return Reply(200 if answers[0].error is msgspec.UNSET else 503, _encode(answers[0]))
+        for answer, why in zip(answers, because, strict=explain):
+            asks.explain(answer, why)
+        return answers
 
     def answer(self, model: Model, given: Prediction) -> asks.Answered:
         version = self.doors.named(given.version)
@@ -256,15 +310,67 @@ class _App:
             found = await self.in_thread(self.answering, self.doors.online_features, said, ask.now)
         return Reply(200, _encode(found))
 
+    # -- answers, as other tools ask for them ------------------------------------------------------------------------------------------
+
+    async def infer(self, ask: Ask) -> Reply:
+        model = self.model(ask.name)
+        fit, force = self.fit(model), self.doors.in_force(model.name)
+        version = inference.version_in(model, force, ask.version) if ask.version else None
+        said, requests = await self.read(ask, inference.meant, fit, ask.body)
+        if version is not None:
+            inference.all_by(model, version, self.doors.assigned(model.name, requests))
+        return Reply(200, _encode(inference.reply(fit, said, await self.answers(model, requests, ask.now), force)))
+
+    async def oip_model(self, ask: Ask) -> Reply:
+        model = self.model(ask.name)
+        force = self.doors.in_force(model.name)
+        if ask.version:
+            inference.version_in(model, force, ask.version)
+        return Reply(200, _encode(inference.metadata(self.fit(model), force)))
+
+    async def oip_model_ready(self, ask: Ask) -> Reply:
+        model = self.model(ask.name)
+        try:
+            force = self.doors.in_force(model.name)
+        except EverloopError:
+            return Reply(400, _encode(inference.InferenceModelReady(model.name, False)))
+        if ask.version:
+            inference.version_in(model, force, ask.version)
+        ready = self.doors.ready().ready and not self.stopping
+        return Reply(200 if ready else 400, _encode(inference.InferenceModelReady(model.name, ready)))
+
+    async def oip_live(self, ask: Ask) -> Reply:
+        return Reply(200, _encode(inference.InferenceLive(True)))
+
+    async def oip_ready(self, ask: Ask) -> Reply:
+        ready = self.doors.ready().ready and not self.stopping
+        # The protocol wants a status from 400 to 499 of who is not ready.
+        return Reply(200 if ready else 400, _encode(inference.InferenceReady(ready, ready)))
+
+    async def oip_server(self, ask: Ask) -> Reply:
+        return Reply(200, _encode(inference.server(await self.in_thread(self.people, _release))))
+
+    async def invocations(self, ask: Ask) -> Reply:
+        model = self.model(invocations.asked_of(parameter(ask.query, "model", "model=NAME"), self.doors.models))
+        requests = await self.read(ask, invocations.requests, self.fit(model), ask.content_type, ask.body)
+        return Reply(200, _encode(invocations.reply(await self.answers(model, requests, ask.now))))
+
+    async def ping(self, ask: Ask) -> Reply:
+        ready = self.doors.ready().ready and not self.stopping
+        return Reply(200 if ready else 503, b"\n", JSON, () if ready else [(b"retry-after", b"1")])
+
+    async def version(self, ask: Ask) -> Reply:
+        return Reply(200, (await self.in_thread(self.people, _release)).encode(), TEXT)
+
     # -- what happened ---------------------------------------------------------------------------------------------------------------
 
     async def events(self, ask: Ask) -> Reply:
         if ask.name not in self.doors.sources:
             raise Unknown("source", ask.name[:60], sorted(self.doors.sources))
-        known_after = _known_after(ask.query)
+        after = known_after(ask.query)
         rows = await self.read(ask, rows_of, ask.content_type, ask.body)
         with self.under_way:
-            kept = self.doors.receive(ask.name, rows, ask.now, known_after)
+            kept = self.doors.receive(ask.name, rows, ask.now, after)
             # Whoever hangs up does not take back what others' rows are being kept with.
             received = await asyncio.shield(asyncio.wrap_future(kept))
         return self.received("everloop_events_total", ask.name, received)
@@ -407,6 +513,14 @@ async def _sent(send: Send, reply: Reply, head: bool) -> None:
     await send({"type": "http.response.body", "body": b"" if head else reply.body})
 
 
+@cache
+def _release() -> str:
+    """Everloop's version. What reads it takes as long to load as a fifth of a worker, and few ask."""
+    from importlib.metadata import version
+
+    return version("everloop")
+
+
 def _no_such(scope: Scope, methods: Mapping[str, Path]) -> RefusedError:
     close = _has_much_to_say(heads_of(scope["headers"]))
     if not methods:
@@ -426,8 +540,14 @@ def _told(error: Exception, path: Path | None) -> RefusedError:
     return said
 
 
-def _error_reply(refused: RefusedError) -> Reply:
-    said = asks.ErrorReply(error=refused.kind, message=refused.message, field=refused.field, examples=list(refused.examples))
+def _error_reply(refused: RefusedError, path: str) -> Reply:
+    said: msgspec.Struct
+    if path == "/v2" or path.startswith("/v2/"):
+        said = inference.error(refused)
+    elif path == "/invocations":
+        said = invocations.error(refused)
+    else:
+        said = asks.ErrorReply(error=refused.kind, message=refused.message, field=refused.field, examples=list(refused.examples))
     close = [(b"connection", b"close")] if refused.close else []
     return Reply(refused.status, _encode(said), headers=[*refused.headers, *close])
 
@@ -447,25 +567,8 @@ def _through(door: Callable[..., T], *given: object) -> T:
 
 def _not_taken(path: Path, heads: Heads) -> str:
     came = "Compressed bodies are" if heads.encoded else f"Content-Type {short(heads.content_type)} is" if heads.content_type else ""
-    also = f", {NDJSON[0]} or {ARROW}" if path.takes == "rows" else ""
+    also = f", {NDJSON[0]} or {ARROW}" if path.takes == "rows" else f" or {invocations.CSV}" if path.takes == "table" else ""
     return f"{came} not read here. Send {JSON}{also}." if came else f"The Content-Type is missing. Say {JSON}{also}."
-
-
-def _known_after(query: bytes) -> timedelta | None:
-    """``known_after=1h`` of a query; a parameter nobody knows could be this one mistyped, and is refused."""
-    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=None) if query else []
-    for name, _ in said:
-        if name != "known_after" or len(said) > 1:
-            what = (
-                f"There is no parameter {short(name)}.{did_you_mean(name, ['known_after'])}"
-                if name != "known_after"
-                else "known_after comes twice."
-            )
-            raise RefusedError("invalid", f"{what} Say known_after=1h, or nothing.", field=name[:60])
-    try:
-        return span(said[0][1]) if said else None
-    except EverloopError as error:
-        raise RefusedError("invalid", f"known_after: {error}", field="known_after") from None
 
 
 def _requests(fit: Fit, body: bytes) -> tuple[list[Row], bool]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple, TypeAlias
 
+from everloop.clock import monotonic
 from everloop.serving.keys import UNIX_SOCKET
 from everloop.serving.refused import RefusedError, later
 
@@ -114,6 +115,9 @@ class Bodies:
     def __init__(self, largest: int, *, slowest: float = SLOWEST) -> None:
         self.largest, self.slowest = largest, slowest
         self.most, self.held = 4 * largest, 0
+        self._due: dict[asyncio.Task[Any], float] = {}  # until when each body that is being read must have come
+        self._late: set[asyncio.Task[Any]] = set()
+        self._looking = False
 
     async def whole(self, receive: Receive, heads: Heads) -> bytes:
         """The body, held until ``let_go``.
@@ -122,12 +126,37 @@ class Bodies:
         """
         if heads.length is not None and heads.length > self.largest:
             raise self._too_large()
+        reader = asyncio.current_task()
+        assert reader is not None
+        if not self._looking:
+            self._look_again()
+        self._due[reader] = monotonic() + self.slowest
         try:
-            async with asyncio.timeout(self.slowest):
-                return await self._read(receive)
-        except TimeoutError:
+            return await self._read(receive)
+        except asyncio.CancelledError:
+            if reader not in self._late:
+                raise
+            reader.uncancel()
             what = f"The body did not come within {self.slowest:g} s. Send it faster, or in parts."
             raise RefusedError("too_slow", what, close=True) from None
+        finally:
+            del self._due[reader]
+            self._late.discard(reader)
+
+    def _look_again(self) -> None:
+        self._looking = True
+        asyncio.get_running_loop().call_later(min(1.0, self.slowest / 4), self._look)
+
+    def _look(self) -> None:
+        """Give up bodies that are too slow. One clock for all of them: a timer for each would cost more than reading most bodies does."""
+        now = monotonic()
+        for reader, due in self._due.items():
+            if due <= now and reader not in self._late:
+                self._late.add(reader)
+                reader.cancel()
+        self._looking = False
+        if self._due:
+            self._look_again()
 
     def let_go(self, body: bytes) -> None:
         """A body that was held is done with."""

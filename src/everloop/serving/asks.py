@@ -5,21 +5,34 @@ A reply's shape is the same for every model of a kind; what a request may say de
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
-from everloop.records import Prediction, Received, Shape
+from everloop.records import Arm, Prediction, Received, Shape
 
-Arm: TypeAlias = Literal["champion", "candidate", "control", "shadow"]
-
+Scale: TypeAlias = Literal["answer", "log-odds", "log"]
+"""Where contributions add up: to the answer itself, to its log-odds, or to its logarithm."""
 
 # -- answers -------------------------------------------------------------------------------------------------------------------------
 
 
+class Contribution(Struct):
+    """What one column added to an answer, and what it held."""
+
+    column: str
+    value: float | str | None
+    contribution: float
+
+
 class Answered(Struct, kw_only=True):
-    """What every answer says: its id, who answered (``version`` as people say it, ``arm``), about whom, when; ``error`` if nobody could."""
+    """What every answer says: its id, who answered (``version`` as people say it, ``arm``), about whom, when; ``error`` if nobody could.
+
+    Where that was asked, ``because`` has the columns that moved it most; ``base``, their contributions and ``others`` add up to the answer
+    on ``scale``. ``unexplained`` says why there is none.
+    """
 
     id: str
     model: str
@@ -28,6 +41,11 @@ class Answered(Struct, kw_only=True):
     unit: str
     moment: datetime
     error: str | UnsetType = UNSET
+    because: list[Contribution] | UnsetType = UNSET
+    base: float | UnsetType = UNSET
+    others: float | UnsetType = UNSET
+    scale: Scale | UnsetType = UNSET
+    unexplained: str | UnsetType = UNSET
 
 
 class NumberAnswer(Answered, kw_only=True):
@@ -110,6 +128,29 @@ def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, 
         return QuantilesAnswer(**said, quantiles=steps if there else None, levels=list(shape.levels))
     items = [Item(*pair) for pair in zip(given.items, given.values, strict=True)]
     return RankingAnswer(**said, items=items if there else None)
+
+
+@dataclass(frozen=True)
+class Because:
+    """Why an answer is what it is: ``top`` are the columns that moved it most, with what each held and what that added.
+
+    ``base`` is what would be said of nobody in particular; base, all that ``top`` adds and ``others`` add up to the answer on its
+    ``scale``: the answer itself, its log-odds or its logarithm.
+    """
+
+    top: tuple[tuple[str, float | str | None, float], ...]
+    base: float
+    others: float
+    scale: Scale
+
+
+def explain(answer: Answered, because: Because | str) -> None:
+    """Put into an answer why it is what it is, or why that cannot be told."""
+    if isinstance(because, str):
+        answer.unexplained = because
+    else:
+        answer.because = [Contribution(*one) for one in because.top]
+        answer.base, answer.others, answer.scale = because.base, because.others, because.scale
 
 
 # -- features, as Feast is asked ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ one of ``errors.py``: Unknown, EverloopError, Overtaken, ClockWentBack, HouseBus
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ import pyarrow as pa
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Received
-from everloop.serving.asks import OnlineFeaturesAsk, OnlineFeaturesReply
+from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -31,6 +31,19 @@ class Ready:
     generations: tuple[tuple[str, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class InForce:
+    """Who answers for a model now, as people say versions: the champion, and the candidate where a roll-out gives it units."""
+
+    champion: str
+    candidate: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Each version that answers somebody, the champion first."""
+        return (self.champion,) if self.candidate is None else (self.champion, self.candidate)
+
+
 class Doors(Protocol):
     """One house as the app sees it."""
 
@@ -42,6 +55,25 @@ class Doors(Protocol):
 
     def predict(self, model: str, requests: Sequence[Row], now: datetime) -> Sequence[Prediction]:
         """One answer for each request (unit columns and what is given; or ``features``: all columns by name), in the log before given."""
+        ...
+
+    def answer_soon(self, model: str, request: Row, now: datetime) -> Awaitable[Prediction] | None:
+        """The answer to one request that says itself what is known of it, in the log when awaited; None where ``predict`` has to be asked.
+
+        Called on the event loop, returns at once. Raises as ``predict`` does.
+        """
+        ...
+
+    def because(self, model: str, given: Sequence[Prediction]) -> Sequence[Because | str]:
+        """Why each of these answers is what it is; or, in words, why that cannot be told."""
+        ...
+
+    def in_force(self, model: str) -> InForce:
+        """Who answers for a model. Called on the event loop; does no I/O. Raises Unknown, and what ``predict`` would."""
+        ...
+
+    def assigned(self, model: str, requests: Sequence[Row]) -> Sequence[str]:
+        """The version that answers each request, as people say it. Called on the event loop; does no I/O."""
         ...
 
     def online_features(self, asked: OnlineFeaturesAsk, now: datetime) -> OnlineFeaturesReply:

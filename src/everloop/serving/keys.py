@@ -31,13 +31,15 @@ _NOBODY = "0" * 64
 
 @dataclass(frozen=True)
 class Key:
-    """One key as it is kept: ``digest`` is the SHA-256 of the secret in hex."""
+    """One key as it is kept: ``digest`` is the SHA-256 of the secret in hex; ``per_second`` how many requests a second each worker takes
+    from it (None: as many as come)."""
 
     id: str
     name: str
     scopes: tuple[Scope, ...]
     digest: str = field(repr=False)
     revoked: bool = False
+    per_second: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Keys:
         return any(not key.revoked for key in self.entries)
 
     @cached_property
+    def any_limited(self) -> bool:
+        """Whether there is a key that may not ask as often as it likes."""
+        return any(key.per_second is not None for key in self.entries)
+
+    @cached_property
     def by_id(self) -> Mapping[str, Key]:
         return {key.id: key for key in self.entries}
 
@@ -64,7 +71,7 @@ class Denied:
     message: str
 
 
-def new_key(name: str, scopes: Iterable[Scope]) -> tuple[Key, str]:
+def new_key(name: str, scopes: Iterable[Scope], *, per_second: float | None = None) -> tuple[Key, str]:
     """A new key and its secret text, which is shown once and kept nowhere.
 
     >>> key, secret = new_key("till", ["predict"])
@@ -78,7 +85,7 @@ def new_key(name: str, scopes: Iterable[Scope]) -> tuple[Key, str]:
     if wrong or not wanted:
         raise EverloopError(f"{wrong[0] if wrong else 'Nothing'!r} is no scope of a key. Say one or more of {', '.join(SCOPES)}.")
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
-    return Key(id, name, wanted, digest_of(secret)), f"ev_{id}_{secret}"
+    return Key(id, name, wanted, digest_of(secret), per_second=per_second), f"ev_{id}_{secret}"
 
 
 def digest_of(secret: str) -> str:
@@ -113,7 +120,7 @@ def allowed(
             return None
         where = "here, since this house has keys" if keys.any_good else "from beyond this machine"
         return Denied(401, f"A key is needed {where}. Send Authorization: Bearer ev_…; everloop key add makes one.")
-    key = _known(keys, authorization_header)
+    key = shown(keys, authorization_header)
     if key is None:
         return Denied(401, "Nobody knows this key, or it was revoked. Send Authorization: Bearer ev_…; everloop key add makes one.")
     if scope not in key.scopes:
@@ -146,10 +153,10 @@ def _is_loopback(peer: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-def _known(keys: Keys, header: str) -> Key | None:
+def shown(keys: Keys, header: str) -> Key | None:
     """The key a header shows, if it is one of ours and still good. An id nobody knows takes as long as a wrong secret."""
-    how, _, shown = header.partition(" ")
-    match = _SHAPE.fullmatch(shown.strip()) if how.lower() == "bearer" else None
+    how, _, said = header.partition(" ")
+    match = _SHAPE.fullmatch(said.strip()) if how.lower() == "bearer" else None
     if match is None:
         return None
     key = keys.by_id.get(match[1])

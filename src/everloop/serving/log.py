@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from everloop.errors import StoreError
-from everloop.serving.answered import SCHEMA
+from everloop.serving.answered import SCHEMA, Row
 from everloop.serving.frames import frame
-from everloop.serving.payload import BEGINS, decoded, encoded, once
+from everloop.serving.payload import BEGINS, decoded, encoded, encoded_rows, once
 from everloop.serving.segment import own, read, segments, taken
-from everloop.serving.writer import Writer
+from everloop.serving.writer import Waiting, Writer
 from everloop.settings import Durability, WhenFull
 
 __all__ = ["BEGINS", "AnswersLog", "decoded", "encoded", "once", "own", "read", "segments", "taken", "unsealed"]
@@ -28,6 +29,18 @@ CLOSING = 30.0  # seconds that closing waits for the disk
 REMEMBERED = 1 << 14  # ids of answers kept last, which are not kept again
 
 _lines = logging.getLogger(__name__)
+
+
+class Handed(NamedTuple):
+    """Rows on their way into the log: their ids, and the frame they are in (None: there is nothing to wait for)."""
+
+    ids: Sequence[str]
+    frame: Waiting | None
+
+    @property
+    def settled(self) -> bool:
+        """Whether their fate is known."""
+        return self.frame is None or self.frame.settled
 
 
 class AnswersLog:
@@ -51,7 +64,7 @@ class AnswersLog:
         waiting_bytes: int = 4 << 20,
         rotate_after: float = 60.0,
     ) -> None:
-        self.folder, self.when_full = folder, when_full
+        self.folder, self.when_full, self.patience = folder, when_full, patience
         self.dropped = 0
         """Answers that were given, and of which it is not known that they are in the log."""
         self._writer = Writer(
@@ -89,6 +102,35 @@ class AnswersLog:
             return
         self._remember(rows.column("id").to_pylist())
 
+    def hand(self, rows: Sequence[Row], then: Callable[[], None]) -> Handed:
+        """As ``write``, for whoever cannot wait: the rows are on their way when this returns; ``then`` is called by another thread when
+        their fate is known, which ``landed`` tells. Raises as ``write`` does where they are not even taken."""
+        fresh = self._not_kept([row.id for row in rows])
+        if not fresh:
+            return Handed((), None)
+        new = rows if len(fresh) == len(rows) else [rows[at] for at in fresh.values()]
+        try:
+            return Handed(tuple(fresh), self._writer.hand(frame(encoded_rows(new)), then))
+        except StoreError as error:
+            if self.when_full == "shed":
+                raise
+            self._drop(len(new), error)
+            return Handed((), None)
+
+    def landed(self, handed: Handed) -> None:
+        """What became of rows that were handed over; where it is not known yet, they are waited for no longer. Raises as ``write`` does."""
+        if handed.frame is None:
+            return
+        if not handed.frame.settled:
+            self._writer.give_up(handed.frame, let_land=self.when_full == "drop")
+        error = handed.frame.error
+        if error is None:
+            self._remember(handed.ids)
+        elif self.when_full == "drop":
+            self._drop(len(handed.ids), error)
+        else:
+            raise type(error)(*error.args) from error
+
     def rotate(self) -> None:
         """Close the segment, so that it can be sealed; the next write begins another. Raises StoreError, HouseBusy in a stall."""
         self._writer.leave(CLOSING)
@@ -109,7 +151,11 @@ class AnswersLog:
             return frame(encoded(rows))
 
     def _new(self, rows: pa.Table) -> pa.Table:
-        ids = rows.column("id").to_pylist()
+        fresh = self._not_kept(rows.column("id").to_pylist())
+        return rows if len(fresh) == len(rows) else rows.take(pa.array(list(fresh.values()), pa.int64()))
+
+    def _not_kept(self, ids: Sequence[str]) -> dict[str, int]:
+        """The ids that were not kept lately, each with where it comes first."""
         with self._lock:
             if self._distrusted != self._writer.distrusted:  # what was kept may be lost: asked again, it is kept again
                 self._distrusted = self._writer.distrusted
@@ -118,7 +164,7 @@ class AnswersLog:
             for at, id in enumerate(ids):
                 if id not in self._lately and id not in self._before:
                     fresh.setdefault(id, at)
-        return rows if len(fresh) == len(ids) else rows.take(pa.array(list(fresh.values()), pa.int64()))
+        return fresh
 
     def _remember(self, ids: Sequence[str]) -> None:
         with self._lock:

@@ -44,6 +44,7 @@ FAMILIES = {
     "everloop_events_total": Family("counter", "Rows delivered: kept, duplicate or refused.", ("source", "outcome")),
     "everloop_told_total": Family("counter", "Truths, outcomes and foreign predictions: kept, duplicate or refused.", ("noun", "outcome")),
     "everloop_answers_dropped_total": Family("counter", "Answers given that could not be remembered."),
+    "everloop_shadows_dropped_total": Family("counter", "Shadow answers left out because too many waited, or that could not be kept."),
     "everloop_worker_started_total": Family("counter", "Workers started."),
     "everloop_series_dropped_total": Family("counter", "Counts of series there was no room for."),
 }

@@ -15,7 +15,7 @@ import msgspec
 from everloop.project.columns import Kind, money, text, unit
 from everloop.project.model import Model
 from everloop.project.source import Source
-from everloop.serving import asks
+from everloop.serving import asks, inference, invocations
 from everloop.serving.bodies import ARROW, JSON, NDJSON
 from everloop.serving.fits import LONGEST_KEY, MOST_REQUESTS, Fit, fit_of
 from everloop.serving.paths import PATHS, Path
@@ -24,7 +24,7 @@ from everloop.serving.refused import KINDS
 Json: TypeAlias = dict[str, Any]
 
 _ASKS: dict[str, type] = {
-    "features": asks.OnlineFeaturesAsk,
+    "features": asks.OnlineFeaturesAsk, "infer": inference.InferAsk, "infer_by": inference.InferAsk,
     "truths": asks.Truth, "outcomes": asks.Outcome, "predictions": asks.ForeignPrediction, "turn": asks.TurnAsk, "score": asks.ScoreAsk,
     "undo": asks.WordAsk, "approve": asks.WordAsk, "reject": asks.WordAsk, "cancel": asks.WordAsk,
 }  # fmt: skip
@@ -33,12 +33,39 @@ _REPLIES: dict[str, type] = {
     "events": asks.ReceivedReply, "truths": asks.ReceivedReply, "outcomes": asks.ReceivedReply, "predictions": asks.ReceivedReply,
     "turn": asks.TurnsReply, "score": asks.ScoreReply, "undo": asks.SentenceReply, "approve": asks.SentenceReply,
     "reject": asks.SentenceReply, "cancel": asks.SentenceReply, "status": asks.StatusReply, "live": asks.LiveReply,
-    "ready": asks.ReadyReply,
+    "ready": asks.ReadyReply, "infer": inference.InferReply, "infer_by": inference.InferReply, "oip_model": inference.InferenceModel,
+    "oip_version": inference.InferenceModel, "oip_model_ready": inference.InferenceModelReady,
+    "oip_version_ready": inference.InferenceModelReady, "oip_live": inference.InferenceLive, "oip_ready": inference.InferenceReady,
+    "oip_server": inference.InferenceServer, "invocations": invocations.InvocationsReply,
 }  # fmt: skip
-_MEDIA = {"metrics": "text/plain", "docs": "text/html", "home": "text/html", "openapi": JSON}
-_RECORDS = tuple(dict.fromkeys((*asks.ANSWERS.values(), asks.Item, *_ASKS.values(), *_REPLIES.values(), asks.ErrorReply)))
+_MEDIA = {"metrics": "text/plain", "docs": "text/html", "home": "text/html", "openapi": JSON, "version": "text/plain"}
+_ERRORS: dict[str, type] = {"/v2": inference.InferError, "/invocations": invocations.InvocationsError}
+"""How errors are said below a path; elsewhere by ``ErrorReply``."""
+_OTHER = (*_ERRORS.values(), asks.ErrorReply, asks.Item)
+_RECORDS = tuple(dict.fromkeys((*asks.ANSWERS.values(), *_ASKS.values(), *_REPLIES.values(), *_OTHER)))
 _MODEL = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The model's name."}
 _SOURCE = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The source's name."}
+_VERSION = {
+    "name": "version",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "A version in force: 3, or demand@3.",
+}
+_EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "boolean"},
+    "description": "Say with each answer which columns moved it most.",
+}
+_WHICH = {
+    "name": "model",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The model's name; where there is one model it need not be said.",
+}
 _KNOWN_AFTER = {
     "name": "known_after",
     "in": "query",
@@ -85,26 +112,32 @@ def statuses(path: Path) -> tuple[int, ...]:
     """The statuses of errors a path can reply with, beside 404 and 405 for what is no path at all.
 
     >>> statuses(next(p for p in PATHS if p.name == "status"))
-    (400, 401, 403, 409, 422, 500, 503)
+    (400, 401, 403, 409, 422, 429, 500, 503)
     """
     found: set[int] = set()
     if path.scope is not None:
-        found |= {400, 401, 403, 500}
+        found |= {400, 401, 403, 429, 500}
     if path.method == "POST":
         found |= {408, 413, 415, 422, 503}
     if path.scope == "operate" and path.name != "metrics":
         found |= {409, 422, 503}
     if path.timed:
         found |= {409}
-    if "{" in path.path or path.name in ("features", "turn", "score", "truths", "outcomes", "predictions"):
+    if "{" in path.path or path.name in ("features", "invocations", "turn", "score", "truths", "outcomes", "predictions"):
         found |= {404}
-    return tuple(sorted(found | ({503} if path.name == "ready" else set())))
+    return tuple(sorted(found | _NOT_READY.get(path.name, set())))
+
+
+_NOT_READY: dict[str, set[int]] = {
+    "ready": {503}, "ping": {503}, "health": {503}, "oip_ready": {400}, "oip_model_ready": {400}, "oip_version_ready": {400},
+    "oip_model": {404, 422, 503}, "oip_version": {404, 422, 503},
+}  # fmt: skip
 
 
 def _operation(path: Path, turned: bool) -> Json:
     said: Json = {"operationId": path.name, "summary": path.says, "tags": [_tag(path)]}
-    parameters = [p for p in (_MODEL, _SOURCE) if f"{{{p['name']}}}" in path.path]
-    parameters += [_KNOWN_AFTER] if path.name == "events" else []
+    parameters = [p for p in (_MODEL, _SOURCE, _VERSION) if f"{{{p['name']}}}" in path.path]
+    parameters += _QUERIES.get(path.name, [])
     if path.timed:
         parameters.append(_now(turned))
     if parameters:
@@ -116,6 +149,9 @@ def _operation(path: Path, turned: bool) -> Json:
         said["requestBody"] = _body(path)
     said["responses"] = {**_fine(path), **_errors(path)}
     return said
+
+
+_QUERIES = {"events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH]}
 
 
 def _tag(path: Path) -> str:
@@ -140,12 +176,16 @@ def _body(path: Path) -> Json:
         schema: Json = _one_or_requests({"type": "object"})
     elif path.name == "events":
         schema = _one_or_list({"type": "object"})
+    elif path.name == "invocations":
+        schema = {"type": "object", "properties": {word: {"type": ["object", "array"]} for word in invocations.FORMS}, "maxProperties": 1}
     else:
         ref = _ref(_ASKS[path.name].__name__)
         schema = _one_or_list(ref) if path.name in ("truths", "outcomes", "predictions") else ref
     content: Json = {JSON: {"schema": schema}}
     if path.takes == "rows":
         content |= {NDJSON[0]: {"schema": {"type": "string"}}, ARROW: {"schema": {"type": "string", "format": "binary"}}}
+    if path.takes == "table":
+        content |= {invocations.CSV: {"schema": {"type": "string"}}}
     return {"required": path.name not in ("turn", "score"), "content": content}
 
 
@@ -155,29 +195,36 @@ def _fine(path: Path) -> Json:
     elif path.name in _REPLIES:
         schema = _ref(_REPLIES[path.name].__name__)
     else:
-        schema = {"type": "object" if path.name == "openapi" else "string"}
+        schema = {"type": "object" if path.name == "openapi" else "null" if path.name in ("ping", "health") else "string"}
     return {"200": {"description": "Done.", "content": {_MEDIA.get(path.name, JSON): {"schema": schema}}}}
 
 
 def _errors(path: Path) -> Json:
     other = {"events": asks.ReceivedReply, "truths": asks.ReceivedReply, "outcomes": asks.ReceivedReply, "predictions": asks.ReceivedReply}
-    found: Json = {}
+    error, found = _error(path), Json()
     for status in statuses(path):
         whys = [f"{kind}: {why}" for kind, (of, why) in KINDS.items() if of == status]
-        schema = _ref("ErrorReply")
+        schema = error
         if status == 422 and path.name in other:
             schema, whys = {"anyOf": [schema, _ref("ReceivedReply")]}, [*whys, "Or every row was refused."]
         if status == 503 and path.name == "predict":
             schema = {"anyOf": [schema, *(_ref(kind.__name__) for kind in asks.ANSWERS.values())]}
         if path.name == "ready":
             schema, whys = _ref("ReadyReply"), ["It cannot; why says why."]
+        elif path.name in _NOT_READY and path.scope is None and status in _NOT_READY[path.name]:
+            schema, whys = _fine(path)["200"]["content"][JSON]["schema"], ["It cannot."]
         found[str(status)] = {"description": " ".join(whys), "content": {JSON: {"schema": schema}}}
         if status == 503:
             found[str(status)]["headers"] = {
                 "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until it is worth another try."}
             }
-    found["default"] = {"description": "No such path (404) or method (405).", "content": {JSON: {"schema": _ref("ErrorReply")}}}
+    found["default"] = {"description": "No such path (404) or method (405).", "content": {JSON: {"schema": error}}}
     return found
+
+
+def _error(path: Path) -> Json:
+    kind = next((kind for start, kind in _ERRORS.items() if f"{path.path}/".startswith(f"{start}/")), asks.ErrorReply)
+    return _ref(kind.__name__)
 
 
 # -- this house ----------------------------------------------------------------------------------------------------------------------
@@ -188,7 +235,7 @@ def _predicts(name: str, model: Model, turned: bool) -> Json:
     said = _operation(path, turned) | {
         "operationId": f"predict.{name}",
         "summary": model.about or f"Ask {name}.",
-        "parameters": [_now(turned)],
+        "parameters": [_EXPLAIN, _now(turned)],
     }
     said["requestBody"] = {"required": True, "content": {JSON: {"schema": _one_or_requests(_ref(f"{name}.request"))}}}
     said["responses"]["200"]["content"] = {JSON: {"schema": _answers([_ref(asks.ANSWERS[model.kind].__name__)])}}

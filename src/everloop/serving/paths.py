@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 from everloop.serving.keys import Scope
 
-Takes: TypeAlias = Literal["json", "rows", "nothing"]
-"""What a body may be: one JSON value; rows (also NDJSON and Arrow); nothing at all."""
+Takes: TypeAlias = Literal["json", "rows", "table", "nothing"]
+"""What a body may be: one JSON value; rows (also NDJSON and Arrow); a table (also CSV); nothing at all."""
 
 OTHER = "other"
 """How metrics call every path that is none of these."""
@@ -35,6 +35,19 @@ PATHS = (
     Path("truths", "POST", "/v1/truth", "Truths that are no event.", "ingest", "json", True),
     Path("outcomes", "POST", "/v1/outcomes", "Named outcomes of an answer or a unit: click, order, rating.", "ingest", "json", True),
     Path("predictions", "POST", "/v1/predictions", "Answers another service gave, to be watched.", "ingest", "json", True),
+    Path("infer", "POST", "/v2/models/{model}/infer", "Ask a model, in the Open Inference Protocol.", "predict", "json", True),
+    Path("infer_by", "POST", "/v2/models/{model}/versions/{version}/infer", "The same, by a version in force.", "predict", "json", True),
+    Path("oip_model", "GET", "/v2/models/{model}", "What a model takes and gives, in the Open Inference Protocol.", "predict"),
+    Path("oip_version", "GET", "/v2/models/{model}/versions/{version}", "The same, of a version in force.", "predict"),
+    Path("oip_model_ready", "GET", "/v2/models/{model}/ready", "Can this worker answer for a model?"),
+    Path("oip_version_ready", "GET", "/v2/models/{model}/versions/{version}/ready", "Does a version answer anybody?"),
+    Path("oip_live", "GET", "/v2/health/live", "Is this process alive, in the Open Inference Protocol?"),
+    Path("oip_ready", "GET", "/v2/health/ready", "Can this worker answer, in the Open Inference Protocol?"),
+    Path("oip_server", "GET", "/v2", "Which server this is, in the Open Inference Protocol."),
+    Path("invocations", "POST", "/invocations", "Ask a model, as MLflow's and SageMaker's clients do.", "predict", "table", True),
+    Path("ping", "GET", "/ping", "Can this worker answer, as SageMaker asks?"),
+    Path("health", "GET", "/health", "Can this worker answer, as MLflow asks?"),
+    Path("version", "GET", "/version", "Everloop's version, as MLflow tells its own."),
     Path("turn", "POST", "/v1/turn", "Go round the ring, for one model or all; replies when that is done.", "operate", "json", True),
     Path("score", "POST", "/v1/score", "Answer every question that has come due.", "operate", "json", True),
     Path("undo", "POST", "/v1/models/{model}/undo", "The version before answers again, at once.", "operate", "json", True),
@@ -60,18 +73,27 @@ for _path in PATHS:
     _BY_KEY.setdefault(_key(_path.path), {})[_path.method] = _path
 
 
-def at(path: str) -> tuple[Mapping[str, Path], str]:
-    """The methods of a path, and the name in it (of a model or a source); no methods: there is no such path.
+def at(path: str) -> tuple[Mapping[str, Path], str, str]:
+    """The methods of a path, the name in it (of a model or a source), and the version; no methods: there is no such path.
 
-    >>> methods, name = at("/v1/models/churn/predict")
+    >>> methods, name, _ = at("/v1/models/churn/predict")
     >>> methods["POST"].name, name
     ('predict', 'churn')
+    >>> at("/v2/models/churn/versions/3/ready")[1:]
+    ('churn', '3')
     >>> at("/v1/models/churn/predict/"), at("/v1/events/")
-    (({}, ''), ({}, ''))
+    (({}, '', ''), ({}, '', ''))
     """
     parts = path.split("/")[1:]
     found = _BY_KEY.get(tuple(parts))
     if found is not None:
-        return found, ""
-    named = _BY_KEY.get((*parts[:2], None, *parts[3:])) if len(parts) > 2 and parts[2] else None
-    return (named, parts[2]) if named is not None else ({}, "")
+        return found, "", ""
+    if len(parts) > 2 and parts[2]:
+        named = _BY_KEY.get((*parts[:2], None, *parts[3:]))
+        if named is not None:
+            return named, parts[2], ""
+        if len(parts) > 4 and parts[4]:
+            versioned = _BY_KEY.get((*parts[:2], None, parts[3], None, *parts[5:]))
+            if versioned is not None:
+                return versioned, parts[2], parts[4]
+    return {}, "", ""

@@ -34,16 +34,23 @@ class Fate(Enum):
 
 
 class Waiting:
-    """A frame somebody waits for, of about this many bytes until it is made."""
+    """A frame somebody waits for, of about this many bytes until it is made. ``then`` is called, with the log's lock held, when its fate
+    is known."""
 
-    __slots__ = ("data", "done", "error", "fate", "size")
+    __slots__ = ("data", "done", "error", "fate", "size", "then")
 
-    def __init__(self, about: int) -> None:
+    def __init__(self, about: int, then: Callable[[], None] | None = None) -> None:
         self.data, self.size = b"", about + OVERHEAD
         self.fate = Fate.WAITING
         self.error: StoreError | None = None
         self.done = threading.Lock()  # the cheapest thing one thread can wait on and another let go of
         self.done.acquire()
+        self.then = then
+
+    @property
+    def settled(self) -> bool:
+        """Whether its fate is known."""
+        return self.fate not in (Fate.WAITING, Fate.HANDED)
 
 
 class Writer:
@@ -96,6 +103,23 @@ class Writer:
         if frame.error is not None:
             raise type(frame.error)(*frame.error.args) from frame.error
 
+    def hand(self, data: bytes, then: Callable[[], None]) -> Waiting:
+        """The frame is in the queue when this returns, which is at once; ``then`` is called by another thread when its fate is known.
+
+        Raises as ``keep`` does where it cannot wait: the disk stalls, there is no room, or something failed before.
+        """
+        frame = Waiting(len(data), then)
+        with self._lock:
+            self._admit(frame, None)
+            frame.data = data
+            self._enqueue(frame)
+        return frame
+
+    def give_up(self, frame: Waiting, *, let_land: bool = False) -> None:
+        """Wait no longer for a frame that was handed over: it is withdrawn, or will be cut off; with ``let_land``, left to its fate."""
+        with self._lock:
+            self._give_up(frame, let_land)
+
     def leave(self, timeout: float) -> None:
         """Let go of the segment; the next frame begins another. Raises StoreError, and HouseBusy where it takes longer than the timeout."""
         left = Left()
@@ -122,17 +146,17 @@ class Writer:
 
     # -- the callers' side -----------------------------------------------------------------------------------------------------------
 
-    def _admit(self, frame: Waiting, until: float) -> None:
-        """Room for it is taken, as soon as there is. Raises HouseBusy, and once what went wrong behind everybody's back."""
+    def _admit(self, frame: Waiting, until: float | None) -> None:
+        """Room for it is taken, as soon as there is (None: now). Raises HouseBusy, and once what went wrong behind everybody's back."""
         if self._closing:
             raise StoreError(f"The answers log in {self.folder} is closed. Open another.")
         if self._failed is not None:
             failed, self._failed = self._failed, None
             raise failed
-        if self._stalled():
+        if until is not None and self._stalled():
             self._room.wait(GRACE)
         while self._stalled() or (self._bytes and self._bytes + frame.size > self.waiting_bytes):
-            if self._stalled() or not self._room.wait(max(0.0, until - monotonic())):
+            if until is None or self._stalled() or not self._room.wait(max(0.0, until - monotonic())):
                 raise self._busy()
         self._bytes += frame.size
 
@@ -180,6 +204,8 @@ class Writer:
             frame.fate, frame.data = fate, b""
             frame.error = frame.error or error
             frame.done.release()
+            if frame.then is not None:
+                frame.then()
         self._room.notify_all()
 
     def _distrust(self, error: StoreError, segment: Owned | None = None) -> None:

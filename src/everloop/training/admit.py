@@ -1,4 +1,4 @@
-"""A model trained elsewhere becomes a candidate: a skops, joblib or LightGBM text file. In: a file's bytes. Out: a Candidate.
+"""A model trained elsewhere becomes a candidate: a skops, joblib, LightGBM, XGBoost or ONNX file. In: a file's bytes. Out: a Candidate.
 
 joblib is pickle: its bytes run whatever code is in them, so they are read only where the caller says ``trust=True``, and the record says
 so.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ from everloop.training.boosted import Boosted
 from everloop.training.environment import Environment
 from everloop.training.fit import alone
 from everloop.training.golden import answered_alone, golden_rows, write_golden
+from everloop.training.onnxed import Onnx
 from everloop.training.predictor import Fitted, Predictor
 from everloop.training.rows import learnable, shape_of
 from everloop.training.train import feed_for, refuse_no_answers
+from everloop.training.xgboosted import XGBoosted
 
-ENDINGS = (".skops", ".joblib", ".txt")
+ENDINGS = (".skops", ".joblib", ".txt", ".ubj", ".onnx")
 
 
 def admit(
@@ -51,7 +54,12 @@ def admit(
     LearnerFailed where its features are not the model's, or it does not answer.
     """
     if file.suffix not in ENDINGS:
-        raise Unknown("kind of model file", file.name, ENDINGS, next="Save it by skops.io.dump, joblib.dump, or booster.save_model.")
+        raise Unknown(
+            "kind of model file",
+            file.name,
+            ENDINGS,
+            next="Save it by skops.io.dump, joblib.dump, booster.save_model, or export it to ONNX.",
+        )
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -60,7 +68,7 @@ def admit(
     if not len(learnt):
         raise LearnerFailed(f"There is no mature row to try {file.name} on. Wait until truths are mature.")
     shape, feed = shape_of(model.shape, learnt), feed_for(model, learnt)
-    fitted = alone(_read(file.suffix, data, file.name, trust, shape))
+    fitted = alone(_read(file.suffix, data, file.name, trust, Asked(shape, feed.columns)))
     check_features(fitted, feed.columns, file.name)
     predictor = Predictor(shape, feed, fitted)
     golden = golden_rows(learnt, feed.columns)
@@ -105,14 +113,27 @@ def check_features(fitted: Any, columns: tuple[str, ...], where: str) -> None:
             f"{where} takes {', '.join(names)}, in this order; the model knows {', '.join(columns)}. Declare knows= as it was trained, "
             "with .named(…)."
         )
-    count = fitted.booster.num_feature() if isinstance(fitted, Boosted) else getattr(fitted, "n_features_in_", None)
+    count = _count(fitted)
     if count is not None and int(count) != len(columns):
         raise LearnerFailed(
             f"{where} takes {count} features, and the model knows {len(columns)}: {', '.join(columns)}. Declare knows= as it was trained."
         )
 
 
+def _count(fitted: Any) -> int | None:
+    if isinstance(fitted, Boosted):
+        return int(fitted.booster.num_feature())
+    if isinstance(fitted, XGBoosted):
+        return int(fitted.booster.num_features())
+    return fitted.takes if isinstance(fitted, Onnx) else getattr(fitted, "n_features_in_", None)
+
+
 def _names(fitted: Any) -> list[str] | None:
+    if isinstance(fitted, XGBoosted):
+        names: list[str] | None = fitted.booster.feature_names
+        return names
+    if isinstance(fitted, Onnx):
+        return None if fitted.names is None else list(fitted.names)
     if isinstance(fitted, Boosted):
         names = [str(n) for n in fitted.booster.feature_name()]
         return None if all(n == f"Column_{i}" for i, n in enumerate(names)) else names
@@ -120,9 +141,26 @@ def _names(fitted: Any) -> list[str] | None:
     return None if said is None else [str(n) for n in said]
 
 
-def _read(ending: str, data: bytes, where: str, trust: bool | Collection[str], shape: Shape) -> Fitted:
+@dataclass(frozen=True)
+class Asked:
+    """What a model from a file is asked: which features, for an answer of which shape."""
+
+    shape: Shape
+    columns: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str | float, ...]:
+        """What a classifier's answers stand for, in their order; empty where no class is asked for."""
+        return (0.0, 1.0) if self.shape.kind == "chance" else self.shape.labels if self.shape.kind == "shares" else ()
+
+
+def _read(ending: str, data: bytes, where: str, trust: bool | Collection[str], asked: Asked) -> Fitted:
     if ending == ".txt":
-        return _boosted(data, where, shape)
+        return _boosted(data, where, asked)
+    if ending == ".ubj":
+        return _xgboosted(data, where, asked)
+    if ending == ".onnx":
+        return Onnx(data, asked.columns, asked.labels)
     if ending == ".joblib":
         if trust is not True:
             raise ArtefactBroken(
@@ -150,15 +188,19 @@ def _types_in(data: bytes) -> tuple[str, ...]:
         return ()
 
 
-def _boosted(data: bytes, where: str, shape: Shape) -> Boosted:
-    classifies = shape.kind in ("chance", "shares")
-    labels: tuple[str | float, ...] = (0.0, 1.0) if shape.kind == "chance" else shape.labels
-    made = Boosted(
-        "LGBMClassifier" if classifies else "LGBMRegressor", data.decode("utf-8", errors="replace"), labels if classifies else ()
-    )
-    if made.booster.num_model_per_iteration() != (len(labels) if shape.kind == "shares" else 1):
-        raise LearnerFailed(
-            f"{where} answers {made.booster.num_model_per_iteration()} numbers a row, which is no {shape.kind}. Predict what it was "
-            "trained for."
-        )
+def _boosted(data: bytes, where: str, asked: Asked) -> Boosted:
+    labels = asked.labels
+    made = Boosted("LGBMClassifier" if labels else "LGBMRegressor", data.decode("utf-8", errors="replace"), labels)
+    _check_outputs(made.booster.num_model_per_iteration(), where, asked)
     return made
+
+
+def _xgboosted(data: bytes, where: str, asked: Asked) -> XGBoosted:
+    made = XGBoosted("XGBClassifier" if asked.labels else "XGBRegressor", data, asked.labels)
+    _check_outputs(max(1, int(made.said["learner_model_param"]["num_class"])), where, asked)
+    return made
+
+
+def _check_outputs(count: int, where: str, asked: Asked) -> None:
+    if count != (len(asked.labels) if asked.shape.kind == "shares" else 1):
+        raise LearnerFailed(f"{where} answers {count} numbers a row, which is no {asked.shape.kind}. Predict what it was trained for.")

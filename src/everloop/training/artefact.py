@@ -1,4 +1,4 @@
-"""A predictor as bytes and back: skops by default, LightGBM's own text, pickle only where the house allows it. No clock, no disk.
+"""A predictor as bytes and back: skops by default, LightGBM's and XGBoost's own forms, pickle where the house allows it. No clock, no disk.
 
 An artefact is one line of magic, a header in JSON (what it is fed, what it answers), and a body. Types are built on loading only if the
 candidate names them in ``needs``, and only from bytes whose SHA-256 the candidate records; nothing is unpickled otherwise.
@@ -21,9 +21,11 @@ from everloop.errors import ArtefactBroken, EverloopError, LearnerFailed
 from everloop.records import Candidate, Shape
 from everloop.training.boosted import Boosted, boosted_of, is_boosted
 from everloop.training.feed import Feed
+from everloop.training.onnxed import Onnx
 from everloop.training.predictor import Fitted, Predictor
+from everloop.training.xgboosted import XGBoosted, is_xgboosted, xgboosted_of
 
-Format: TypeAlias = Literal["baseline", "skops", "lightgbm", "pickle"]
+Format: TypeAlias = Literal["baseline", "skops", "lightgbm", "xgboost", "onnx", "pickle"]
 MAGIC = b"everloop artefact 1\n"
 
 
@@ -55,8 +57,12 @@ def dump(predictor: Predictor, *, allow_pickle: bool = False) -> Artefact:
     ('skops', ())
     """
     fitted = predictor.fitted
-    if _all_boosted(fitted):
+    if _all(is_boosted, fitted):
         return Artefact(_framed(predictor, "lightgbm", _boosted_text(fitted)), "lightgbm")
+    if _all(is_xgboosted, fitted):
+        return Artefact(_framed(predictor, "xgboost", _xgboosted_bytes(fitted)), "xgboost")
+    if isinstance(fitted, Onnx):
+        return Artefact(_framed(predictor, "onnx", _onnx_bytes(fitted)), "onnx")
     try:
         body, needs = _skops_of(fitted)
         return Artefact(_framed(predictor, "skops", body), "skops", needs)
@@ -99,6 +105,10 @@ def thawed(format: Format, body: bytes, needs: tuple[str, ...], where: str) -> F
     try:
         if format == "lightgbm":
             return _boosted_from(body)
+        if format == "xgboost":
+            return _xgboosted_from(body)
+        if format == "onnx":
+            return _onnx_from(body)
         if format == "pickle":
             return pickle.loads(body)
         return _skops_from(body, needs, where)
@@ -169,9 +179,9 @@ def _skops_from(body: bytes, needs: tuple[str, ...], where: str) -> Fitted:
     return said
 
 
-def _all_boosted(fitted: Fitted) -> bool:
+def _all(is_one: Callable[[object], bool], fitted: Fitted) -> bool:
     parts = fitted.values() if isinstance(fitted, Mapping) else [fitted]
-    return all(is_boosted(part) for part in parts)
+    return all(is_one(part) for part in parts)
 
 
 def _boosted_text(fitted: Fitted) -> bytes:
@@ -186,3 +196,28 @@ def _boosted_from(body: bytes) -> Fitted:
     for part in made.values():
         part.booster  # noqa: B018 — read now, so that what is broken says so before anybody is answered
     return made[None] if set(made) == {None} else made
+
+
+def _xgboosted_bytes(fitted: Fitted) -> bytes:
+    parts = fitted if isinstance(fitted, Mapping) else {None: fitted}
+    made = [(level, xgboosted_of(part)) for level, part in parts.items()]
+    return msgspec.msgpack.encode([{"level": level, "kind": b.kind, "classes": b.classes_, "body": b.body} for level, b in made])
+
+
+def _xgboosted_from(body: bytes) -> Fitted:
+    said: list[dict[str, Any]] = msgspec.msgpack.decode(body)
+    made = {part["level"]: XGBoosted(part["kind"], part["body"], tuple(part["classes"])) for part in said}
+    for part in made.values():
+        part.booster  # noqa: B018 — read now, so that what is broken says so before anybody is answered
+    return made[None] if set(made) == {None} else made
+
+
+def _onnx_bytes(fitted: Onnx) -> bytes:
+    return msgspec.msgpack.encode({"columns": fitted.columns, "classes": fitted.classes_, "body": fitted.body})
+
+
+def _onnx_from(body: bytes) -> Onnx:
+    said = msgspec.msgpack.decode(body)
+    made = Onnx(said["body"], tuple(said["columns"]), tuple(said["classes"]))
+    made.session  # noqa: B018 — read now, so that what is broken says so before anybody is answered
+    return made

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import cached_property
+from math import isfinite, nan
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -25,6 +27,7 @@ from everloop.stats.shapes import Answers, Floats
 from everloop.training.feed import Feed, numbers
 from everloop.training.predictor import Predictor, answers_in_quantiles, answers_in_shares, nothing
 from everloop.training.rows import first_rows, learnable, shape_of
+from everloop.training.single import One, in_levels, middle_of, number
 from everloop.training.train import feed_for
 
 Way: TypeAlias = Literal["past", "average", "last", "given"]
@@ -48,6 +51,10 @@ class Baseline:
     items: tuple[str, ...] = ()
     least: float | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Functions made of it are no part of it.
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     @property
     def columns(self) -> tuple[str, ...]:
         """What it reads."""
@@ -65,6 +72,35 @@ class Baseline:
             known = [self.units.get(u, np.nan) for u in features.column("unit").to_pylist()]
             return _of_numbers(self.shape, np.array(known, dtype=np.float64))
         return self._average(features)
+
+    @cached_property
+    def one(self) -> One:
+        """The answer to one row, as ``Compiled.one`` gives it: from the values of ``columns`` to ``value`` and ``values``.
+
+        There is no such attribute where a question is more than one row.
+
+        >>> Baseline(Shape(kind="number"), "past").one([2.0]), Baseline(Shape(kind="number"), "average", (2.5,)).one([])
+        ((2.0, ()), (2.5, ()))
+        """
+        if self.shape.kind == "ranking" or self.shape.steps > 1:
+            raise AttributeError("one")
+        if self.way == "last":
+            return lambda values: (_finite(self.units.get(values[0], nan) if isinstance(values[0], str) else nan), ())
+        if self.way == "past":
+            return lambda values: self._one_past(number(values[0], self.columns))
+        said = self.answer(pa.table({"question": [0]}))
+        always = float(said.value[0]), () if said.values is None else tuple(said.values[0].tolist())
+        return lambda values: always
+
+    def _one_past(self, past: float) -> tuple[float, tuple[float, ...]]:
+        if self.shape.kind == "chance":
+            return float(self._chance(np.array([past]))[0]), ()
+        if self.shape.kind == "quantiles":
+            spread = [past + more for more in self.typical or (0.0,) * len(self.shape.levels)]
+            least = self.least
+            # Not max(least, x), which is the least where x is NaN.
+            return in_levels([least if least is not None and x < least else x for x in spread], middle_of(self.shape.levels))
+        return _finite(past), ()
 
     def _past(self, features: pa.Table) -> Answers:
         said = features.column("baseline")
@@ -271,6 +307,10 @@ def _usual(truth: Floats) -> float:
 
 def _of_numbers(shape: Shape, value: Floats) -> Answers:
     return Answers(shape, np.where(np.isfinite(value), value, np.nan))
+
+
+def _finite(value: float) -> float:
+    return value if isfinite(value) else nan
 
 
 def _of_lists(shape: Shape, lists: list[list[str]]) -> Answers:

@@ -7,9 +7,10 @@ is loaded as it always was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,8 +24,9 @@ from everloop.training.in_plain import plain_of
 from everloop.training.packed import packed, unpacked
 from everloop.training.plain import Mean, Plain, PlainChances, Sum, through
 from everloop.training.predictor import Answering, Predictor, answers_of, nothing
+from everloop.training.single import One, one_of
 
-FORMAT = 1
+FORMAT = 2
 """Part of a compiled file's name: a release that compiles otherwise finds none of the old ones, and makes its own."""
 TRIED = 192  # made-up rows a compiled form must answer as the original does
 Said: TypeAlias = Plain | PlainChances
@@ -64,6 +66,28 @@ class Compiled:
         if not len(features):
             return nothing(self.shape, 0)
         return answers_of(self.shape, self.fitted, coded(features, self.feed), features)
+
+    @cached_property
+    def one(self) -> One:
+        """The answer to one row, from its features in the order of ``columns`` to ``value`` and ``values``: what ``answer`` says, to the
+        last bit, in a tenth of the time. An empty feature is None or NaN.
+
+        There is no such attribute where a question is more than one row (lists, several steps). Raises LearnerFailed where ``answer``
+        does, and for a feature that is neither number nor category.
+
+        >>> from sklearn.linear_model import Ridge
+        >>> ridge = Predictor(Shape(kind="number"), Feed(("x",)), Ridge().fit([[0.0], [1.0]], [0.0, 1.0]))
+        >>> load_compiled(compiled(ridge)).one([0.5])
+        (0.5, ())
+        """
+        made = one_of(self.shape, self.feed, self.fitted)
+        if made is None:
+            raise AttributeError("one")
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Functions made of it are no part of it.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def compiled(predictor: Answering, *, artefact: str = "") -> bytes | None:
@@ -124,7 +148,21 @@ def agrees(made: Compiled, predictor: Predictor, golden: pa.Table | None = None,
         asked += [golden, golden.slice(len(golden) - 1, 1)]
     # A row that is refused would hide all others.
     asked += [part for part in (_whole(tried, made.feed),) if len(part)]
-    return all(_same(made, predictor, rows) for rows in asked)
+    return (
+        all(_same(made, predictor, rows) for rows in asked) and alone_agrees(made, tried) and (golden is None or alone_agrees(made, golden))
+    )
+
+
+def alone_agrees(made: Compiled, rows: pa.Table) -> bool:
+    """Whether ``one`` gives each of these rows the answer that ``answer`` gives it, bit for bit; so does what has no ``one``."""
+    if not hasattr(made, "one"):
+        return True
+    return all(_equal(_given(_alone, made, row), _given(made.answer, row)) for row in (rows.slice(at, 1) for at in range(len(rows))))
+
+
+def _alone(made: Compiled, row: pa.Table) -> Answers:
+    value, values = made.one([row.column(name)[0].as_py() for name in made.columns])
+    return Answers(made.shape, np.array([value]), values=np.array([values]) if values else None)
 
 
 def made_up(made: Compiled, golden: pa.Table | None, *, seed: int = 0) -> pa.Table:
@@ -179,14 +217,18 @@ def _whole(rows: pa.Table, feed: Feed) -> pa.Table:
 
 
 def _same(made: Compiled, predictor: Predictor, rows: pa.Table) -> bool:
-    given = []
-    for one in (predictor, made):
-        try:
-            with np.errstate(all="ignore"):
-                given.append(one.answer(rows))
-        except EverloopError as error:
-            given.append(type(error))  # type: ignore[arg-type]
-    first, second = given
+    return _equal(_given(predictor.answer, rows), _given(made.answer, rows))
+
+
+def _given(ask: Callable[..., Answers], *what: object) -> Answers | type[EverloopError]:
+    try:
+        with np.errstate(all="ignore"):
+            return ask(*what)
+    except EverloopError as error:
+        return type(error)
+
+
+def _equal(first: Answers | type[EverloopError], second: Answers | type[EverloopError]) -> bool:
     if isinstance(first, type) or isinstance(second, type):
         return first is second
     if (first.items, first.scores) != (second.items, second.scores) or not np.array_equal(first.value, second.value, equal_nan=True):

@@ -19,6 +19,7 @@ from everloop.project.learner import is_function, learner_repr
 from everloop.records import Shape
 from everloop.training.predictor import Fitted
 from everloop.training.rows import Rows
+from everloop.training.xgboosted import xgboosted_of
 
 
 def fit(learner: object, rows: Rows, shape: Shape, *, only_new: bool = False) -> Fitted:
@@ -50,6 +51,8 @@ def fit(learner: object, rows: Rows, shape: Shape, *, only_new: bool = False) ->
             fitted = _gone_on(learner, rows, shape)
         else:
             fitted = prepared(learner, rows.seed, rows.settings)
+            if shape.kind == "shares" and type(fitted).__name__ == "XGBClassifier":
+                return _of_codes(fitted, rows)
             _fit(fitted, "fit", rows)
     except EverloopError:
         raise
@@ -122,6 +125,13 @@ def _fit(learner: Any, verb: str, rows: Rows, **more: object) -> None:
     if rows.weights is not None:
         more["sample_weight"] = rows.weights
     getattr(learner, verb)(rows.X, rows.y, **more)
+
+
+def _of_codes(fitted: Any, rows: Rows) -> Any:
+    """XGBoost's classifiers learn numbers from 0 on and nothing else: here they learn each class's place, and answer with the class."""
+    labels, codes = np.unique(rows.y.astype(str), return_inverse=True)
+    _fit(fitted, "fit", replace(rows, y=codes))
+    return xgboosted_of(fitted, tuple(labels.tolist()))
 
 
 def _gone_on(learner: object, rows: Rows, shape: Shape) -> Any:

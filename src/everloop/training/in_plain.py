@@ -1,4 +1,4 @@
-"""A fitted scikit-learn object in plain numbers, where it is one of those people serve most. In: the object and its feed. Out: ``Plain``.
+"""A fitted learner in plain numbers, where it is one of those people serve most. In: the object and its feed. Out: ``Plain``.
 
 Read from what the object has learnt, by the name of its class; nothing is imported, nothing is fitted. What is not known here is None, and
 so is whatever could not be said exactly.
@@ -16,7 +16,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from everloop.stats.shapes import Floats
+from everloop.training.boosted import Boosted
 from everloop.training.feed import Feed, fed
+from everloop.training.grown import grown_of
+from everloop.training.grown_single import grown_single
 from everloop.training.plain import (
     Beside,
     Body,
@@ -35,6 +38,7 @@ from everloop.training.plain import (
     through,
 )
 from everloop.training.trees import Trees
+from everloop.training.xgboosted import XGBoosted
 
 Columns: TypeAlias = tuple[str | None, ...]  # for each column the category it is a code of, None for a number
 Done: TypeAlias = tuple[tuple[Step, ...], Columns]
@@ -81,6 +85,10 @@ def plain_of(fitted: Any, feed: Feed) -> Plain | PlainChances | None:
 
 
 def _plain(fitted: Any, columns: Columns, feed: Feed) -> Plain | PlainChances:
+    if isinstance(fitted, Boosted):
+        return grown_of(fitted, feed)
+    if isinstance(fitted, XGBoosted):
+        return grown_single(fitted, feed)
     if isinstance(fitted, TimesUsual):
         inner, column, more = fitted.times_usual()
         said = _plain(inner, columns, feed)
@@ -171,6 +179,7 @@ def _boosting(fitted: Any) -> Sum:
         value=every["value"].astype(np.float64)[:, None],
         category=category.astype(np.int32),
         lefts=lefts,
+        cover=every["count"].astype(np.float64),
     )
     return Sum(start.ravel(), trees)
 
@@ -210,6 +219,7 @@ def _grown(trees: Sequence[Any]) -> Trees:
         value=np.concatenate([part.value[:, 0, :] for part in parts]).astype(np.float64),
         category=np.full(len(leaf), -1, np.int32),
         lefts=np.zeros((0, 1), np.uint8),
+        cover=np.concatenate([part.weighted_n_node_samples for part in parts]).astype(np.float64),
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from everloop.errors import ArtefactBroken, EverloopError
 from everloop.records import Candidate
-from everloop.training.compiled import FORMAT, Compiled, agrees, compiled, load_compiled
+from everloop.training.compiled import FORMAT, Compiled, agrees, alone_agrees, compiled, load_compiled
 from everloop.training.golden import check_golden, read_golden
 from everloop.training.predictor import Answering, Predictor
 
@@ -84,9 +84,9 @@ def compile_version(
 def can_be_compiled(candidate: Candidate) -> bool:
     """Whether there can be a compiled form at all: a baseline is small as it is, and pickle may hold anything.
 
-    What is stored by skops or LightGBM may still turn out to be something nobody here knows.
+    What is stored by skops, LightGBM or XGBoost may still turn out to be something nobody here knows.
     """
-    return candidate.format == "skops" and _SHA.fullmatch(candidate.artefact) is not None
+    return candidate.format in ("skops", "lightgbm", "xgboost") and _SHA.fullmatch(candidate.artefact) is not None
 
 
 def path_of(candidate: Candidate, folder: Path) -> Path:
@@ -106,8 +106,12 @@ def find_compiled(candidate: Candidate, folder: Path) -> Compiled | None:
 
 
 def _check(found: Answering, candidate: Candidate, open: Callable[[str], bytes]) -> None:
-    if candidate.golden is not None:
-        check_golden(found, open(candidate.golden), where=candidate.id)
+    if candidate.golden is None:
+        return
+    body = open(candidate.golden)
+    check_golden(found, body, where=candidate.id)
+    if isinstance(found, Compiled) and not alone_agrees(found, read_golden(body)[0]):
+        raise ArtefactBroken(f"The compiled form of {candidate.id} answers a single row otherwise. Delete it, and it is made again.")
 
 
 def _write(path: Path, body: bytes) -> None:

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 from everloop.stats.shapes import Floats
 from everloop.training.trees import Trees
 
-Link: TypeAlias = Literal["itself", "exp", "chance", "half chance", "shares"]
+Link: TypeAlias = Literal[
+    "itself", "exp", "chance", "half chance", "shares", "exp in turn", "shares in turn", "single exp", "single chance", "single shares"
+]
+"""``in turn``: by the C library's exp, one number after the other; numpy's own may differ in the last digit.
+``single``: as C does it in single precision."""
+Singles: TypeAlias = NDArray[np.float32]
+THIRTY_SECONDS = 2.0 ** (np.arange(32) / 32)
+PER_32ND = float.fromhex("0x1.71547652b82fep+0") * 32
+CUBE, SQUARE, SLOPE = (
+    float.fromhex(said) / 32**power
+    for said, power in (("0x1.c6af84b912394p-5", 3), ("0x1.ebfce50fac4f3p-3", 2), ("0x1.62e42ff0c52d6p-1", 1))
+)
 Label: TypeAlias = bool | int | float | str
 
 
@@ -117,21 +128,26 @@ def through(steps: tuple[Step, ...], X: Floats) -> Floats:
 
 
 class Sum(msgspec.Struct, frozen=True, tag="sum"):
-    """Trees added up, one after another, onto ``start`` (outputs,); with several outputs a tree belongs to the next one in turn."""
+    """Trees added up, one after another, onto ``start`` (outputs,); with several outputs a tree belongs to the next one in turn.
+
+    ``single``: in single precision.
+    """
 
     start: Floats
     trees: Trees
+    single: bool = False
 
     def raw(self, X: Floats) -> Floats:
         """(n, outputs)."""
         said, outputs = self.trees.value[:, 0].take(self.trees.leaves(X)), len(self.start)
+        kind = np.float32 if self.single else np.float64
         if said.shape[1] == 1 and outputs == 1:
             # Strictly from left to right, as ``accumulate`` is by its definition and ``sum`` is not.
-            return np.add.accumulate(np.concatenate([self.start, said[:, 0]]))[-1:, None]
-        found = np.repeat(self.start[:, None], said.shape[1], axis=1)
-        for at, one in enumerate(said):
+            return np.add.accumulate(np.concatenate([self.start, said[:, 0]]), dtype=kind)[-1:, None].astype(np.float64)
+        found = np.repeat(self.start[:, None], said.shape[1], axis=1).astype(kind)
+        for at, one in enumerate(said.astype(kind, copy=False)):
             found[at % outputs] += one
-        return np.ascontiguousarray(found.T)
+        return np.ascontiguousarray(found.T, dtype=np.float64)
 
 
 class Mean(msgspec.Struct, frozen=True, tag="mean"):
@@ -211,16 +227,75 @@ def read(link: Link, raw: Floats) -> Floats:
         risen: Floats = np.exp(raw - raw.max(axis=1).reshape(-1, 1))
         risen /= risen.sum(axis=1).reshape(-1, 1)
         return risen
+    if link == "exp in turn":
+        return np.array([risen_of(x) for x in raw.ravel().tolist()]).reshape(raw.shape)
+    if link == "shares in turn":
+        return np.array([_shares_of(row) for row in raw.tolist()]).reshape(raw.shape)
+    if link.startswith("single"):
+        return _in_single(link, raw.astype(np.float32)).astype(np.float64)
     return _chance(raw if link == "chance" else 2 * raw)
 
 
+def _in_single(link: Link, raw: Singles) -> Singles:
+    if link == "single exp":
+        return single_exp(raw)
+    one = np.float32(1)
+    if link == "single chance":
+        return np.asarray(one / (single_exp(np.minimum(-raw, np.float32(88.7))) + one))
+    risen = single_exp(raw - raw.max(axis=1).reshape(-1, 1))
+    # Added up in double precision, from left to right.
+    total = np.add.accumulate(risen.astype(np.float64), axis=1)[:, -1:].astype(np.float32)
+    return np.asarray(risen / total)
+
+
+def single_exp(x: Singles) -> Singles:
+    """exp in single precision, to the last bit as the GNU C library has it (sysdeps/ieee754/flt-32/e_expf.c, from ARM's optimized
+    routines): 2 to the 32nds from a table, the rest by a polynomial, both in double precision.
+
+    >>> single_exp(np.array([0.0, 1.0, 1000.0], np.float32))
+    array([1.       , 2.7182817,       inf], dtype=float32)
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        z = PER_32ND * np.clip(x.astype(np.float64), -200.0, 200.0)
+        k = np.rint(z)
+        r, whole = z - k, np.nan_to_num(k).astype(np.int64)
+        by = np.ldexp(THIRTY_SECONDS[whole % 32], whole // 32)
+        found: Singles = (((CUBE * r + SQUARE) * (r * r) + (SLOPE * r + 1)) * by).astype(np.float32)
+        return found
+
+
+def risen_of(x: float) -> float:
+    """exp(x) by the C library.
+
+    >>> risen_of(0.0), risen_of(1000.0)
+    (1.0, inf)
+    """
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+def _shares_of(row: list[float]) -> list[float]:
+    most, total = max(row), 0.0
+    risen = [risen_of(x - most) for x in row]
+    # Strictly from left to right, as ``sum`` is not in every release of Python.
+    for one in risen:
+        total += one
+    return [one / total for one in risen]
+
+
+def chance_of(x: float) -> float:
+    """1 / (1 + exp(-x)) by the C library's exp, as scipy.special.expit does: numpy's own exp may differ in the last digit.
+
+    >>> chance_of(0.0), chance_of(-1000.0)
+    (0.5, 0.0)
+    """
+    try:
+        return 1.0 / (1.0 + math.exp(-x))
+    except OverflowError:
+        return 0.0
+
+
 def _chance(raw: Floats) -> Floats:
-    """1 / (1 + exp(-x)) by the C library's exp, one by one, as scipy.special.expit does: numpy's own exp may differ in the last digit."""
-
-    def one(x: float) -> float:
-        try:
-            return 1.0 / (1.0 + math.exp(-x))
-        except OverflowError:
-            return 0.0
-
-    return np.array([one(x) for x in raw.ravel().tolist()]).reshape(raw.shape)
+    return np.array([chance_of(x) for x in raw.ravel().tolist()]).reshape(raw.shape)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everloop.stats.shapes import Floats
+from everloop.training.paths import Paths, paths_of
 
 LANES = 1 << 14  # rows x trees walked at once: what they touch stays in the processor's second cache
 COMPACT = 3  # levels after which lanes that have arrived are left out
@@ -26,7 +27,8 @@ class Trees(msgspec.Struct, frozen=True, dict=True):
 
     ``kids`` (nodes, 2) are the left and right child, a leaf is its own; ``column`` and ``threshold`` (nodes,) say where a value goes,
     ``lost`` (nodes,) whether a missing one goes left; ``value`` (nodes, outputs) is what a leaf says. ``category`` (nodes,) is -1 or a row
-    of ``lefts`` (splits, codes + 1), which holds 1 for every code that goes left, in its last column for missing ones.
+    of ``lefts`` (splits, codes + 1), which holds 1 for every code that goes left, in its last column for missing ones. ``cover`` (nodes,)
+    is how many rows, or how much weight, a node had when it was grown; empty where nobody knows.
     """
 
     roots: NDArray[np.int32]
@@ -37,6 +39,7 @@ class Trees(msgspec.Struct, frozen=True, dict=True):
     value: Floats
     category: NDArray[np.int32]
     lefts: NDArray[np.uint8]
+    cover: Floats = msgspec.field(default_factory=lambda: np.zeros(0))
 
     def check(self, width: int) -> None:
         """Raise ValueError unless every walk over rows of ``width`` numbers stays inside and ends."""
@@ -49,6 +52,8 @@ class Trees(msgspec.Struct, frozen=True, dict=True):
         ]
         if self.kids.shape != (nodes, 2) or any(array.shape != shape for array, shape in shapes) or self.value.shape[:1] != (nodes,):
             raise ValueError("the arrays of its trees do not fit together")
+        if self.cover.shape not in ((0,), (nodes,)):
+            raise ValueError("its trees do not say how many rows each node had")
         if self.value.ndim != 2 or self.lefts.ndim != 2 or self.roots.ndim != 1 or not len(self.roots) or not self.lefts.shape[1]:
             raise ValueError("the arrays of its trees have no such shape")
         here = np.arange(nodes)[:, None]
@@ -76,6 +81,11 @@ class Trees(msgspec.Struct, frozen=True, dict=True):
         return np.asarray(self.kids[:, 0] == np.arange(len(self.kids)))
 
     @cached_property
+    def paths(self) -> Paths:
+        """The way to every leaf. Raises ValueError where nobody knows how many rows a branch had."""
+        return paths_of(self.kids, self.column, self.cover)
+
+    @cached_property
     def _flat(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
         """Children in one row; columns, those that send missing ones left in the second half of a row (see ``_doubled``); thresholds."""
         width = int(self.column.max(initial=0)) + 1
@@ -99,6 +109,16 @@ class Trees(msgspec.Struct, frozen=True, dict=True):
             part = doubled[first : first + step]
             found[:, first : first + step] = self._walked(part)
         return found
+
+    def right(self, x: Floats) -> NDArray[np.bool_]:
+        """Whether one row (columns,) would go right at each node (nodes,)."""
+        width = int(self.column.max(initial=0)) + 1
+        doubled = _doubled(x[None, :width])
+        found = ~(doubled[0].take(self._flat[1]) <= self._flat[2])
+        if len(self.lefts):
+            nodes = np.arange(len(self.kids))
+            self._by_category(nodes, np.zeros_like(nodes), doubled.ravel(), found)
+        return np.asarray(found, dtype=np.bool_)
 
     def _walked(self, doubled: Floats) -> NDArray[np.intp]:
         kids, column, threshold = self._flat

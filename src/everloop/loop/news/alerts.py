@@ -29,10 +29,11 @@ def alert_of(record: Record, model: Model) -> Alert | None:
     if isinstance(record, Signals):
         told = {repr(c) for c in model.tell_when}
         fired = [s for s in record.signals if s.fired and s.clause in told]
-        if fired:
-            sentence = f"{model.name}: " + "; ".join(s.sentence for s in fired)
+        frozen = [record.trial.because] if record.trial is not None and record.trial.frozen else []
+        if fired or frozen:
+            sentence = f"{model.name}: " + "; ".join([s.sentence for s in fired] + frozen)
             # One alert per condition and day: the same drift is not news every hour.
-            key = f"{model.name}/" + "/".join(s.clause for s in fired) + f"/{record.until:%Y-%m-%d}"
+            key = f"{model.name}/" + "/".join([s.clause for s in fired] + ["frozen"] * len(frozen)) + f"/{record.until:%Y-%m-%d}"
             return Alert(model=model.name, severity="warning", sentence=sentence, owner=model.owner, key=key)
     return None
 

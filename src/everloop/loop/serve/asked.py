@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from everloop.clock import microseconds
+from everloop.clock import from_microseconds, microseconds
 from everloop.errors import EverloopError, Unknown
+from everloop.features.questions import of_units
 from everloop.lake.shape import arrow_type
-from everloop.lake.values import instant, reader
+from everloop.lake.values import Reads, instant, reader
 from everloop.project.model import Model
 from everloop.project.reading import Reading
 from everloop.project.source import Source
@@ -48,6 +49,19 @@ def asked_by_key(model: Model, requests: Sequence[Row]) -> pa.Table:
     if unknown:
         raise Unknown("column", unknown[0], list(model.request), where=f"a request of {model.name}")
     return pa.table({name: _column(model, name, declared, requests) for name in _wanted(model, said)})
+
+
+def reads_of(model: Model) -> dict[str, Reads]:
+    """What reads each column a request may say beyond its unit, as the source of the row asked about declares it."""
+    if not isinstance(model.per, Source):
+        return {}
+    declared, zone = model.per.every_column, model.per.zone
+    return {name: reader(declared[name], zone) for name in model.request if name in declared and name not in model.unit}
+
+
+def questions_of(model: Model, asked: pa.Table, features: pa.Table, now: datetime) -> pa.Table:
+    """The questions behind requests, as their features know them: also one of a list that has no candidate, and so no row of features."""
+    return of_units(model, asked, from_microseconds(features.column("moment")[0].as_py()) if len(features) else now)
 
 
 def first_of_each(features: pa.Table) -> pa.Table:

@@ -6,8 +6,9 @@ controller do goes through house.db, which is opened when it is first needed.
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,21 +21,27 @@ from everloop import rollout
 from everloop.errors import EverloopError, HouseBusy, Unknown
 from everloop.features.served import as_of_in, definition_of
 from everloop.loop.online import baseline_of
-from everloop.loop.serve.asked import asked_by_key, asked_with_features, by_what_they_carry, first_of_each
+from everloop.loop.serve.asked import asked_by_key, asked_with_features, by_what_they_carry, questions_of
 from everloop.loop.serve.follow import Follow, Seat
 from everloop.loop.serve.known import Known
+from everloop.loop.serve.quick import Quick, quick_of
+from everloop.loop.serve.shadows import Shadows
 from everloop.loop.tell.answerable import answered_elsewhere, served_here
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
 from everloop.project.source import Source
-from everloop.records import Prediction, Received, Traffic
-from everloop.serving.answer import Older, Read, answer
-from everloop.serving.doors import Ready, Row
+from everloop.records import Candidate, Prediction, Received, Traffic
+from everloop.serving import answered
+from everloop.serving.answer import SEPARATOR, Older, Read, answer
+from everloop.serving.doors import InForce, Ready, Row
+from everloop.serving.one import Question
+from everloop.serving.payload import decoded, encoded_rows
+from everloop.serving.soon import Soon
 
 if TYPE_CHECKING:
     from everloop.lake.gather import Gathering
     from everloop.loop.house import House
-    from everloop.serving.asks import OnlineFeaturesAsk, OnlineFeaturesReply
+    from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
     from everloop.serving.log import AnswersLog
 
 T = TypeVar("T")
@@ -59,8 +66,11 @@ class HouseDoors:
     ) -> None:
         self.models, self.sources, self.turned = models, sources, turned
         self.follow, self.known, self.log, self.gathering = follow, known, log, gathering
+        self.shadows = Shadows()
         self._open, self._opening = house, threading.Lock()
         self._otherwise: dict[str, dict[str, AnyReading]] = {}
+        self._quick: dict[str, tuple[Seat, Quick | None]] = {}
+        self._soon: Soon | None = None
         self.draining = False
 
     # -- answers --
@@ -76,6 +86,57 @@ class HouseDoors:
                 given[place] = prediction
         return [prediction for prediction in given if prediction is not None]
 
+    def answer_soon(self, model: str, request: Row, now: datetime) -> Awaitable[Prediction] | None:
+        """The answer to one request that says itself what is known of it. See ``Doors``."""
+        declared, (seat, salt) = self._model(model), self._seat(model)
+        quick = self._quickly(declared, seat, salt)
+        question = quick.question(request, now) if quick is not None else None
+        if quick is None or question is None:
+            return None
+        rows = quick.answer(question, request)
+        if self._soon is None:
+            self._soon = Soon(self.log)
+        return self._kept(self._soon, quick, question, rows)
+
+    async def _kept(self, soon: Soon, quick: Quick, question: Question, rows: list[answered.Row]) -> Prediction:
+        await soon.keep(rows)
+        if quick.traffic.rolling:
+            if quick.slow:
+                self.shadows.later(lambda: self.log.write(decoded(encoded_rows(quick.shadow(question, rows)))))
+            else:
+                asyncio.get_running_loop().call_soon(_shadowed, soon, quick, question, rows)
+        return rows[0].prediction()
+
+    def _quickly(self, model: Model, seat: Seat, salt: str) -> Quick | None:
+        made = self._quick.get(model.name)
+        if made is None or made[0] is not seat:
+            otherwise = [version for version, named in seat.route.versions.items() if self._learnt_otherwise(model, named.candidate)]
+            made = self._quick[model.name] = (seat, quick_of(model, seat, salt, self.known, otherwise))
+        return made[1]
+
+    def because(self, model: str, given: Sequence[Prediction]) -> Sequence[Because | str]:
+        """Why each answer is what it is, told from what is remembered of it. See ``Doors``."""
+        from everloop.loop.serve.explained import explained
+
+        return explained(self._model(model), self._seat(model)[0].predictors, given)
+
+    def in_force(self, model: str) -> InForce:
+        """Who answers for a model."""
+        traffic = self._here(self._seat(self._model(model).name)[0])
+        return InForce(
+            self.named(traffic.champion), self.named(traffic.candidate) if traffic.candidate and traffic.stage == "canary" else None
+        )
+
+    def assigned(self, model: str, requests: Sequence[Row]) -> Sequence[str]:
+        """The version that answers each request."""
+        declared, seat, force = self._model(model), self._seat(model)[0], self.in_force(model)
+        split = declared.split_by
+        units = [
+            SEPARATOR.join(str(request[name]) for name in (declared.unit if split is None or split not in request else (split,)))
+            for request in requests
+        ]
+        return [force.candidate or force.champion if self._arm(unit, seat) == "candidate" else force.champion for unit in units]
+
     def online_features(self, asked: OnlineFeaturesAsk, now: datetime) -> OnlineFeaturesReply:
         """What models know of units, in Feast's own shape; nobody answers and nothing is logged. See ``connect/feast/online.py``."""
         from everloop.connect.feast import online as feast
@@ -87,22 +148,26 @@ class HouseDoors:
     def _answered(self, model: Model, seat: Seat, salt: str, requests: Sequence[Row], now: datetime) -> list[Prediction]:
         read = Read()
         if "features" in requests[0]:
-            features = self._with_features(model, seat, requests, now)
+            questions = features = self._with_features(model, seat, requests, now)
+            if model.split_by is not None and model.split_by not in model.unit and model.split_by in requests[0]:
+                questions = questions.append_column(model.split_by, pa.array([str(request[model.split_by]) for request in requests]))
         else:
             asked = asked_by_key(model, requests)
             self._only_seen(model, asked)
             features = self.known.features(model, asked, now)
+            questions = questions_of(model, asked, features, now)
             read = Read(as_of_in(features), definition_of(model), asked, self._older(model, seat, features))
         rows = answer(
             model,
             self._here(seat),
             seat.predictors,
-            first_of_each(features),
+            questions,
             features,
             now=now,
             arm_of=lambda unit, _: self._arm(unit, seat),
             log=self.log,
             salt=salt,
+            later=self.shadows.later,
             read=read,
         )
         return rows.predictions()
@@ -143,16 +208,19 @@ class HouseDoors:
         """What versions in the traffic know otherwise than the project file says today, by version."""
         found = {}
         for version, named in seat.route.versions.items():
-            if named.candidate.id not in self._otherwise:
-                from everloop.loop.learnt import otherwise
-
-                self._otherwise[named.candidate.id] = otherwise(model, named.candidate, self.sources)
-            columns = self._otherwise[named.candidate.id]
+            columns = self._learnt_otherwise(model, named.candidate)
             if columns and len(features):
                 from everloop.loop.learnt import as_learnt
 
                 found[version] = as_learnt(model, columns, features, self.known.tables)
         return found
+
+    def _learnt_otherwise(self, model: Model, candidate: Candidate) -> dict[str, AnyReading]:
+        if candidate.id not in self._otherwise:
+            from everloop.loop.learnt import otherwise
+
+            self._otherwise[candidate.id] = otherwise(model, candidate, self.sources)
+        return self._otherwise[candidate.id]
 
     def _read_by(self, seat: Seat) -> Mapping[str, frozenset[str]]:
         """The columns the versions in force read, each with the categories it may hold (none: numbers)."""
@@ -278,6 +346,13 @@ class HouseDoors:
     @cached_property
     def _house(self) -> House:
         return self._open()
+
+
+def _shadowed(soon: Soon, quick: Quick, question: Question, said: list[answered.Row]) -> None:
+    """What nobody sees is kept like everything else; where it cannot be, those who asked next are told."""
+    rows = quick.shadow(question, said)
+    if rows:
+        soon.keep(rows).add_done_callback(lambda kept: kept.cancelled() or kept.exception())
 
 
 @dataclass(frozen=True)

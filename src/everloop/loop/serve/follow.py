@@ -20,7 +20,9 @@ from everloop.errors import ArtefactBroken, EverloopError, HouseBusy, StoreError
 from everloop.loop.serve.routes import FILE, Living, Named, Route, Routes, read_routes
 from everloop.records import Candidate, Shape
 from everloop.serving.keys import Keys
+from everloop.serving.one import single
 from everloop.stats.shapes import Answers
+from everloop.training.by_row import ByRow, by_row
 from everloop.training.predictor import Answering
 
 LOOK_EVERY = 0.05  # seconds
@@ -32,10 +34,11 @@ Tell = Callable[[str, str, str], None]
 
 @dataclass(frozen=True)
 class Seat:
-    """Who answers for one model: its route, and the predictors that are loaded, by version id."""
+    """Who answers for one model: its route, and the predictors that are loaded, by version id; also as they are asked row by row."""
 
     route: Route
     predictors: Mapping[str, Answering]
+    rows: Mapping[str, ByRow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Follow:
         self._wanted: Routes | None = None
         self._looked: tuple[int, int, int] | None = None
         self._loaded: dict[str, Answering] = {}  # by candidate id
+        self._rows: dict[str, ByRow] = {}  # by candidate id, of those that are loaded
         self._failed: dict[str, str] = {}  # by candidate id
         self._told: set[str] = set()
         self._said: tuple[object, ...] = ()
@@ -158,6 +162,7 @@ class Follow:
             routes = [*(seat.route for seat in seats.values()), *self._wanted.models.values()]
             needed = {named.candidate.id for route in routes for named in route.versions.values()}
             self._loaded = {id: predictor for id, predictor in self._loaded.items() if id in needed}
+            self._rows = {id: row for id, row in self._rows.items() if id in needed}
         self._say()
 
     def _loading(self, route: Route) -> bool:
@@ -171,7 +176,7 @@ class Follow:
         predictors = {version: self._loaded[id] for version, id in ids.items() if id in self._loaded}
         must = must_answer(route)
         if all(version in predictors for version in must):
-            return Seat(route, predictors)
+            return Seat(route, predictors, {version: self._rows[id] for version, id in ids.items() if id in self._rows})
         if before is not None or any(version not in predictors and ids[version] not in self._failed for version in must):
             return None
         champion = route.traffic.champion
@@ -204,6 +209,7 @@ class Follow:
         model, named = found
         try:
             predictor = self._load(named.candidate)
+            row = by_row(predictor) if single(predictor.shape) else None
         except Exception as error:
             why = str(error) if isinstance(error, EverloopError) else f"{type(error).__name__}: {error}"
             with self._lock:
@@ -216,6 +222,8 @@ class Follow:
         else:
             with self._lock:
                 self._loaded[named.candidate.id] = predictor
+                if row is not None:
+                    self._rows[named.candidate.id] = row
         return True
 
     def _keep_loading(self) -> None:

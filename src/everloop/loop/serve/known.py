@@ -24,7 +24,7 @@ from everloop.errors import EverloopError, StoreError
 from everloop.features.as_of import live
 from everloop.features.fold import NEVER, Fold
 from everloop.features.online import Online, has_rows
-from everloop.features.plan import Status
+from everloop.features.plan import Status, Told
 from everloop.features.questions import of_units, unit_text
 from everloop.features.served import reach, up_to, with_as_of
 from everloop.features.store import Mark, OnlineStore
@@ -69,6 +69,16 @@ class Known:
     def features(self, model: Model, requests: pa.Table, now: datetime) -> pa.Table:
         """A row for each request (several for a list): question, moment, unit, the unit's columns, what the model knows, its baseline."""
         return self.looked_up(model, requests, now)[0]
+
+    def given(self, model: Model, request: Mapping[str, object], moment: int) -> dict[str, Told] | None:
+        """As ``features``, of a request that says all of it itself, by column; None where something has to be read. ``request``: its values
+        as ``asked.asked_by_key`` reads them; ``moment`` in microseconds UTC."""
+        online = self._online.get(model.name)
+        said = online.given(request, moment) if online is not None else None
+        if said is None:
+            return None
+        found = dict(zip(model.columns, said, strict=False))
+        return found if baseline_of(model) is None else found | {"baseline": said[-1]}
 
     def looked_up(self, model: Model, requests: pa.Table, now: datetime) -> tuple[pa.Table, Statuses]:
         """As ``features``, and by column whether a value is present, missing or expired; without where the event tables were read."""

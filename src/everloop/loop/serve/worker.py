@@ -81,9 +81,11 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
     follow = Follow(settings.house, project.models, load_with(project, settings), tell=tell_with(project, house), living=living)
     stack.callback(follow.close)
     follow.begin()
-    return HouseDoors(
+    doors = HouseDoors(
         project.models, project.sources, house=house, follow=follow, known=known, log=log, gathering=gathering, turned=told.turned
     )
+    stack.callback(doors.shadows.close)
+    return doors
 
 
 def load_with(project: Project, settings: Settings) -> Load:
@@ -132,9 +134,12 @@ def telling_of_drops(doors: HouseDoors, metrics: Metrics) -> Iterator[None]:
     done = threading.Event()
 
     def look() -> None:
-        known = 0
+        known = left_out = 0
         while not done.wait(1.0):
-            dropped = doors.log.dropped
+            dropped, shadows = doors.log.dropped, doors.shadows.dropped
+            if shadows > left_out:
+                metrics.add("everloop_shadows_dropped_total", count=shadows - left_out)
+                left_out = shadows
             if dropped > known:
                 metrics.dropped(dropped - known)
                 known = dropped

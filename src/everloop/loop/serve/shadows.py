@@ -1,0 +1,64 @@
+"""Shadows: what versions that nobody is answered by say, worked out when whoever asked has been answered.
+
+One thread takes them in turn. At most so many wait; what comes when all places are taken is left out and counted, so that a slow candidate
+costs evidence and never an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from everloop.errors import StoreError
+
+MOST = 1_024
+"""Shadow answers that may wait."""
+_lines = logging.getLogger(__name__)
+
+
+class Shadows:
+    """A line of things to be done, and the thread that does them. Safe between threads; the thread starts with the first."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.dropped = 0
+        """How many were left out."""
+        self._most, self._line, self._more = most, deque[Callable[[], None]](), threading.Condition()
+        self._closing, self._thread = False, None  # type: bool, threading.Thread | None
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Do this when those before it are done; where too many wait, leave it out."""
+        with self._more:
+            if self._closing or len(self._line) >= self._most:
+                self.dropped += 1
+                return
+            self._line.append(work)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="everloop-shadows")
+                self._thread.start()
+            self._more.notify()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Do what waits, for at most so many seconds; nothing comes after it."""
+        with self._more:
+            self._closing = True
+            self._more.notify()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._more:
+                while not self._line and not self._closing:
+                    self._more.wait()
+                if not self._line:
+                    return
+                work = self._line.popleft()
+            try:
+                work()
+            except StoreError:  # the log is full or stalls: those who asked were told
+                self.dropped += 1
+            except Exception:
+                self.dropped += 1
+                _lines.exception("A shadow answer could not be worked out")

@@ -1,0 +1,173 @@
+"""The split of a roll-out as it came about: which units were met, under which share, whose they are, and which of their answers failed.
+
+Whose a unit is follows from its hash alone, never from who answered it in the end: a candidate that fails, and is answered for by the
+champion, keeps its failures. Nothing is judged here; ``rollout.verdict`` judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from everloop.clock import microseconds
+from everloop.features.compile import features as read_features
+from everloop.features.reader import Reader
+from everloop.features.spine import Spine, as_text, carry
+from everloop.features.truth import truths
+from everloop.loop.house import House
+from everloop.loop.watching import questions_of
+from everloop.project.model import Model
+from everloop.project.reading import AnyReading, Arithmetic, Reading
+from everloop.project.resolve import keys
+from everloop.project.shape import turned_back
+from everloop.records import Traffic
+from everloop.registry import history
+from everloop.rollout.assign import arm_of, chance, compared
+from everloop.rollout.verdict import Units
+from everloop.stats.shapes import Floats
+
+QUANTILE = 0.995  # of a figure before the start: what lies above counts as this
+SERVED = ("champion", "candidate")
+READ = ["version", "arm", "unit", "moment", "answered_at", "answer", "microseconds", "error"]  # never features: they are most of the log
+
+
+@dataclass(frozen=True)
+class Met:
+    """Units of a split, each once. ``first`` is the row of ``answers`` each was met by; ``rows`` are all its answers since, with the place
+    of their unit in ``owner``; of answers only those that were given to somebody, or should have been."""
+
+    units: Units
+    answers: pa.Table
+    first: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    owner: NDArray[np.int64]
+
+    def befell(self, where: NDArray[np.bool_]) -> Floats:
+        """Which units ((n,) 1 or 0) have an answer of their own version where a mask over ``rows`` holds."""
+        found = np.zeros(len(self.units))
+        found[self.owner[where]] = 1.0
+        return found
+
+    def by_own_version(self, traffic: Traffic) -> NDArray[np.bool_]:
+        """Which of ``rows`` the version answered, or failed to answer, whose the unit is."""
+        rows = self.answers.take(pa.array(self.rows))
+        version = np.array(rows.column("version").to_pylist(), dtype=object)
+        own = np.where(self.units.candidate[self.owner], str(traffic.candidate), traffic.champion)
+        return np.asarray(version == own, dtype=bool)
+
+
+def lived(house: House, traffic: Traffic) -> tuple[Traffic, ...]:
+    """The traffics of the roll-out under way, oldest first."""
+    return tuple(t for t in history.history(house.journal, traffic.model) if t.salt == traffic.salt and t.candidate == traffic.candidate)
+
+
+def met(house: House, model: Model, steps: Sequence[Traffic], given: pa.Table) -> Met:
+    """The units that answers since the roll-out began were given to while it split them.
+
+    A unit is met by the first answer after a share covers it. Beyond a share of one half a rising share moves units to the candidate:
+    these are left out, by their hash, which knows nothing of what befell them.
+    """
+    shares = [step for step in steps if step.stage == "canary"]
+    answers = given.select(READ).filter(pc.is_in(given.column("arm"), value_set=pa.array(SERVED)))
+    answers = answers.sort_by([("answered_at", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
+    at = answers.column("answered_at").to_numpy().astype(np.int64)
+    epoch = np.searchsorted(np.array([microseconds(s.since) for s in shares], dtype=np.int64), at, side="right") - 1
+    names = np.array([*split_units(house, model, answers), None], dtype=object)[:-1]
+    first: dict[str, tuple[int, bool, float]] = {}
+    place: dict[str, int] = {}
+    tried: set[tuple[str, int]] = set()
+    for row in np.flatnonzero(epoch >= 0).tolist():
+        name, step = names[row], shares[epoch[row]]
+        if name is None or name in place or (name, step.generation) in tried:
+            continue
+        tried.add((name, step.generation))
+        if compared(name, step):
+            likely, arm = chance(step, shares[-1]), arm_of(name, step)
+            stays = arm == arm_of(name, shares[-1]) and 0 < likely < 1
+            place[name] = len(first) if stays else -1
+            if stays:
+                first[name] = (row, arm == "candidate", likely)
+    begun = np.array([row for row, _, _ in first.values()], dtype=np.int64)
+    owner = np.array([place.get(name, -1) for name in names], dtype=np.int64)
+    theirs = owner >= 0
+    theirs[theirs] = np.flatnonzero(theirs) >= begun[owner[theirs]] if len(begun) else False
+    generation = np.array([s.generation for s in shares], dtype=np.int64)
+    units = Units(
+        generation[epoch[begun]] if len(begun) else begun,
+        np.array([mine for _, mine, _ in first.values()], dtype=bool),
+        np.array([likely for _, _, likely in first.values()], dtype=np.float64),
+    )
+    return Met(units, answers, begun, np.flatnonzero(theirs), owner[theirs])
+
+
+def split_units(house: House, model: Model, answers: pa.Table) -> list[str | None]:
+    """Who each answer's version was chosen for: its unit, or what ``split_by`` says."""
+    units: list[str | None] = answers.column("unit").to_pylist()
+    if model.split_by is None or not units:
+        return units
+    asked = answers.select(["moment", "unit"]).group_by(["moment", "unit"], use_threads=False).aggregate([])
+    with Reader(house.tables(model)) as reader:
+        spine = carry(reader, Spine(model, questions_of(model, asked)), [model.split_by])
+    said = as_text(spine.questions.column(model.split_by)).to_pylist()
+    known = dict(zip(zip(asked.column("moment").to_pylist(), asked.column("unit").to_pylist(), strict=True), said, strict=True))
+    return [known[key] for key in zip(answers.column("moment").to_pylist(), units, strict=True)]
+
+
+# -- figures of what people then do --------------------------------------------------------------------------------------------------
+
+
+def figures(house: House, model: Model, reading: AnyReading, answers: pa.Table, now: datetime) -> tuple[Floats, NDArray[np.bool_]]:
+    """What the units of these answers did after each was given (NaN: nothing to tell), and where the window is closed, late rows included.
+
+    ``answers`` has a row for each unit: ``answered_at``, ``moment`` and ``unit``. Yes and no are 1 and 0.
+    """
+    asked = _after(house, model, answers)
+    found = truths(_of_split(model, reading), asked, house.tables(model), model=_never_void(model), known_at=now)
+    values = found.truth.to_numpy(zero_copy_only=False).astype(np.float64)
+    return values, found.mature
+
+
+def cap(house: House, model: Model, reading: AnyReading, answers: pa.Table, at: datetime) -> float | None:
+    """What a figure counts for at most: its 99.5 % quantile, over the units of these answers that had any, as it was before an instant.
+
+    The same figure turned back, so that it is known before the start and nobody's arm can bear on it. None where nobody had any.
+    """
+    back = turned_back(reading)
+    if back is None or not len(answers):
+        return None
+    at_once = pa.array(np.full(len(answers), microseconds(at)), pa.int64())
+    asked = _after(house, model, answers.set_column(answers.schema.get_field_index("answered_at"), "answered_at", at_once))
+    values = read_features([_of_split(model, back)], asked, house.tables(model), model=model).column(0)
+    there = values.drop_null().to_numpy().astype(np.float64)
+    there = there[there > 0]
+    return float(np.quantile(there, QUANTILE)) if len(there) else None
+
+
+def _after(house: House, model: Model, answers: pa.Table) -> pa.Table:
+    """Questions at the instants at which these answers were given, with whom the figure is read per."""
+    asked = questions_of(model, answers.select(["moment", "unit"]))
+    if model.split_by is not None and model.split_by not in asked.column_names:
+        asked = asked.append_column(model.split_by, pa.array(split_units(house, model, answers), pa.string()))
+    return asked.set_column(asked.column_names.index("moment"), "moment", answers.column("answered_at"))
+
+
+def _of_split(model: Model, reading: AnyReading) -> AnyReading:
+    """The same figure, read per unit of the split."""
+    if isinstance(reading, Arithmetic):
+        left, right = (side if isinstance(side, int | float) else _of_split(model, side) for side in (reading.left, reading.right))
+        return replace(reading, left=left, right=right)
+    if isinstance(reading, Reading) and reading.verb not in ("given", "outcome"):
+        by = keys(model, reading, figure=True)
+        return reading if by is None else replace(reading, per=by, label=None)
+    return reading
+
+
+def _never_void(model: Model) -> Model:
+    """The model, without what voids its own truths: a figure is another."""
+    return model.but(model.name, void_when=()) if model.void_when else model

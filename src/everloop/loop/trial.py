@@ -1,0 +1,349 @@
+"""Watching with the trial of a roll-out: what befell the arms of its split, gathered, so that one verdict can be had of it.
+
+Nothing is judged here: ``monitor`` judges the conditions, ``rollout.verdict`` the trial. What a figure is held to (how long an answer may
+take, what an amount counts for at most) is worked out once, as of before the start, and read back from the trial before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from everloop import monitor
+from everloop.clock import microseconds
+from everloop.loop.answers import answers_of
+from everloop.loop.decide import GUARDRAIL
+from everloop.loop.house import House
+from everloop.loop.split import QUANTILE, READ, Met, cap, figures, lived, met
+from everloop.loop.watching import as_truth, failed, seen, told_of
+from everloop.monitor.clauses import by_split
+from everloop.project.conditions import ab, as_good_as_champion, beats_champion, worse_than_champion
+from everloop.project.model import Model
+from everloop.project.reading import Arithmetic, Reading, is_reading
+from everloop.project.spoken_conditions import say_measure
+from everloop.project.spoken_voice import Voice
+from everloop.records import Guard, Signal, Signals, Traffic, Trial
+from everloop.rollout.plan import Step, steps
+from everloop.rollout.verdict import epochs, is_proven, judged, sentence, watched, with_weights
+from everloop.stats.known import answered
+from everloop.stats.measures import Measure, measure
+from everloop.stats.rounded import figure
+from everloop.stats.shapes import Answers, Floats
+
+Role: TypeAlias = Literal["harm", "gain", "news"]
+Kind: TypeAlias = Literal["errors", "latency", "data", "worse"]
+Against: TypeAlias = worse_than_champion | beats_champion | as_good_as_champion
+BEFORE = timedelta(days=28)
+LEAST_ALONE = 100  # answers given one at a time before the start, so that their p99 means something
+KINDS: dict[str, Kind] = {"errors": "errors", "slow": "latency", "odd": "data"}
+
+
+def watch(house: House, model: Model, traffic: Traffic, *, now: datetime, id: str) -> Signals:
+    """What watching finds about every condition of the model, now; with the trial of the candidate, where there is one."""
+    found = monitor.watch(model, traffic, seen(house, model, traffic, now=now), now=now, id=id, made_from=(traffic.id,))
+    trial = trial_of(house, model, traffic, found, now=now)
+    if trial is None:
+        return found
+    told = {signal.clause: signal for signal in _signals(model, trial)}
+    alone = tuple(told.get(s.clause, s) for s in found.signals)
+    verdict = (told[GUARDRAIL],) if GUARDRAIL in told else ()
+    return replace(found, signals=alone + verdict, trial=trial)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A roll-out as it stands: everything its figures are counted from. ``before`` holds what was fixed before the start."""
+
+    house: House
+    model: Model
+    traffic: Traffic
+    before: Trial
+    split: Met
+    now: datetime
+    did: dict[str, tuple[Floats, NDArray[np.bool_]]] = field(default_factory=dict)  # one figure may be feared and hoped for
+
+
+def trial_of(house: House, model: Model, traffic: Traffic, found: Signals, *, now: datetime) -> Trial | None:
+    """The trial of the candidate that is being rolled out, judged; None where nobody is."""
+    if traffic.stage not in ("shadow", "canary") or traffic.candidate is None:
+        return None
+    walked = lived(house, traffic)
+    given = answers_of(house, model, since=walked[0].since)
+    of_candidate = given.filter(pc.equal(given.column("version"), traffic.candidate))
+    before = _trial_before(house, traffic) or _begun(house, model, traffic, walked[0].since)
+    standing = Standing(house, model, traffic, before, met(house, model, walked, given), now)
+    test = _test(model, traffic)
+    asked = _by_arms(model, test)
+    guards = with_weights([*_of_serving(model, before), *(_guard(model, c, role, before, found) for c, role in asked)])
+    counted = {repr(condition): condition for condition, _ in asked}
+    trial = replace(
+        before,
+        until=now,
+        ends_at=traffic.since + test.lasts if test is not None else None,
+        answers=len(of_candidate),
+        failed=failed(of_candidate),
+        limit=max(before.limit, _too_many(given, traffic.champion)),
+        epochs=epochs(standing.split.units),
+        guards=tuple(_filled(standing, guard, counted.get(guard.name)) for guard in guards),
+    )
+    return judged(trial)
+
+
+# -- what is fixed before the start ---------------------------------------------------------------------------------------------------
+
+
+def _trial_before(house: House, traffic: Traffic) -> Trial | None:
+    """The newest trial of this roll-out that was kept: what it fixed stays fixed."""
+    for entry in house.journal.read(kind="Signals", model=traffic.model, newest_first=True, limit=1):
+        trial = entry.record.trial if isinstance(entry.record, Signals) else None
+        if trial is not None and (trial.salt, trial.candidate) == (traffic.salt, traffic.candidate):
+            return trial
+    return None
+
+
+def _begun(house: House, model: Model, traffic: Traffic, began: datetime) -> Trial:
+    """What a trial is held to, by what the champion did in the four weeks before."""
+    theirs = _earlier(house, model, traffic.champion, began)
+    lowest, highest = _usual_range(model, theirs)
+    alone = theirs.filter(pa.array(_alone(theirs)))
+    slow = float(np.quantile(alone.column("microseconds").to_numpy(), 0.99)) / 1000 if len(alone) >= LEAST_ALONE else None
+    return Trial(
+        candidate=traffic.candidate or "",
+        champion=traffic.champion,
+        salt=traffic.salt,
+        began_at=began,
+        until=began,
+        limit=_too_many(theirs, traffic.champion),
+        lowest=lowest,
+        highest=highest,
+        guards=(Guard(name="slow", what="", role="harm", bound=slow),),
+    )
+
+
+def _earlier(house: House, model: Model, champion: str, began: datetime) -> pa.Table:
+    """What the champion answered in the four weeks before."""
+    earlier = answers_of(house, model, since=began - BEFORE).select(READ)
+    return earlier.filter((pc.field("answered_at") < microseconds(began)) & (pc.field("version") == champion))
+
+
+def _too_many(given: pa.Table, champion: str) -> float:
+    """The share of failing answers that is too many: half a percent, or half as much again as the champion's."""
+    theirs = given.filter(pc.equal(given.column("version"), champion))
+    usual = failed(theirs) / len(theirs) if len(theirs) else 0.0
+    return min(max(0.005, 1.5 * usual), 0.99)
+
+
+def _usual_range(model: Model, theirs: pa.Table) -> tuple[float | None, float | None]:
+    """Beyond what an answer in numbers is odd: farther off than the whole span of the champion's answers; (None, None) where nothing is."""
+    values = _numbers(theirs)
+    values = values[np.isfinite(values)]
+    if model.kind != "number" or not len(values) or values.max() == values.min():
+        return None, None
+    span = float(values.max() - values.min())
+    return float(values.min()) - span, float(values.max()) + span
+
+
+def _numbers(answers: pa.Table) -> Floats:
+    column = answers.column("answer").combine_chunks()
+    return np.asarray(pc.struct_field(column, "value").to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _alone(answers: pa.Table) -> NDArray[np.bool_]:
+    """Which answers were given one at a time. Those of a batch share its time between them, so a small arm's would look slow."""
+    keys = list(zip(answers.column("version").to_pylist(), answers.column("answered_at").to_pylist(), strict=True))
+    count: dict[tuple[str, int], int] = {}
+    for key in keys:
+        count[key] = count.get(key, 0) + 1
+    return np.array([count[key] == 1 for key in keys], dtype=bool)
+
+
+# -- the figures that are watched ----------------------------------------------------------------------------------------------------
+
+
+def _test(model: Model, traffic: Traffic) -> Step | None:
+    """The test the traffic is in, if its step is one."""
+    row = steps(model.roll_out)
+    here = row[traffic.step] if traffic.stage == "canary" and traffic.step < len(row) else None
+    return here if here is not None and here.test else None
+
+
+def _of_serving(model: Model, before: Trial) -> Iterator[Guard]:
+    """What nobody has to ask for: answers that fail, that are slow, that are odd."""
+    slow = next((g.bound for g in before.guards if g.name == "slow"), None)
+    yield Guard(name="errors", what="units an answer failed for", role="harm", margin=1.5)
+    silent = None if slow is not None else f"fewer than {LEAST_ALONE} answers were given one at a time before the start"
+    over = f"units an answer took longer than {figure(slow)} ms for" if slow is not None else "slow answers"
+    yield Guard(name="slow", what=over, role="harm", margin=1.25, bound=slow, why_silent=silent)
+    if before.lowest is not None and before.highest is not None:
+        odd = f"units with an answer below {figure(before.lowest)} or above {figure(before.highest)}"
+        yield Guard(name="odd", what=odd, role="harm", margin=1.5)
+
+
+def _by_arms(model: Model, test: Step | None) -> list[tuple[Against, Role]]:
+    """The conditions of a roll-out that its verdict rests on, and what for; each once."""
+    wins = [win for step in model.roll_out if isinstance(step, ab) for win in step.wins_when if by_split(model, win)]
+    feared = [c for c in model.roll_back_when if isinstance(c, worse_than_champion) and by_split(model, c)]
+    # A test says what matters; where nobody says what would be harm, any proven loss of it is.
+    worse = feared or [worse_than_champion(on) for on in dict.fromkeys(win.on for win in wins)]
+    told = [c for c in model.tell_when if isinstance(c, worse_than_champion) and by_split(model, c)]
+    asked: dict[Against, Role] = {}
+    for conditions, role in ((worse, "harm"), (told, "news"), (test.wins_when if test is not None else (), "gain")):
+        for condition in conditions:
+            asked.setdefault(condition, role)  # type: ignore[arg-type]
+    return list(asked.items())
+
+
+def _guard(model: Model, condition: Against, role: Role, before: Trial, found: Signals) -> Guard:
+    """What a condition bets on, with nothing counted yet. Of a figure of what people do more is better; a metric knows by itself."""
+    good = is_reading(condition.on) or measure(_metric(model, condition)).better == "higher"
+    by = -condition.margin if isinstance(condition, as_good_as_champion) else condition.by
+    up = good != isinstance(condition, worse_than_champion)  # it is more events that prove it
+    # Worse, of what is better when higher, is less than 1 - by times the champion's; better is more than 1 + by times.
+    ratio = 1 + by if up else 1 - by
+    paired = None if by_split(model, condition) else any(s.fired for s in found.signals if s.clause == repr(condition))
+    return Guard(
+        name=repr(condition),
+        what=say_measure(Voice(model), condition.on),
+        role=role,
+        margin=max(ratio, 0.01),
+        more=up,
+        needs=round(1 / (1 - condition.confidence), 6),
+        bound=next((g.bound for g in before.guards if g.name == repr(condition)), None),
+        proven=paired,
+    )
+
+
+def _metric(model: Model, condition: Against) -> str:
+    return condition.on if isinstance(condition.on, str) else model.metric
+
+
+# -- what befell the units -----------------------------------------------------------------------------------------------------------
+
+
+def _filled(s: Standing, guard: Guard, condition: Against | None) -> Guard:
+    """A guard with what befell the units of its arms."""
+    if guard.proven is not None or guard.why_silent is not None:
+        return guard
+    if condition is None:
+        return watched(guard, s.split.units, s.split.befell(_bad(s, guard)))
+    return _did(s, guard, condition) if is_reading(condition.on) else _lost(s, guard, measure(_metric(s.model, condition)))
+
+
+def _bad(s: Standing, guard: Guard) -> NDArray[np.bool_]:
+    """Which answers failed, were slow, or odd, by the version their unit was given to."""
+    rows = s.split.answers.take(pa.array(s.split.rows))
+    own = s.split.by_own_version(s.traffic)
+    wrong = np.asarray(pc.is_valid(rows.column("error")).to_numpy(zero_copy_only=False), dtype=bool)
+    if guard.name == "errors":
+        return np.asarray(own & wrong, dtype=bool)
+    if guard.name == "slow":
+        slow = rows.column("microseconds").to_numpy() / 1000 > (guard.bound or np.inf)
+        return np.asarray(own & ~wrong & slow & _alone(s.split.answers)[s.split.rows], dtype=bool)
+    values = _numbers(rows)
+    return np.asarray(own & ~wrong & ((values < (s.before.lowest or 0.0)) | (values > (s.before.highest or 0.0))), dtype=bool)
+
+
+def _did(s: Standing, guard: Guard, condition: Against) -> Guard:
+    """What units did in the window after they were met; those whose window is still open are waited for."""
+    reading = condition.on
+    assert isinstance(reading, Reading | Arithmetic)
+    first = s.split.answers.take(pa.array(s.split.first))
+    most: float | None = 1.0 if reading.kind == "yes or no" else guard.bound
+    if most is None:
+        before = _earlier(s.house, s.model, s.traffic.champion, s.before.began_at)
+        known = _each_once(before) if len(before) else first  # whose past it is does not matter: it lies before anybody was split
+        if not len(known):
+            return guard
+        most = cap(s.house, s.model, reading, known, s.before.began_at)
+    if most is None:
+        return replace(guard, why_silent="nobody had any before the start, so that nothing says what is much")
+    guard = replace(guard, bound=None if reading.kind == "yes or no" else most)
+    if not len(s.split.units):
+        return guard
+    if repr(reading) not in s.did:
+        s.did[repr(reading)] = figures(s.house, s.model, reading, first, s.now)
+    values, closed = s.did[repr(reading)]
+    shares = np.clip(np.nan_to_num(values / most), 0.0, 1.0)[closed]
+    return watched(guard, s.split.units.take(closed), shares, waiting=int((~closed).sum()))
+
+
+def _lost(s: Standing, guard: Guard, by: Measure) -> Guard:
+    """What the first answer to each unit came to, by its own truth: how far off it was, or how much of it was right."""
+    most: float | None = 1.0 if by.better == "higher" else guard.bound
+    if most is None:
+        before = _earlier(s.house, s.model, s.traffic.champion, s.before.began_at)
+        sizes, mature = _sizes(s, by, before, s.before.began_at)
+        some = sizes[mature & (sizes > 0)]
+        most = float(np.quantile(some, QUANTILE)) if len(some) else None
+    if most is None:
+        return replace(guard, why_silent="no truth was mature before the start, so that nothing says what is much")
+    guard = replace(guard, bound=None if by.better == "higher" else most)
+    rows = s.split.answers.take(pa.array(s.split.rows))
+    there = np.flatnonzero(pc.is_null(rows.column("error")).to_numpy(zero_copy_only=False))
+    units, first = np.unique(s.split.owner[there], return_index=True)
+    sizes, mature = _sizes(s, by, rows.take(pa.array(there[first])), s.now)
+    chosen = np.zeros(len(s.split.units), dtype=bool)
+    chosen[units[mature]] = True
+    shares = np.clip(np.nan_to_num(sizes / most), 0.0, 1.0)[mature]
+    return watched(guard, s.split.units.take(chosen), shares, waiting=int((~chosen).sum()))
+
+
+def _sizes(s: Standing, by: Measure, answers: pa.Table, known: datetime) -> tuple[Floats, NDArray[np.bool_]]:
+    """What each answer (n,) lost or won, and whether its truth is mature."""
+    told = told_of(s.house, s.model, answers, known)
+    sizes, mature = np.zeros(len(answers)), told.mature.copy()
+    versions = np.array([*answers.column("version").to_pylist(), None], dtype=object)[:-1]
+    for version in sorted(set(versions.tolist())):
+        rows = np.flatnonzero((versions == version) & told.mature)
+        shape = s.house.candidate(s.house.version(version).candidate).shape
+        given = Answers.from_arrow(shape, answers.column("answer").take(pa.array(rows)))
+        truth = as_truth(told.truth[rows], shape.kind)
+        judged_rows = answered(given)
+        mature[rows[~judged_rows]] = False
+        sizes[rows[judged_rows]] = by.parts(truth[judged_rows], given.take(judged_rows))[0]
+    return sizes, mature
+
+
+def _each_once(answers: pa.Table) -> pa.Table:
+    """The newest answer of each unit."""
+    at = pa.array(np.arange(len(answers)))
+    newest = answers.append_column("place", at).group_by("unit").aggregate([("place", "max")]).column("place_max")
+    return answers.take(newest)
+
+
+# -- what is said of it --------------------------------------------------------------------------------------------------------------
+
+
+def _signals(model: Model, trial: Trial) -> Iterator[Signal]:
+    """A signal for each condition arms were held against each other by; and the verdict's own, where it fires and none of them does."""
+    feared, carried = {repr(c) for c in model.roll_back_when}, False
+    for guard in trial.guards:
+        if guard.name in KINDS or guard.proven is not None:
+            continue
+        proven = is_proven(guard, trial) and (guard.role != "harm" or trial.says == "roll back")
+        carried |= proven and guard.name in feared
+        yield Signal(
+            clause=guard.name, kind="better" if guard.role == "gain" else "worse", fired=proven,
+            outcome="passed" if proven else "not enough evidence", sentence=sentence(guard), about=trial.candidate, value=guard.evidence,
+            rows=sum(e.candidate + e.champion for e in guard.epochs),
+        )  # fmt: skip
+    if trial.says == "roll back" and not carried:
+        yield Signal(
+            clause=GUARDRAIL, kind=_kind(trial), fired=True, outcome="passed", sentence=trial.because, about=trial.candidate,
+            value=trial.evidence, rows=sum(e.candidate + e.champion for e in trial.epochs),
+        )  # fmt: skip
+
+
+def _kind(trial: Trial) -> Kind:
+    """What the verdict is mostly about."""
+    if trial.beyond >= trial.breaks:
+        return "errors"
+    worst = max((g for g in trial.guards if g.role == "harm"), key=lambda g: g.evidence * g.weight)
+    return KINDS.get(worst.name, "worse")

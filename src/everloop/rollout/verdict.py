@@ -1,0 +1,231 @@
+"""The verdict of a roll-out: what the arms of its split prove, looked at whenever one likes. Counts in, one verdict out; no clock, no disk.
+
+Units are held against each other by arm, each counted once, by weighted bets on events (``stats.evalue.arm_events``). In this order:
+
+1. An absolute limit: the candidate's failing answers are proven (1,000 : 1) to be too many, whatever the champion does: *roll back*.
+2. The arms are not of the sizes the split makes (1,000 : 1, either way): nothing is concluded, *not enough evidence*.
+3. The weighted mean of the e-values of all harm reaches 20: *roll back*. A mean of e-values is an e-value however they hang together, so
+   a version that does no harm is taken back in at most 5 % of roll-outs (and 0.1 % by the limit), however many figures are watched.
+4. Every gain a test asks for is proven: *promote*. All must pass, so nothing has to be corrected for.
+5. A harm of more than 5 : 1, or a test that is not settled: *not enough evidence*, and no step forward. Otherwise *go on*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everloop.records import Epoch, Guard, Says, Trial
+from everloop.stats.evalue import Bets, above_rate, arm_events, weighted
+from everloop.stats.rounded import figure, percent
+from everloop.stats.shapes import Floats
+
+WEIGHTS = {"errors": 0.15, "slow": 0.2, "figures": 0.5, "odd": 0.15}
+"""Half to what people do, which takes longest to prove; failing answers are also held to an absolute limit."""
+MOST = {"errors": 64.0}
+"""How many times the champion's rate is bet on at most; 8 where nothing is said: what fails, fails by far more than that."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units of a split, each once, as first met: under which traffic (``generation``, int64), whose they are (``candidate``, bool), and the
+    ``chance`` of that; all (n,)."""
+
+    generation: NDArray[np.int64]
+    candidate: NDArray[np.bool_]
+    chance: Floats
+
+    def __len__(self) -> int:
+        return len(self.generation)
+
+    def take(self, rows: NDArray[np.bool_]) -> Units:
+        """The units where a mask holds."""
+        return Units(self.generation[rows], self.candidate[rows], self.chance[rows])
+
+
+def epochs(units: Units, events: Floats | None = None) -> tuple[Epoch, ...]:
+    """Units, and what befell them ((n,) in 0…1), counted by the share they were met under.
+
+    >>> met = Units(np.array([2, 2, 3]), np.array([True, False, True]), np.full(3, 0.5))
+    >>> [(e.generation, e.candidate, e.champion, e.candidate_events) for e in epochs(met, np.array([1.0, 0.0, 0.5]))]
+    [(2, 1, 1, 1.0), (3, 1, 0, 0.5)]
+    """
+    events = np.zeros(len(units)) if events is None else events
+    made = []
+    for generation, chance in sorted(set(zip(units.generation.tolist(), units.chance.tolist(), strict=True))):
+        here = (units.generation == generation) & (units.chance == chance)
+        mine, theirs = here & units.candidate, here & ~units.candidate
+        sums = [float(events[side].sum()) for side in (mine, theirs)]
+        made.append(
+            Epoch(
+                generation=generation, chance=chance, candidate=int(mine.sum()), champion=int(theirs.sum()), candidate_events=sums[0],
+                champion_events=sums[1],
+            )
+        )  # fmt: skip
+    return tuple(made)
+
+
+def watched(guard: Guard, units: Units, events: Floats, *, waiting: int = 0) -> Guard:
+    """A guard with what befell these units: ``events`` (n,), 1 or 0, or amounts as shares of their cap.
+
+    >>> met = Units(np.zeros(40, dtype=np.int64), np.arange(40) % 2 == 0, np.full(40, 0.5))
+    >>> failing = watched(Guard(name="errors", what="errors", role="harm"), met, (np.arange(40) % 2 == 0).astype(float))
+    >>> failing.epochs[0].candidate_events, value(failing) > 20
+    (20.0, True)
+    """
+    wealth: tuple[float, ...] = ()
+    if not np.isin(events, (0.0, 1.0)).all():
+        some = events > 0
+        arms = units.candidate[some].astype(np.float64)
+        bets = arm_events(arms, units.chance[some], events[some], margin=guard.margin, more=guard.more, most=_most(guard))
+        wealth = tuple(float(each) for each in bets.wealth)
+    return replace(guard, epochs=epochs(units, events), wealth=wealth, waiting=waiting)
+
+
+def value(guard: Guard) -> float:
+    """The e-value of a guard, from its counts, or from the wealth of its bets where it counts amounts."""
+    if guard.wealth:
+        return Bets(np.array(guard.wealth)).value
+    times = [epoch.candidate_events for epoch in guard.epochs] + [epoch.champion_events for epoch in guard.epochs]
+    return _counted(guard.epochs, times, margin=guard.margin, more=guard.more, most=_most(guard))
+
+
+def judged(trial: Trial) -> Trial:
+    """The trial with its e-values worked out from its counts, its verdict and the sentence that says why."""
+    trial = replace(
+        trial,
+        guards=tuple(replace(guard, evidence=value(guard)) for guard in trial.guards),
+        beyond=above_rate(trial.failed, trial.answers, trial.limit).value if trial.answers else 1.0,
+        mismatch=_mismatch(trial.epochs),
+    )
+    trial = replace(trial, evidence=_mean(trial))
+    says, because = _verdict(trial)
+    return replace(trial, says=says, because=because)
+
+
+def replay(trial: Trial) -> Trial:
+    """The same trial judged again from its counts, wealth and thresholds alone: the same verdict, or the record is not true."""
+    guards = tuple(replace(guard, evidence=1.0) for guard in trial.guards)
+    return judged(replace(trial, guards=guards, beyond=1.0, mismatch=1.0, evidence=1.0, says="go on", because=""))
+
+
+def is_proven(guard: Guard, trial: Trial) -> bool:
+    """Whether a guard has proven its point by itself: of a harm, whether it would carry the weighted mean alone."""
+    if guard.proven is not None:
+        return guard.proven
+    if guard.role != "harm":
+        return guard.evidence >= guard.needs
+    return _carried(guard, trial) >= trial.rolls_back
+
+
+def sentence(guard: Guard) -> str:
+    """What a guard has seen, in figures.
+
+    >>> counts = Epoch(generation=3, chance=0.5, candidate=50, champion=48, candidate_events=20, champion_events=1)
+    >>> sentence(Guard(name="errors", what="units whose answer failed", role="harm", margin=1.5, epochs=(counts,), evidence=120.3))
+    'units whose answer failed: 20 of 50 with the candidate, 1 of 48 with the champion (evidence 120 : 1 for more than 1.5 times as many)'
+    """
+    if guard.why_silent:
+        return f"{guard.what}: {guard.why_silent}"
+    if guard.proven is not None:
+        return f"{guard.what}: {'proven' if guard.proven else 'not proven'} on the questions both answered"
+    n1, n0 = sum(e.candidate for e in guard.epochs), sum(e.champion for e in guard.epochs)
+    waits = f"; {guard.waiting:,} units are waited for" if guard.waiting else ""
+    if not n1 or not n0:
+        return f"{guard.what}: nobody to compare yet{waits}"
+    x1, x0 = sum(e.candidate_events for e in guard.epochs), sum(e.champion_events for e in guard.epochs)
+    if guard.wealth:
+        scale = guard.bound or 1.0
+        seen = f"{figure(scale * x1 / n1)} a unit with the candidate ({n1:,} units), {figure(scale * x0 / n0)} with the champion ({n0:,})"
+    else:
+        seen = f"{x1:,.0f} of {n1:,} with the candidate, {x0:,.0f} of {n0:,} with the champion"
+    return f"{guard.what}: {seen} (evidence {_odds(guard.evidence)} for {_bet(guard)}){waits}"
+
+
+def _verdict(trial: Trial) -> tuple[Says, str]:
+    harm = sorted((g for g in trial.guards if g.role == "harm"), key=lambda g: -_carried(g, trial))
+    gains = [g for g in trial.guards if g.role == "gain"]
+    if trial.beyond >= trial.breaks:
+        share = trial.failed / trial.answers
+        return "roll back", (
+            f"{trial.failed:,} of {trial.answers:,} answers of the candidate failed ({percent(share)}); "
+            f"more than {percent(trial.limit)} is proven"
+        )
+    if trial.mismatch >= trial.freezes:
+        return "not enough evidence", _mismatched(trial)
+    if trial.evidence >= trial.rolls_back:
+        return "roll back", "; ".join(sentence(g) for g in harm[:1] + [g for g in harm[1:] if g.evidence >= trial.warns])
+    warning = next((g for g in harm if g.evidence >= trial.warns), None)
+    if warning is not None:
+        return "not enough evidence", f"no step forward while this stands: {sentence(warning)}"
+    if gains and all(is_proven(g, trial) for g in gains):
+        return "promote", "; ".join(sentence(g) for g in gains)
+    if gains:
+        return "not enough evidence", "; ".join(sentence(g) for g in gains if not is_proven(g, trial))
+    return "go on", "nothing is found against the candidate"
+
+
+def _mean(trial: Trial) -> float:
+    """The weighted mean of the harm; one that has to be proven at another confidence than 95 % weighs by as much more or less."""
+    harm = _weighing(trial)
+    if not harm:
+        return 1.0
+    values = np.array([g.evidence * trial.rolls_back / g.needs for g in harm])
+    return float(weighted(values, np.array([g.weight for g in harm])))
+
+
+def _carried(guard: Guard, trial: Trial) -> float:
+    """What one harm brings into the weighted mean."""
+    weights = sum(g.weight for g in _weighing(trial))
+    return guard.evidence * trial.rolls_back / guard.needs * guard.weight / weights if weights else 0.0
+
+
+def _weighing(trial: Trial) -> list[Guard]:
+    """The harm that has a part in the weighted mean. What cannot be told is known to be so before the start, and leaves its part."""
+    return [g for g in trial.guards if g.role == "harm" and g.weight > 0 and g.why_silent is None]
+
+
+def _mismatch(met: Sequence[Epoch]) -> float:
+    return _counted(met, [epoch.candidate for epoch in met] + [epoch.champion for epoch in met], more=None)
+
+
+def _counted(met: Sequence[Epoch], times: Sequence[float], *, margin: float = 1.0, more: bool | None, most: float = 8.0) -> float:
+    """The e-value of so many events: of the candidate's units epoch by epoch, then of the champion's."""
+    arms, chances = np.repeat([1.0, 0.0], len(met)), np.tile([epoch.chance for epoch in met], 2)
+    split = (chances > 0) & (chances < 1)  # units that could get only one version are compared with nobody
+    return arm_events(arms[split], chances[split], times=np.array(times)[split], margin=margin, more=more, most=most).value
+
+
+def _most(guard: Guard) -> float:
+    return MOST.get(guard.name, 8.0)
+
+
+def _mismatched(trial: Trial) -> str:
+    found = sum(e.candidate for e in trial.epochs)
+    all_of_them = found + sum(e.champion for e in trial.epochs)
+    due = sum(e.chance * (e.candidate + e.champion) for e in trial.epochs)
+    return (
+        f"{found:,} of {all_of_them:,} units compared are the candidate's, where the split makes about {due:,.0f} "
+        f"({_odds(trial.mismatch)} that units are lost): the arms cannot be held against each other until it is known why"
+    )
+
+
+def _bet(guard: Guard) -> str:
+    """What is bet on, as words."""
+    times = "" if abs(guard.margin - 1) < 1e-9 else f" than {guard.margin:g} times as {'much' if guard.wealth else 'many'}"
+    return f"{'more' if guard.more else 'less' if guard.wealth else 'fewer'}{times}"
+
+
+def _odds(evidence: float) -> str:
+    return f"{'over 1,000,000' if evidence > 1e6 else figure(evidence)} : 1"
+
+
+def with_weights(guards: Sequence[Guard]) -> Iterator[Guard]:
+    """The guards with their part in the weighted mean: those of one group share its weight."""
+    figures = sum(g.role == "harm" and g.name not in WEIGHTS for g in guards)
+    for guard in guards:
+        weight = WEIGHTS[guard.name] if guard.name in WEIGHTS else WEIGHTS["figures"] / max(1, figures)
+        yield replace(guard, weight=weight) if guard.role == "harm" else guard
