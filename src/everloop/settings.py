@@ -79,6 +79,8 @@ class Serving:
     """Where the disk stalls: ``shed`` refuses to answer (503), ``drop`` answers and counts what was not remembered."""
     largest_body: int = 16_777_216
     """Bytes of one request's body."""
+    traces: bool = False
+    """Is each request a span for OpenTelemetry?"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,6 +297,7 @@ _KEYS: dict[str, Checker | dict[str, Checker]] = {
         "durability": _one_of("process", "group", "sync"),
         "when_full": _one_of("shed", "drop"),
         "largest_body": _count,
+        "traces": _yes_or_no,
     },
     "prices": {"*": _price},
     "online": {"url": _redis},

@@ -97,3 +97,12 @@ def at(path: str) -> tuple[Mapping[str, Path], str, str]:
             if versioned is not None:
                 return versioned, parts[2], parts[4]
     return {}, "", ""
+
+
+def route_of(path: str) -> str:
+    """A path as metrics and traces call it: with the place of each name instead of the name.
+
+    >>> route_of("/v1/models/churn/predict"), route_of("/favicon.ico")
+    ('/v1/models/{model}/predict', 'other')
+    """
+    return next((one.path for one in at(path)[0].values()), OTHER)

@@ -161,6 +161,7 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
 
     from everloop.serving.app import app
     from everloop.serving.metrics import Metrics
+    from everloop.serving.paths import route_of
 
     def keys() -> Any:
         assert doors.follow.table is not None, "nobody is answered before the routes were read"
@@ -175,8 +176,14 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
             doors.draining = True
             super().handle_exit(sig, frame)
 
-    with Metrics(settings.house / "metrics", f"worker-{os.getpid()}") as metrics, telling_of_drops(doors, metrics):
+    with ExitStack() as stack:
+        metrics = stack.enter_context(Metrics(settings.house / "metrics", f"worker-{os.getpid()}"))
+        stack.enter_context(telling_of_drops(doors, metrics))
         asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body)
+        if settings.serving.traces:
+            from everloop.connect.opentelemetry import traced
+
+            asgi = stack.enter_context(traced(asgi, route_of))
         config = uvicorn.Config(
             asgi,
             loop="uvloop",
