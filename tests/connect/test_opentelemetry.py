@@ -10,11 +10,11 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests.connect.receivers import web_server
 
 from everloop.connect.opentelemetry import traced
 from everloop.errors import Missing
 from everloop.serving.paths import route_of
-from tests.connect.receivers import web_server
 
 HERE = "http://localhost:8321"
 
