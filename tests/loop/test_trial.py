@@ -158,17 +158,26 @@ def alone(rollout, units, now, **words):
 def test_slow_answers_are_told_by_the_champions_p99_before_the_start_among_those_given_one_at_a_time(rollout):
     alone(rollout, UNITS, NOW - days(1))
     rollout.begin()
-    alone(rollout, UNITS, NOW + timedelta(hours=1), micros=lambda version: 900 if version == "v1" else 150)
+    alone(rollout, UNITS, NOW + timedelta(hours=1), micros=lambda version: 45_000 if version == "v1" else 150)
     slow = rollout.trial(NOW + timedelta(hours=4)).guards[1]
-    assert (slow.name, slow.bound) == ("slow", 0.2)
+    assert (slow.name, slow.bound) == ("slow", 10.0)
     assert (slow.epochs[0].candidate_events, slow.epochs[0].champion_events) == (slow.epochs[0].candidate, 0)
     assert slow.evidence > 20
+
+
+def test_a_version_that_takes_ten_times_as_long_as_an_average_and_that_nobody_notices_goes_on(rollout):
+    alone(rollout, UNITS, NOW - days(1))
+    rollout.begin()
+    alone(rollout, UNITS, NOW + timedelta(hours=1), micros=lambda version: 2_000 if version == "v1" else 150)
+    trial = rollout.trial(NOW + timedelta(hours=4))
+    assert trial.guards[1].epochs[0].candidate_events == 0
+    assert trial.says == "go on"
 
 
 def test_a_batch_says_nothing_about_how_long_one_answer_takes(rollout):
     alone(rollout, UNITS, NOW - days(1))
     rollout.begin()
-    rollout.answer(UNITS, NOW + timedelta(hours=1), micros=lambda version: 900 if version == "v1" else 150)
+    rollout.answer(UNITS, NOW + timedelta(hours=1), micros=lambda version: 45_000 if version == "v1" else 150)
     assert rollout.trial(NOW + timedelta(hours=4)).guards[1].epochs[0].candidate_events == 0
 
 

@@ -100,7 +100,7 @@ class FakeDoors:
             Prediction(
                 id=f"a{n}",
                 model=model,
-                version="v3",
+                version="v4" if self.force.candidate and next(iter(row.values())) == "new" else "v3",
                 arm="champion",
                 unit=str(next(iter(row.values()))),
                 moment=now,
@@ -133,7 +133,7 @@ class FakeDoors:
         return OnlineFeaturesReply(FeatureNames(["customer_id"]), results)
 
     def named(self, version):
-        return "demand@3"
+        return f"demand@{version[1:]}"
 
     def labels(self, version):
         return ("coffee", "tea")

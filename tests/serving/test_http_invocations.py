@@ -130,12 +130,10 @@ def test_no_rows_get_no_predictions(front):
     assert front.post(PATH, {"dataframe_records": []}).json() == {"predictions": [], "prediction_ids": []}
 
 
-def test_where_nobody_could_answer_all_is_503(tmp_path):
+def test_where_nobody_could_answer_it_is_422_and_no_reason_to_ask_again(tmp_path):
     reply = Front(tmp_path, doors=FakeDoors(error="it raised")).post(PATH, {"instances": TWO[:1]})
-    assert (reply.status_code, reply.json()) == (
-        503,
-        {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "Nobody could answer: it raised"},
-    )
+    assert (reply.status_code, reply.json()["message"]) == (422, "Nobody could answer: it raised")
+    assert "retry-after" not in reply.headers
 
 
 @pytest.mark.parametrize("path", ["/ping", "/health"])

@@ -24,7 +24,7 @@ from everloop.loop.house import House
 from everloop.loop.split import QUANTILE, READ, Met, cap, figures, lived, met
 from everloop.loop.watching import as_truth, failed, seen, told_of
 from everloop.monitor.clauses import by_split
-from everloop.project.conditions import ab, as_good_as_champion, beats_champion, worse_than_champion
+from everloop.project.conditions import ab, answers_within, as_good_as_champion, beats_champion, worse_than_champion
 from everloop.project.model import Model
 from everloop.project.reading import Arithmetic, Reading, is_reading
 from everloop.project.spoken_conditions import say_measure
@@ -42,6 +42,7 @@ Kind: TypeAlias = Literal["errors", "latency", "data", "worse"]
 Against: TypeAlias = worse_than_champion | beats_champion | as_good_as_champion
 BEFORE = timedelta(days=28)
 LEAST_ALONE = 100  # answers given one at a time before the start, so that their p99 means something
+NOTICED = 10.0  # milliseconds from which on anybody notices, where the model does not say within how many it has to answer
 KINDS: dict[str, Kind] = {"errors": "errors", "slow": "latency", "odd": "data"}
 
 
@@ -113,7 +114,9 @@ def _begun(house: House, model: Model, traffic: Traffic, began: datetime) -> Tri
     theirs = _earlier(house, model, traffic.champion, began)
     lowest, highest = _usual_range(model, theirs)
     alone = theirs.filter(pa.array(_alone(theirs)))
-    slow = float(np.quantile(alone.column("microseconds").to_numpy(), 0.99)) / 1000 if len(alone) >= LEAST_ALONE else None
+    slow = None
+    if len(alone) >= LEAST_ALONE:
+        slow = max(float(np.quantile(alone.column("microseconds").to_numpy(), 0.99)) / 1000, _noticed(model))
     return Trial(
         candidate=traffic.candidate or "",
         champion=traffic.champion,
@@ -125,6 +128,12 @@ def _begun(house: House, model: Model, traffic: Traffic, began: datetime) -> Tri
         highest=highest,
         guards=(Guard(name="slow", what="", role="harm", bound=slow),),
     )
+
+
+def _noticed(model: Model) -> float:
+    """Milliseconds an answer may take however quick the champion is: a version that learnt takes longer than an average, and nobody minds."""
+    said = [condition.ms for condition in model.promote_when if isinstance(condition, answers_within)]
+    return min(said, default=NOTICED)
 
 
 def _earlier(house: House, model: Model, champion: str, began: datetime) -> pa.Table:
@@ -216,6 +225,8 @@ def _guard(model: Model, condition: Against, role: Role, before: Trial, found: S
         more=up,
         needs=round(1 / (1 - condition.confidence), 6),
         bound=next((g.bound for g in before.guards if g.name == repr(condition)), None),
+        # What could not be told at the start is not told later: its part in the mean went to the others.
+        why_silent=next((g.why_silent for g in before.guards if g.name == repr(condition)), None),
         proven=paired,
     )
 

@@ -5,7 +5,8 @@ Units are held against each other by arm, each counted once, by weighted bets on
 1. An absolute limit: the candidate's failing answers are proven (1,000 : 1) to be too many, whatever the champion does: *roll back*.
 2. The arms are not of the sizes the split makes (1,000 : 1, either way): nothing is concluded, *not enough evidence*.
 3. The weighted mean of the e-values of all harm reaches 20: *roll back*. A mean of e-values is an e-value however they hang together, so
-   a version that does no harm is taken back in at most 5 % of roll-outs (and 0.1 % by the limit), however many figures are watched.
+   a version that does no harm is taken back in at most 5 % of roll-outs (and 0.1 % by the limit), however many figures are watched; each
+   share beyond one half begins the comparison anew, and may add as much.
 4. Every gain a test asks for is proven: *promote*. All must pass, so nothing has to be corrected for.
 5. A harm of more than 5 : 1, or a test that is not settled: *not enough evidence*, and no step forward. Otherwise *go on*.
 """

@@ -319,7 +319,11 @@ class _App:
         said, requests = await self.read(ask, inference.meant, fit, ask.body)
         if version is not None:
             inference.all_by(model, version, self.doors.assigned(model.name, requests))
-        return Reply(200, _encode(inference.reply(fit, said, await self.answers(model, requests, ask.now), force)))
+        answers = await self.answers(model, requests, ask.now)
+        if version is not None:
+            # Who answers may have changed on the way, and a candidate that fails is answered for.
+            inference.all_by(model, version, [answer.version for answer in answers])
+        return Reply(200, _encode(inference.reply(fit, said, answers, force)))
 
     async def oip_model(self, ask: Ask) -> Reply:
         model = self.model(ask.name)

@@ -56,9 +56,11 @@ def form_of(fit: Fit) -> Form | None:
     ({'customer_id': 'gid://1'}, None, None)
     """
     columns: dict[str, Any] = {}
+    who = {*fit.unit, fit.model.split_by}
     for name, kind in fit.columns.items():
         read = _BY_KIND.get(_kind(kind))
-        if read is None:
+        # Who is meant has to be one text, however it is written.
+        if read is None or name == "features" or (name in who and _kind(kind) not in (str, text, int)):
             return None
         columns[name] = (_KEY if read is str else read) if name in fit.unit else NotRequired[read | None]
     if all(way in _BY_WAY for way in fit.features.values()) and fit.model.kind != "ranking" and fit.model.steps == 1:

@@ -77,12 +77,13 @@ def asked_of(said: str | None, models: Collection[str]) -> str:
 
 
 def all_answered(answers: Sequence[asks.Answered]) -> None:
-    """Raises RefusedError (503) where nobody could answer one of several: these protocols have no word for half an answer."""
+    """Raises RefusedError (422) where nobody could answer one of several: these protocols have no word for half an answer, and whoever asked
+    the same again would be told the same."""
     failed = [(at, answer) for at, answer in enumerate(answers) if answer.error is not UNSET]
     if failed:
         at, answer = failed[0]
         which = f" {len(failed)} of {len(answers)} rows; row {at}:" if len(answers) > 1 else ""
-        raise RefusedError("unanswered", f"Nobody could answer{which or ':'} {answer.error}", headers=[(b"retry-after", b"1")])
+        raise RefusedError("unanswered", f"Nobody could answer{which or ':'} {answer.error}")
 
 
 def _prediction(answer: asks.Answered) -> Any:

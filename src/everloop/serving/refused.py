@@ -40,7 +40,7 @@ KINDS = {
     "invalid": (422, "What was said does not fit the model or the source, or cannot be done."),
     "too_many": (429, "This key asks more often than it may."),
     "failed": (500, "The house could not do it; its log says why."),
-    "unanswered": (503, "Nobody could answer; said where a reply has no place for an answer that is none."),
+    "unanswered": (422, "Nobody could answer; said where a reply has no place for an answer that is none."),
     "overloaded": (503, "Too much is under way."),
     "busy": (503, "Another process holds what is needed."),
     "full": (503, "The disk is full."),

@@ -12,6 +12,7 @@ from contextlib import suppress
 from everloop.errors import StoreError
 from everloop.serving.answered import Row
 from everloop.serving.log import AnswersLog, Handed
+from everloop.serving.writer import GRACE
 
 
 class Soon:
@@ -38,7 +39,7 @@ class Soon:
         except Exception as error:
             _told(futures, error)
             return
-        self._flying = (handed, futures, self._loop.call_later(self._log.patience, self._land))
+        self._flying = (handed, futures, self._loop.call_later(self._log.patience, self._too_late))
         if handed.settled:
             self._land()
 
@@ -49,6 +50,12 @@ class Soon:
     def _landed(self) -> None:
         if self._flying is not None and self._flying[0].settled:
             self._land()
+
+    def _too_late(self) -> None:
+        """Where it was this process that was held up and not the disk, what is written is about to be told."""
+        if self._flying is not None:
+            handed, futures, _ = self._flying
+            self._flying = (handed, futures, self._loop.call_later(GRACE, self._land))
 
     def _land(self) -> None:
         if self._flying is None:

@@ -74,11 +74,13 @@ def records(columns: Sequence[Any], data: Sequence[Any], where: str) -> list[dic
     >>> records(["a", "b"], [[1, 2]], "It")
     [{'a': 1, 'b': 2}]
     """
-    for at, name in enumerate(columns):
+    seen: set[str] = set()
+    for name in columns:
         if not isinstance(name, str):
             raise RefusedError("invalid", f"{where} has a column whose name is {short(name)}. Name each column in text.", field="columns")
-        if name in columns[:at]:
+        if name in seen:
             raise RefusedError("invalid", f"{where} has the column {short(name)} twice. Say it once.", field="columns")
+        seen.add(name)
     for at, row in enumerate(data):
         if not isinstance(row, list) or len(row) != len(columns):
             has = f"{len(row):,} values" if isinstance(row, list) else "no list of values"
@@ -129,8 +131,9 @@ def _from_text(name: str, text: str, kind: Plain, at: int) -> Any:
     try:
         if kind == "yes or no":
             return {"true": True, "false": False, "1": True, "0": False}[text.strip().lower()]
+        # Python would also read 1_000 and digits of other scripts, which no other way of asking does.
         value = int(text) if kind == "whole" else float(text)
-        if math.isfinite(value):
+        if math.isfinite(value) and text.isascii() and "_" not in text:
             return value
     except (ValueError, KeyError, OverflowError):
         pass

@@ -6,6 +6,7 @@ onnxruntime is imported only when an answer is asked for. It answers with one th
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,10 @@ from everloop.errors import ArtefactBroken, LearnerFailed, Missing
 from everloop.stats.shapes import Floats
 
 NUMBERS: dict[str, Any] = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+
+
+NOWHERE = os.devnull
+"""A folder without files: what a graph says lies beside it is not there."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Onnx:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
+            # Weights beside the graph would be looked for in the working directory, whose files are none of its business.
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
             return onnxruntime.InferenceSession(self.body, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common name but this
             why = str(error).splitlines()[0][:200]

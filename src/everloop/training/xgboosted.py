@@ -7,6 +7,7 @@ xgboost is imported only when an answer is asked for.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -89,7 +90,8 @@ class XGBoosted:
 
 
 def is_xgboosted(fitted: object) -> bool:
-    """Whether it is a fitted XGBoost object whose bytes say everything: one of its own classes, with an objective of its own.
+    """Whether it is a fitted XGBoost object whose bytes say everything: one of its own classes, with an objective of its own, to which
+    nothing but NaN is missing.
 
     >>> is_xgboosted(3)
     False
@@ -99,7 +101,9 @@ def is_xgboosted(fitted: object) -> bool:
     kind = type(fitted)
     if kind.__name__ not in KINDS or not kind.__module__.startswith("xgboost.") or not fitted.__sklearn_is_fitted__():  # type: ignore[attr-defined]
         return False
-    return isinstance(fitted.get_params().get("objective"), str | None)  # type: ignore[attr-defined]
+    said = fitted.get_params()  # type: ignore[attr-defined]
+    missing = said.get("missing", math.nan)
+    return isinstance(said.get("objective"), str | None) and (missing is None or math.isnan(missing))
 
 
 def xgboosted_of(fitted: Any, classes: tuple[str | float, ...] | None = None) -> XGBoosted:

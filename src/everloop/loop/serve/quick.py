@@ -100,6 +100,8 @@ def quick_of(model: Model, seat: Seat, salt: str, known: Known, otherwise: Colle
         return None
     served = {*asked_in_turn(traffic, "champion", seat.rows), *asked_in_turn(traffic, "candidate", seat.rows)}
     served -= {traffic.candidate} if traffic.stage != "canary" else set()
+    if any(v in seat.predictors and v not in seat.rows for v in (*served, *others(traffic))):
+        return None
     if traffic.champion not in seat.rows or any(seat.rows[v].seconds > CHEAP for v in served if v in seat.rows):
         return None
     return Quick(
