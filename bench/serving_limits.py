@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from bench.goal import Goal, at_least, at_most
 from bench.serving_house import in_shadow, the_house
-from bench.serving_rivals import APPS, EVERLOOP, all_it_can, on_core, slowest, standing
-from bench.wire import END, Heard, opened
+from bench.serving_rivals import APPS, EVERLOOP, Standing, all_it_can, on_core, slowest, standing
+from bench.wire import END, Heard, once, opened
 
 OVER, OVER_SECONDS = 3.0, 15.0
 CROWD = 1_024  # connections
@@ -80,14 +81,29 @@ def shadow() -> Iterator[Goal]:
         with standing(EVERLOOP, calm) as stands, on_core(1):
             rate = all_it_can(stands, seconds=3)[0].rate / 2
         heard: dict[bool, list[Heard]] = {True: [], False: []}
+        asked = kept = 0
         for number in range(ROUNDS):
             for slow in (False, True) if number % 2 == 0 else (True, False):
                 with standing(EVERLOOP, shadowed if slow else calm) as stands, on_core(1):
                     heard[slow].append(slowest(stands, rate))
+                    if slow:
+                        time.sleep(2)  # what was left out is counted once a second
+                        left_out = _counted(stands, "everloop_shadows_dropped_total")
+                        asked += _counted(stands, "everloop_answers_total")
+                        kept += _counted(stands, "everloop_answers_total") - left_out
     ratio = statistics.median(
         with_it.quantile(0.99) / without.quantile(0.99) for with_it, without in zip(heard[True], heard[False], strict=True)
     )
     p99 = [1000 * statistics.median(one.quantile(0.99) for one in heard[slow]) for slow in (True, False)]
     beside = f"{p99[0]:.1f} against {p99[1]:.1f} ms at {rate:,.0f}/s"
     yield at_most("p99 with a slow version in shadow of everything, over without", ratio, 1.15, "times", beside)
+    beside = f"of {asked:,.0f} answers; the others were left out"
+    yield at_least("shadow answers of the slow version, kept or waiting", kept, 100, "answers", beside)
     yield at_most("requests that failed beside a slow shadow", sum(one.failed + one.broken for one in heard[True]), 0, "requests")
+
+
+def _counted(stands: Standing, family: str) -> float:
+    """The sum of a metric's series."""
+    _, said = once(stands.url, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    lines = [line for line in said.decode().splitlines() if line.startswith((family + "{", family + " "))]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)

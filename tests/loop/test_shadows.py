@@ -6,7 +6,7 @@ import logging
 import threading
 
 from everloop.errors import HouseFull
-from everloop.loop.serve.shadows import Shadows
+from everloop.loop.serve.shadows import MOST_BYTES, Shadows
 
 
 def test_what_is_left_for_later_is_done_in_order():
@@ -50,3 +50,14 @@ def test_nothing_comes_after_the_end():
     shadows.close()
     shadows.later(lambda: None)
     assert shadows.dropped == 1
+
+
+def test_what_holds_too_much_is_left_out_unless_it_waits_alone():
+    done, go_on, begun, shadows = [], threading.Event(), threading.Event(), Shadows()
+    shadows.later(lambda: (begun.set(), go_on.wait(10)))
+    assert begun.wait(10)
+    for n, held in enumerate((MOST_BYTES * 2, 1, 0)):
+        shadows.later(lambda n=n: done.append(n), held)
+    go_on.set()
+    shadows.close()
+    assert (done, shadows.dropped) == ([0], 2)

@@ -103,7 +103,9 @@ def test_a_steady_champion_has_no_shadow():
 
 def test_shadow_answers_can_be_left_for_later():
     log, left = Keeps(), []
-    served = ask({"v1": Says(), "v2": Says(plus=9.0)}, traffic("shadow", candidate="v2"), log=log, later=left.append)
+    served = ask(
+        {"v1": Says(), "v2": Says(plus=9.0)}, traffic("shadow", candidate="v2"), log=log, later=lambda work, held: left.append(work)
+    )
     assert (len(served.table), len(log.rows)) == (6, 6)
     left[0]()
     at_once = ask({"v1": Says(), "v2": Says(plus=9.0)}, traffic("shadow", candidate="v2")).table
@@ -112,7 +114,7 @@ def test_shadow_answers_can_be_left_for_later():
 
 def test_nothing_is_left_for_later_where_nothing_is_rolled_out():
     left = []
-    ask({"v1": Says()}, log=Keeps(), later=left.append)
+    ask({"v1": Says()}, log=Keeps(), later=lambda work, held: left.append(work))
     assert left == []
 
 

@@ -125,3 +125,14 @@ def test_news_for_a_loop_that_is_over_hurts_nobody(tmp_path, monkeypatch):
 
 async def _kept(soon, id):
     await soon.keep([row(id)])
+
+
+def test_shadows_that_are_dropped_are_no_answers_that_were_given(tmp_path, monkeypatch):
+    async def ask(log, disk):
+        await Soon(log).keep([row("seen"), row("hidden")._replace(arm="shadow")])
+        disk.let_go()
+
+    log = AnswersLog(tmp_path, durability="process", patience=0.05, when_full="drop")
+    asyncio.run(ask(log, Held(monkeypatch, "write")))
+    log.close()
+    assert log.dropped == 1

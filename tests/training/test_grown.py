@@ -28,6 +28,7 @@ from everloop.training.light import compile_version
 from everloop.training.plain import single_exp
 from everloop.training.predictor import Predictor
 from everloop.training.rows import Rows
+from everloop.training.xgboosted import is_xgboosted
 
 NUMBER, CHANCE, SHARES = Shape(kind="number"), Shape(kind="chance"), Shape(kind="shares", labels=("p", "q", "r"))
 RANKING = Shape(kind="ranking", most=3)
@@ -157,3 +158,9 @@ def test_a_worker_answers_without_the_library(learner, tmp_path):
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     due = load(candidate, shelf.open).answer(pa.table({name: [1.0] for name in candidate.columns})).value[0]
     assert float(said) == due
+
+
+def test_xgboost_that_reads_a_number_as_missing_is_not_stored_by_bytes_that_do_not_say_so():
+    rows, truth = np.array([[0.0], [1.0], [2.0], [3.0]] * 10), np.array([9.0, 1.0, 2.0, 3.0] * 10)
+    fitted = {missing: xgboost.XGBRegressor(n_estimators=3, missing=missing).fit(rows, truth) for missing in (0.0, float("nan"))}
+    assert [is_xgboosted(one) for one in fitted.values()] == [False, True]

@@ -15,6 +15,7 @@ from training_tables import NOW, Shelf, chance, number, table_of, training_set_o
 from everloop.errors import ArtefactBroken, LearnerFailed
 from everloop.training import admit, check_golden, load
 from everloop.training.compiled import compiled
+from everloop.training.onnxed import Onnx
 
 MODEL = number(learners.Mean())
 TABLE = table_of(MODEL, empty=False)
@@ -109,3 +110,18 @@ def test_a_graph_of_words_is_refused(tmp_path):
     made.ir_version = 9
     with pytest.raises(LearnerFailed, match="no tensor of numbers"):
         let_in(tmp_path, made.SerializeToString())
+
+
+def test_weights_beside_the_graph_are_never_read(tmp_path, monkeypatch):
+    """Neither what lies in the working directory nor what somebody else put there gets into an answer."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.bin").write_bytes(np.arange(64, dtype=np.float64).tobytes())
+    beside = onnx.TensorProto(name="w", data_type=TensorProto.DOUBLE, dims=[8, 8], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", "secret.bin"), ("offset", "0"), ("length", "512")):
+        beside.external_data.add(key=key, value=value)
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    ends = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, 8]) for name in "xy"]
+    made = helper.make_model(helper.make_graph([node], "g", ends[:1], ends[1:], [beside]), opset_imports=[helper.make_opsetid("", 13)])
+    made.ir_version = 8
+    with pytest.raises(ArtefactBroken, match="cannot read this graph"):
+        Onnx(made.SerializeToString(), tuple("abcdefgh")).session

@@ -131,7 +131,7 @@ def _begun(house: House, model: Model, traffic: Traffic, began: datetime) -> Tri
 
 
 def _noticed(model: Model) -> float:
-    """Milliseconds an answer may take however quick the champion is: a version that learnt takes longer than an average, and nobody minds."""
+    """Milliseconds an answer may take however quick the champion is: what learnt takes longer than an average, and nobody minds."""
     said = [condition.ms for condition in model.promote_when if isinstance(condition, answers_within)]
     return min(said, default=NOTICED)
 

@@ -35,8 +35,8 @@ from everloop.serving.answered import (
 )  # fmt: skip
 from everloop.stats.shapes import Answers
 
-Later: TypeAlias = Callable[[Callable[[], None]], object]
-"""Takes what is to be done when whoever asked has been answered."""
+Later: TypeAlias = Callable[[Callable[[], None], int], object]
+"""Takes what is to be done when whoever asked has been answered, and about how many bytes that holds until then."""
 SPLITS = 40  # how often a batch that raises is halved to find the rows that make it raise
 SEPARATOR = "\x1f"
 
@@ -163,7 +163,8 @@ def answer(
     if log is not None and len(rows.table):
         log.write(rows.table)
     if later is not None and log is not None and traffic.rolling and len(asked):
-        later(lambda: log.write(made(turn.shadow(served, failures))))
+        held = sum(table.nbytes for table in (features, *asked.older.values()))
+        later(lambda: log.write(made(turn.shadow(served, failures))), held)
     return rows
 
 

@@ -77,8 +77,8 @@ def asked_of(said: str | None, models: Collection[str]) -> str:
 
 
 def all_answered(answers: Sequence[asks.Answered]) -> None:
-    """Raises RefusedError (422) where nobody could answer one of several: these protocols have no word for half an answer, and whoever asked
-    the same again would be told the same."""
+    """Raises RefusedError (422) where nobody could answer one of several: these protocols have no word for half an answer, and whoever
+    asked the same again would be told the same."""
     failed = [(at, answer) for at, answer in enumerate(answers) if answer.error is not UNSET]
     if failed:
         at, answer = failed[0]

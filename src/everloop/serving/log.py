@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from everloop.errors import StoreError
 from everloop.serving.answered import SCHEMA, Row
@@ -26,16 +27,19 @@ __all__ = ["BEGINS", "AnswersLog", "decoded", "encoded", "once", "own", "read", 
 
 PATIENCE = 0.25  # seconds a caller waits for its answer to be kept
 CLOSING = 30.0  # seconds that closing waits for the disk
+SHADOW = "shadow"  # the arm of what nobody was given
 REMEMBERED = 1 << 14  # ids of answers kept last, which are not kept again
 
 _lines = logging.getLogger(__name__)
 
 
 class Handed(NamedTuple):
-    """Rows on their way into the log: their ids, and the frame they are in (None: there is nothing to wait for)."""
+    """Rows on their way into the log: their ids, the frame they are in (None: there is nothing to wait for), and how many of them are
+    ``given`` to somebody; shadows are not."""
 
     ids: Sequence[str]
     frame: Waiting | None
+    given: int = 0
 
     @property
     def settled(self) -> bool:
@@ -98,7 +102,7 @@ class AnswersLog:
         except StoreError as error:
             if self.when_full == "shed" or must:
                 raise
-            self._drop(len(rows), error)
+            self._drop(pc.sum(pc.not_equal(rows.column("arm"), SHADOW)).as_py() or 0, error)
             return
         self._remember(rows.column("id").to_pylist())
 
@@ -109,12 +113,13 @@ class AnswersLog:
         if not fresh:
             return Handed((), None)
         new = rows if len(fresh) == len(rows) else [rows[at] for at in fresh.values()]
+        given = sum(row.arm != SHADOW for row in new)
         try:
-            return Handed(tuple(fresh), self._writer.hand(frame(encoded_rows(new)), then))
+            return Handed(tuple(fresh), self._writer.hand(frame(encoded_rows(new)), then), given)
         except StoreError as error:
             if self.when_full == "shed":
                 raise
-            self._drop(len(new), error)
+            self._drop(given, error)
             return Handed((), None)
 
     def landed(self, handed: Handed) -> None:
@@ -127,7 +132,7 @@ class AnswersLog:
         if error is None:
             self._remember(handed.ids)
         elif self.when_full == "drop":
-            self._drop(len(handed.ids), error)
+            self._drop(handed.given, error)
         else:
             raise type(error)(*error.args) from error
 
@@ -177,6 +182,8 @@ class AnswersLog:
             _lines.warning("Answers are remembered again in %s; %d in all were given and not remembered.", self.folder, self.dropped)
 
     def _drop(self, rows: int, error: StoreError) -> None:
+        if not rows:
+            return
         with self._lock:
             self.dropped += rows
             first, self._dropping = not self._dropping, True

@@ -25,7 +25,7 @@ from everloop.loop.answers import PATIENCE, predictors_of, seal_answers
 from everloop.loop.batch.columns import Columns, unit_kinds
 from everloop.loop.batch.keys import Keys, Part, open_keys
 from everloop.loop.batch.parts import ENDINGS, Count, Parts, Plan, free, parts_of
-from everloop.loop.batch.scoring import Scoring, seen_in
+from everloop.loop.batch.scoring import Scoring, as_given, seen_in
 from everloop.loop.house import House
 from everloop.loop.learnt import otherwise
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
@@ -119,6 +119,10 @@ def score(
     with ExitStack() as stack:
         parts = stack.enter_context(parts_of(batch.to, plan, plan.reach))
         tables = up_to(newest, parts.plan.reach)
+        if batch.remember and keys is not None:
+            # What cannot be remembered is found before the first answer is.
+            for part in keys.parts(fit, size):
+                as_given(model, part, microseconds(parts.plan.now))
         log = stack.enter_context(AnswersLog(house.settings.answers, patience=PATIENCE)) if batch.remember else None
         scoring = Scoring(
             model=model,

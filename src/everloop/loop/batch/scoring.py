@@ -27,8 +27,7 @@ from everloop.loop.batch.keys import FEATURES, Part, Row
 from everloop.loop.batch.parts import EXAMPLES, Count, keep
 from everloop.loop.learnt import as_learnt
 from everloop.loop.online import baseline_of
-from everloop.loop.serve.asked import asked_by_key, asked_with_features
-from everloop.loop.serve.doors import once_each
+from everloop.loop.serve.asked import asked_by_key, asked_with_features, columns_read, once_each, with_split
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
 from everloop.project.source import Source
@@ -64,7 +63,7 @@ class Scoring:
         now = microseconds(self.now)
         moments = [now if moment is None else moment for moment in part.moments]
         if self.log is not None:
-            _as_given(self.model, part, moments, now)
+            as_given(self.model, part, now)
         refused, unknown = dict(part.wrong), self._unknown(part)
         refused |= {at: LATER for at, moment in enumerate(moments) if at not in refused and moment > now}
         given: list[pa.Table] = []
@@ -105,7 +104,7 @@ class Scoring:
         read = Read()
         if _brings(model, requests[0]):
             features = self._brought(requests)
-            questions = features.select(["question", "moment", *model.unit])
+            questions = with_split(model, features.select(["question", "moment", *model.unit]), requests)
         else:
             asked = asked_by_key(model, requests)
             made = of_units(model, asked, self.now)
@@ -138,21 +137,12 @@ class Scoring:
     def _brought(self, requests: Sequence[Row]) -> pa.Table:
         """The features that requests bring; but a baseline answers by the unit's own past, which no request can bring."""
         model = self.model
-        table = asked_with_features(model, requests, self.now, self._read_by())
+        table = asked_with_features(model, requests, self.now, columns_read(self.predictors.values()))
         if "baseline" in table.column_names and baseline_of(model) is not None:
             units = asked_by_key(model, [{name: request[name] for name in model.unit} for request in requests])
             past = live(model, self.tables, moment=self.now, units=units)["baseline"]
             table = table.set_column(table.column_names.index("baseline"), "baseline", past)
         return table
-
-    def _read_by(self) -> dict[str, frozenset[str]]:
-        """The columns the versions asked read, each with the categories it may hold (none: numbers)."""
-        found: dict[str, frozenset[str]] = {}
-        for predictor in self.predictors.values():
-            words = getattr(predictor, "vocabulary", {})
-            for name in predictor.columns:
-                found[name] = found.get(name, frozenset()) | frozenset(words.get(name, ()))
-        return found
 
 
 def seen_in(model: Model, tables: Mapping[str, pa.Table]) -> pa.Array:
@@ -161,9 +151,9 @@ def seen_in(model: Model, tables: Mapping[str, pa.Table]) -> pa.Array:
     return pa.concat_arrays(units).unique() if units else pa.array([], pa.string())
 
 
-def _as_given(model: Model, part: Part, moments: Sequence[int], now: int) -> None:
+def as_given(model: Model, part: Part, now: int) -> None:
     """Raise EverloopError for what cannot be remembered as answers given now."""
-    if any(moment != now for moment in moments):
+    if any(moment is not None and moment != now for moment in part.moments):
         raise EverloopError("Answers at moments of their own were not given then, so they are not remembered. Leave out --remember.")
     once_each(model, [request for at, request in enumerate(part.requests) if at not in part.wrong])
 
@@ -223,5 +213,5 @@ def _counted(part: Part, table: pa.Table, rows: pa.Table, refused: Mapping[int, 
     )
 
 
-def _never(shadows: Callable[[], None]) -> None:
+def _never(shadows: Callable[[], None], held: int) -> None:
     """What nobody remembers needs no shadow."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from everloop.lake.values import Reads, instant, reader
 from everloop.project.model import Model
 from everloop.project.reading import Reading
 from everloop.project.source import Source
+from everloop.training.predictor import Answering
 
 Row = Mapping[str, object]
 MOST = 10_000
@@ -36,6 +37,15 @@ def by_what_they_carry(requests: Sequence[Row]) -> list[list[int]]:
             raise EverloopError(f'Question {place + 1} is {type(request).__name__} and no object. Say such as {{"customer_id": "c1"}}.')
         found.setdefault(frozenset(map(str, request)), []).append(place)
     return list(found.values())
+
+
+def once_each(model: Model, requests: Sequence[Row]) -> None:
+    """An answer is known by its unit and moment: raises EverloopError where a list asks about one unit twice, and differently."""
+    seen: dict[tuple[str, ...], Row] = {}
+    for request in requests:
+        unit = tuple(str(request.get(name)) for name in model.unit)
+        if seen.setdefault(unit, request) != request:
+            raise EverloopError(f"{', '.join(unit)} is asked about twice in one list, and differently. Ask one after the other.")
 
 
 def asked_by_key(model: Model, requests: Sequence[Row]) -> pa.Table:
@@ -62,6 +72,32 @@ def reads_of(model: Model) -> dict[str, Reads]:
 def questions_of(model: Model, asked: pa.Table, features: pa.Table, now: datetime) -> pa.Table:
     """The questions behind requests, as their features know them: also one of a list that has no candidate, and so no row of features."""
     return of_units(model, asked, from_microseconds(features.column("moment")[0].as_py()) if len(features) else now)
+
+
+def with_split(model: Model, questions: pa.Table, requests: Sequence[Row]) -> pa.Table:
+    """Questions with the column by which traffic is split, where requests say it and their features do not.
+
+    >>> from everloop import Source
+    >>> paid = Source("paid", id="payment_id", columns={"card": str, "fraud": bool})
+    >>> said = dict(predicts=paid.outcome("fraud"), per=paid, knows=paid.given("card"), learner=print, fed_as="pandas")
+    >>> model = Model("m", split_by="card", **said)
+    >>> with_split(model, pa.table({"payment_id": ["a"]}), [{"payment_id": "a", "card": "c7"}]).to_pylist()
+    [{'payment_id': 'a', 'card': 'c7'}]
+    """
+    split = model.split_by
+    if split is None or split in questions.column_names or split not in requests[0]:
+        return questions
+    return questions.append_column(split, pa.array([str(request[split]) for request in requests], pa.string()))
+
+
+def columns_read(predictors: Iterable[Answering]) -> dict[str, frozenset[str]]:
+    """The columns that versions read, each with the categories it may hold (none: numbers)."""
+    columns: dict[str, frozenset[str]] = {}
+    for predictor in predictors:
+        words = getattr(predictor, "vocabulary", {})
+        for name in predictor.columns:
+            columns[name] = columns.get(name, frozenset()) | frozenset(words.get(name, ()))
+    return columns
 
 
 def first_of_each(features: pa.Table) -> pa.Table:

@@ -21,7 +21,15 @@ from everloop import rollout
 from everloop.errors import EverloopError, HouseBusy, Unknown
 from everloop.features.served import as_of_in, definition_of
 from everloop.loop.online import baseline_of
-from everloop.loop.serve.asked import asked_by_key, asked_with_features, by_what_they_carry, questions_of
+from everloop.loop.serve.asked import (
+    asked_by_key,
+    asked_with_features,
+    by_what_they_carry,
+    columns_read,
+    once_each,
+    questions_of,
+    with_split,
+)
 from everloop.loop.serve.follow import Follow, Seat
 from everloop.loop.serve.known import Known
 from everloop.loop.serve.quick import Quick, quick_of
@@ -104,8 +112,18 @@ class HouseDoors:
             if quick.slow:
                 self.shadows.later(lambda: self.log.write(decoded(encoded_rows(quick.shadow(question, rows)))))
             else:
-                asyncio.get_running_loop().call_soon(_shadowed, soon, quick, question, rows)
+                asyncio.get_running_loop().call_soon(self._shadowed, soon, quick, question, rows)
         return rows[0].prediction()
+
+    def _shadowed(self, soon: Soon, quick: Quick, question: Question, said: list[answered.Row]) -> None:
+        """What nobody sees is kept like everything else; where it cannot be, it is counted."""
+        rows = quick.shadow(question, said)
+        if rows:
+            soon.keep(rows).add_done_callback(self._shadow_kept)
+
+    def _shadow_kept(self, kept: asyncio.Future[None]) -> None:
+        if kept.cancelled() or kept.exception() is not None:
+            self.shadows.lost()
 
     def _quickly(self, model: Model, seat: Seat, salt: str) -> Quick | None:
         made = self._quick.get(model.name)
@@ -131,10 +149,8 @@ class HouseDoors:
         """The version that answers each request."""
         declared, seat, force = self._model(model), self._seat(model)[0], self.in_force(model)
         split = declared.split_by
-        units = [
-            SEPARATOR.join(str(request[name]) for name in (declared.unit if split is None or split not in request else (split,)))
-            for request in requests
-        ]
+        named = [declared.unit if split is None or split not in request else (split,) for request in requests]
+        units = [SEPARATOR.join(str(request[name]) for name in names) for request, names in zip(requests, named, strict=True)]
         return [force.candidate or force.champion if self._arm(unit, seat) == "candidate" else force.champion for unit in units]
 
     def online_features(self, asked: OnlineFeaturesAsk, now: datetime) -> OnlineFeaturesReply:
@@ -148,9 +164,8 @@ class HouseDoors:
     def _answered(self, model: Model, seat: Seat, salt: str, requests: Sequence[Row], now: datetime) -> list[Prediction]:
         read = Read()
         if "features" in requests[0]:
-            questions = features = self._with_features(model, seat, requests, now)
-            if model.split_by is not None and model.split_by not in model.unit and model.split_by in requests[0]:
-                questions = questions.append_column(model.split_by, pa.array([str(request[model.split_by]) for request in requests]))
+            features = self._with_features(model, seat, requests, now)
+            questions = with_split(model, features, requests)
         else:
             asked = asked_by_key(model, requests)
             self._only_seen(model, asked)
@@ -185,7 +200,7 @@ class HouseDoors:
 
     def _with_features(self, model: Model, seat: Seat, requests: Sequence[Row], now: datetime) -> pa.Table:
         """What requests bring is all that is read; but a baseline answers by the unit's own past, which no request can bring."""
-        table = asked_with_features(model, requests, now, self._read_by(seat))
+        table = asked_with_features(model, requests, now, columns_read(seat.predictors.values()))
         if "baseline" in table.column_names and baseline_of(model) is not None:
             asked = asked_by_key(model, [{name: request[name] for name in model.unit} for request in requests])
             past = self.known.features(model, asked, now)["baseline"]
@@ -221,15 +236,6 @@ class HouseDoors:
 
             self._otherwise[candidate.id] = otherwise(model, candidate, self.sources)
         return self._otherwise[candidate.id]
-
-    def _read_by(self, seat: Seat) -> Mapping[str, frozenset[str]]:
-        """The columns the versions in force read, each with the categories it may hold (none: numbers)."""
-        columns: dict[str, frozenset[str]] = {}
-        for predictor in seat.predictors.values():
-            words = getattr(predictor, "vocabulary", {})
-            for name in predictor.columns:
-                columns[name] = columns.get(name, frozenset()) | frozenset(words.get(name, ()))
-        return columns
 
     def _model(self, name: str) -> Model:
         if name not in self.models:
@@ -348,13 +354,6 @@ class HouseDoors:
         return self._open()
 
 
-def _shadowed(soon: Soon, quick: Quick, question: Question, said: list[answered.Row]) -> None:
-    """What nobody sees is kept like everything else; where it cannot be, those who asked next are told."""
-    rows = quick.shadow(question, said)
-    if rows:
-        soon.keep(rows).add_done_callback(lambda kept: kept.cancelled() or kept.exception())
-
-
 @dataclass(frozen=True)
 class Surely:
     """The answers log for what is told: whoever tells it is not told that it is kept unless it is, whatever the house does when full."""
@@ -363,12 +362,3 @@ class Surely:
 
     def write(self, rows: pa.Table) -> None:
         self.log.write(rows, must=True)
-
-
-def once_each(model: Model, requests: Sequence[Row]) -> None:
-    """An answer is known by its unit and moment: raises EverloopError where a list asks about one unit twice, and differently."""
-    seen: dict[tuple[str, ...], Row] = {}
-    for request in requests:
-        unit = tuple(str(request.get(name)) for name in model.unit)
-        if seen.setdefault(unit, request) != request:
-            raise EverloopError(f"{', '.join(unit)} is asked about twice in one list, and differently. Ask one after the other.")

@@ -28,6 +28,8 @@ from everloop.training.predictor import Answering
 LOOK_EVERY = 0.05  # seconds
 
 Load = Callable[[Candidate], Answering]
+Tried = Callable[[Candidate], pa.Table | None]
+"""Rows that a candidate is known to answer; None where there are none."""
 Tell = Callable[[str, str, str], None]
 """Called once with a model, a version's name and why it cannot be loaded."""
 
@@ -69,7 +71,9 @@ class Absent:
 class Follow:
     """Follows the routes of a house. ``models``: those this worker can answer; ``load``: a candidate's predictor, golden rows checked."""
 
-    def __init__(self, house: Path, models: Iterable[str], load: Load, *, tell: Tell | None = None, living: Living | None = None) -> None:
+    def __init__(self, house: Path, models: Iterable[str], load: Load, *, tried: Tried | None = None, tell: Tell | None = None,
+        living: Living | None = None,
+    ) -> None:  # fmt: skip
         self.table: Table | None = None
         """What is in force; None before anything ever was."""
         self.begun = threading.Event()
@@ -80,6 +84,7 @@ class Follow:
         """Every version read so far as people call it, by id."""
         self.labels: dict[str, tuple[str, ...]] = {}
         self._path, self._models, self._load, self._tell, self._living = house / FILE, frozenset(models), load, tell, living
+        self._tried = tried
         self._wanted: Routes | None = None
         self._looked: tuple[int, int, int] | None = None
         self._loaded: dict[str, Answering] = {}  # by candidate id
@@ -209,7 +214,7 @@ class Follow:
         model, named = found
         try:
             predictor = self._load(named.candidate)
-            row = by_row(predictor) if single(predictor.shape) else None
+            row = by_row(predictor, self._tried(named.candidate) if self._tried else None) if single(predictor.shape) else None
         except Exception as error:
             why = str(error) if isinstance(error, EverloopError) else f"{type(error).__name__}: {error}"
             with self._lock:

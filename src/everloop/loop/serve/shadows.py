@@ -1,7 +1,7 @@
 """Shadows: what versions that nobody is answered by say, worked out when whoever asked has been answered.
 
-One thread takes them in turn. At most so many wait; what comes when all places are taken is left out and counted, so that a slow candidate
-costs evidence and never an answer.
+One thread takes them in turn. At most so many wait, and at most so many bytes; what comes when all places are taken is left out and
+counted, so that a slow candidate costs evidence and never an answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from collections.abc import Callable
 from everloop.errors import StoreError
 
 MOST = 1_024
-"""Shadow answers that may wait."""
+"""Requests whose shadow answers may wait."""
+MOST_BYTES = 32 << 20
+"""Bytes of features that may wait with them; what is more than that waits alone."""
 _lines = logging.getLogger(__name__)
 
 
@@ -24,20 +26,26 @@ class Shadows:
     def __init__(self, most: int = MOST) -> None:
         self.dropped = 0
         """How many were left out."""
-        self._most, self._line, self._more = most, deque[Callable[[], None]](), threading.Condition()
+        self._most, self._held, self._line, self._more = most, 0, deque[tuple[Callable[[], None], int]](), threading.Condition()
         self._closing, self._thread = False, None  # type: bool, threading.Thread | None
 
-    def later(self, work: Callable[[], None]) -> None:
-        """Do this when those before it are done; where too many wait, leave it out."""
+    def later(self, work: Callable[[], None], held: int = 0) -> None:
+        """Do this, which holds so many bytes, when those before it are done; where too many wait, leave it out."""
         with self._more:
-            if self._closing or len(self._line) >= self._most:
+            if self._closing or len(self._line) >= self._most or (self._held and self._held + held > MOST_BYTES):
                 self.dropped += 1
                 return
-            self._line.append(work)
+            self._line.append((work, held))
+            self._held += held
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="everloop-shadows")
                 self._thread.start()
             self._more.notify()
+
+    def lost(self) -> None:
+        """One that was worked out could not be kept."""
+        with self._more:
+            self.dropped += 1
 
     def close(self, timeout: float = 5.0) -> None:
         """Do what waits, for at most so many seconds; nothing comes after it."""
@@ -54,11 +62,13 @@ class Shadows:
                     self._more.wait()
                 if not self._line:
                     return
-                work = self._line.popleft()
+                work, held = self._line.popleft()
             try:
                 work()
             except StoreError:  # the log is full or stalls: those who asked were told
-                self.dropped += 1
+                self.lost()
             except Exception:
-                self.dropped += 1
+                self.lost()
                 _lines.exception("A shadow answer could not be worked out")
+            with self._more:
+                self._held -= held

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from everloop.loop.house import House
     from everloop.loop.project_file import Project
     from everloop.loop.serve.doors import HouseDoors
-    from everloop.loop.serve.follow import Load, Tell
+    from everloop.loop.serve.follow import Load, Tell, Tried
     from everloop.serving.metrics import Metrics
     from everloop.settings import Settings
 
@@ -78,7 +78,10 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
     known = Known(lake, models, online_of(lake, settings), turned=told.turned)
     stack.callback(known.close)
     living = Living(settings.house)
-    follow = Follow(settings.house, project.models, load_with(project, settings), tell=tell_with(project, house), living=living)
+    follow = Follow(
+        settings.house, project.models, load_with(project, settings), tried=golden_rows(settings), tell=tell_with(project, house),
+        living=living,
+    )  # fmt: skip
     stack.callback(follow.close)
     follow.begin()
     doors = HouseDoors(
@@ -103,6 +106,15 @@ def load_with(project: Project, settings: Settings) -> Load:
         return load_light(candidate, blobs.read, settings.compiled, given=given, allow_pickle=settings.pickle)
 
     return load
+
+
+def golden_rows(settings: Settings) -> Tried:
+    """What gives the golden rows of a candidate. It raises ArtefactBroken where they are gone."""
+    from everloop.registry.blobs import Blobs
+    from everloop.training.golden import read_golden
+
+    blobs = Blobs(settings.blobs)
+    return lambda candidate: None if candidate.golden is None else read_golden(blobs.read(candidate.golden))[0]
 
 
 def tell_with(project: Project, house: Callable[[], House]) -> Tell:
