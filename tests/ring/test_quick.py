@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from everloop import Source
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import answers_of
 from everloop.loop.serve import quick
+from everloop.loop.serve.doors import HouseDoors
 from everloop.loop.serve.routes import write_routes
 from everloop.loop.serve.supervised import Told
 from everloop.loop.serve.worker import opened as open_doors
@@ -83,16 +85,13 @@ def test_a_version_that_is_slow_is_not_asked_where_others_wait(rolling, doors, m
     assert soon(doors(house), model.name, requests(1), NOW) == [None]
 
 
-def test_a_slow_shadow_is_worked_out_beside_the_event_loop(rolling, doors, monkeypatch):
+def test_a_slow_shadow_is_worked_out_beside_the_event_loop(rolling, doors):
     house, model = rolling
     door = doors(house)
     seat, salt = door._seat(model.name)
     quickly = quick.quick_of(model, seat, salt, door.known, ())
     traffic = house.traffic(model)
-    if quickly is None:  # the candidate takes longer than others may wait: then it may not serve either
-        monkeypatch.setattr(quick, "CHEAP", 10.0)
-        quickly = quick.quick_of(model, seat, salt, door.known, ())
-    door._quick[model.name] = (seat, replace(quickly, slow=True))
+    door._quick[model.name] = (seat, replace(quickly, waits=False, slow=True))
     champions = [r for r in requests(20) if arm_of(r["house_id"], traffic) == "champion"][:3]
     soon(door, model.name, champions, NOW)
     door.shadows.close()
@@ -111,6 +110,52 @@ def test_a_unit_whose_past_counts_is_left_to_the_long_way(opened, doors, kind):
     house, model = opened(kind)
     adopt(house, model, NOW)
     assert soon(doors(house), model.name, [dict.fromkeys(model.unit, "u1")], NOW) == [None]
+
+
+def some_requests(house, model, count):
+    """Requests about units there are, or about rows that have not come yet."""
+    if not isinstance(model.per, Source):
+        source = next(t for t in house.tables(model).values() if set(model.unit) <= set(t.column_names))
+        return source.select(list(model.unit)).group_by(list(model.unit)).aggregate([]).slice(0, count).to_pylist()
+    found = house.tables(model)[model.per.name].slice(0, count).to_pylist()
+    return [{name: f"new-{row[name]}" if name in model.unit else row[name] for name in model.request} for row in found]
+
+
+@pytest.mark.parametrize("kind", ["shop", "churn"])
+def test_what_is_kept_of_a_unit_is_answered_from_as_the_long_way_answers(opened, doors, monkeypatch, kind):
+    house, model = opened(kind)
+    adopt(house, model, NOW)
+    door, early, late = doors(house), NOW + timedelta(hours=1), NOW + timedelta(hours=1, microseconds=1)
+    asked = some_requests(house, model, 8)
+    door.known.fold()
+    quickly = [door._one(model, *door._seat(model.name), one, early) for one in asked]
+    monkeypatch.setattr(HouseDoors, "_one", lambda *_: None)
+    slowly = [door.predict(model.name, [one], early)[0] for one in asked]
+    assert [replace(p, microseconds=0) for p in quickly] == [replace(p, microseconds=0) for p in slowly]
+    for one in asked:  # what was answered at one moment is kept once
+        door.predict(model.name, [one], late)
+    first, second = kept(house, model, at=early), kept(house, model, at=late)
+    assert len(first) == len(asked)
+    for rows in (first, second):
+        for row in rows.values():
+            row.pop("features")  # days before the moment
+    assert first == second
+
+
+def test_what_no_state_tells_is_left_to_the_long_way(opened, doors):
+    """Chargebacks of a merchant are found by their payments, which is a look into the events."""
+    house, model = opened("fraud")
+    adopt(house, model, NOW)
+    door = doors(house)
+    door.known.fold()
+    assert door._one(model, *door._seat(model.name), some_requests(house, model, 1)[0], NOW) is None
+
+
+def test_a_unit_nothing_is_known_of_is_left_to_the_long_way(opened, doors):
+    house, model = opened("shop")
+    adopt(house, model, NOW)
+    door = doors(house)
+    assert door._one(model, *door._seat(model.name), {"product_id": "nobody"}, NOW) is None
 
 
 def test_traffic_is_split_by_what_the_model_says(opened, doors):

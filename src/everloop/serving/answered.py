@@ -64,8 +64,8 @@ class Row(NamedTuple):
     definition: str | None
     request: str | None
 
-    def prediction(self) -> Prediction:
-        """The answer as it is given: its features stay in the log."""
+    def prediction(self, *, features: bool = False) -> Prediction:
+        """The answer as it is given; its ``features`` stay in the log unless they are asked for."""
         return Prediction(
             id=self.id,
             model=self.model,
@@ -77,6 +77,7 @@ class Row(NamedTuple):
             values=tuple(self.values or ()),
             items=tuple(self.items or ()),
             says=self.says,
+            features=tuple(msgspec.json.decode(self.features or "{}").items()) if features else (),
             microseconds=self.microseconds,
             error=self.error,
         )

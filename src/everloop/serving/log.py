@@ -94,17 +94,31 @@ class AnswersLog:
         time, HouseFull when there is no room, StoreError when it failed; then none of these rows is in the log, or stays there when
         the disk moves again.
         """
-        rows = self._new(rows)
-        if not len(rows):
+        fresh = self._not_kept(rows.column("id").to_pylist())
+        if not fresh:
             return
+        new = rows if len(fresh) == len(rows) else rows.take(pa.array(list(fresh.values()), pa.int64()))
+        given = pc.sum(pc.not_equal(new.column("arm"), SHADOW)).as_py() or 0
+        self._keep(tuple(fresh), given, new.get_total_buffer_size(), lambda: self._framed(new), must=must)
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """As ``write``, of a few rows one by one."""
+        fresh = self._not_kept([row.id for row in rows])
+        if not fresh:
+            return
+        new = [rows[at] for at in fresh.values()]
+        made = frame(encoded_rows(new))
+        self._keep(tuple(fresh), _given(new), len(made), lambda: made)
+
+    def _keep(self, ids: Sequence[str], given: int, about: int, make: Callable[[], bytes], *, must: bool = False) -> None:
         try:
-            self._writer.keep(rows.get_total_buffer_size(), lambda: self._framed(rows), let_land=self.when_full == "drop" and not must)
+            self._writer.keep(about, make, let_land=self.when_full == "drop" and not must)
         except StoreError as error:
             if self.when_full == "shed" or must:
                 raise
-            self._drop(pc.sum(pc.not_equal(rows.column("arm"), SHADOW)).as_py() or 0, error)
+            self._drop(given, error)
             return
-        self._remember(rows.column("id").to_pylist())
+        self._remember(ids)
 
     def hand(self, rows: Sequence[Row], then: Callable[[], None]) -> Handed:
         """As ``write``, for whoever cannot wait: the rows are on their way when this returns; ``then`` is called by another thread when
@@ -113,7 +127,7 @@ class AnswersLog:
         if not fresh:
             return Handed((), None)
         new = rows if len(fresh) == len(rows) else [rows[at] for at in fresh.values()]
-        given = sum(row.arm != SHADOW for row in new)
+        given = _given(new)
         try:
             return Handed(tuple(fresh), self._writer.hand(frame(encoded_rows(new)), then), given)
         except StoreError as error:
@@ -155,10 +169,6 @@ class AnswersLog:
         with self._making:
             return frame(encoded(rows))
 
-    def _new(self, rows: pa.Table) -> pa.Table:
-        fresh = self._not_kept(rows.column("id").to_pylist())
-        return rows if len(fresh) == len(rows) else rows.take(pa.array(list(fresh.values()), pa.int64()))
-
     def _not_kept(self, ids: Sequence[str]) -> dict[str, int]:
         """The ids that were not kept lately, each with where it comes first."""
         with self._lock:
@@ -189,6 +199,10 @@ class AnswersLog:
             first, self._dropping = not self._dropping, True
         if first:
             _lines.warning("Answers are given without being remembered. %s", error)
+
+
+def _given(rows: Sequence[Row]) -> int:
+    return sum(row.arm != SHADOW for row in rows)
 
 
 def unsealed(folder: Path) -> pa.Table:

@@ -77,8 +77,25 @@ class Known:
         said = online.given(request, moment) if online is not None else None
         if said is None:
             return None
+        return self._named(model, said)
+
+    def _named(self, model: Model, said: Sequence[Told]) -> dict[str, Told]:
         found = dict(zip(model.columns, said, strict=False))
         return found if baseline_of(model) is None else found | {"baseline": said[-1]}
+
+    def one(self, model: Model, request: Mapping[str, object], now: datetime) -> tuple[dict[str, Told], dict[str, int], int] | None:
+        """As ``features``, of one request by what is kept of its keys: values by column, how far each source was read, and the moment they
+        are about, microseconds UTC; None where the event tables have to be read. ``request``: as for ``given``, with its unit."""
+        online = self._online.get(model.name)
+        if online is None or not self._up_to_date(model):
+            return None
+        try:
+            with self._state.reading() as tiles:
+                moment = self._moment(_marks(tiles, online.plan.states), now)
+                said = online.read(tiles, [request], moment)
+        except (sqlite3.DatabaseError, EverloopError, msgspec.MsgspecError):
+            return None  # also where a value is told by no state: ``looked_up`` says what is to be said of it
+        return self._named(model, said.values[0]), {source: mark.seq for source, mark in said.as_of.items()}, moment
 
     def looked_up(self, model: Model, requests: pa.Table, now: datetime) -> tuple[pa.Table, Statuses]:
         """As ``features``, and by column whether a value is present, missing or expired; without where the event tables were read."""

@@ -1,7 +1,8 @@
-"""Quick answers: a question that says itself what is known of it, answered on the event loop. In: a request. Out: rows for the log.
+"""Quick answers: one question, answered without a table. In: a request. Out: rows for the log.
 
-That takes no thread, no table and no disk but the log's. Whatever takes more (a unit whose past has to be read, a list, a version that is
-slow, learnt by other definitions, or served elsewhere) is answered by ``doors`` as ever, and ``None`` says so.
+A question that says itself what is known of it needs no thread and no disk but the log's, and is answered on the event loop; one whose
+unit's past is kept, in a thread. Whatever takes more (events that have to be read, a list, a version that learnt by other definitions or is
+served elsewhere) is answered by ``doors`` as ever, and ``None`` says so.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import msgspec
 
 from everloop import rollout
 from everloop.clock import microseconds
+from everloop.features.fold import as_key
 from everloop.features.served import definition_of
 from everloop.lake.values import Reads
 from everloop.loop.serve.asked import reads_of
 from everloop.loop.serve.follow import Seat
 from everloop.loop.serve.known import Known
 from everloop.project.model import Model
+from everloop.project.resolve import with_apart
 from everloop.project.source import Source
 from everloop.records import Traffic
 from everloop.serving.answer import SEPARATOR, asked_in_turn, others
@@ -43,48 +46,75 @@ class Quick:
     known: Known
     reads: Mapping[str, Reads]
     brought: bool
+    waits: bool
+    """Whether a version that serves takes longer than others may wait for: then it is asked in a thread."""
     slow: bool
-    """Whether a version that answers in shadow takes longer than others may wait for."""
+    """Whether a version that answers in shadow does."""
     private: Collection[str]
     hidden: Collection[str]
     definition: str
     salt: str
+    row: tuple[str, ...]
+    """The columns that name the row asked about, where the model asks about rows."""
 
     def question(self, request: Mapping[str, Any], now: datetime) -> Question | None:
-        """What a request asks, with its features; None where they have to be read."""
+        """What a request asks that says itself what is known of it; None where something has to be read."""
         moment = microseconds(now)
-        unit = SEPARATOR.join([str(request[name]) for name in self.model.unit])
         features = request.get("features")
         if features is not None:
-            return Question(unit, moment, _as_fed(features)) if self.brought else None
+            return Question(self._unit(request), moment, _as_fed(features)) if self.brought else None
+        said = self._said(request)
+        found = self.known.given(self.model, said, moment) if said is not None else None
+        if said is None or found is None:
+            return None
+        return Question(self._unit(request), moment, found, READ_BY_NOTHING, self.definition, self._kept(said))
+
+    def looked_up(self, request: Mapping[str, Any], now: datetime) -> Question | None:
+        """What a request asks, with what is kept of its keys; None where events have to be read. It waits for the disk."""
+        said, model = self._said(request), self.model
+        if said is None or "features" in request:
+            return None
+        unit = {name: request[name] for name in model.unit}
+        row = {"row": SEPARATOR.join([as_key(request[name]) for name in self.row])} if self.row else {}
+        found = self.known.one(model, unit | said | row, now)
+        if found is None:
+            return None
+        features, as_of, moment = found
+        reach = _encode(dict(sorted(as_of.items()))).decode()
+        return Question(self._unit(request), moment, features, reach, self.definition, self._kept(said))
+
+    def _unit(self, request: Mapping[str, Any]) -> str:
+        return SEPARATOR.join([str(request[name]) for name in self.model.unit])
+
+    def _said(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What is said beyond the unit, as its source declares it; None where some of it cannot be read, which the long way tells of."""
+        reads = self.reads
         try:
             # A decimal is what JSON says it is; everything else is read.
-            reads = self.reads
-            said = {
+            return {
                 name: value + 0.0 if value.__class__ is float else reads[name](value) for name, value in request.items() if name in reads
             }
         except ValueError:
-            return None  # it is said what is wrong with it where it is read the long way
-        found = self.known.given(self.model, said, moment)
-        if found is None:
             return None
-        kept = {name: hashed(value, self.salt) if name in self.hidden else value for name, value in said.items()}
-        return Question(unit, moment, found, READ_BY_NOTHING, self.definition, _encode(kept).decode() if kept else None)
 
-    def answer(self, question: Question, request: Mapping[str, Any]) -> list[Row]:
+    def _kept(self, said: Mapping[str, Any]) -> str | None:
+        kept = {name: hashed(value, self.salt) if name in self.hidden else value for name, value in said.items()}
+        return _encode(kept).decode() if kept else None
+
+    def answer(self, question: Question, request: Mapping[str, Any], now: datetime) -> list[Row]:
         """What is said to it: first the answer that is given, then who failed to give one."""
         split = self.model.split_by
         arm = rollout.arm_of(question.unit if split is None or split not in request else str(request[split]), self.traffic)
         return answer_one(
             self.model, self.traffic, self.versions, question,
-            arm=arm, answered_at=question.moment, private=self.private, salt=self.salt,
+            arm=arm, answered_at=microseconds(now), private=self.private, salt=self.salt,
         )  # fmt: skip
 
     def shadow(self, question: Question, said: list[Row]) -> list[Row]:
         """What the other versions of a roll-out say to it, seen by nobody."""
         return shadow_one(
             self.model, self.traffic, self.versions, question, said,
-            answered_at=question.moment, private=self.private, salt=self.salt,
+            answered_at=said[0].answered_at, private=self.private, salt=self.salt,
         )  # fmt: skip
 
 
@@ -102,7 +132,7 @@ def quick_of(model: Model, seat: Seat, salt: str, known: Known, otherwise: Colle
     served -= {traffic.candidate} if traffic.stage != "canary" else set()
     if any(v in seat.predictors and v not in seat.rows for v in (*served, *others(traffic))):
         return None
-    if traffic.champion not in seat.rows or any(seat.rows[v].seconds > CHEAP for v in served if v in seat.rows):
+    if traffic.champion not in seat.rows:
         return None
     return Quick(
         model,
@@ -111,11 +141,13 @@ def quick_of(model: Model, seat: Seat, salt: str, known: Known, otherwise: Colle
         known,
         reads_of(model),
         all("baseline" not in row.columns for row in seat.rows.values()),
+        any(seat.rows[v].seconds > CHEAP for v in served if v in seat.rows),
         any(seat.rows[v].seconds > CHEAP for v in others(traffic) if v in seat.rows),
         private_columns(model),
         private_in(model.per) if isinstance(model.per, Source) else frozenset(),
         definition_of(model),
         salt,
+        with_apart(model.per, model.per.id) if isinstance(model.per, Source) else (),
     )
 
 
