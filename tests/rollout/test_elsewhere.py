@@ -7,6 +7,7 @@ registers what Shopify documents, the hex digest of the text.
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -27,9 +28,7 @@ HERE = Path(__file__).parent
 CASES = 10_000
 node = pytest.mark.skipif(shutil.which("node") is None, reason="JUDGED BY NOBODY: no node on this machine; install Node 18 or newer")
 npm = pytest.mark.skipif(shutil.which("npm") is None, reason="JUDGED BY NOBODY: no npm on this machine, so no liquidjs")
-RUBY = shutil.which("ruby")
-gem = RUBY is not None and subprocess.run([RUBY, "-e", "require 'liquid'"], capture_output=True, check=False).returncode == 0
-ruby = pytest.mark.skipif(not gem, reason="not judged by Shopify's own engine: no ruby with the gem liquid (Debian: ruby-liquid)")
+APT = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
 def canary(share, salt="s", stage="canary"):
@@ -238,11 +237,29 @@ def test_without_a_unit_or_a_roll_out_a_theme_shows_the_champion(exported, liqui
     assert judged(exported, [nobody, numbered, nothing], liquidjs)["liquid"] == ["champion", "candidate", "champion"]
 
 
-@ruby
+def has_liquid():
+    """Whether there is a Ruby with Shopify's own engine."""
+    try:
+        return subprocess.run(["ruby", "-e", "require 'liquid'"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def ruby():
+    """Shopify's own engine; on a Debian where we may, it is installed."""
+    if not has_liquid() and os.geteuid() == 0 and shutil.which("apt-get"):
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", "ruby", "ruby-liquid"]):
+            subprocess.run(["apt-get", "-qq", *words], env=os.environ | APT, capture_output=True, check=False)
+    if not has_liquid():
+        pytest.skip("JUDGED BY NOBODY: no ruby with the gem liquid on this machine (Debian: ruby-liquid)")
+    return "ruby"
+
+
 @pytest.mark.slow
-def test_shopifys_own_liquid_agrees(exported):
+def test_shopifys_own_liquid_agrees(exported, ruby):
     cases = some(CASES, seed=9) + [case(one["unit"], one["salt"], one["share"]) for one in golden()["edges"]]
-    done = subprocess.run([str(RUBY), HERE / "judge.rb", exported], input=json.dumps(cases), capture_output=True, text=True, check=False)
+    done = subprocess.run([ruby, HERE / "judge.rb", exported], input=json.dumps(cases), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [in_python(one)[0] for one in cases]
 
