@@ -163,7 +163,7 @@ def opened(
             poll.register(line.socket, select.EPOLLIN)
             free.append(line)
         began = time.perf_counter() + 0.01
-        following, turn, wanted = next(moments, None), 0, 0
+        following, turn, wanted, until = next(moments, None), 0, 0, seconds + patience
         while True:
             now = time.perf_counter() - began
             while following is not None and following <= now:
@@ -175,10 +175,13 @@ def opened(
                 turn += 1
             if following is None and not waiting and len(free) == len(lines):
                 break
-            if now > seconds + patience:
+            if now > until and not waiting:
                 heard.broken += len(lines) - len(free)
-                heard.unsent = len(waiting)
                 break
+            if now > until:
+                # What could not be sent in time is not sent; what was is waited for.
+                heard.unsent, until = len(waiting), now + patience
+                waiting.clear()
             # It has a core of its own, and an alarm of the kernel's would be late.
             for number, _ in poll.poll(0):
                 line = lines[number]
