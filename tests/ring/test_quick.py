@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from everloop import Source
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import answers_of
 from everloop.loop.serve import quick
 from everloop.loop.serve.doors import HouseDoors
-from everloop.loop.serve.routes import write_routes
-from everloop.loop.serve.supervised import Told
-from everloop.loop.serve.worker import opened as open_doors
 from everloop.rollout import arm_of
+from tests.ring.test_doors import doors, some_requests
+
+__all__ = ["doors"]
 
 NOW = datetime(2026, 11, 1, 2, tzinfo=UTC)
 HOUSE = {"area": 80.0, "rooms": 3, "zip": "1010", "advert": "bright, by the park"}
-
-
-@pytest.fixture
-def doors():
-    """The doors of a house, as a worker opens them."""
-    with ExitStack() as stack:
-
-        def doors_of(house):
-            write_routes(house)
-            told = Told(house.project.path, None, None, True, None, None, None)
-            return open_doors(told, house.project, house.settings, stack)
-
-        yield doors_of
 
 
 def soon(doors, model, requests, now):
@@ -110,15 +95,6 @@ def test_a_unit_whose_past_counts_is_left_to_the_long_way(opened, doors, kind):
     house, model = opened(kind)
     adopt(house, model, NOW)
     assert soon(doors(house), model.name, [dict.fromkeys(model.unit, "u1")], NOW) == [None]
-
-
-def some_requests(house, model, count):
-    """Requests about units there are, or about rows that have not come yet."""
-    if not isinstance(model.per, Source):
-        source = next(t for t in house.tables(model).values() if set(model.unit) <= set(t.column_names))
-        return source.select(list(model.unit)).group_by(list(model.unit)).aggregate([]).slice(0, count).to_pylist()
-    found = house.tables(model)[model.per.name].slice(0, count).to_pylist()
-    return [{name: f"new-{row[name]}" if name in model.unit else row[name] for name in model.request} for row in found]
 
 
 @pytest.mark.parametrize("kind", ["shop", "churn"])
