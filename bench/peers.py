@@ -34,7 +34,8 @@ def environment(name: str) -> Path:
     with _made_once(name, pins.read_bytes() + sys.version.encode()) as make:
         if make:
             venv.create(folder, clear=True, with_pip=True)
-            pip = (str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--require-hashes")
+            # The pins are all there is: pip alone would ask for pandas[parquet] anew where pandas is pinned.
+            pip = (str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--require-hashes", "--no-deps")
             subprocess.run([*pip, "-r", str(pins)], check=True, env=apart())
     return python
 

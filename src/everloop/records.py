@@ -8,14 +8,18 @@ A number that could not be worked out is ``None``, never NaN.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 Outcome: TypeAlias = Literal["passed", "failed", "not enough evidence"]
 Action: TypeAlias = Literal["hold", "retrain", "advance", "promote", "undo", "ask"]
 Stage: TypeAlias = Literal["steady", "shadow", "canary", "bake"]
 Says: TypeAlias = Literal["roll back", "go on", "promote", "not enough evidence"]
+Cause: TypeAlias = Literal["data", "change", "service", "truth", "release"]
+Severity: TypeAlias = Literal["info", "warning", "critical"]
 Kind: TypeAlias = Literal["number", "chance", "shares", "quantiles", "ranking"]
 
 
@@ -29,12 +33,27 @@ def identity(*parts: object) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a step of a turn took, its child processes included: CPU seconds, and the bytes that were read and written by it.
+
+    ``money`` is in whatever currency ``[prices]`` of everloop.toml is; None where nobody said a price. Bytes are None where the system does
+    not count them.
+    """
+
+    cpu_seconds: float
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+    money: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
-    """Whatever the loop remembers."""
+    """Whatever the loop remembers. ``cost`` is known of the steps of a turn."""
 
     id: str
     made_at: datetime
     made_from: tuple[str, ...] = ()
+    cost: Cost | None = field(default=None, compare=False, metadata={"empty": "left out"})
 
     def _repr_markdown_(self) -> str:
         """How a record shows itself in a notebook: a table of what it says."""
@@ -101,6 +120,7 @@ class Finding:
     share: float
     sentence: str
     examples: tuple[str, ...] = ()
+    season: float | None = None  # how many times the usual a year ago was, where that explains what is found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +257,8 @@ class Traffic(Record):
     """Who is answered by whom. The pointer to the newest of these, per model, is what ``undo`` and ``step`` move by compare-and-set.
 
     ``candidate`` answers a ``share`` of the units (0 in shadow); in ``bake`` the new champion answers everybody and ``previous``
-    goes on answering in shadow. ``salt`` makes the split of one rollout independent of every other.
+    goes on answering in shadow. ``salt`` makes the split of one rollout independent of every other. ``control`` is the share of units
+    that ``baseline``, version number zero, answers for good; ``share`` is one of all the others.
     """
 
     model: str
@@ -251,10 +272,32 @@ class Traffic(Record):
     since: datetime
     salt: str = ""
     because: str = ""
+    control: float = 0.0
+    baseline: str | None = None
 
     @property
     def rolling(self) -> bool:
         return self.stage != "steady"
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Whoever may have to answer, each once: champion, candidate, the one before, the baseline of a control."""
+        named = (self.champion, self.candidate, self.previous, self.baseline)
+        return tuple(dict.fromkeys(version for version in named if version is not None))
+
+    @cached_property
+    def propensities(self) -> Mapping[str, float]:
+        """By arm, how likely a unit was to get it when its arm was drawn; an arm that nobody can get is left out.
+
+        >>> at = datetime(2026, 11, 2)
+        >>> half = Traffic(id="t", made_at=at, since=at, model="m", generation=2, stage="canary", champion="a", candidate="b", share=0.25)
+        >>> half.propensities
+        {'champion': 0.75, 'candidate': 0.25}
+        """
+        given = self.share if self.stage == "canary" and self.candidate is not None else 0.0
+        rest = 1 - self.control
+        chances = {"champion": rest * (1 - given), "candidate": rest * given, "control": self.control}
+        return {arm: chance for arm, chance in chances.items() if chance > 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +333,7 @@ class Prediction:
     features: tuple[tuple[str, float | str | None], ...] = ()
     microseconds: int = 0
     error: str | None = None
+    propensity: float | None = None  # how likely the unit was to get its arm, when that was drawn; of shadows, and in old logs, none
 
 
 # -- watching and deciding ---------------------------------------------------------------------------------------------------------
@@ -300,7 +344,22 @@ class Signal:
     """What watching found about one condition. ``fired`` only where it is proven; ``outcome`` says whether it could be judged at all."""
 
     clause: str
-    kind: Literal["drift", "slip", "worse", "better", "errors", "latency", "truths", "schedule", "data", "outage"]
+    kind: Literal[
+        "drift",
+        "slip",
+        "worse",
+        "better",
+        "errors",
+        "latency",
+        "truths",
+        "schedule",
+        "data",
+        "volume",
+        "season",
+        "figure",
+        "outage",
+        "estimate",
+    ]
     fired: bool
     outcome: Outcome
     sentence: str
@@ -312,6 +371,20 @@ class Signal:
     rows: int = 0
     coverage: float | None = None  # share of the window's questions whose truth is mature
     since: datetime | None = None  # since when, where watching can tell
+    wealth: tuple[tuple[float, ...], ...] = ()  # where bets decide: the logarithm of each one's wealth after each period
+    between: tuple[float, float] | None = None  # of two versions on the same questions: the mean difference of their losses, at every look
+    as_of: datetime | None = None  # of figures that rest on truth: by what was known then
+    causes: tuple[str, ...] = ()  # what may be behind it, likeliest first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confidence:
+    """How sure one version was of its answers in the newest window: the mean share it gave the answer it holds likeliest."""
+
+    version: str
+    at: datetime
+    mean: float
+    rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,6 +406,7 @@ class Guard:
     ``more``) events than ``margin`` times the champion's; an ``evidence`` of ``needs`` proves it.
 
     *harm* counts in the weighted mean by its ``weight``, a *gain* has to be proven before anything is promoted, *news* is only told.
+    The candidate's rate lies between ``low`` and ``high`` (None: no end) times the champion's, whenever one looks.
     """
 
     name: str  # errors, slow, odd; or the condition as said
@@ -342,13 +416,21 @@ class Guard:
     margin: float = 1.0
     more: bool = True
     needs: float = 20.0
+    level: float | None = None  # of a gain: what its test may be wrong by; an evidence of 1 / level proves it
     bound: float | None = None  # fixed before the start: the cap of an amount, the milliseconds from which an answer is slow
     epochs: tuple[Epoch, ...] = ()
     wealth: tuple[float, ...] = ()  # of each bet, as a logarithm, where events are amounts; of plain events the counts are enough
     waiting: int = 0  # units whose window is still open; they decide nothing
-    proven: bool | None = None  # of what is judged on the same questions instead, and so has no epochs
+    late: int = 0  # outcomes that were told after their window had closed; they decide nothing either
+    proven: bool | None = None  # of what is judged on the same questions instead, by its interval, and so has no epochs
+    paired: tuple[tuple[float, ...], ...] = ()  # of what is bet on the same questions instead: the wealth of each bet after each period
+    effect: float | None = None  # of the same: by what share of the champion's value the candidate is better so far
     why_silent: str | None = None
     evidence: float = 1.0
+    low: float | None = None
+    high: float | None = None
+    worth: float = 0.0  # of amounts: how many plain events they tell as much as
+    needed: int | None = None  # how many more units it takes at least, about, to tell a difference of 5 %, or that it is as good
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,6 +439,9 @@ class Trial:
 
     ``epochs`` are the units met under each share, ``limit`` is the share of failing answers that is too many, ``ends_at`` when a test is
     over. An e-value of ``mismatch`` up to ``freezes`` lets the roll-out go on, and so with the other thresholds.
+
+    ``test`` is which test of its model this is, from 1 on (0: none, or one that stands alone), and ``found`` how many of those before
+    promoted their candidate: they say at what level its gains are judged.
     """
 
     candidate: str  # version ids
@@ -372,6 +457,8 @@ class Trial:
     highest: float | None = None
     epochs: tuple[Epoch, ...] = ()
     guards: tuple[Guard, ...] = ()
+    test: int = 0
+    found: int = 0
     rolls_back: float = 20.0
     breaks: float = 1000.0
     freezes: float = 1000.0
@@ -389,13 +476,63 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lift:
+    """One figure by the units the model answers, and by those a control keeps on the baseline: the mean of a unit of each. Between ``low``
+    and ``high`` lies by how much the first exceeds the second; none of both while too few had any of it."""
+
+    what: str  # as it is said aloud
+    model: float
+    control: float
+    units: int
+    kept: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """How far a detector has come with the losses of one version (``stats.shiryaev.Detector``), whole, so that the next turn goes on from
+    here. ``cap`` and ``mean`` were fixed when it began; windows up to ``through`` (µs) are counted, but for those still ``waiting``.
+    """
+
+    clause: str
+    version: str
+    cap: float
+    mean: float
+    target: float = 100_000.0
+    through: int = -(2**63)
+    waiting: tuple[int, ...] = ()
+    rows: int = 0
+    wealth: tuple[float, ...] = (0.0,) * 6
+    longest: tuple[float, ...] = (1.0,) * 6
+    began: tuple[int, ...] = (0,) * 6
+    began_at: tuple[int, ...] = (0,) * 6
+    alarm: int | None = None
+    change: int | None = None
+    changed_at: datetime | None = None
+
+    @property
+    def evidence(self) -> float:
+        return sum(self.wealth) / len(self.wealth)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Signals(Record):
-    """Everything watching found in one turn; with the ``trial`` of the candidate, where one is being rolled out."""
+    """Everything watching found in one turn; with the ``trial`` of the candidate, where one is rolled out, what the model has brought,
+    where some units keep the baseline, and how far the detectors of concept drift have ``followed`` the champion's losses.
+
+    ``fresh`` counts the truths that matured of questions nobody has learnt from, since the newest candidate; None where nothing was
+    answered, so that there is nothing to count.
+    """
 
     model: str
     until: datetime
     signals: tuple[Signal, ...]
     trial: Trial | None = None
+    lifts: tuple[Lift, ...] = ()
+    followed: tuple[Followed, ...] = ()
+    fresh: int | None = None
+    confidence: tuple[Confidence, ...] = ()
 
     def fired(self, *kinds: str) -> tuple[Signal, ...]:
         return tuple(s for s in self.signals if s.fired and (not kinds or s.kind in kinds))
@@ -438,11 +575,64 @@ class Approval(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Symptom:
+    """One thing an incident shows: which condition fired, about what, and which way. ``also``: it is put down to the incident's cause, and
+    does not keep the incident open by itself."""
+
+    clause: str
+    kind: str  # of the signal; or contract: a condition on the data itself
+    about: str | None = None
+    direction: str = ""
+    sentence: str
+    since: datetime | None = None
+    also: bool = False
+
+    def fingerprint(self, model: str) -> str:
+        """The same condition of the same model about the same thing in the same direction has the same."""
+        return identity(model, self.clause, self.about, self.direction)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident(Record):
+    """Something wrong with a model, as it stands after one change of it; ``incident`` names it through all its changes.
+
+    *pending*: it may be, and nobody is told; *firing*: it is; *resolved*: it is over. ``news``: people are told this change.
+    """
+
+    model: str
+    incident: str
+    change: int
+    cause: Cause
+    state: Literal["pending", "firing", "resolved"]
+    severity: Severity
+    symptoms: tuple[Symptom, ...]
+    opened_at: datetime
+    fired_at: datetime | None = None
+    resolved_at: datetime | None = None
+    told_at: datetime | None = None  # when people were first told
+    news: bool = False
+    because: str = ""
+    acknowledged_by: str | None = None
+    snoozed_until: datetime | None = None
+    by: str | None = None
+    reason: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state != "resolved"
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it does harm, where watching can tell."""
+        return min((s.since for s in self.symptoms if s.since is not None and not s.also), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Alert:
     """A sentence for a person, kept in the outbox until delivered. ``key`` makes the same news one piece of news."""
 
     model: str
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     sentence: str
     owner: str | None = None
     key: str = ""

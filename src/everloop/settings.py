@@ -23,6 +23,7 @@ Level: TypeAlias = Literal["observe", "suggest", "act"]
 LEVELS: tuple[Level, ...] = ("observe", "suggest", "act")
 Durability: TypeAlias = Literal["process", "group", "sync"]
 WhenFull: TypeAlias = Literal["shed", "drop"]
+Server: TypeAlias = Literal["uvicorn", "granian"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 Checker: TypeAlias = Callable[[Any], Any]
@@ -81,6 +82,22 @@ class Serving:
     """Bytes of one request's body."""
     traces: bool = False
     """Is each request a span for OpenTelemetry?"""
+    server: Server = "uvicorn"
+    """What reads HTTP in each worker; granian is an extra."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Governor:
+    """How often a model may wish to learn again in this house; what a person asks for is done all the same."""
+
+    runs_a_day: int = 4
+    runs_a_week: int = 14
+    money_a_week: float | None = None
+    """What a week's training may cost, at ``[prices] cpu_hour``; None: as much as it costs."""
+    fresh_truths: int = 20
+    """So many truths have to mature that nobody has learnt from yet."""
+    failures: int = 2
+    """After so many candidates in a row that nobody let in, it waits for much new truth, or a person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +126,7 @@ class Settings:
     people: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
     """Who an ``owner=`` is; ``everybody`` is told what has no owner, or one who is not here."""
     prices: Mapping[str, float] = field(default_factory=dict)
+    governor: Governor = Governor()
     serving: Serving = Serving()
     skew: float = 0.01
     """The share of units whose answers are read again each day, to see whether they were made from what the event log tells."""
@@ -298,8 +316,10 @@ _KEYS: dict[str, Checker | dict[str, Checker]] = {
         "when_full": _one_of("shed", "drop"),
         "largest_body": _count,
         "traces": _yes_or_no,
+        "server": _one_of("uvicorn", "granian"),
     },
     "prices": {"*": _price},
+    "governor": {"runs_a_day": _count, "runs_a_week": _count, "money_a_week": _price, "fresh_truths": _count, "failures": _count},
     "online": {"url": _redis},
     "skew": {"share": _share},
 }
@@ -400,6 +420,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         sources=sources,
         people={name: _reached(said, env, f"people.{name}") for name, said in values.get("people", {}).items()},
         prices=values.get("prices", {}),
+        governor=Governor(**values.get("governor", {})),
         serving=Serving(**values.get("serving", {})),
         skew=values.get("skew", {}).get("share", 0.01),
     )

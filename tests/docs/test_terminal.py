@@ -37,14 +37,17 @@ def options_in(text: str) -> set[str]:
 
 def undocumented(page: str) -> list[str]:
     """What the terminal knows and the page does not say, and what the page says and the terminal does not know."""
-    told = {name: row for row in rows(page) for name in re.findall(r"everloop ([a-z]+)", row[0])}
+    told: dict[str, str] = {}  # a command may have a line for each of its verbs
+    for row in rows(page):
+        for name in re.findall(r"everloop ([a-z]+)", row[0]):
+            told[name] = f"{told.get(name, '')}\n{row[0]}"
     general = options_in("\n".join(line for line in page.splitlines() if not line.startswith("|")))
     there = commands()
     wrong = [f"no line for {name}" for name in there if name not in told]
     wrong += [f"there is no command {name}" for name in told if name not in there]
     for name in told.keys() & there.keys():
-        here, known = options_in(told[name][0]), {option for names in there[name] for option in names}
-        shared = {option for other in re.findall(r"everloop ([a-z]+)", told[name][0]) for names in there[other] for option in names}
+        here, known = options_in(told[name]), {option for names in there[name] for option in names}
+        shared = {option for other in re.findall(r"everloop ([a-z]+)", told[name]) for names in there[other] for option in names}
         wrong += [f"{name} has no {option}" for option in sorted(here - shared)]
         wrong += [f"{name}: {option} is not said" for option in sorted(known - here - general)]
     return sorted(wrong + [f"no command has {o}" for o in general - {"--help"} - {o for c in there.values() for names in c for o in names}])

@@ -222,12 +222,10 @@ seconds = visits.total("seconds", last=week)
 WAITING = {
     "`each=`": lambda: calls(predicts=visits.total("seconds", next=week, each=days(1))),
     "`one_per=`": lambda: calls(one_per="customer_id"),
-    "`control=`": lambda: calls(control=0.1),
     "`tune=`": lambda: calls(tune=search(3, depth=(1, 3))),
     "`cost(…)`": lambda: calls(promote_when=beats_champion(cost(missed=2, false_alarm=1))),
     '`calendar("holiday")`': lambda: calls(knows=[seconds, calendar("holiday", holidays="DE", zone="UTC")]),
     "`only_new()` for a learner without `partial_fit`": lambda: calls(learns_from=only_new()),
-    "a reading in the `at_least` or `at_most` of a `…_when`": lambda: calls(tell_when=at_least(seconds, 3)),
 }
 
 
@@ -255,6 +253,7 @@ def test_what_is_not_listed_turns():
     assert calls().not_yet == ()
     revenue = visits.total("seconds", next=week)
     assert calls(roll_out=ab(0.5, wins_when=beats_champion(revenue), within=week), tell_when=worse_than_champion(revenue)).not_yet == ()
+    assert calls(tell_when=at_least(seconds, 3)).not_yet == ()
     assert calls(knows=visits.planned("seconds"), void_when=visits.any(next=week)).not_yet == ()
     assert calls(predicts=visits.outcome("closed"), per=visits, asked=None, knows=visits.given("seconds")).not_yet == ()
 

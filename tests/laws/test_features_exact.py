@@ -38,6 +38,7 @@ def test_any_spine_in_the_same_rows_out_whatever_their_order(heard):
     assert learnt(heard, seed=4).equals(learnt(heard, seed=5))
 
 
+@pytest.mark.slow
 def test_every_wrong_rule_is_found_out(heard):
     found = killed(heard)
     assert len(found) == len(MUTANTS)

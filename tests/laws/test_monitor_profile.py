@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everloop.monitor.drift import moved
-from everloop.monitor.profile import describe, profile
+from everloop.monitor.profile import profile
+from everloop.monitor.spec import describe
 
 values = st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=60).map(np.array)
 names = st.lists(st.one_of(st.none(), st.text(max_size=3)), min_size=1, max_size=60)

@@ -98,6 +98,11 @@ def test_a_reading_that_differs_in_one_word_is_said_and_named_differently(readin
         st.builds(everloop.shadow, spans),
         st.builds(lambda s, e: everloop.canary(*sorted(s), every=e), st.sets(st.floats(0.001, 1), min_size=1, max_size=4), spans),
         st.builds(lambda s, w: everloop.ab(s, wins_when=everloop.beats_champion(), within=w), st.floats(0.01, 1), spans),
+        st.builds(
+            lambda f, w: everloop.bandit(f, wins_when=everloop.beats_champion(orders.any(next=everloop.days(1))), within=w),
+            st.floats(0.01, 0.5),
+            spans,
+        ),
         st.builds(lambda n, z: everloop.every(n, at="02:00", zone=z), spans, st.sampled_from(["UTC", "Europe/Berlin"])),
         st.builds(lambda m: everloop.cost(missed=m, false_alarm=3), readings()),
         st.builds(lambda v: everloop.search(3, depth=(1, 9), kind=v), st.lists(values, min_size=1)),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from everloop import Model, Source, beats_champion, days, drifted, every, hours, slipped, worse_than_champion
-from everloop.loop.decide import Memory, decide, permit
+from everloop.loop.decide import decide, permit
+from everloop.loop.govern import Memory
 from everloop.records import Opinion, Signal, Signals, Traffic, Trial, Verdict
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)

@@ -18,7 +18,7 @@ from everloop.loop.news.alerts import taken_over
 from everloop.loop.news.deliver import _look, _nothing_to_do, deliver, spoken_outbox, try_out
 from everloop.loop.news.put import put_news as tell
 from everloop.loop.news.recipients import check_people
-from everloop.records import Alert, Decision, Signals
+from everloop.records import Alert, Decision, Incident, Symptom
 from everloop.registry.letters import Letters
 from everloop.settings import Address
 from everloop.testing.registry import decision
@@ -231,13 +231,20 @@ def test_a_question_says_how_to_answer_it(house, mouth):
     assert "everloop why d1, then everloop approve demand or everloop reject demand" in mouth.got("json://ada")[0].body
 
 
-def test_news_of_signals_names_their_record(house, mouth):
+def test_news_of_an_incident_says_how_to_take_it_on_and_its_facts_name_it(house, mouth):
     house = with_people(house, ada="json://ada")
+    shown = (Symptom(clause="drifted()", kind="drift", about="price", sentence="price drifted"),)
+    incident = Incident(
+        id="i1", made_at=NOON, model="demand", incident="41c9a0d2", change=1, cause="change", state="firing", severity="warning",
+        symptoms=shown, opened_at=NOON, fired_at=NOON,
+    )  # fmt: skip
     with house.store.transaction() as t:
-        house.journal.append(t, Signals(id="s1", made_at=NOON, model="demand", until=NOON, signals=()))
-    raised(house, "demand/drifted()/2026-11-02")
+        house.journal.append(t, incident)
+    raised(house, "i1")
     deliver(house, NOON, opens=mouth)
-    assert "Next: everloop why s1" in mouth.got("json://ada")[0].body
+    (message,) = mouth.got("json://ada")
+    assert "Next: everloop why i1, then everloop acknowledge 41c9a0d2" in message.body
+    assert {"incident": "41c9a0d2", "cause": "change", "state": "firing", "urgency": "warning"}.items() <= message.facts.items()
 
 
 def test_news_of_the_house_itself_goes_to_everybody(house, mouth):

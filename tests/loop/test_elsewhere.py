@@ -41,7 +41,7 @@ def champion(house, model=demand):
     return house.champion(house.traffic(model)).learner
 
 
-def sold(house, days=60, products=12):
+def sold(house, days=60, products=12, first=0, now=NOW):
     """Orders of some products, every day more or fewer."""
     rows = [
         {
@@ -52,10 +52,10 @@ def sold(house, days=60, products=12):
             "quantity": 10 * (p + 1) + (n * 7 + p) % 5,
             "price": 100,
         }
-        for n in range(1, days)
+        for n in range(first, days)
         for p in range(products)
     ]
-    receive_rows(house, "orders", rows, now=NOW, known_after=timedelta(0))
+    receive_rows(house, "orders", rows, now=now, known_after=timedelta(0))
 
 
 def test_the_first_answer_makes_the_service_the_champion_in_the_journal(house):
@@ -248,6 +248,7 @@ def test_a_candidate_in_shadow_answers_beside_the_service_and_once_it_took_over_
     assert not any(row["error"] for row in rows)
     with pytest.raises(EverloopError, match="answered elsewhere"):
         answer_one(house, model, ["p1"], later)
+    sold(house, days=0, first=-1, now=NOW + timedelta(days=1))
     turn(house, model, NOW + timedelta(days=1, hours=1))
     assert house.traffic(model).stage == "bake"
     assert answer_one(house, model, ["p1"], NOW + timedelta(days=1, hours=2)).arm == "champion"
@@ -269,6 +270,7 @@ def test_in_shadow_an_undo_drops_the_candidate_and_the_service_goes_on(contested
 def test_what_learnt_here_and_answers_is_not_put_out_of_office_by_what_somebody_tells(contested):
     house, model = contested
     turn(house, model, NOW)
+    sold(house, days=0, first=-1, now=NOW + timedelta(days=1))
     turn(house, model, NOW + timedelta(days=1, hours=1))
     before = house.traffic(model)
     assert house.champion(before).format not in ("baseline", "elsewhere")

@@ -39,8 +39,8 @@ def traffic(generation, champion, previous=None, candidate=None, stage="steady")
     return Traffic(id=f"t{generation}", made_at=NOW, since=NOW, model="demand", generation=generation, stage=stage, **who)
 
 
-def write(house, number, moved):
-    versions = {v: Named(f"demand@{v}", candidate(v)) for v in (moved.champion, moved.previous, moved.candidate) if v}
+def write(house, number, moved, whole=()):
+    versions = {v: Named(f"demand@{v}", candidate(v), v in whole) for v in (moved.champion, moved.previous, moved.candidate) if v}
     routes = Routes(number, "salt", {"demand": Route(moved, versions)})
     put_whole(house / "routes.json", {"form": 1, **as_data(routes)})
 
@@ -244,3 +244,20 @@ def test_a_table_is_never_half_of_the_old_and_half_of_the_new(tmp_path, followin
     stop.set()
     reader.join()
     assert not torn
+
+
+def test_a_version_whose_compiled_form_differs_is_loaded_anew_once_while_it_goes_on_answering(following, tmp_path):
+    loads = Loads(slow={"v1"})
+    loads.go_on.set()
+    write(tmp_path, 1, traffic(1, "v1"))
+    follow = following(loads)
+    first = follow.table.seats["demand"].predictors["v1"]
+    loads.go_on.clear()
+    write(tmp_path, 2, traffic(1, "v1"), whole={"v1"})
+    until(lambda: loads.loaded == ["v1", "v1"])
+    assert follow.table.seats["demand"].predictors["v1"] is first
+    loads.go_on.set()
+    until(lambda: follow.table.seats["demand"].predictors["v1"] is not first)
+    write(tmp_path, 3, traffic(2, "v1"), whole={"v1"})
+    until(lambda: follow.table.number == 3)
+    assert loads.loaded == ["v1", "v1"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from everloop.errors import HouseFull
-from everloop.loop.serve.shadows import MOST_BYTES, Shadows
+from everloop.loop.serve.shadows import MOST_BYTES, SHARE, Shadows
 
 
 def test_what_is_left_for_later_is_done_in_order():
@@ -61,3 +62,33 @@ def test_what_holds_too_much_is_left_out_unless_it_waits_alone():
     go_on.set()
     shadows.close()
     assert (done, shadows.dropped) == ([0], 2)
+
+
+def test_a_shadow_that_takes_long_takes_a_small_share_of_a_core():
+    def long():
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+        done.append(time.monotonic())
+
+    done, shadows, came = [], Shadows(), threading.Event()
+    for work in (long, long, came.set):
+        shadows.later(work)
+    assert came.wait(10)
+    assert done[1] - done[0] >= 0.02 / SHARE
+    shadows.close()
+
+
+def test_at_the_end_nothing_rests():
+    def long():
+        until = time.thread_time() + 0.3
+        while time.thread_time() < until:
+            pass
+
+    done, shadows = [], Shadows()
+    for work in (long, lambda: done.append(1)):
+        shadows.later(work)
+    began = time.monotonic()
+    shadows.close()
+    assert (done, shadows.dropped) == ([1], 0)
+    assert time.monotonic() - began < 0.3 / SHARE

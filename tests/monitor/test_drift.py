@@ -6,7 +6,8 @@ from scipy.stats import ks_2samp
 from tests.stats.shop import words
 
 from everloop.monitor.drift import broken, drifts, moved
-from everloop.monitor.profile import describe, profile
+from everloop.monitor.profile import profile
+from everloop.monitor.spec import describe
 
 FEATURES = [f"x{i}" for i in range(12)]
 

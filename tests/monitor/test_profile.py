@@ -8,7 +8,8 @@ import pytest
 from tests.stats.shop import numbers, words
 
 from everloop.errors import Unknown
-from everloop.monitor.profile import BINS, Profile, Spec, answers_as_column, describe, profile
+from everloop.monitor.profile import Profile, answers_as_column, profile, profile_of
+from everloop.monitor.spec import BINS, Bins, Spec, describe
 from everloop.records import Shape
 from everloop.stats.shapes import Answers
 
@@ -106,3 +107,47 @@ def test_answers_of_every_shape_make_a_column():
     assert answers_as_column(ranking).tolist() == ["a", None]
     shares = Answers(Shape(kind="shares", labels=("a", "b")), np.array([0.7, np.nan]), values=np.array([[0.7, 0.3], [np.nan, np.nan]]))
     assert answers_as_column(shares).tolist() == ["a", None]
+
+
+def test_cells_put_every_value_where_a_search_would():
+    far = np.append(RNG.normal(0, 1, 3000), 1e300)
+    for values in (RNG.lognormal(0, 3, 3000), RNG.normal(1e9, 1e-3, 3000), RNG.integers(0, 40, 3000) / 7, far):
+        bins = describe({"x": values}).features["x"]
+        asked = np.concatenate([values, bins.edges, np.nextafter(bins.edges, -np.inf), [np.inf, -np.inf, 0.0, -0.0]])
+        assert (bins.place(asked) == np.searchsorted(bins.edges, asked, side="right")).all()
+
+
+def test_totals_are_exact_whatever_the_order_and_say_what_bins_do_not():
+    values = np.append(TABLE["price"], [np.inf, -np.inf, np.nan, 1e6])
+    table = pa.table({"price": pa.array([*values, None], pa.float64())})
+    whole = profile(SPEC, table)
+    again = profile_of(SPEC, table.take(pa.array(RNG.permutation(len(table)))).to_batches(max_chunksize=37))
+    assert again.totals["price"] == whole.totals["price"]
+    assert (whole.totals["price"].nan, whole.totals["price"].infinite, whole.counts["price"][0]) == (1, 2, 2)
+    assert whole.totals["price"].greatest == 1e6
+    assert whole.mean("price") == pytest.approx(values[np.isfinite(values)].mean(), rel=1e-8)
+    assert profile(SPEC, {"price": np.array([np.inf])}).mean("price") is None
+
+
+def test_what_is_unseen_is_named():
+    found = profile(SPEC, {"kind": words(["zed", "zed", "new", "a", None])})
+    assert (found.unseen["kind"].first, found.unseen["kind"].counts["zed"]) == ("zed", 2)
+
+
+def test_a_part_can_be_taken_out_and_what_is_no_part_cannot():
+    one, other = profile(SPEC, {"price": np.array([1.0, 2.0])}), profile(SPEC, {"price": np.array([5.0])})
+    assert (one + other).without(other).counts["price"].tolist() == one.counts["price"].tolist()
+    assert one.without(other) is one
+
+
+def test_a_profile_takes_less_than_two_kilobytes_a_feature_however_many_rows():
+    one = profile(SPEC, TABLE)
+    for _ in range(17):
+        one = one + one
+    plain = one.to_plain()
+    assert one.rows > 6e8
+    assert max(len(json.dumps([plain[what].get(name) for what in ("counts", "totals", "unseen")])) for name in SPEC.features) < 2000
+
+
+def test_bins_count_a_column_by_themselves():
+    assert Bins("number", edges=(0.0, 1.0)).count(np.array([0.5, np.nan])).tolist() == [1, 0, 1, 0]

@@ -192,9 +192,9 @@ def test_a_calendar_is_a_column_for_each_part() -> None:
     ("name", "waits"),
     [
         ("demand", ["each=", 'calendar("holiday")']),
-        ("recommend", ["control="]),
+        ("recommend", []),
         ("churn", ["tune=search(…)"]),
-        ("fraud", ["control=", "cost(…)"]),
+        ("fraud", ["cost(…)"]),
         ("houses", ["tune=search(…)"]),
         ("clicks", []),
         ("own_table", []),

@@ -18,6 +18,7 @@ from everloop import (
     as_good_as_champion,
     at_least,
     at_most,
+    bandit,
     beats_champion,
     calendar,
     canary,
@@ -206,6 +207,9 @@ SENTENCES = [
     (demand(roll_out=ab(0.5, wins_when=[as_good_as_champion(lines.none(next=days(1))), beats_champion("mae")], within=days(14))),
      ("Roll out: test on 50 % of products and keep it only if, within 14 days, it is proven no worse than the champion on the chance of no "
       "order lines over the next day, per product, and it is proven better than the champion on MAE. Roll back")),
+    (demand(roll_out=bandit(0.1, wins_when=beats_champion(lines.any(next=days(1))), within=days(14)), roll_back_when=[]),
+     ("Roll out: test on half of products, while products move to whichever of the two does better, at least 10 % to each, and keep it "
+      "only if, within 14 days, it is proven better than the champion on")),
     (demand(tell_when=at_least("errors", 0.01), owner="ops"), "Tell ops when the share of answers that fail is at least 1 %."),
     (demand(autonomy="observe"), "It only says when it would retrain, promote or roll back."),
     (demand(autonomy={"retrain": "act", "promote": "observe"}),
@@ -279,6 +283,6 @@ def test_a_bound_in_cents_that_was_meant_in_euros_is_heard() -> None:
 
 
 def test_what_cannot_be_turned_yet_is_said_only_when_asked_for() -> None:
-    model = demand(control=0.1)
+    model = demand(tune=search(40, depth=(1, 99)))
     assert explain(model, pending=True) == f"{explain(model)}\n\nNot turned yet: {model.not_yet[0]}."
     assert explain(demand(), pending=True) == explain(demand())

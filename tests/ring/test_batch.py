@@ -326,6 +326,7 @@ score(house, Batch(model, Path(sys.argv[2])), datetime.fromisoformat(sys.argv[3]
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_file_is_whole_or_absent(opened, tmp_path):
     house, model = opened("shop")
     whole, to = tmp_path / "whole.parquet", tmp_path / "to.parquet"

@@ -107,7 +107,7 @@ def test_a_keep_that_forgot_would_be_found_by_the_journal(opened, monkeypatch):
     turn(house, model, END)
     before = house.journal.head()
     steps, find = {e.record.id for e in house.journal.read() if e.turn}, Journal.find
-    forgetful = {id for id in steps if type(find(house.journal, id)).__name__ in ("Report", "Signals", "Decision", "Snapshot")}
+    forgetful = {id for id in steps if type(find(house.journal, id)).__name__ in ("Report", "Signals", "Decision")}
     monkeypatch.setattr(Journal, "find", lambda self, id, within=None: None if id in forgetful else find(self, id, within=within))
     with pytest.raises(StoreError):
         turn(house, model, END)

@@ -8,7 +8,7 @@ import pytest
 
 from everloop.errors import EverloopError
 from everloop.loop.resume import go_round
-from everloop.loop.serve.lean import compile_served
+from everloop.loop.serve.compiled import compile_served
 from everloop.serving.answered import private_columns
 from everloop.serving.asks import Because
 from everloop.serving.doors import InForce
@@ -26,7 +26,7 @@ def rolling(opened):
         lambda text: text.replace("roll_out=[shadow(days(1)), canary(0.25, every=days(2))]", "roll_out=[canary(0.5, every=days(2))]"),
     )
     go_round(house, model, END)
-    compile_served(house)
+    compile_served(house, END)
     assert house.traffic(model).stage == "canary"
     return house, model
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from everloop.loop.resume import go_round
 from everloop.loop.serve import lean
-from everloop.loop.serve.lean import compile_served
+from everloop.loop.serve.compiled import compile_served
 from everloop.training import light
 from everloop.training.compiled import Compiled
 from everloop.training.light import load_light
@@ -17,7 +17,7 @@ END = datetime(2026, 11, 1, tzinfo=UTC)
 def test_the_versions_in_the_traffic_are_compiled_once_and_answer_golden_rows(opened, monkeypatch):
     house, model = opened("shop")
     go_round(house, model, END)
-    assert compile_served(house) == []
+    assert compile_served(house, END) == []
     candidate = house.candidate(house.version(house.traffic(model).candidate).candidate)
     found = load_light(candidate, house.blobs.read, house.settings.house / "compiled")
     assert isinstance(found, Compiled)
@@ -27,7 +27,7 @@ def test_the_versions_in_the_traffic_are_compiled_once_and_answer_golden_rows(op
 
     house.predictors.clear()
     monkeypatch.setattr(light, "load_whole", load_again)
-    assert compile_served(house) == []
+    assert compile_served(house, END) == []
 
 
 OWN = "class Own(HistGradientBoostingRegressor):\n    pass\n\n\norders = Source("
@@ -38,7 +38,7 @@ def test_versions_that_cannot_be_compiled_are_named(opened):
         "shop", lambda text: text.replace("orders = Source(", OWN).replace("learner=HistGradientBoostingRegressor", "learner=Own")
     )
     go_round(house, model, END)
-    assert compile_served(house) == [house.traffic(model).candidate]
+    assert compile_served(house, END) == [house.traffic(model).candidate]
 
 
 def test_the_environment_of_a_worker_is_text():

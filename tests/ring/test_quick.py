@@ -10,8 +10,8 @@ import pytest
 
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import answers_of
-from everloop.loop.serve import quick
-from everloop.loop.serve.doors import HouseDoors
+from everloop.loop.serve import at_length, quick
+from everloop.loop.serve.at_once import AtOnce
 from everloop.rollout import arm_of
 from tests.ring.test_doors import doors, some_requests
 
@@ -64,6 +64,31 @@ def test_in_a_canary_both_ways_say_and_keep_the_same(rolling, doors, monkeypatch
     assert first == second
 
 
+@pytest.mark.parametrize("brought", [False, True])
+def test_units_of_a_control_are_told_and_kept_the_same_both_ways(rolling, doors, monkeypatch, brought):
+    monkeypatch.setattr(quick, "CHEAP", 10.0)
+    house, model = rolling
+    control = model.but(model.name, control=0.5)
+    adopt(house, control, NOW)
+    door, asked = doors(house), requests(24)
+    if brought:
+        names = dict(zip(model.columns, ("area", "rooms", "zip", "advert"), strict=True))
+        asked = [{"house_id": one["house_id"], "features": {name: one[said] for name, said in names.items()}} for one in asked]
+    slowly = door.predict(model.name, asked, NOW)
+    quickly = soon(door, model.name, asked, NOW + timedelta(seconds=1))
+    door.shadows.close()
+    baseline = house.versions.named(f"{model.name}@0").id
+    assert {p.version for p in slowly if p.arm == "control"} == {baseline}
+    assert {p.arm for p in slowly} == {"champion", "candidate", "control"}
+    assert sum(one is not None for one in quickly) >= sum(p.arm != "control" for p in slowly) > 0
+    for one, other in zip(quickly, slowly, strict=True):
+        assert one is None or (one.version, one.arm, one.value, one.propensity) == (other.version, other.arm, other.value, other.propensity)
+    by_unit = {p.unit: p.propensity for p in slowly}
+    traffic = house.traffic(model)
+    assert by_unit == {p.unit: traffic.propensities[arm_of(p.unit, traffic)] for p in slowly}
+    assert door.assigned(model.name, asked) == [door.named(p.version) for p in slowly]
+
+
 def test_a_version_that_is_slow_is_not_asked_where_others_wait(rolling, doors, monkeypatch):
     monkeypatch.setattr(quick, "CHEAP", 0.0)
     house, model = rolling
@@ -76,7 +101,7 @@ def test_a_slow_shadow_is_worked_out_beside_the_event_loop(rolling, doors):
     seat, salt = door._seat(model.name)
     quickly = quick.quick_of(model, seat, salt, door.known, ())
     traffic = house.traffic(model)
-    door._quick[model.name] = (seat, replace(quickly, waits=False, slow=True))
+    door.at_once._quick[model.name] = (seat, replace(quickly, waits=False, slow=True))
     champions = [r for r in requests(20) if arm_of(r["house_id"], traffic) == "champion"][:3]
     soon(door, model.name, champions, NOW)
     door.shadows.close()
@@ -104,8 +129,8 @@ def test_what_is_kept_of_a_unit_is_answered_from_as_the_long_way_answers(opened,
     door, early, late = doors(house), NOW + timedelta(hours=1), NOW + timedelta(hours=1, microseconds=1)
     asked = some_requests(house, model, 8)
     door.known.fold()
-    quickly = [door._one(model, *door._seat(model.name), one, early) for one in asked]
-    monkeypatch.setattr(HouseDoors, "_one", lambda *_: None)
+    quickly = [door.at_once.by_key(model, *door._seat(model.name), one, early) for one in asked]
+    monkeypatch.setattr(AtOnce, "by_key", lambda *_: None)
     slowly = [door.predict(model.name, [one], early)[0] for one in asked]
     assert [replace(p, microseconds=0) for p in quickly] == [replace(p, microseconds=0) for p in slowly]
     for one in asked:  # what was answered at one moment is kept once
@@ -124,24 +149,24 @@ def test_what_no_state_tells_is_left_to_the_long_way(opened, doors):
     adopt(house, model, NOW)
     door = doors(house)
     door.known.fold()
-    assert door._one(model, *door._seat(model.name), some_requests(house, model, 1)[0], NOW) is None
+    assert door.at_once.by_key(model, *door._seat(model.name), some_requests(house, model, 1)[0], NOW) is None
 
 
 def test_a_unit_nothing_is_known_of_is_left_to_the_long_way(opened, doors):
     house, model = opened("shop")
     adopt(house, model, NOW)
     door = doors(house)
-    assert door._one(model, *door._seat(model.name), {"product_id": "nobody"}, NOW) is None
+    assert door.at_once.by_key(model, *door._seat(model.name), {"product_id": "nobody"}, NOW) is None
 
 
-def test_traffic_is_split_by_what_the_model_says(opened, doors):
+def test_traffic_is_split_by_what_the_model_says(opened, doors, monkeypatch):
     """Two payments of one card are answered by one arm, whichever way they come."""
     house, model = opened("fraud")
     assert model.split_by == "card_id"
     adopt(house, model, NOW)
     door = doors(house)
     asked = []
-    door._arm = lambda unit, seat: asked.append(unit) or "champion"
+    monkeypatch.setattr(at_length, "arm", lambda unit, seat: asked.append(unit) or "champion")
     door.predict(model.name, [{"payment_id": "new1", "card_id": "card 7", "amount": 100, "online": True}], NOW)
     assert asked == ["card 7"]
 
@@ -151,6 +176,6 @@ def test_a_list_without_a_candidate_is_no_answer_and_no_error(opened, doors):
     adopt(house, model, NOW)
     door = doors(house)
     looked_up = door.known.features
-    door._only_seen, door.known.features = lambda *_: None, lambda *asked: looked_up(*asked).slice(0, 0)
+    door.at_length._only_seen, door.known.features = lambda *_: None, lambda *asked: looked_up(*asked).slice(0, 0)
     (given,) = door.predict(model.name, [dict.fromkeys(model.unit, "nobody")], NOW)
     assert (given.unit, given.items, given.error) == ("nobody", (), None)

@@ -63,6 +63,8 @@ def test_a_service_elsewhere_that_answers_badly_after_a_change_is_noticed_by_the
     assert CHANGES < heard <= CHANGES + 5
     [alert] = {letter.alert.severity for letter in house.outbox.waiting()}
     assert alert == "warning"
+    (incident,) = house.incidents.all()
+    assert (incident.cause, incident.state) == ("change", "firing"), "one incident, however long it lasts"
     lines, _ = history(house, demand)
     assert ("elsewhere: 2026-11" in lines[-1]) == renamed
     assert "demand@" in str(status(house)[0])
@@ -72,3 +74,4 @@ def test_a_service_elsewhere_that_answers_badly_after_a_change_is_noticed_by_the
 def test_a_service_that_stays_as_it_was_causes_no_news(house):
     assert live_through(house, worse=False) is None
     assert [letter.alert.sentence for letter in house.outbox.waiting()] == []
+    assert house.incidents.all() == []

@@ -135,7 +135,7 @@ class Shop:
             self.house = house_at(self.folder, model)
         door = self.door()
         if faults:
-            door.known = Tampered(door.known, self.house, **faults)
+            door.at_length._known = Tampered(door.known, self.house, **faults)
         for moment in MOMENTS:
             door.predict("spend", [{"customer_id": f"c{n}"} for n in range(UNITS)], moment)
 

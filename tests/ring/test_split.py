@@ -2,114 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-
-import joblib
-import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from everloop import Model, Source, ab, beats_champion, canary, days, every, hours, shadow, worse_than_champion
-from everloop.lake.receive import receive
-from everloop.loop.answers import answer_due, answers_of
-from everloop.loop.house import open_house
+from everloop import ab, beats_champion, canary, days, hours, shadow, worse_than_champion
+from everloop.loop.answers import answers_of
 from everloop.loop.people import admit_file
-from everloop.loop.project_file import project_of
-from everloop.loop.turn import turn
-from everloop.records import Decision, Signals
 from everloop.rollout.verdict import replay
-from everloop.settings import read_settings
-
-BEGIN = datetime(2026, 9, 7, tzinfo=UTC)
-UNITS = [f"c{n}" for n in range(300)]
-orders = Source("orders", id="order_id", time="ordered_at", columns={"customer_id": str, "amount": int})
-revenue = orders.total("amount", next=days(3))
-
-
-class Says:
-    """Answers what was bought in the last week, times a factor; once let in, it raises about some of those it is asked about."""
-
-    let_in = False
-
-    def __init__(self, times=1.0, fails=0.0):
-        self.times, self.fails = times, fails
-
-    def fit(self, X, y):
-        return self
-
-    def predict(self, X):
-        asked = np.asarray(X)[:, 0]
-        if Says.let_in and self.fails and (np.abs(np.sin(asked * 37.0)) < self.fails).any():
-            raise ValueError("it cannot")
-        return self.times * asked
-
-
-usual = Model(
-    "offers",
-    predicts=orders.total("amount", next=days(1)),
-    per="customer_id",
-    asked=every(days(1), at="00:00", zone="UTC"),
-    knows=orders.total("amount", last=days(7)),
-    learner=Says(),
-    roll_out=[canary(0.2, 0.5, every=days(2))],
-    roll_back_when=(),
-    retrain_when=(),
-    autonomy="act",
-)
-
-
-class Shop:
-    """A house of one model, its customers, and what they buy: those the candidate answers buy ``lift`` times as much."""
-
-    def __init__(self, folder, model, candidate=None, lift=1.0, seed=3):
-        settings = replace(read_settings(folder, house=folder / "house"), child=False)
-        Says.let_in = False
-        self.house, self.model, self.lift = open_house(project_of(model), settings=settings, turned=True), model, lift
-        self.rng, self.number, self.now = np.random.default_rng(seed), 0, BEGIN
-        for _ in range(8):
-            self.day(turned=False)
-        joblib.dump(candidate or Says(), folder / "candidate.joblib")
-        admit_file(
-            self.house, model, folder / "candidate.joblib", self.now, trust=True, override=True, by="Kim", reason="let us see"
-        )  # fmt: skip
-        Says.let_in = True
-
-    @property
-    def traffic(self):
-        return self.house.traffic(self.model)
-
-    def day(self, turned=True):
-        """Answer what is due, let people buy, go round once."""
-        answer_due(self.house, self.model, self.now)
-        given = answers_of(self.house, self.model, since=self.now)
-        theirs = set(given.filter(pc.equal(given.column("arm"), "candidate")).column("unit").to_pylist())
-        rows = []
-        for unit in UNITS:
-            lift = self.lift if unit in theirs else 1.0
-            if self.rng.random() < 0.5 * lift:
-                self.number += 1
-                when = self.now + timedelta(hours=float(self.rng.uniform(1, 20)))
-                amount = int(self.rng.lognormal(7, 0.6))
-                rows.append({"order_id": f"o{self.number}", "ordered_at": when.isoformat(), "customer_id": unit, "amount": amount})
-        self.now += timedelta(days=1)
-        receive(self.house.lake, orders, rows, now=self.now - timedelta(seconds=1))
-        if turned:
-            turn(self.house, self.model, self.now)
-
-    def until_over(self, most):
-        for n in range(most):
-            if not self.traffic.rolling:
-                return n
-            self.day()
-        return most
-
-    def trials(self):
-        found = [e.record.trial for e in self.house.journal.read(kind="Signals", model=self.model.name) if isinstance(e.record, Signals)]
-        return [trial for trial in found if trial is not None]
-
-    def undone(self):
-        return [e.record for e in self.house.journal.read(kind="Decision") if isinstance(e.record, Decision) and e.record.undoes]
+from everloop.stats.elond import level
+from tests.ring.shops import Says, Shop, revenue, usual
 
 
 def test_a_canary_that_raises_half_of_the_time_is_taken_back_though_nothing_says_when_and_the_figures_are_named(tmp_path):
@@ -163,6 +64,20 @@ def test_a_test_on_what_people_spend_is(tmp_path, lift, over, ends, because):
     assert last.says == {1.7: "promote", 0.4: "roll back", 1.0: "not enough evidence"}[lift]
     assert "the total amount of orders over the next 3 days, per customer" in last.because
     assert shop.trials()[0].guards[-1].waiting == 300, "a window of three days is not closed on the first"
+
+
+def test_the_second_test_of_a_model_is_judged_at_the_level_the_first_one_left(tmp_path):
+    shop = Shop(tmp_path, usual.but("offers", roll_out=[ab(0.5, wins_when=beats_champion(revenue), within=days(4))], autonomy="act"))
+    assert shop.until_over(5) == 4
+    admit_file(
+        shop.house, shop.model, tmp_path / "candidate.joblib", shop.now, trust=True, override=True, by="Kim", reason="once more"
+    )  # fmt: skip
+    shop.day()
+    first, second = shop.trials()[0], shop.trials()[-1]
+    assert (first.test, second.test, second.found) == (1, 2, 0)
+    assert second.guards[-1].level == level([False])
+    assert "it is test 2 of the model, and 0 of the 1 before promoted" in second.because
+    assert [replay(trial) for trial in shop.trials()] == shop.trials()
 
 
 def test_less_spent_than_the_champions_customers_is_a_reason_to_go_back_also_without_a_test(tmp_path):

@@ -14,7 +14,7 @@ const said = { javascript: cases.map((one) => inJavaScript(one)) }
 if (modules) {
   const { Liquid } = createRequire(join(modules, 'x.js'))('liquidjs')
   const engine = new Liquid({ root: folder, extname: '.liquid', strictFilters: true, cache: true })
-  const call = "{% render 'everloop-arm', unit: unit, stage: stage, salt: salt, covered: covered, given: given %}"
+  const call = "{% render 'everloop-arm', unit: unit, stage: stage, salt: salt, covered: covered, given: given, control_salt: controlSalt, kept: kept %}"
   const template = engine.parse(call)
   const own = {}
   said.liquid = cases.map((one) => {

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 from math import nextafter
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 from everloop.connect.arms.folder import Rolled, said, write
 from everloop.connect.arms.golden import golden
-from everloop.rollout.assign import WHOLE, arm_of, compared, limits, places
+from everloop.rollout.assign import WHOLE, arm_of, compared, control_salt, limit, limits, places
 from everloop.testing.registry import traffic
 
 HERE = Path(__file__).parent
@@ -65,8 +66,15 @@ RANGES = (
 )
 
 
+def kept_by(model, unit, control, stage="canary", share=0.5):
+    """A case of a model with a control."""
+    told = {"control": control, "controlSalt": control_salt(model), "kept": limit(control), "model_of": model}
+    return case(unit, "s", share, stage) | told
+
+
 def in_python(one):
     here = canary(one["share"], one["salt"], one["stage"])
+    here = replace(here, control=one.get("control", 0.0), model=one.get("model_of", "demand"))
     coverage, variation = places(one["unit"], one["salt"])
     return [arm_of(one["unit"], here), compared(one["unit"], here), coverage * WHOLE, variation * WHOLE]
 
@@ -99,6 +107,7 @@ def test_golden_vectors_have_both_arms_on_either_side_of_every_edge():
         coverage, variation = (int(place * WHOLE) for place in places(one["unit"], one["salt"]))
         steps.append(min(abs(one["covered"] - coverage), abs(one["given"] - variation)))
     assert set(steps) == {0, 1, 2}
+    assert {one["arm"] for one in vectors["controls"]} == {"champion", "candidate", "control"}
     assert [one["arm"] for one in vectors["stages"]] == ["champion", "champion", "candidate", "champion"]
     assert json.loads(json.dumps(vectors)) == vectors
 
@@ -124,13 +133,14 @@ def test_javascript_agrees_with_every_golden_vector(exported):
         cases = [one | {"stage": "canary", "share": share} for one in vectors[kind] for share in shares]
         wanted = [(arm, one["coverage"], one["variation"]) for one in vectors[kind] for arm in one["arms"]]
         assert [(arm, *stands) for arm, _, *stands in judged(exported, cases)["javascript"]] == wanted
-    cases = [one | {"stage": one.get("stage", "canary")} for one in (*vectors["edges"], *vectors["stages"])]
+    cases = [one | {"stage": one.get("stage", "canary")} for one in (*vectors["edges"], *vectors["stages"], *vectors["controls"])]
     assert [arm for arm, *_ in judged(exported, cases)["javascript"]] == [one["arm"] for one in cases]
 
 
 @node
 def test_javascript_agrees_on_ten_thousand_units(exported):
     cases = some(CASES, seed=7)
+    cases += [kept_by("m", one["unit"], 0.2, one["stage"], one["share"]) for one in cases[:2000]]
     assert judged(exported, cases)["javascript"] == [in_python(one) for one in cases]
 
 
@@ -138,6 +148,9 @@ def test_javascript_agrees_on_ten_thousand_units(exported):
 @pytest.mark.parametrize(
     ("was", "broken"),
     [
+        ("rollout.controlSalt)[0] < control", "rollout.controlSalt)[0] <= control"),
+        ("places(unit, rollout.controlSalt)", "places(unit, rollout.salt)"),
+        (" && !kept(unit, rollout)", ""),
         ("coverage < covered", "coverage <= covered"),
         ("variation < Math.max", "variation <= Math.max"),
         ("Math.max(0.5, rollout.share)", "0.5"),
@@ -152,6 +165,7 @@ def test_javascript_that_is_a_little_wrong_is_noticed(was, broken, exported, tmp
     (tmp_path / "everloop-arm.mjs").write_text(text.replace(was, broken))
     cases = [case(one["unit"], one["salt"], share) for one in golden()["units"] for share in (0.05, 0.5, 0.7)]
     cases += [case(one["unit"], one["salt"], one["share"]) for one in golden()["edges"]]
+    cases += [kept_by("m", one["unit"], place) for one in golden()["units"] for place in (0.5, places(one["unit"], control_salt("m"))[0])]
     assert judged(tmp_path, cases)["javascript"] != [in_python(one) for one in cases]
 
 
@@ -167,6 +181,8 @@ def test_javascript_that_is_a_little_wrong_is_noticed(was, broken, exported, tmp
         ({"share": 1.5}, "not s and 1.5"),
         ({"share": None}, "a canary has a salt"),
         ({"salt": None}, "a canary has a salt"),
+        ({"control": 0.1}, "a control has a controlSalt and a share from 0 to 1"),
+        ({"control": 2, "controlSalt": "control:m"}, "not control:m and 2"),
     ],
 )
 def test_javascript_refuses_what_would_silently_be_another_arm(change, told, exported):
@@ -199,6 +215,8 @@ def test_liquid_agrees_on_the_golden_vectors_and_on_ten_thousand_units(exported,
     ]
     cases += [case(one["unit"], one["salt"], one["share"]) for one in vectors["edges"]]
     cases += [case(one["unit"], one["salt"], one["share"], one["stage"]) for one in vectors["stages"]]
+    cases += [kept_by("m", one["unit"], 0.2, one["stage"], one["share"]) for one in cases[:2000]]
+    cases += [kept_by("m", str(n), places(str(n), control_salt("m"))[0], stage) for n in range(200) for stage in ("canary", "bake")]
     assert judged(exported, cases, liquidjs)["liquid"] == [in_python(one)[0] for one in cases]
 
 
@@ -259,6 +277,7 @@ def ruby():
 @pytest.mark.slow
 def test_shopifys_own_liquid_agrees(exported, ruby):
     cases = some(CASES, seed=9) + [case(one["unit"], one["salt"], one["share"]) for one in golden()["edges"]]
+    cases += [kept_by("m", one["unit"], 0.2, one["stage"], one["share"]) for one in cases[:2000]]
     done = subprocess.run([ruby, HERE / "judge.rb", exported], input=json.dumps(cases), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [in_python(one)[0] for one in cases]

@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from everloop.records import Epoch, Guard, Signals, Trial
 from everloop.registry.written import read_back, written
-from everloop.rollout.verdict import Units, epochs, is_proven, judged, replay, sentence, value, watched, with_weights
+from everloop.rollout.again import differences
+from everloop.rollout.sentences import sentence
+from everloop.rollout.verdict import Units, epochs, is_proven, judged, replay, value, watched, with_weights, within
+from everloop.stats.elond import level
+from everloop.stats.evalue import arm_process
+from everloop.stats.exposures import units_needed
 from everloop.testing.registry import MONDAY
 
 ERRORS = Guard(name="errors", what="units an answer failed for", role="harm", margin=1.5)
@@ -153,6 +158,94 @@ def test_nobody_to_compare_is_said():
     assert sentence(replace(WORSE, why_silent="nothing is known")) == "revenue: nothing is known"
 
 
+# -- one test after another --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gain_is_harder_to_prove_the_more_tests_before_found_nothing_and_easier_the_more_they_found():
+    won = replace(GAIN, epochs=counts(500, 500, (200, 130)))
+    alone, first = judged(trial(won)), judged(trial(won, test=1))
+    assert 55 < alone.guards[0].evidence < 1000
+    assert (alone.guards[0].level, first.guards[0].level) == (0.05, pytest.approx(level([])))
+    assert [judged(trial(won, test=40, found=n)).says for n in (0, 39)] == ["not enough evidence", "promote"]
+    assert judged(trial(won, test=40)).because.endswith("; it is test 40 of the model, and 0 of the 39 before promoted")
+    assert "of the 54.2 : 1 it takes" in first.because
+
+
+def test_what_is_proven_at_99_percent_keeps_its_share_of_the_level():
+    assert judged(trial(replace(GAIN, needs=100.0), test=3)).guards[0].level == pytest.approx(level([False, False], 0.01))
+
+
+def test_harm_is_no_harder_to_prove_in_a_later_test():
+    failing = replace(ERRORS, epochs=counts(100, 100, (40, 2)))
+    assert judged(trial(failing, test=900)).says == "roll back"
+
+
+def test_of_a_hundred_candidates_that_are_no_better_hardly_ever_one_is_promoted_and_at_a_fixed_level_nearly_always():
+    rng, runs, tests, events = np.random.default_rng(11), 16, 100, 160
+    ours = rivals = 0
+    for _ in range(runs):
+        found = any_fixed = 0
+        for number in range(1, tests + 1):
+            mine = (rng.random(events) < 0.5).astype(np.float64)
+            peak = int(np.argmax(arm_process(mine, np.full(events, 0.5)))) + 1
+            buyers = (int(mine[:peak].sum()), int(peak - mine[:peak].sum()))
+            gain = replace(GAIN, epochs=counts(2000, 2000, buyers))
+            if value(gain) >= 20:  # looked at after every buyer: the best moment to call it a success
+                any_fixed += judged(trial(gain)).says == "promote"
+                found += judged(trial(gain, test=number, found=found)).says == "promote"
+        ours, rivals = ours + bool(found), rivals + bool(any_fixed)
+    assert rivals / runs > 0.6
+    assert binomtest(ours, runs, 0.05, alternative="greater").pvalue > 0.01
+
+
+# -- on the same questions ---------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_bet_on_the_same_questions_is_proven_by_its_largest_evidence_as_long_as_it_lies_there():
+    paired = replace(GAIN, margin=0.98, more=False, paired=((np.log(90.0),), (np.log(60.0),)), effect=0.05)
+    assert judged(trial(paired, test=1)).says == "promote"
+    assert judged(trial(paired, test=2)).says == "not enough evidence"
+    assert judged(trial(replace(paired, effect=0.01), test=1)).says == "not enough evidence"
+    assert "5 % better on the questions both answered" in judged(trial(paired)).because
+
+
+# -- between what it lies, and how long it takes -----------------------------------------------------------------------------------------
+
+
+def test_a_ratio_is_never_told_without_between_what_it_lies():
+    told = sentence(judged(trial(within(replace(GAIN, epochs=counts(5000, 5000, (300, 500)))))).guards[0])
+    assert "300 of 5,000 with the candidate, 500 of 5,000 with the champion: 0.475 … 0.755 times as many" in told
+    assert "nothing can be said of the ratio yet" in sentence(within(replace(GAIN, epochs=counts(50, 50))))
+
+
+def test_amounts_have_a_ratio_too_and_tell_as_much_as_so_many_plain_events():
+    rng = np.random.default_rng(5)
+    units = met(rng, 4000)
+    spent = np.clip(np.where(rng.random(4000) < 0.3, rng.lognormal(0, 1, 4000), 0.0) / 8.0, 0, 1)
+    plain, heavy = (within(watched(GAIN, units, e), units, e) for e in (np.where(spent > 0, 0.5, 0.0), spent))
+    assert heavy.low < spent[units.candidate].mean() / spent[~units.candidate].mean() < heavy.high
+    assert plain.worth == pytest.approx((spent > 0).sum())
+    assert heavy.worth < 0.7 * plain.worth
+
+
+def test_how_many_more_units_a_test_needs_is_about_what_it_takes():
+    rng, sought = np.random.default_rng(13), 0.8
+    losing = replace(GAIN, more=False)
+    foreseen = units_needed(30, 1000, ratio=sought, margin=1.0, share=0.5, needs=20.0)
+    took = []
+    for _ in range(60):
+        mine = (rng.random(3000) < sought / (1 + sought)).astype(np.float64)
+        reached = np.flatnonzero(arm_process(mine, np.full(3000, 0.5), more=False) >= 20)
+        took.append(reached[0] / 0.03 if len(reached) else np.inf)
+    assert 0.4 < foreseen / np.median(took) <= 1.2
+    told = judged(trial(replace(losing, epochs=counts(500, 500, (15, 15))), test=1)).guards[0]
+    assert told.needed > 100_000
+    assert f"to tell a difference of 5 % at this rate takes about {told.needed:,} more units at least" in sentence(told)
+    same = judged(trial(replace(GAIN, margin=0.9, epochs=counts(500, 500, (15, 15))))).guards[0]
+    assert "to tell that it is as good at this rate" in sentence(same)
+    assert judged(trial(replace(GAIN, epochs=counts(500, 500)))).guards[0].needed is None
+
+
 # -- again from its record ---------------------------------------------------------------------------------------------------------------
 
 few = st.integers(0, 300)
@@ -200,6 +293,57 @@ def test_a_record_that_was_changed_is_noticed(forged):
     true = judged(trial(answers=20, failed=8))
     assert replay(true) == true
     assert replay(forged(true)) != forged(true)
+
+
+@st.composite
+def recorded(draw):
+    """A trial as the loop keeps it: the same units in each guard, some of them waited for, ratios with between what they lie."""
+    shares = draw(st.lists(st.sampled_from([0.2, 0.5, 0.7]), min_size=1, max_size=2))
+    sizes = [(draw(st.integers(2, 300)), draw(st.integers(2, 300))) for _ in shares]
+
+    def by_arm(guard, waiting):
+        met = []
+        for n, (chance, (n1, n0)) in enumerate(zip(shares, sizes, strict=True)):
+            events = draw(st.integers(0, n1 - 1)), draw(st.integers(0, n0))
+            met += [replace(one, generation=n + 2) for one in counts(n1 - waiting * (not n), n0, events, chance)]
+        return within(replace(guard, epochs=tuple(met), waiting=waiting))
+
+    guards = [by_arm(ERRORS, 0), by_arm(WORSE, 1), by_arm(GAIN, 1)]
+    met = enumerate(zip(shares, sizes, strict=True))
+    units = tuple(Epoch(generation=n + 2, chance=chance, candidate=n1, champion=n0) for n, (chance, (n1, n0)) in met)
+    answers = draw(st.integers(1, 300))
+    return judged(trial(*guards, epochs=units, answers=answers, failed=draw(st.integers(0, answers)), test=draw(st.integers(0, 4))))
+
+
+def counts_of(kept):
+    """Every way to change one count of a record by one."""
+    yield replace(kept, answers=kept.answers + 1)
+    yield replace(kept, failed=kept.failed + 1)
+    for name in ("candidate", "champion"):
+        first = kept.epochs[0]
+        yield replace(kept, epochs=(replace(first, **{name: getattr(first, name) + 1}), *kept.epochs[1:]))
+    for at, guard in enumerate(kept.guards):
+        for name in ("candidate", "champion", "candidate_events", "champion_events"):
+            first = guard.epochs[0]
+            mutant = replace(guard, epochs=(replace(first, **{name: getattr(first, name) + 1}), *guard.epochs[1:]))
+            yield replace(kept, guards=(*kept.guards[:at], mutant, *kept.guards[at + 1 :]))
+
+
+@settings(max_examples=6, deadline=None)
+@given(recorded())
+def test_a_record_in_which_any_one_count_was_changed_is_found(kept):
+    assert differences(kept) == []
+    for mutant in counts_of(kept):
+        assert differences(mutant), mutant
+
+
+def test_a_record_whose_level_or_interval_was_changed_is_found():
+    kept = judged(trial(within(replace(GAIN, epochs=counts(500, 500, (200, 100)))), epochs=counts(500, 500), test=3, found=1))
+    assert differences(kept) == []
+    gain = kept.guards[0]
+    for mutant in (replace(gain, level=0.05), replace(gain, low=1.0), replace(gain, evidence=1e9), replace(gain, waiting=7)):
+        assert differences(replace(kept, guards=(mutant,)))
+    assert differences(replace(kept, found=0))
 
 
 def test_signals_of_an_older_release_are_read():

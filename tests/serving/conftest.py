@@ -18,4 +18,4 @@ _named("everloop_rows", "rows.py")
 _named("everloop_disks", "disks.py")
 _named("everloop_front", "front.py")
 
-collect_ignore = ["killing.py"]  # the process that is killed; it is started by its path
+collect_ignore = ["by_granian.py", "killing.py"]  # processes that are started by their path

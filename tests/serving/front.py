@@ -183,6 +183,10 @@ class FakeDoors:
         self._ask("status")
         return [{"model": "demand", "champion": "demand@3"}]
 
+    def incidents(self):
+        self._ask("incidents")
+        return [{"model": "demand", "state": "firing"}]
+
     def ready(self):
         return self.is_ready
 

@@ -162,13 +162,21 @@ def test_in_bake_the_old_champion_answers_where_the_new_one_cannot():
     assert (found[2].value, found[2].version) == (2.25, "v0")
 
 
-def test_the_control_arm_is_answered_by_the_version_that_was_named():
-    found = ask(
-        {"v1": Says(), "v0": Says(plus=7.0)}, arm_of=lambda u, t: "control" if u == "p1" else "champion", control="v0"
-    ).predictions()
+def test_units_of_a_control_are_answered_by_the_baseline_and_logged_with_their_chance():
+    how = replace(traffic(), control=0.2, baseline="v0")
+    found = ask({"v1": Says(), "v0": Says(plus=7.0)}, how, arm_of=lambda u, t: "control" if u == "p1" else "champion").predictions()
     assert (found[1].arm, found[1].version, found[1].value) == ("control", "v0", 8.0)
-    with pytest.raises(Unknown, match="control"):
-        ask({"v1": Says()}, arm_of=lambda u, t: "control")
+    assert [p.propensity for p in found[:3]] == [0.8, 0.2, 0.8]
+
+
+def test_a_candidate_that_is_answered_for_keeps_the_chance_its_arm_was_drawn_with():
+    how = replace(traffic(), stage="canary", candidate="v2", share=0.25, salt="s")
+    log = Keeps()
+    ask({"v1": Says(), "v2": Says(raises=[1.0])}, how, arm_of=lambda u, t: "candidate" if u == "p1" else "champion", log=log)
+    rows = {(r["unit"], r["version"], r["arm"]): r["propensity"] for r in log.rows.to_pylist()}
+    assert rows[("p1", "v2", "candidate")] == rows[("p1", "v1", "champion")] == 0.25
+    assert rows[("p2", "v1", "champion")] == 0.75
+    assert rows[("p2", "v2", "shadow")] is None
 
 
 def test_units_are_split_by_the_column_the_model_says():

@@ -115,7 +115,7 @@ def test_any_bytes_are_replied_to_and_never_with_500(front, path, method, name, 
     if status >= 400 and method != "HEAD":
         said = json.loads(sent[1]["body"])
         assert said.get("message") or said.get("refused") or said["error"] or said["ready"] is False
-    assert front.app.under_way.taken == front.app.turns.taken == front.app.bodies.held == 0
+    assert front.app.desk.under_way.taken == front.app.desk.turns.taken == front.app.bodies.held == 0
 
 
 @settings(max_examples=200, deadline=None)

@@ -10,7 +10,7 @@ from everloop_front import JSON, FakeDoors, Front, part
 
 from everloop.serving import app as app_module
 from everloop.serving import arriving, keys
-from everloop.serving.app import _Places
+from everloop.serving.desk import Places
 from everloop.serving.doors import Ready
 from everloop.serving.keys import new_key
 from everloop.serving.paths import PATHS, at
@@ -427,13 +427,13 @@ def test_whoever_sends_slowly_holds_no_place_and_whoever_is_at_the_door_does(tmp
     assert [r.status_code for r in done] == [200] * 2
     # Two places for five that come at once: none of them broke anything, and all places are free again.
     assert {r.status_code for r in late} <= {200, 503}
-    assert front.app.under_way.taken == 0
+    assert front.app.desk.under_way.taken == 0
 
 
 def test_the_mutant_without_places_takes_everybody(tmp_path, monkeypatch):
-    monkeypatch.setattr(_Places, "__enter__", lambda self: None)
+    monkeypatch.setattr(Places, "__enter__", lambda self: None)
     front = Front(tmp_path, in_flight=1)
-    front.app.under_way.taken = 1
+    front.app.desk.under_way.taken = 1
     assert front.post(PREDICT, ONE).status_code == 200
 
 
@@ -441,7 +441,7 @@ def test_a_place_is_given_back_whatever_the_door_raises(tmp_path):
     front = Front(tmp_path, doors=FakeDoors(fails={"predict": ValueError(), "receive": ValueError(), "turn": ValueError()}))
     for path in (PREDICT, "/v1/events/orders", "/v1/turn"):
         assert front.post(path, ONE if path == PREDICT else {}).status_code == 500
-    assert front.app.under_way.taken == front.app.turns.taken == 0
+    assert front.app.desk.under_way.taken == front.app.desk.turns.taken == 0
 
 
 # -- the clock -----------------------------------------------------------------------------------------------------------------------

@@ -106,10 +106,10 @@ def test_a_hostile_name_is_only_text(said):
 
 def test_the_document_is_made_once_for_the_same_house(tmp_path):
     front = Front(tmp_path)
-    first = front.app.description()
-    assert front.app.description() is first
+    first = front.app.desk.description()
+    assert front.app.desk.description() is first
     front.doors.models = dict(front.doors.models)
-    assert front.app.description() is not first
+    assert front.app.desk.description() is not first
 
 
 def test_the_page_names_every_path_error_and_metric_and_no_other():

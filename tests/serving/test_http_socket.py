@@ -1,21 +1,30 @@
-"""The app over a real socket, as uvicorn serves it."""
+"""The app over a real socket, as uvicorn and as granian serve it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 from everloop_front import Front
 
+from everloop.connect import granian
+from everloop.errors import Missing
 
-@pytest.fixture
-def served(tmp_path):
-    front = Front(tmp_path, largest_body=100_000)
+
+@contextmanager
+def by_uvicorn(folder):
+    front = Front(folder, largest_body=100_000)
     config = uvicorn.Config(front.app, log_level="critical", proxy_headers=False, lifespan="on", http="httptools")
     listening = socket.create_server(("127.0.0.1", 0))
     server, started = uvicorn.Server(config), threading.Event()
@@ -27,10 +36,52 @@ def served(tmp_path):
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     started.wait(10)
-    yield front, f"http://127.0.0.1:{listening.getsockname()[1]}"
+    yield listening, None
     server.should_exit = True
     thread.join(10)
     listening.close()
+
+
+@contextmanager
+def by_granian(folder):
+    """In a process of its own, which is given the socket as a worker is by its supervisor."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        passed = listening.fileno()
+        command = [sys.executable, str(Path(__file__).with_name("by_granian.py")), str(Path(__file__).parent), str(folder), str(passed)]
+        with subprocess.Popen(command, pass_fds=[passed], stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout.readline() == "ready\n"
+                yield listening, process
+            finally:
+                process.terminate()
+                process.wait(10)
+
+
+@pytest.fixture(params=[by_uvicorn, by_granian])
+def served(request, tmp_path):
+    with request.param(tmp_path) as (listening, _):
+        yield None, f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_granian_finishes_what_is_in_flight_and_leaves_the_socket_to_others(tmp_path):
+    with by_granian(tmp_path) as (listening, process):
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with ThreadPoolExecutor(1) as asking:
+            slow = asking.submit(httpx.get, f"{url}/slow")
+            while not (tmp_path / "asked").exists():
+                time.sleep(0.005)
+            process.terminate()
+            assert slow.result(10).status_code == 200
+        assert process.stdout.read() == "leaving\nleft\n"
+        assert process.wait(10) == 0
+        with socket.create_connection(listening.getsockname(), timeout=5):
+            pass  # it still listens: the next worker will answer
+
+
+def test_without_granian_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "granian.server.embed", None)
+    with pytest.raises(Missing, match=r"everloop\[granian\]"):
+        granian.serve(None, None, ready=print, leaving=print, grace=1)
 
 
 def test_over_a_socket_it_is_the_same_app(served):

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from tests.stats.shop import chances, numbers, shop, words
 
 from everloop.stats.evalue import Bets, Sequence, above_rate, arm_events, arm_process, bounded, paired_evidence, ratio_between, weighted
-from everloop.stats.losses import adds_up, losses
+from everloop.stats.losses import adds_up, cap_of, losses
 from everloop.stats.measures import MEASURES, measure
 from everloop.stats.shapes import Answers, Paired
 
@@ -307,6 +307,40 @@ def test_a_harmful_candidate_is_found_in_its_first_week():
         paired_evidence(WAPE, p, p.moments, worse=True, by=0.1).proven(0.95) for p in (shop(1303, 1, factor=1.5, seed=s) for s in range(10))
     ]
     assert sum(found) == 10
+
+
+def test_a_few_huge_losses_do_not_hide_what_all_others_show():
+    """The rival without a cap is the mutant: it does not see in one week what the cap shows."""
+    found = {"capped": 0, "plain": 0}
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        units, zeros = np.array([str(i) for i in range(1000)], dtype=object), np.zeros(1000, dtype=np.int64)
+        level = rng.lognormal(1.5, 1.0, 1000)
+        truth = rng.poisson(level).astype(float)
+        truth[:4], said = 3_000.0, level * np.exp(0.45 * rng.choice([-1.0, 1.0], 1000))
+        said[:4] = level[:4] + rng.choice([-400.0, 400.0], 4)
+        pair = Paired(units, zeros, truth, numbers(level), numbers(said))
+        cap = cap_of(WAPE, Paired(units, zeros, rng.poisson(level).astype(float), pair.champion, pair.champion))
+        found["plain"] += paired_evidence(WAPE, pair, zeros, worse=True).proven(0.95)
+        found["capped"] += paired_evidence(WAPE, pair, zeros, worse=True, cap=cap).proven(0.95)
+    assert found["capped"] >= 9
+    assert found["plain"] <= 2
+
+
+def test_a_twin_is_not_stopped_with_a_cap_either():
+    runs, stopped = 60, 0
+    for seed in range(runs):
+        pair = shop(60, 26, seed=seed)
+        cap = float(np.quantile(np.abs(pair.truth - pair.champion.value), 0.9))
+        stopped += paired_evidence(WAPE, pair, weeks_of(pair), worse=True, cap=cap).proven(0.95)
+    assert at_most(stopped, runs, 0.05)
+
+
+def test_only_what_can_be_lost_without_end_has_a_cap():
+    pair = shop(200, 2)
+    assert cap_of(WAPE, pair) > 0
+    assert cap_of(measure("coverage"), pair) is None
+    assert cap_of(WAPE, replace(pair, champion=numbers(pair.truth))) is None
 
 
 def test_worse_by_less_than_is_allowed_is_not_worse():

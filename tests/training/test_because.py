@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
+import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
@@ -35,6 +36,7 @@ from everloop.training.feed import Feed, fed, feed_of
 from everloop.training.predictor import Predictor
 from everloop.training.shapley import contributions
 from everloop.training.trees import Trees
+from everloop.training.xgboosted import xgboosted_of
 
 NUMBER, CHANCE = Shape(kind="number"), Shape(kind="chance")
 COLUMNS = ("a", "b", "c", "d")
@@ -191,6 +193,39 @@ def test_a_version_of_lightgbm_is_told_on_its_own_scale(learner, shape, scale):
     said = because(predictor, features, answered(predictor, features))
     assert said.scale == scale
     assert list(said.by_column) == list(COLUMNS)
+
+
+# -- XGBoost -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("learner", "shape", "scale"),
+    [
+        (xgboost.XGBRegressor(n_estimators=60, max_depth=6), NUMBER, "answer"),
+        (xgboost.XGBRegressor(objective="count:poisson", n_estimators=30, max_depth=4), NUMBER, "log"),
+        (xgboost.XGBClassifier(n_estimators=30, max_depth=4, subsample=0.7), CHANCE, "log-odds"),
+        (xgboost.XGBRegressor(n_estimators=5, num_parallel_tree=3, colsample_bynode=0.5, subsample=0.5), NUMBER, "answer"),
+    ],
+    ids=["number", "counts", "chance", "forest"],
+)
+def test_they_are_what_xgboost_says_of_its_own_trees(learner, shape, scale):
+    X, y = data(1200)
+    fitted = learner.fit(X, np.abs(y) if scale == "log" else y > 0 if shape is CHANCE else y)
+    predictor = light(xgboosted_of(fitted), shape)
+    due = fitted.get_booster().predict(xgboost.DMatrix(X[:20]), pred_contribs=True)
+    for x, wanted in zip(X[:20], due, strict=True):
+        said = because(predictor, row(x), answered(predictor, row(x)))
+        assert said.scale == scale
+        np.testing.assert_allclose([*said.by_column.values(), said.base], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_mutant_that_counts_leaves_for_rows_is_not_what_xgboost_says():
+    X, y = data(1200)
+    fitted = xgboost.XGBRegressor(n_estimators=5, max_depth=4).fit(X, y)
+    trees = light(xgboosted_of(fitted)).fitted.body.trees
+    mutant = msgspec.structs.replace(trees, cover=np.ones(len(trees.kids)))
+    due = fitted.get_booster().predict(xgboost.DMatrix(X[:1]), pred_contribs=True)[0, :-1]
+    assert np.abs(contributions(trees, X[0])[1] - due).max() < 1e-4 < np.abs(contributions(mutant, X[0])[1] - due).max()
 
 
 # -- compiled trees ------------------------------------------------------------------------------------------------------------------

@@ -32,10 +32,11 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from everloop.errors import ArtefactBroken
 from everloop.records import Shape
-from everloop.training.compiled import Record, agrees, compiled, load_compiled, made_up
+from everloop.training.compiled import Record, compiled, load_compiled
 from everloop.training.feed import Feed, fed, feed_of
 from everloop.training.fit import alone
 from everloop.training.packed import packed, unpacked
+from everloop.training.parity import agrees, made_up
 from everloop.training.plain import Sum, read
 from everloop.training.predictor import Predictor
 

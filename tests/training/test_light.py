@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from everloop.training import Predictor, baseline, train
 from everloop.training import light as loading
 from everloop.training.baseline import Baseline
 from everloop.training.compiled import Compiled, compiled, load_compiled
-from everloop.training.light import compile_version, find_compiled, load_light, path_of
+from everloop.training.light import Parity, compile_version, find_compiled, load_light, parity_of, path_of
 
 
 def trained(learner):
@@ -92,6 +93,29 @@ def test_what_is_not_known_stays_as_it_is_stored(tmp_path):
     assert compile_version(candidate, shelf.open, tmp_path) is None
     assert compile_version(candidate, unread, tmp_path) is None  # it is remembered
     assert len(load_light(candidate, shelf.open, tmp_path).answer(table)) == len(table)
+
+
+def test_rows_that_were_really_asked_are_counted_and_none_is_said_too(boosted, tmp_path):
+    candidate, shelf, _ = boosted
+    compile_version(candidate, shelf.open, tmp_path)
+    assert parity_of(candidate, tmp_path) == Parity(True)
+    assert "of rows that were really asked there were none" in str(parity_of(candidate, tmp_path))
+    row = json.dumps(dict.fromkeys(candidate.columns, 1.5))
+    assert compile_version(candidate, shelf.open, tmp_path, logged=[row, '{"other":1}'], at=NOW) is not None
+    assert parity_of(candidate, tmp_path) == Parity(True, 1, NOW)
+    assert "1 row that was really asked" in str(parity_of(candidate, tmp_path))
+
+
+def test_a_form_that_serves_and_differs_on_a_row_really_asked_is_taken_away(boosted, tmp_path, monkeypatch):
+    candidate, shelf, _ = boosted
+    path = compile_version(candidate, shelf.open, tmp_path)
+    monkeypatch.setattr(loading, "differs", lambda made, whole, golden, logged: "rows that were really asked" if len(logged) else "")
+    row = json.dumps(dict.fromkeys(candidate.columns, 1.5))
+    assert compile_version(candidate, shelf.open, tmp_path, logged=[row], at=NOW) is None
+    assert not path.exists()
+    assert parity_of(candidate, tmp_path) == Parity(False, 1, NOW, "rows that were really asked")
+    assert compile_version(candidate, unread, tmp_path, logged=[row]) is None  # it is remembered
+    assert isinstance(load_light(candidate, shelf.open, tmp_path), Predictor)
 
 
 def unread(sha):

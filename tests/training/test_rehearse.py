@@ -110,7 +110,24 @@ def test_single_answers_are_timed_in_a_child():
     took = run(time_answers, Predictor(Shape(kind="number"), feed, fitted), table, threads=1)
     assert len(took) == 200
     assert all(0 < t < 10_000 for t in took)
-    assert np.median(took) > 0.05  # a clock that stands still would say 0
+    assert np.median(took) > 0.005  # a clock that stands still would say 0
+
+
+def test_what_is_timed_is_the_form_that_serves():
+    """By one row where it has such a form; the mutant that asks for a table would be heard."""
+
+    class Serves:
+        shape, columns, asked = Shape(kind="number"), ("a",), []
+
+        def one(self, values):
+            self.asked.append(values[0])
+            return 1.0, ()
+
+        def answer(self, features):
+            raise AssertionError("a table was made")
+
+    assert len(time_answers(Serves(), pa.table({"a": [1.0, 2.0]}), 10)) == 10
+    assert set(Serves.asked) == {1.0, 2.0}
 
 
 def test_lists_are_timed_a_question_at_a_time_and_nothing_takes_no_time():

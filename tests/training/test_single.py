@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from everloop.errors import LearnerFailed
 from everloop.records import Shape
 from everloop.training.baseline import Baseline
-from everloop.training.compiled import Compiled, alone_agrees
+from everloop.training.compiled import Compiled
 from everloop.training.feed import Feed
 from everloop.training.masks import masks_of
+from everloop.training.parity import alone_agrees
 from everloop.training.plain import Mean, Plain, Sum
 from everloop.training.trees import Trees
 

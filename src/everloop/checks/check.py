@@ -23,9 +23,10 @@ from everloop.checks.clauses import count
 from everloop.checks.columns import Delivered, column_findings
 from everloop.checks.fresh import fresh_finding
 from everloop.checks.judged import judged
+from everloop.checks.volume import volume, volume_finding
 from everloop.clock import microseconds
 from everloop.errors import Unknown
-from everloop.project.conditions import fresh
+from everloop.project.conditions import fresh, meets, usual_volume
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.project.spoken_values import spoken_count
@@ -82,7 +83,9 @@ def _findings(
         if isinstance(condition, fresh):
             arrived = [d.at for d in deliveries if d.source == source.name and d.withdrawn_at is None and d.last_seq >= d.first_seq]
             found.append(fresh_finding(condition, source, counted, max(arrived, default=None), now))
-        else:
+        elif isinstance(condition, usual_volume):
+            found.append(volume_finding(condition, source, volume(tables[source.name], now, late=source.late, by=condition.by)))
+        elif not isinstance(condition, meets):  # what a file says is judged by whoever reads files
             found.append(judged(condition, source, clauses.pop(0)))
     return found
 

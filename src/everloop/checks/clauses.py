@@ -5,7 +5,7 @@ In: event tables. Out: counts. SQL in memory; no clock, no disk.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from everloop.checks.in_force import in_force, quoted
 from everloop.project.columns import Kind, is_numeric, text
-from everloop.project.conditions import RowCondition, always, at_least, at_most, fresh, one_of
+from everloop.project.conditions import RowCondition, always, at_least, at_most, fresh, meets, one_of, usual_volume
 from everloop.project.source import Source
 
 #: Broken rows that are shown, the newest first.
@@ -36,23 +36,52 @@ class Count:
 
 @dataclass(frozen=True)
 class Counted:
-    """One source: its rows in force, when the newest was known (µs; None: nothing says), and each clause but ``fresh``, in order."""
+    """One source: its rows in force, when the newest was known (µs; None: nothing says), and each clause about rows, in order."""
 
     all_rows: int
     last_known: int | None
     clauses: tuple[Count, ...]
 
 
-def count(engine: duckdb.DuckDBPyConnection, source: Source, tables: Mapping[str, pa.Table], *, since: int | None, until: int) -> Counted:
-    """Count every clause of a source; the newest rows are those beyond ``since`` (None: there are none apart)."""
-    conditions = [condition for condition in source.must if not isinstance(condition, fresh)]
-    rows = in_force(source, tables, map(column_of, conditions))
+@dataclass(frozen=True)
+class RowTest:
+    """One test of every row, as SQL: which rows it judges, and which of those break it. ``apart``: columns that no two rows may have the
+    same values in; then ``broken`` is made of them."""
+
+    column: str
+    judged: str = "true"
+    broken: str = "false"
+    apart: tuple[str, ...] = ()
+
+
+def test_of(condition: RowCondition, source: Source) -> RowTest:
+    """A clause of ``must=`` as a test.
+
+    >>> test_of(at_most("price", 5), Source("orders", id="line_id", columns={"price": int}))
+    RowTest(column='price', judged='"price" IS NOT NULL', broken='NOT ("price" <= 5) AND "price" IS NOT NULL', apart=())
+    """
+    name = column_of(condition)
+    judged = "true" if isinstance(condition, always) else f"{quoted(name)} IS NOT NULL"
+    return RowTest(name, judged, f"NOT ({met(condition, source.every_column[name])}) AND {judged}")
+
+
+def count(
+    engine: duckdb.DuckDBPyConnection, source: Source, tables: Mapping[str, pa.Table], *, since: int | None, until: int,
+    tests: Sequence[RowTest] | None = None,
+) -> Counted:  # fmt: skip
+    """Count every test of a source (by default its own clauses); the newest rows are those beyond ``since`` (None: none are)."""
+    if tests is None:
+        tests = [test_of(condition, source) for condition in source.must if not isinstance(condition, fresh | usual_volume | meets)]
+    rows = in_force(source, tables, [name for test in tests for name in (test.column, *test.apart)])
     new = "false" if since is None else f"seq > {since}"
     shown = ["count(*)", f"(SELECT max(known_at) FROM events_{source.name} WHERE known_at > {_ALWAYS} AND known_at <= {until})"]
-    for condition in conditions:
-        column = quoted(column_of(condition))
-        judged = "true" if isinstance(condition, always) else f"{column} IS NOT NULL"
-        broken = f"NOT ({met(condition, source.every_column[column_of(condition)])}) AND {judged}"
+    again = []
+    for place, test in enumerate(tests):
+        column, judged, broken = quoted(test.column), test.judged, test.broken
+        if test.apart:
+            judged = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in test.apart)
+            again.append(f"count(*) OVER (PARTITION BY {', '.join(map(quoted, test.apart))}) AS again_{place}")
+            broken = f"again_{place} > 1 AND {judged}"
         shown += [
             f"count(*) FILTER (WHERE {judged})",
             f"count(*) FILTER (WHERE {broken})",
@@ -60,11 +89,15 @@ def count(engine: duckdb.DuckDBPyConnection, source: Source, tables: Mapping[str
             f"count(*) FILTER (WHERE {broken} AND {new})",
             f"arg_max({{'seq': seq, 'id': id, 'value': {column}}}, seq, {EXAMPLES}) FILTER (WHERE {broken})",
         ]
+    if again:
+        rows = f"SELECT *, {', '.join(again)} FROM ({rows})"
     found = engine.execute(f"SELECT {', '.join(shown)} FROM ({rows})").fetchone() or ()
     clauses = []
     for at in range(2, len(found), 5):
-        rows, broken, new_rows, new_broken, examples = found[at : at + 5]
-        clauses.append(Count(rows, broken, new_rows, new_broken, tuple((e["seq"], e["id"], e["value"]) for e in examples or ())))
+        judged_rows, broken_rows, new_rows, new_broken, examples = found[at : at + 5]
+        clauses.append(
+            Count(judged_rows, broken_rows, new_rows, new_broken, tuple((e["seq"], e["id"], e["value"]) for e in examples or ()))
+        )
     return Counted(found[0], found[1], tuple(clauses))
 
 

@@ -35,7 +35,7 @@ def judged(condition: always | at_least | at_most | one_of, source: Source, coun
     return Finding(
         source=source.name, clause=repr(condition), outcome=outcome, rows=rows, broken=broken, met=met, share=share,
         sentence=_sentence(condition, source, rows, broken, newest),
-        examples=tuple(_example(condition, source, *example) for example in count.examples),
+        examples=tuple(example(column_of(condition), source, *one) for one in count.examples),
     )  # fmt: skip
 
 
@@ -77,9 +77,8 @@ def _sentence(condition: RowCondition, source: Source, rows: int, broken: int, n
     return f"In {source.name}, {says} in {spoken_share((rows - broken) / rows)} of {of}; {needed} needed."
 
 
-def _example(condition: RowCondition, source: Source, seq: int, name: str, value: object) -> str:
+def example(column: str, source: Source, seq: int, name: str, value: object) -> str:
     """A broken row by its id and its value; what is private is not shown, for reports are kept for good."""
-    column = column_of(condition)
     named = f"row {seq}" if set(source.id) & set(source.private) else name.replace("\x1f", " ")
     if value is None:
         return f"{named}: empty"

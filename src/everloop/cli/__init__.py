@@ -12,7 +12,22 @@ from collections.abc import Callable
 
 import typer
 
-from everloop.cli import alerts, arrivals, deciding, demo, export, keys, looking, project, ring, scoring, serving, skew
+from everloop.cli import (
+    alerts,
+    arrivals,
+    deciding,
+    demo,
+    drift,
+    export,
+    incidents,
+    keys,
+    looking,
+    project,
+    ring,
+    scoring,
+    serving,
+    skew,
+)  # fmt: skip
 from everloop.errors import EverloopError
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -27,6 +42,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     ring.answer,
     ring.check,
     ring.watch,
+    drift.drift,
     skew.skew,
     ring.train,
     ring.judge,
@@ -38,6 +54,9 @@ VERBS: tuple[Callable[..., None], ...] = (
     serving.serve,
     serving.run,
     looking.status,
+    incidents.incidents,
+    incidents.acknowledge,
+    incidents.snooze,
     looking.history,
     looking.why,
     looking.verify,

@@ -33,8 +33,8 @@ def admit(
     model: Annotated[str, typer.Option("--model", help="The model it is a candidate for.")],
     override: Annotated[bool, typer.Option("--override", help="Let it in although the gate does not; needs --by and --reason.")] = False,
     trust: Annotated[bool, typer.Option("--trust", help="Load a pickle: it runs whatever code is in it.")] = False,
-    by: Annotated[str, typer.Option("--by", help="Who says so.")] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
+    by: By = "",
+    reason: Reason = "",
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -54,8 +54,8 @@ def admit(
 
 def undo(
     model: Name,
-    by: Annotated[str, typer.Option("--by", help="Who says so.")] = "somebody at the terminal",
-    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "undo",
+    by: By = "somebody at the terminal",
+    reason: Reason = "undo",
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",

@@ -1,4 +1,5 @@
-"""What a house knows, for teams that keep features in Feast or data in DVC, and for programs that tell a unit's arm themselves."""
+"""What a house knows, for teams that keep features in Feast or data in DVC, for programs that tell a unit's arm themselves, and for
+Prometheus and Grafana."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from everloop.cli.opening import open_light
+from everloop.cli.opening import open_light, open_whole
 from everloop.cli.options import HERE, At, Folder, Json, Name, Project, Stage
 from everloop.cli.saying import instant_of, say
 
 To = Annotated[Path, typer.Option("--to", help="The folder to write into; made where there is none.")]
+ToFile = Annotated[Path, typer.Option("--to", help="The file to write; in place of what is there.")]
 
 exports = typer.Typer(help="Write what the house knows for other tools.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -62,3 +64,63 @@ def assignment(to: To, project: Project = HERE, house: Folder = None, stage: Sta
     opened = open_light(project, house, stage)
     done = to_assignment(opened, to)
     say(vars(done), spoken_assignment(done, to), as_json)
+
+
+@exports.command()
+def contract(
+    to: ToFile,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Also what the rows so far were like, where must= says nothing.")] = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    as_json: Json = False,
+) -> None:
+    """The data contract of the project's sources, as the Open Data Contract Standard writes it."""
+    from everloop.loop.contracts import write_contract
+
+    sources = write_contract(open_light(project, house, stage), to, suggest=suggest)
+    say({"file": to, "sources": list(sources)}, f"{to} promises what {', '.join(sources)} must be.", as_json)
+
+
+@exports.command()
+def prometheus(
+    to: To,
+    answered: Annotated[float, typer.Option("--answered", help="The share of questions that is promised to be answered.")] = 0.999,
+    quick: Annotated[float, typer.Option("--quick", help="The share of them that is promised to be answered within --ms.")] = 0.99,
+    ms: Annotated[float, typer.Option("--ms", help="How quick is quick, in milliseconds: an edge that latencies are counted by.")] = 100,
+    target: Annotated[list[str] | None, typer.Option("--target", help="HOST:PORT to scrape (default: what everloop.toml says).")] = None,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    as_json: Json = False,
+) -> None:
+    """Alert rules for Prometheus, and a configuration that scrapes this house by them."""
+    from everloop.connect.prometheus import Objective, write
+    from everloop.loop.export import spoken_views
+
+    serving = open_light(project, house, stage).settings.serving
+    files = write(to, target or [f"{serving.host}:{serving.port}"], Objective(answered, quick, ms / 1000))
+    say({"files": files}, spoken_views(files, to, f"promtool check config {to / 'prometheus.yml'}"), as_json)
+
+
+@exports.command()
+def grafana(to: To, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
+    """A dashboard for Grafana over that Prometheus."""
+    from everloop.connect.grafana import write
+    from everloop.loop.export import spoken_views
+
+    open_light(project, house, stage)
+    files = write(to)
+    say({"files": files}, spoken_views(files, to, "in Grafana: Dashboards, Import, and say which Prometheus"), as_json)
+
+
+@exports.command()
+def evidently(
+    model: Name, to: ToFile, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False
+) -> None:  # fmt: skip
+    """Evidently's own report of the two windows that drift compares, as one HTML page."""
+    from everloop.loop.compared import to_evidently
+
+    opened = open_whole(project, house, stage)
+    before, newest = to_evidently(opened, opened.project.model(model), to, instant_of(now))
+    say({"file": to, "before": before, "newest": newest}, f"{to}: {before:,} rows before, {newest:,} in the newest window.", as_json)

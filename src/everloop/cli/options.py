@@ -14,6 +14,7 @@ Json = Annotated[bool, typer.Option("--json", help="Data instead of sentences.")
 By = Annotated[str, typer.Option("--by", help="Who says so.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
+Models = Annotated[str | None, typer.Argument(help="A model; all of them if not said.")]
 Source = Annotated[str, typer.Argument(help="The source's name.")]
 At = Annotated[str | None, typer.Option("--at", "--now", help="An instant such as 2026-11-02T14:03Z (default: now).")]
 Host = Annotated[str | None, typer.Option("--host", help="Where to listen (default: what everloop.toml says, else 127.0.0.1).")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from everloop.cli.options import HERE, Project
+from everloop.cli.options import HERE, Models, Project
 
 
 def init(
@@ -24,7 +24,7 @@ def init(
     typer.echo(f"Next: {where}everloop explain && everloop ingest && everloop turn")
 
 
-def explain(model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None, project: Project = HERE) -> None:
+def explain(model: Models = None, project: Project = HERE) -> None:
     """Read a model aloud, as the house understands it. Mistakes are told all at once."""
     from everloop.loop.project_file import open_project
     from everloop.project.spoken import explain as read_aloud

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from everloop.cli.opening import models_of, open_whole
-from everloop.cli.options import HERE, At, Folder, Json, Name, Project, Stage
+from everloop.cli.opening import models_of, open_light, open_whole
+from everloop.cli.options import HERE, At, Folder, Json, Models, Name, Project, Stage
 from everloop.cli.saying import instant_of, say
 
 
 def turn(
-    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
+    model: Models = None,
     demand: Annotated[bool, typer.Option("--retrain", help="Retrain even if nothing asks for it.")] = False,
     project: Project = HERE,
     house: Folder = None,
@@ -49,7 +50,8 @@ def answer(
 
 
 def check(
-    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
+    model: Models = None,
+    contract: Annotated[Path | None, typer.Option("--contract", help="Hold this data contract (ODCS) against the sources instead.")] = None,
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -60,6 +62,12 @@ def check(
     from everloop.loop.spoken import spoken_report
     from everloop.loop.steps import check_now
 
+    if contract is not None:
+        from everloop.loop.contracts import hold, spoken_held
+
+        held = hold(open_light(project, house, stage), contract, instant_of(now))
+        say({**vars(held), "passed": held.passed}, spoken_held(held), as_json)
+        raise typer.Exit(0 if held.passed else 1)
     opened, at = open_whole(project, house, stage), instant_of(now)
     reports = [check_now(opened, m, at) for m in models_of(opened, model)]
     say(reports, "\n\n".join(spoken_report(r) for r in reports), as_json)
@@ -90,6 +98,9 @@ def train(model: Name, project: Project = HERE, house: Folder = None, stage: Sta
 def judge(
     model: Name,
     candidate: Annotated[str | None, typer.Argument(help="A candidate's id; the newest if not said.")] = None,
+    off_policy: Annotated[
+        bool, typer.Option("--off-policy", help="What it (or a version such as demand@3) would be worth, from logged answers of others.")
+    ] = False,
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -100,7 +111,18 @@ def judge(
     from everloop.loop.spoken import spoken_record
     from everloop.loop.steps import judge_now
 
-    opened = open_whole(project, house, stage)
-    verdict = judge_now(opened, opened.project.model(model), candidate, instant_of(now))
+    opened, at = open_whole(project, house, stage), instant_of(now)
+    if off_policy:
+        from everloop.loop.off_policy import off_policy as worth_of
+        from everloop.loop.off_policy import spoken_off_policy
+
+        worths = worth_of(opened, opened.project.model(model), candidate, at)
+        say(
+            [vars(worth) | {"enough": worth.enough} for worth in worths],
+            spoken_off_policy(opened.project.model(model), worths, at),
+            as_json,
+        )
+        raise typer.Exit(0 if worths and all(worth.enough for worth in worths) else 1)
+    verdict = judge_now(opened, opened.project.model(model), candidate, at)
     say(verdict, spoken_record(verdict), as_json)
     raise typer.Exit(0 if verdict.passed else 1)

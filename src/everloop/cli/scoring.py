@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from everloop.cli.opening import models_of, open_whole
-from everloop.cli.options import HERE, At, Folder, Json, Project, Stage
+from everloop.cli.options import HERE, At, Folder, Json, Models, Project, Stage
 from everloop.cli.saying import instant_of, say
 from everloop.errors import EverloopError
 
@@ -24,7 +24,7 @@ PAUSE = 5.0
 
 
 def score(
-    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
+    model: Models = None,
     to: Annotated[Path | None, typer.Option("--to", help="The file to write, Parquet or CSV: a row for each key.")] = None,
     keys: Annotated[
         Path | None, typer.Option("--keys", help="Whom to ask about: CSV, Parquet or NDJSON (default: everybody known).")

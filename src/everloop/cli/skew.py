@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from everloop.cli.opening import open_light
-from everloop.cli.options import HERE, At, Folder, Json, Project, Stage
+from everloop.cli.options import HERE, At, Folder, Json, Models, Project, Stage
 from everloop.cli.saying import instant_of, say
 
 
 def skew(
-    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
+    model: Models = None,
     since: Annotated[str | None, typer.Option("--since", help="Answers from this instant on (default: a day before now).")] = None,
     share: Annotated[
         float | None, typer.Option("--share", min=0, max=1, help="The share of units looked at (default: what everloop.toml says, 0.01).")

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import quote, unquote
 
-HOSTED = frozenset({"form", "forms", "json", "jsons", "mailto", "mailtos", "mmost", "mmosts", "xml", "xmls"})
+HOSTED = frozenset(
+    {"alertmanager", "alertmanagers", "form", "forms", "json", "jsons", "mailto", "mailtos", "mmost", "mmosts", "xml", "xmls"}
+)
 """Schemes in whose URL a host stands where a host belongs; elsewhere it is often a token."""
 _LONGEST = 200
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
-import msgspec
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEventDetails
@@ -28,9 +27,9 @@ from openfeature.provider import AbstractProvider, Metadata
 
 from everloop.records import Traffic
 from everloop.rollout.assign import arm_of, compared
+from everloop.rollout.routes import routes_in
 
 PREFIX: Final = "model:"
-FORM: Final = 1  # of routes.json
 Object: TypeAlias = Sequence[FlagValueType] | Mapping[str, FlagValueType]
 
 
@@ -49,7 +48,6 @@ class _Route:
 class _Routes:
     """As much of a house's routes as a flag needs."""
 
-    form: int
     models: Mapping[str, _Route]
 
 
@@ -72,11 +70,11 @@ class EverloopProvider(AbstractProvider):
     """Flags ``model:NAME`` out of a house's ``routes.json``: the version that answers a unit, and its arm as the variant.
 
     The targeting key is the unit, as text. Asked for a string, a flag is the version's name (``demand@4``); asked for an object, that
-    name with ``arm``, ``compared``, ``stage``, ``share`` and ``generation``. Reasons: ``STATIC`` outside a canary, where no unit is asked
-    for; ``SPLIT`` for a unit whose arm is compared with the other; ``DEFAULT`` for one the roll-out does not cover yet; ``STALE`` while the
-    file cannot be read and what was read last is told. Errors: ``FLAG_NOT_FOUND`` for another name or a model that has not begun,
-    ``TARGETING_KEY_MISSING`` in a canary, ``INVALID_CONTEXT`` for a key that is no text, ``TYPE_MISMATCH`` for other types,
-    ``PROVIDER_NOT_READY`` without a file, ``PARSE_ERROR`` for one that holds no routes.
+    name with ``arm``, ``compared``, ``stage``, ``share`` and ``generation``. Reasons: ``STATIC`` where one version answers everybody, and
+    no unit is asked for; ``SPLIT`` for a unit whose arm is compared with the other, or that a control keeps; ``DEFAULT`` for one the
+    roll-out does not cover yet; ``STALE`` while the file cannot be read and what was read last is told. Errors: ``FLAG_NOT_FOUND`` for
+    another name or a model that has not begun, ``TARGETING_KEY_MISSING`` where several versions answer, ``INVALID_CONTEXT`` for a key that
+    is no text, ``TYPE_MISMATCH`` for other types, ``PROVIDER_NOT_READY`` without a file, ``PARSE_ERROR`` for one that holds no routes.
 
     The file is looked at whenever a flag is asked for, and read where it is another one; changed models are told by an event.
     """
@@ -130,13 +128,13 @@ class EverloopProvider(AbstractProvider):
     def _resolve(self, flag: str, context: EvaluationContext | None) -> _Resolved:
         route = self._route(flag)
         traffic = route.traffic
-        if traffic.stage != "canary":
-            arm, counts, reason = "champion", False, Reason.STATIC
+        if len(traffic.propensities) == 1:
+            arm, counts, reason = next(iter(traffic.propensities)), False, Reason.STATIC
         else:
             unit = _unit(flag, context)
             arm, counts = arm_of(unit, traffic), compared(unit, traffic)
-            reason = Reason.SPLIT if counts else Reason.DEFAULT
-        version = traffic.candidate if arm == "candidate" and traffic.candidate is not None else traffic.champion
+            reason = Reason.SPLIT if counts or arm == "control" else Reason.DEFAULT
+        version = {"candidate": traffic.candidate, "control": traffic.baseline}.get(arm) or traffic.champion
         return _Resolved(arm, route.versions[version].name, counts, reason if self._well else Reason.STALE, traffic)
 
     def _route(self, flag: str) -> _Route:
@@ -155,8 +153,8 @@ class EverloopProvider(AbstractProvider):
             seen = (there.st_ino, there.st_mtime_ns, there.st_size)
             if seen == self._seen and self._routes is not None and self._well:
                 return self._routes
-            read = _read(self._path)
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            read = routes_in(self._path.read_bytes(), _Routes)
+        except (OSError, ValueError) as error:
             return self._last(error)
         before, self._routes, self._seen = self._routes, read, seen
         if not self._well:
@@ -189,17 +187,10 @@ def stopped(client: OpenFeatureClient, traffic: Traffic) -> bool:
 def _unit(flag: str, context: EvaluationContext | None) -> str:
     key = context.targeting_key if context is not None else None
     if key is None:
-        raise TargetingKeyMissingError(f"{flag} is in a canary: say the unit as targeting key.")
+        raise TargetingKeyMissingError(f"{flag} is answered by several versions: say the unit as targeting key.")
     if not isinstance(key, str):
         raise InvalidContextError(f"{flag}: the targeting key is {type(key).__name__}, and a unit is a text.")
     return key
-
-
-def _read(path: Path) -> _Routes:
-    routes = msgspec.json.decode(path.read_bytes(), type=_Routes)
-    if routes.form != FORM:
-        raise ValueError(f"its form is not {FORM}")
-    return routes
 
 
 def _told(path: Path, error: Exception) -> OpenFeatureError:

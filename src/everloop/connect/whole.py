@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,17 @@ def put(path: Path, body: bytes) -> Path:
     except OSError as error:
         raise EverloopError(f"{path} cannot be written: {error.strerror}. Nothing was half-written.") from error
     return path
+
+
+def put_own(folder: Path, bodies: Mapping[str, str], mark: str) -> list[Path]:
+    """Write files that all say ``mark``; where one is there that does not, it is somebody else's, and nothing is written.
+
+    Each file is there whole or not at all. Raises EverloopError.
+    """
+    for path in (folder / name for name in bodies):
+        if path.exists() and (path.is_dir() or mark.encode() not in path.read_bytes()):
+            raise EverloopError(f"{path} is there already and was not written by everloop. Move it, or export to another folder.")
+    return [put(folder / name, body.encode()) for name, body in bodies.items()]
 
 
 def parquet(table: pa.Table) -> bytes:

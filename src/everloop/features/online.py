@@ -25,7 +25,7 @@ from everloop.features.fold import Fold
 from everloop.features.moments import calendar_parts
 from everloop.features.packed import decode
 from everloop.features.plan import EXPIRED, MISSING, PRESENT, Piece, Plan, Status, Told, tell
-from everloop.features.requests import Requests, shown_of
+from everloop.features.requests import Requests, shown_together
 from everloop.features.states import State, states_of
 from everloop.features.store import Mark, OnlineStore
 from everloop.project.model import Model
@@ -102,8 +102,8 @@ class Online:
         self._routes: dict[tuple[str, ...], _Route] = {}
         self._about = model.per.name if isinstance(model.per, Source) else None
         given = {self.plan.slots[name]: reading for name, reading in self.plan.others.items() if reading.verb == "given"}
-        # Where a request says everything itself: for each slot what shows it, in order.
-        self._shows = [shown_of(given[slot]) for slot in sorted(given)] if len(given) == len(self.plan.leaves) else None
+        # Where a request says everything itself: what shows each slot, in order.
+        self._shows = shown_together([given[slot] for slot in sorted(given)]) if len(given) == len(self.plan.leaves) else None
 
     def read(self, store: OnlineStore, requests: Sequence[Mapping[str, object]], moment: int, *, tables: Ask | None = None) -> Answer:
         """What the readings say of each request at a moment, microseconds UTC.
@@ -119,7 +119,7 @@ class Online:
         if self._shows is None:
             return None
         try:
-            row = [show(request, moment) for show in self._shows]
+            row = self._shows(request, moment)
         except KeyError:
             return None
         return row if self._plain else [make(row, moment) for make in self._makes]

@@ -27,10 +27,43 @@ def adopt(house: House, model: Model, now: datetime) -> None:
     """
     require_built(model)
     traffic = house.pointers.current(model.name)
-    if traffic is not None:
-        champion = house.champion(traffic)
-        if champion.format != "baseline" or champion.rows or traffic.rolling:
-            return
+    if traffic is None or _knows_nothing(house, traffic):
+        _begin(house, model, now, traffic)
+    _hold_out(house, model, now)
+
+
+def _knows_nothing(house: House, traffic: Traffic) -> bool:
+    champion = house.champion(traffic)
+    return champion.format == "baseline" and not champion.rows and not traffic.rolling
+
+
+def _hold_out(house: House, model: Model, now: datetime) -> None:
+    """Let as many units keep the baseline as the project file says; where a service elsewhere answers everybody, none can."""
+    from everloop.loop.keep import keep_record
+
+    traffic = house.pointers.current(model.name)
+    if traffic is None or traffic.control == model.control:
+        return
+    share = 0.0 if house.champion(traffic).format == "elsewhere" else float(model.control)
+    if traffic.control == share:
+        return
+    baseline = traffic.baseline or _baseline_of(house, model)
+    if baseline is None:
+        return
+    turn = identity("control", traffic.id, share)
+    with house.store.transaction() as t:
+        if house.pointers.current(model.name, within=t) == traffic:
+            moved = rollout.hold_out(traffic, share, baseline, now=now, id=identity(turn, "traffic"))
+            keep_record(house, t, moved, model=model, turn=turn, verb="control")
+
+
+def _baseline_of(house: House, model: Model) -> str | None:
+    """The newest baseline that was champion, or would have been; None where a service elsewhere was first."""
+    versions = [v for v in house.versions.all(model.name) if house.candidate(v.candidate).format == "baseline"]
+    return versions[-1].id if versions else None
+
+
+def _begin(house: House, model: Model, now: datetime, traffic: Traffic | None) -> None:
     model = for_real(model)
     turn = identity("adopt", model.name, now.isoformat() if traffic else "")
     training_set, table = _what_is_known(house, model, now, turn)
@@ -90,6 +123,7 @@ def _keep(
                 made_from=(current.id, version.id),
                 generation=current.generation + 1,
                 champion=version.id,
+                baseline=version.id if current.control else None,
                 since=now,
                 because="the baseline has learnt what is average",
             )

@@ -20,7 +20,7 @@ from everloop.features.served import as_of_in, definition_of, reach, with_as_of
 from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
-from everloop.loop.serve.asked import first_of_each, questions_of
+from everloop.loop.serve.asked import first_of_each, nothing_known, questions_of
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
 from everloop.project.source import Source
@@ -86,7 +86,7 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
     request = _request(model, keys)
     tables = house.tables(model)
     if not isinstance(model.per, Source) and not _ever_seen(model, tables, request):
-        raise Unknown(" and ".join(model.unit), ", ".join(keys), where="what has arrived", next="Nothing is known of it yet.")
+        raise nothing_known(model, ", ".join(keys))
     traffic = house.traffic(model)
     here = answers_here(house, traffic)
     found = live(model, tables, moment=now, units=[request])
@@ -157,9 +157,7 @@ def seal_answers(house: House) -> None:
 def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
     """Whoever may have to answer under this traffic, by version id; one that cannot be loaded is left out, and so never answers."""
     found = {}
-    for version in (traffic.champion, traffic.candidate, traffic.previous):
-        if version is None or version in found:
-            continue
+    for version in traffic.versions:
         try:
             found[version] = house.predictor(house.candidate(house.version(version).candidate))
         except EverloopError:
@@ -196,6 +194,7 @@ def _given(
             arm_of=lambda unit, _: rollout.arm_of(unit, traffic),
             log=log if here.champion == traffic.champion else Unseen(log),
             salt=house.salt,
+            propensities=traffic.propensities,
             read=Read(as_of_in(features), definition_of(model), requests, house.older(model, here, features)),
         )
 

@@ -2,78 +2,143 @@
 
 The order is the law of the house: harm first, then a roll-out in progress, then wishes to retrain; and a person's absence of a yes
 always wins over a wish.
+
+| evidence | what is done |
+|---|---|
+| events or features that are broken, or stopped coming | their owner is told; nothing is learnt from them, whatever is wished |
+| answers that fail or are slow since a takeover, or a drop that began with it | back to the version before |
+| proven worse, on data that is sound | retrain, from the change point on |
+| drift that ``retrain_when`` lists | retrain: the user's words win |
+| drift that is only told | a ticket, with what the truth says of it; nothing is learnt |
+| drift of what hardly matters, or that the season explains | it is noted in the signal, which does not fire |
+| truths that stopped coming | their owner is told; nothing that rests on truth is decided |
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import datetime
 
+from everloop.loop.govern import Memory, forbidden
+from everloop.monitor.deployed import GUARDRAIL, SOON
+from everloop.project.conditions import slipped
 from everloop.project.model import Model
 from everloop.records import Action, Decision, Signal, Signals, Traffic, Verdict
 
-GUARDRAIL = "guardrails"  # the clause of a candidate that fails, is slow or odd beside the champion; nobody has to ask for it
-WISHES = ("drift", "slip", "truths", "schedule", "outage")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Memory:
-    """What happened before, as far as it bears on this decision."""
-
-    cause: str = "schedule"
-    last_trained_at: datetime | None = None
-    ever_learnt: bool = False  # a learned version has been champion
-    truths: int = 0  # mature truths there are to learn from
-    waiting: str | None = None  # id of a decision a person has not answered yet
-    spent: timedelta = timedelta(0)  # hours of training in the last 7 days
-    plan: Literal["advance", "promote", "finish"] | None = None  # what the roll-out plan says is due
+BY_TRUTH = ("slip", "truths")
+"""Wishes that rest on truth, and mean nothing while truths do not come."""
+BY_ANSWERS = ("drift", "slip")
+"""Wishes that rest on answers given lately, and mean nothing where a season, or data that was broken then, explains them."""
 
 
 def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, now: datetime, id: str) -> Decision:
     """The one thing to do about a model now, with its reasons, ready to be read aloud.
 
-    Harm that is proven takes the way back; a roll-out that is due goes on; otherwise the first wish to retrain that neither the
-    budget, nor the cooldown (as long as a truth takes to mature), nor an unanswered question forbids.
+    Harm that is proven takes the way back; a roll-out that is due goes on; otherwise the first wish to retrain that neither bad data nor
+    the governor (``govern.forbidden``) forbids.
     """
-    feared = (*_said(model.roll_back_when), GUARDRAIL)
-    harm = tuple(s for s in signals.signals if s.fired and s.clause in feared)
+    made_from = (traffic.id, signals.id)
+    harm = _harm(model, traffic, signals, memory)
     if harm and (traffic.rolling or traffic.previous):
-        return _with_leave(model, "roll_back", "undo", harm, memory, now=now, id=id, made_from=(traffic.id, signals.id))
-    if traffic.rolling and memory.plan:
+        return _with_leave(model, "roll_back", "undo", harm, memory, now=now, id=id, made_from=made_from)
+    frozen = _sentences(signals.fired("outage"))
+    if traffic.rolling and memory.plan and not frozen:
         action: Action = "promote" if memory.plan == "promote" else "advance"
-        return _decision(model, action, ("the roll-out's next step is due",), "rollout", now, id, (traffic.id, signals.id))
+        because: tuple[str, ...] = ("units move to whichever version does better",)
+        because = because if memory.plan == "divide" else ("the roll-out's next step is due",)
+        return _decision(model, action, because, "rollout", now, id, made_from)
     if traffic.rolling:
         trial = signals.trial
-        because: tuple[str, ...] = (f"a roll-out is in progress ({traffic.stage})",)
+        because = (f"a roll-out is in progress ({traffic.stage})",)
         because += (trial.because,) if trial is not None and trial.says == "not enough evidence" else ()
-        return _decision(model, "hold", because, memory.cause, now, id, (traffic.id, signals.id))
-    return _retrain_or_hold(model, signals, memory, now=now, id=id, made_from=(traffic.id, signals.id))
+        because += tuple(f"it does not go on, for {one}" for one in frozen)
+        return _decision(model, "hold", because, "outage" if frozen else memory.cause, now, id, made_from)
+    return _retrain_or_hold(model, signals, memory, now=now, id=id, made_from=made_from)
+
+
+def _harm(model: Model, traffic: Traffic, signals: Signals, memory: Memory) -> tuple[Signal, ...]:
+    """What takes the way back: what the user fears, the guardrails, and a drop that began when this version took over."""
+    testing = traffic.stage in ("shadow", "canary")
+    # While a candidate is tested, a slip is the champion's own, and taking the candidate back would not help it.
+    feared = _said(tuple(c for c in model.roll_back_when if not (testing and isinstance(c, slipped)))) | {GUARDRAIL}
+    harm = tuple(s for s in signals.signals if s.fired and s.clause in feared)
+    if harm or testing or memory.promoted_at is None or traffic.previous is None or _unsound(signals, memory):
+        return harm
+    # The version before goes on answering in shadow: if it is no better on the same questions, it is the world that changed.
+    exculpated = any(s.kind == "worse" and s.outcome == "failed" for s in signals.signals)
+    at = memory.promoted_at
+    drops = (
+        s for s in signals.fired("slip") if s.since is not None and abs(s.since - at) <= SOON and s.clause in _said(model.retrain_when)
+    )
+    return () if exculpated or signals.until - at > model.matures_after * 2 + SOON else tuple(drops)
 
 
 def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: datetime, id: str, made_from: tuple[str, ...]) -> Decision:
-    said = _said(model.retrain_when)
-    wishes = tuple(s for s in signals.signals if s.fired and s.kind in WISHES and s.clause in said)
+    said, frozen, broken = _said(model.retrain_when), _sentences(signals.fired("outage")), _sentences(signals.fired("data"))
+    wishes = tuple(s for s in signals.signals if s.fired and s.clause in said and not (frozen and s.kind in BY_TRUTH))
     if memory.cause in ("demand", "approved"):
-        asked = tuple(s.sentence for s in wishes) or ("somebody asked for it",)
+        asked = _sentences(wishes) or ("somebody asked for it",)
         return _decision(model, "retrain", asked, memory.cause, now, id, made_from, learn_from=_since(wishes))
+    if not memory.ever_learnt and not wishes and not memory.truths:
+        none = ("no truth is mature yet, so there is nothing to learn from",)
+        return _decision(model, "hold", none, memory.cause, now, id, made_from)
+    if broken:
+        return _decision(model, "hold", (*_sentences(wishes), *broken, "nothing is learnt from such data"), "data", now, id, made_from)
+    if (excuse := _excuse(signals, memory)) and wishes:
+        sound = tuple(s for s in wishes if s.kind not in BY_ANSWERS)
+        if not sound:
+            return _decision(model, "hold", (*_sentences(wishes), excuse[1]), excuse[0], now, id, made_from)
+        wishes = sound
     because: tuple[str, ...]
-    if not memory.ever_learnt and not wishes:
-        if not memory.truths:
-            return _decision(
-                model, "hold", ("no truth is mature yet, so there is nothing to learn from",), memory.cause, now, id, made_from
-            )
+    cause: str
+    if wishes:
+        because, cause = _sentences(wishes), wishes[0].kind
+    elif not memory.ever_learnt:
         because, cause = ("no candidate has passed yet" if memory.last_trained_at else "nothing has been learnt yet",), "first"
-    elif wishes:
-        because, cause = tuple(s.sentence for s in wishes), wishes[0].kind
     else:
-        return _decision(model, "hold", ("nothing fired",), memory.cause, now, id, made_from)
-    if forbidden := _forbidden(model, memory, now):
-        return _decision(model, "hold", (*because, forbidden), cause, now, id, made_from)
+        return _only_told(model, signals, memory, frozen, now=now, id=id, made_from=made_from)
+    if why := forbidden(model, memory, signals.fresh, now=now):
+        return _decision(model, "hold", (*because, why), cause, now, id, made_from)
     if memory.ever_learnt:
         return _with_leave(model, "retrain", "retrain", wishes, memory, now=now, id=id, made_from=made_from)
     # The first training changes nothing for anybody; only taking over needs leave.
     return _decision(model, "retrain", because, cause, now, id, made_from, learn_from=_since(wishes))
+
+
+def _only_told(
+    model: Model, signals: Signals, memory: Memory, frozen: tuple[str, ...], *, now: datetime, id: str, made_from: tuple[str, ...]
+) -> Decision:
+    """Nothing is wished for: what a person is told, and why nothing is done about it."""
+    if frozen:
+        because = (*frozen, "until truths come again nothing that rests on them is decided")
+        return _decision(model, "hold", because, "outage", now, id, made_from)
+    if seasons := signals.fired("season"):
+        return _decision(model, "hold", (*_sentences(seasons), "it is noted"), "season", now, id, made_from)
+    drift = tuple(s for s in signals.fired("drift") if s.clause in _said(model.tell_when))
+    if drift:
+        kept = next((s.sentence for s in signals.signals if s.kind == "slip" and s.outcome == "failed"), None)
+        flat = f"the truth shows no loss ({kept})" if kept else "whether it costs anything, truths have yet to tell"
+        because = (*_sentences(drift), f"a person is told; nothing is learnt, for {flat}")
+        return _decision(model, "hold", because, "drift", now, id, made_from)
+    if told := signals.fired("volume"):
+        return _decision(model, "hold", (*_sentences(told), "a person is told"), "volume", now, id, made_from)
+    return _decision(model, "hold", ("nothing fired",), memory.cause, now, id, made_from)
+
+
+def _unsound(signals: Signals, memory: Memory) -> bool:
+    """Whether the data is broken, or was so lately."""
+    return bool(signals.fired("data")) or memory.broken_at is not None
+
+
+def _excuse(signals: Signals, memory: Memory) -> tuple[str, str] | None:
+    """What explains a slip or a drift of answers given lately, as a cause and a sentence: broken data, or a season, even one just over."""
+    if memory.broken_at is not None:
+        at = f"{memory.broken_at:%Y-%m-%d %H:%M} UTC"
+        return "data", f"the data was broken until {at}, and truths of answers given then are not over"
+    if seasons := signals.fired("season"):
+        return "season", f"{seasons[0].sentence}; nothing is learnt from a season that passes"
+    if memory.season_at is not None:
+        return "season", f"the season was out of the ordinary until {memory.season_at:%Y-%m-%d}, as a year ago, and passes"
+    return None
 
 
 def permit(model: Model, verdict: Verdict, *, now: datetime, id: str) -> Decision:
@@ -90,20 +155,6 @@ def permit(model: Model, verdict: Verdict, *, now: datetime, id: str) -> Decisio
     return _decision(model, "ask", because, cause, now, id, made_from, asks="promote")
 
 
-def _forbidden(model: Model, memory: Memory, now: datetime) -> str | None:
-    """Why a wish to retrain has to wait, as a clause; None if it need not."""
-    if model.autonomy["retrain"] == "observe":
-        return "it only observes"
-    if memory.waiting:
-        return f"a question is waiting for an answer (everloop approve {model.name})"
-    cooldown = max(model.matures_after, timedelta(hours=1))
-    if memory.last_trained_at is not None and now - memory.last_trained_at < cooldown:
-        return f"it was trained at {memory.last_trained_at:%Y-%m-%d %H:%M} UTC, and a truth takes longer than that"
-    if model.budget is not None and memory.spent >= model.budget:
-        return "the training budget of 7 days is spent"
-    return None
-
-
 def _with_leave(
     model: Model,
     about: str,
@@ -116,7 +167,7 @@ def _with_leave(
     made_from: tuple[str, ...],
 ) -> Decision:
     """The action itself where the model may act, a question where a person approves, hold where it only observes."""
-    reasons, cause = tuple(s.sentence for s in signals), signals[0].kind
+    reasons, cause = _sentences(signals), signals[0].kind
     level = model.autonomy[about]
     if level == "act":
         return _decision(model, action, reasons, cause, now, id, made_from, learn_from=_since(signals))
@@ -158,3 +209,7 @@ def _since(signals: tuple[Signal, ...]) -> datetime | None:
 
 def _said(conditions: tuple[object, ...]) -> frozenset[str]:
     return frozenset(repr(c) for c in conditions)
+
+
+def _sentences(signals: tuple[Signal, ...]) -> tuple[str, ...]:
+    return tuple(s.sentence for s in signals)

@@ -171,6 +171,11 @@ def spoken_assignment(done: ToAssignment, folder: Path) -> str:
     return "\n".join(lines)
 
 
+def spoken_views(files: Sequence[Path], folder: Path, next: str) -> str:
+    """What was written to look at a house with, and what to do with it."""
+    return f"Wrote {_listed(files, folder)} in {folder}.\nNext: {next}"
+
+
 def _listed(files: Sequence[Path], folder: Path) -> str:
     return ", ".join(path.relative_to(folder).as_posix() for path in files)
 

@@ -23,6 +23,7 @@ from everloop.loop import keep as keeps
 from everloop.loop.learnt import Tables, as_learnt, otherwise
 from everloop.loop.online import folding
 from everloop.loop.project_file import Project, open_project
+from everloop.loop.spending import METER
 from everloop.project.heard import hear
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
@@ -31,6 +32,7 @@ from everloop.registry import history
 from everloop.registry.approvals import Approvals
 from everloop.registry.blobs import Blobs
 from everloop.registry.facts import Facts
+from everloop.registry.incidents import Incidents
 from everloop.registry.journal import Journal
 from everloop.registry.outbox import Outbox
 from everloop.registry.sentences import clause
@@ -44,6 +46,7 @@ from everloop.training.artefact import load
 from everloop.training.baseline import load_baseline
 from everloop.training.child import in_child
 from everloop.training.golden import check_golden
+from everloop.training.losses import LossModel
 from everloop.training.predictor import Answering
 
 T = TypeVar("T")
@@ -80,6 +83,8 @@ class House:
     """Whether business time is what requests say it is, not what the machine's clock says."""
     predictors: dict[str, Answering] = field(default_factory=dict, repr=False, compare=False)
     reads: dict[str, tuple[int, pa.Table]] = field(default_factory=dict, repr=False, compare=False)
+    losses: dict[tuple[str, str], LossModel | None] = field(default_factory=dict, repr=False, compare=False)
+    """How each version's answers lose, by version and metric, learnt once."""
 
     # -- the stores, by noun --
 
@@ -106,6 +111,10 @@ class House:
     @cached_property
     def outbox(self) -> Outbox:
         return Outbox(self.store)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        return Incidents(self.store)
 
     @cached_property
     def facts(self) -> Facts:
@@ -144,7 +153,7 @@ class House:
         # Threads wait for one another by spinning: on few rows, or beside other work, many are slower than one.
         threads, first = None if rows >= MANY_ROWS else 1, partial(open_in_child, self.project.path)
         try:
-            return in_child(work, first=first, threads=threads, cancelled=lambda: self.ended() is not None)
+            return in_child(work, first=first, threads=threads, cancelled=lambda: self.ended() is not None, spent=METER.child)
         except LearnerFailed:
             self.still()  # a child that was ended did not fail
             raise
@@ -238,7 +247,7 @@ class House:
     def older(self, model: Model, traffic: Traffic, features: pa.Table) -> dict[str, Older]:
         """What the versions in the traffic know otherwise than the project file says today, by version."""
         found = {}
-        for version in dict.fromkeys(v for v in (traffic.champion, traffic.candidate, traffic.previous) if v):
+        for version in traffic.versions:
             columns = otherwise(model, self.candidate(self.version(version).candidate), self.project.sources)
             if columns and len(features):
                 found[version] = as_learnt(model, columns, features, self.tables)

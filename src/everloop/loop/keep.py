@@ -17,7 +17,9 @@ from sqlalchemy import Connection
 from everloop.clock import monotonic, said, wall
 from everloop.errors import Overtaken, StoreError
 from everloop.lake.alone import alone
+from everloop.loop.incidents import incidents_by
 from everloop.loop.news.alerts import alert_of
+from everloop.loop.spending import METER, cost
 from everloop.project.model import Model
 from everloop.records import Decision, Record, Traffic, Version, identity
 from everloop.registry.turns import State, Turn
@@ -79,7 +81,9 @@ class Keep:
             return kept  # type: ignore[return-value]
         self.house.still()
         self.house.pause(f"before {name}")
-        record = verb(Step(self.house, self.model, self.turn.now, id, self.turn.id, self.turn.cause), *args, **kwargs)
+        with METER.step() as step:
+            record = verb(Step(self.house, self.model, self.turn.now, id, self.turn.id, self.turn.cause), *args, **kwargs)
+        record = replace(record, cost=cost(METER.taken(step), self.house.settings.prices))
         self.house.pause(f"after {name}, not kept")
         with self.house.store.transaction() as t:
             _not_cancelled(self.house, self.house.turns.find(self.turn.id, within=t), t)
@@ -89,7 +93,8 @@ class Keep:
 
 
 def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str) -> R:
-    """In one transaction: the record, the pointer it moves, the question it asks, the alert it causes. Raises Overtaken at the fence."""
+    """In one transaction: the record, the pointer it moves, the question it asks, the incidents it opens, moves or ends, and the alerts
+    that come of it. Raises Overtaken at the fence."""
     house.fence(t)
     if isinstance(record, Version):
         candidate, verdict = house.candidate(record.candidate, within=t), house.verdict(record.verdict, within=t)
@@ -99,11 +104,16 @@ def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: s
             return version  # type: ignore[return-value]
         record = version  # type: ignore[assignment]
     kept = house.journal.append(t, record, turn=turn, verb=verb, back=ANY)
+    changes = incidents_by(house, t, record, model)
     if isinstance(record, Traffic):
         house.pointers.move(t, record, expected_generation=record.generation - 1)
     if isinstance(record, Decision) and record.asks:
         house.approvals.ask(t, record)
-    if alert := alert_of(record, model):
+    for incident in changes:
+        house.journal.append(t, incident, turn=turn, verb="incident", back=ANY)
+        house.incidents.move(t, incident)
+    happened: list[Record] = [record, *changes]
+    for alert in filter(None, (alert_of(each, model) for each in happened)):
         house.outbox.put(t, alert, at=record.made_at, head=str(house.journal.head(within=t)))
     return kept
 

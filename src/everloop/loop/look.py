@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from everloop.clock import said
 from everloop.errors import Unknown
 from everloop.loop.house import House
+from everloop.loop.spending import spent, spoken_cost
+from everloop.loop.spoken import spoken_causes, spoken_lift
 from everloop.project.model import Model
-from everloop.records import Record
+from everloop.project.spoken_values import spoken_span
+from everloop.records import Candidate, Cost, Record, Signals, Traffic, Version
 from everloop.registry import history as past
-from everloop.registry.sentences import clause
+from everloop.registry.sentences import Naming, clause
+from everloop.stats.rounded import percent
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,22 @@ class Standing:
     last_turn: datetime | None
     turning: datetime | None = None
     """Since when a turn of it has been under way, wall time."""
+    confidence: str | None = None
+    """How sure each version was of its newest answers, where answers are chances or shares."""
+    trained: str | None = None
+    """How long the trainings of the last seven days took, of what the budget allows, and what they cost at the declared price."""
     skewed: str | None = None
     """The features that were served otherwise than the event log tells, when that was last looked at."""
+    brought: tuple[str, ...] = ()
+    """What the model brings over the baseline some units keep, figure by figure, when it was last turned."""
+    truth: tuple[str, ...] = ()
+    """What the last turn said of mature truth, of truths that stopped coming, and of what is estimated before the truth; apart."""
+    incidents: int = 0
+    """How many there are that are not over."""
+    spent: Cost | None = None
+    """What its turns have taken in the seven days up to its last one; None where nothing was measured."""
+    measured: tuple[str, ...] = ()
+    """Its error on mature truth, what a roll-out under way found, and what people were told to do, each in a sentence."""
 
     def __str__(self) -> str:
         if self.champion is None or self.since is None:
@@ -40,13 +58,23 @@ class Standing:
             line += f"; waits for a person to say yes to: {self.waiting} (everloop approve {self.model})"
         if self.turning:
             line += f"; being turned since {said(self.turning)} (everloop cancel {self.model})"
+        if self.confidence:
+            line += f"; {self.confidence}"
+        if self.trained:
+            line += f"; {self.trained}"
         if self.skewed:
             line += f"; served otherwise than the log tells: {self.skewed} (everloop skew {self.model})"
-        return line + (f"; last turned {said(self.last_turn)}." if self.last_turn else ".")
+        if self.incidents:
+            line += f"; {self.incidents} incident{'s' * (self.incidents > 1)} (everloop incidents {self.model})"
+        if self.spent:
+            line += f"; turns of the last 7 days took {spoken_cost(self.spent)}"
+        line += f"; last turned {said(self.last_turn)}." if self.last_turn else "."
+        return "\n  ".join([line, *self.brought, *(f"{sentence}." for sentence in self.truth), *self.measured])
 
 
 def status(house: House) -> list[Standing]:
-    """Each model of the project on one line."""
+    """Each model of the project on one line, with what was last measured of it below."""
+    from everloop.loop.measured import measured
     from everloop.loop.skewed import standing_skew
 
     name = past.names(house.journal)
@@ -65,10 +93,59 @@ def status(house: House) -> list[Standing]:
                 waiting=waiting[0].action if waiting else None,
                 last_turn=last.now if last else None,
                 turning=opened.started_at if opened else None,
+                confidence=_confidence(house, model, name),
+                trained=_trained(house, model, last.now if last else None),
                 skewed=standing_skew(house, model),
+                brought=_brought(house, model) if traffic and traffic.control else (),
+                truth=_said_of_truth(house, model, traffic),
+                incidents=len(house.incidents.open(model.name)),
+                spent=spent_until(house, model.name, last.now) if last else None,
+                measured=measured(house, model, last.now) if last and traffic else (),
             )
         )
     return rows
+
+
+def _brought(house: House, model: Model) -> tuple[str, ...]:
+    """What the newest turn found of it, in sentences."""
+    for entry in house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1):
+        if isinstance(entry.record, Signals) and entry.record.lifts:
+            return tuple(map(spoken_lift, entry.record.lifts))
+    return ()
+
+
+def _said_of_truth(house: House, model: Model, traffic: Traffic | None) -> tuple[str, ...]:
+    """The sentences of the newest signals that rest on truth or stand in for it, of who answers now; each once."""
+    kept = next(iter(house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)), None)
+    if kept is None or traffic is None or not isinstance(kept.record, Signals) or kept.record.made_at < traffic.since:
+        return ()
+    sayings = [s.sentence for s in kept.record.signals if s.kind in ("slip", "outage", "estimate") and s.as_of is not None]
+    return tuple(dict.fromkeys(sayings))
+
+
+def spent_until(house: House, model: str, until: datetime, *, over: timedelta = timedelta(days=7)) -> Cost | None:
+    """What a model's turns took in the span up to an instant of business time."""
+    return spent(e.record for e in house.journal.read(model=model, since=until - over, until=until))
+
+
+def _confidence(house: House, model: Model, name: Naming) -> str | None:
+    """How sure the versions were, when that was last looked at."""
+    newest = house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)
+    said = [c for e in newest if isinstance(e.record, Signals) for c in e.record.confidence]
+    return ", ".join(f"{name(c.version)} {percent(c.mean)} sure of {c.rows:,} answers" for c in said) or None
+
+
+def _trained(house: House, model: Model, now: datetime | None) -> str | None:
+    """Training in the seven days before the last turn; None where there is neither a budget nor a price."""
+    price = house.settings.prices.get("cpu_hour")
+    if now is None or (model.budget is None and price is None):
+        return None
+    kept = house.journal.read(kind="Candidate", model=model.name, since=now - timedelta(days=7))
+    runs = [e.record for e in kept if isinstance(e.record, Candidate)]
+    line = f"trained for {spoken_span(timedelta(seconds=round(sum(c.seconds for c in runs))))}"
+    line += f" of {spoken_span(model.budget)}" if model.budget is not None else ""
+    line += " in 7 days"
+    return line if price is None else f"{line}, which cost {sum(c.cpu_seconds for c in runs) / 3600 * price:,.2f}"
 
 
 def history(house: House, model: Model, instant: datetime | None = None) -> tuple[list[str], list[Record]]:
@@ -78,10 +155,20 @@ def history(house: House, model: Model, instant: datetime | None = None) -> tupl
         lived = past.history(house.journal, model.name)
         if not lived:
             raise Unknown("history of", model.name, next=f"It has not begun. Begin with: everloop turn {model.name}")
-        return [f"{said(t.made_at)}  {clause(t, name)}  [{t.id}]" for t in lived], list(lived)
+        took = _took(house, model.name)
+        return [f"{said(t.made_at)}  {clause(t, name)}  [{t.id}]{took.get(t.id, '')}" for t in lived], list(lived)
     live = past.at(house.journal, model.name, instant)
     lines, records = why(house, live.id)
     return [f"At {said(instant)}: {clause(live, name)}.", *lines], records
+
+
+def _took(house: House, model: str) -> dict[str, str]:
+    """What the turns took that put traffics in force, in words, by the traffic's id."""
+    turns: dict[str | None, list[Record]] = {}
+    for entry in house.journal.read(model=model):
+        turns.setdefault(entry.turn, []).append(entry.record)
+    sums = [(records, total) for records in turns.values() if (total := spent(records)) is not None]
+    return {r.id: f"  ({spoken_cost(total)})" for records, total in sums for r in records if isinstance(r, Traffic)}
 
 
 def why(house: House, id: str) -> tuple[list[str], list[Record]]:
@@ -98,7 +185,19 @@ def why(house: House, id: str) -> tuple[list[str], list[Record]]:
         knew = ", ".join(f"{name} {value}" for name, value in given.features)
         return [head, *lines, *([f"It knew {knew}."] if knew else [])], records
     tree = past.why(house.journal, id)
-    return past.told(tree, name=past.names(house.journal)), _records(tree)
+    behind, records = spoken_causes(tree.record) if isinstance(tree.record, Signals) else [], _records(tree)
+    return [*behind, *past.told(tree, name=past.names(house.journal)), *_as_compiled(house, records[:1])], records
+
+
+def _as_compiled(house: House, asked: list[Record]) -> list[str]:
+    """In which form a version is answered, where that is known."""
+    from everloop.training.light import parity_of
+
+    for record in asked:
+        if isinstance(record, Version):
+            parity = parity_of(house.candidate(record.candidate), house.settings.compiled)
+            return [str(parity)] if parity is not None else []
+    return []
 
 
 def _records(tree: past.Reason) -> list[Record]:

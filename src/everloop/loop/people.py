@@ -16,7 +16,7 @@ from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
 from everloop.loop.keep import Step, keep_record, turn_id
-from everloop.loop.serve.lean import compile_served
+from everloop.loop.serve.compiled import compile_served
 from everloop.loop.serve.routes import spread, write_routes
 from everloop.loop.spoken import spoken_record
 from everloop.loop.tell.answerable import way_back
@@ -171,6 +171,6 @@ def admit_file(
         if keep(do.permit, verdict).advances:
             keep(do.begin, traffic, keep(do.admit, candidate, verdict))
     with suppress(StoreError):  # the controller tells the workers again
-        compile_served(house)
+        compile_served(house, now)
         write_routes(house)
     return verdict

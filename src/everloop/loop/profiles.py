@@ -6,6 +6,7 @@ The windows of what was learnt from come first: they are the habit that the newe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
@@ -15,39 +16,132 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from everloop.clock import from_microseconds, microseconds
+from everloop.errors import LearnerFailed
 from everloop.loop.house import House
-from everloop.monitor.profile import ANSWERS, Profile, Spec, answers_as_column, describe, profile
+from everloop.monitor.profile import ANSWERS, Profile, answers_as_column, profile
+from everloop.monitor.rhythm import BUCKET, Season, seasons_of
+from everloop.monitor.spec import Spec, describe
 from everloop.project.model import Model
 from everloop.records import Candidate, Shape, Traffic, TrainingSet
 from everloop.registry.facts import Facts
 from everloop.serving.answered import features_of
 from everloop.stats.shapes import Answers
-from everloop.training.rows import learnable
+from everloop.training.rows import holdout, learnable
 
 FIRST_WINDOWS, FIRST_ANSWERS = 4, 200
-HABIT = 26  # so many past windows are held against the newest
-DAY = 86_400_000_000
+HABIT = 56  # so many past windows are held against the newest
+DAY, A_WEEK = 86_400_000_000, timedelta(days=7)
+SEASONS = 56 * DAY
 
 
 def reference_of(house: House, model: Model, champion: Candidate) -> Profile | None:
-    """The profile of what a champion learnt from, its own answers to it included; None for one that learnt nothing."""
-    kept = house.facts.latest(model.name, f"reference {champion.id}")
+    """The profile of what a champion learnt from and was judged on, its own answers to the latter included; None for one that learnt
+    nothing, or fails to answer now: a champion that fails is no reason not to watch it."""
+    kept = house.facts.latest(model.name, f"learnt {champion.id}")
     if kept is not None:
         spec = Spec.from_plain(kept.body["spec"])
         return Profile.from_plain(kept.body["profile"], spec)
-    training_set = next((r for r in map(house.journal.find, champion.made_from) if isinstance(r, TrainingSet)), None)
-    if training_set is None or not training_set.learn_rows:
+    training_set = _training_set(house, champion)
+    if training_set is None:
+        return None
+    try:
+        learnt = _learnt(house, model, champion, training_set)
+    except LearnerFailed:
+        return None
+    found = learnt.count(np.arange(len(learnt.moments)))
+    with house.store.transaction() as t:
+        body = {"spec": found.spec.to_plain(), "profile": found.to_plain(), **learnt.habit(model)}
+        house.facts.put(t, model.name, f"learnt {champion.id}", champion.made_at, body)
+    return found
+
+
+def seasons_kept(house: House, model: Model, champion: Candidate, reference: Profile | None) -> tuple[Season, ...]:
+    """What a champion learnt from, season by season; empty where nobody learnt here, or windows are too long to have any."""
+    kept = None if reference is None else house.facts.latest(model.name, f"learnt {champion.id}")
+    if kept is None or reference is None:
+        return ()
+    return tuple(Season.from_plain(plain, reference.spec) for plain in kept.body["seasons"])
+
+
+def span_of_windows(model: Model) -> timedelta:
+    """How long a window lasts: from one asking to the next, or a day where questions come at any time."""
+    return timedelta(days=1) if model.asked is None else model.asked.span
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a champion learnt from and was judged on, row by row. ``answered`` says which rows have an answer: those it was judged on, for
+    to what it learnt from it answers better than it ever will again.
+    """
+
+    spec: Spec
+    columns: pa.Table
+    moments: NDArray[np.int64]
+    answered: NDArray[np.bool_]
+
+    def count(self, rows: NDArray[np.int64]) -> Profile:
+        """The profile of some rows; a row that has no answer is not one with an empty answer."""
+        found = profile(self.spec, self.columns.take(pa.array(rows)), self.moments[rows])
+        if ANSWERS in found.counts:
+            found.counts[ANSWERS][0] -= int((~self.answered[rows]).sum())
+        return found
+
+    def habit(self, model: Model) -> dict[str, list[dict[str, object]]]:
+        """Its newest windows one by one, and its last eight weeks season by season, as plain values."""
+        starts, span = _starts(model, self.moments), span_of_windows(model)
+        windows = [self.count(np.flatnonzero(starts == start)) for start in np.unique(starts)[-HABIT:]]
+        recent = starts > starts.max(initial=0) - SEASONS
+        # Windows of minutes would be thousands; their seasons are four hours long anyhow.
+        parts = starts - starts % (BUCKET * DAY // 24) if span < timedelta(hours=BUCKET) else starts
+        seasonal = [self.count(np.flatnonzero(recent & (parts == p))) for p in np.unique(parts[recent])] if span < A_WEEK else []
+        zone = None if model.asked is None else model.asked.zone
+        return {"habit": [w.to_plain() for w in windows], "seasons": [s.to_plain() for s in seasons_of(seasonal, span, zone)]}
+
+
+def profiles_of(
+    house: House, model: Model, traffic: Traffic, given: pa.Table
+) -> tuple[Profile | None, tuple[Profile, ...], tuple[Season, ...]]:
+    """The profile of what the champion learnt from, one of each window of the answers ``given``, oldest first, and what it learnt from by
+    season.
+    """
+    champion = house.champion(traffic)
+    elsewhere = champion.format == "elsewhere"
+    reference = reference_of(house, model, champion) or (reference_elsewhere(house, model, traffic, given) if elsewhere else None)
+    windows = windows_of(house, model, champion, reference, in_windows(model, given) if elsewhere else given)
+    return reference, windows, seasons_kept(house, model, champion, reference)
+
+
+def rows_learnt(house: House, model: Model, champion: Candidate) -> tuple[list[str], pa.Table] | None:
+    """The rows a champion learnt from, with a key for each; None for one that learnt nothing here."""
+    training_set = _training_set(house, champion)
+    if training_set is None:
         return None
     table = learnable(house.table(training_set), training_set, champion.shape)
-    columns = table.select([c for c in model.columns if c in table.column_names])
+    said = [table.column(name).to_pylist() for name in ("moment", *model.unit) if name in table.column_names]
+    keys = ["\x1f".join(map(str, row)) for row in zip(*said, strict=True)]
+    return keys, table.select([c for c in model.columns if c in table.column_names])
+
+
+def _training_set(house: House, champion: Candidate) -> TrainingSet | None:
+    found = next((r for r in map(house.journal.find, champion.made_from) if isinstance(r, TrainingSet)), None)
+    return found if found is not None and found.learn_rows else None
+
+
+def _learnt(house: House, model: Model, champion: Candidate, training_set: TrainingSet) -> Learnt:
+    whole = house.table(training_set)
+    learn, held = learnable(whole, training_set, champion.shape), holdout(whole, training_set)
+    names = [c for c in model.columns if c in learn.column_names]
+    columns = pa.concat_tables([learn.select(names), held.select(names)])
+    moments = np.concatenate([part.column("moment").to_numpy().astype(np.int64) for part in (learn, held)])
+    answered = np.arange(len(columns)) >= (len(learn) if len(held) >= FIRST_ANSWERS else 0)
+    features = dict(describe(columns).features)
     if champion.shape.kind != "ranking":
-        columns = columns.append_column(ANSWERS, _as_column(house.predictor(champion).answer(table)))
-    moments = table.column("moment").to_numpy().astype(np.int64)
-    found = profile(describe(columns), columns, moments)
-    with house.store.transaction() as t:
-        body = {"spec": found.spec.to_plain(), "profile": found.to_plain(), "habit": _habit(found.spec, model, columns, moments)}
-        house.facts.put(t, model.name, f"reference {champion.id}", champion.made_at, body)
-    return found
+        asked = [held] if len(held) >= FIRST_ANSWERS else [learn, held]
+        parts = [_as_column(house.predictor(champion).answer(part)) for part in asked if len(part)]
+        answers = pa.chunked_array([pa.nulls(int((~answered).sum()), parts[0].type), *parts])
+        columns = columns.append_column(ANSWERS, answers)
+        features |= describe(columns.select([ANSWERS])).features
+    return Learnt(Spec(features), columns, moments, answered)
 
 
 def reference_elsewhere(house: House, model: Model, traffic: Traffic, given: pa.Table) -> Profile | None:
@@ -68,8 +162,8 @@ def reference_elsewhere(house: House, model: Model, traffic: Traffic, given: pa.
     columns = _with_answers(rows, names, champion.shape)
     found = profile(describe(columns), columns, rows.column("moment").to_numpy().astype(np.int64))
     with house.store.transaction() as t:
-        body = {"spec": found.spec.to_plain(), "profile": found.to_plain(), "habit": []}
-        house.facts.put(t, model.name, f"reference {champion.id}", champion.made_at, body)
+        body = {"spec": found.spec.to_plain(), "profile": found.to_plain(), "habit": [], "seasons": []}
+        house.facts.put(t, model.name, f"learnt {champion.id}", champion.made_at, body)
     return found
 
 
@@ -84,8 +178,8 @@ def windows_of(house: House, model: Model, champion: Candidate, reference: Profi
     """One profile for each window of answers, oldest first, counted against the reference's bins."""
     if reference is None or not len(given):
         return ()
-    name = f"window {champion.id}"
-    habit = house.facts.latest(model.name, f"reference {champion.id}")
+    name = f"seen {champion.id}"
+    habit = house.facts.latest(model.name, f"learnt {champion.id}")
     served = given.filter(pc.not_equal(given.column("arm"), "shadow"))
     moments = served.column("moment").to_numpy()
     starts = _starts(model, moments)
@@ -108,13 +202,6 @@ def windows_of(house: House, model: Model, champion: Candidate, reference: Profi
     if fresh:
         _keep(house.facts, house, model, name, fresh)
     return tuple(found)
-
-
-def _habit(spec: Spec, model: Model, columns: pa.Table, moments: NDArray[np.int64]) -> list[dict[str, object]]:
-    """The windows of what was learnt from, one by one."""
-    starts = _starts(model, moments)
-    rows = [np.flatnonzero(starts == start) for start in np.unique(starts)[-HABIT:]]
-    return [profile(spec, columns.take(pa.array(r)), moments[r]).to_plain() for r in rows]
 
 
 def _starts(model: Model, moments: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from everloop.errors import LearnerFailed, Overtaken, StoreError
 from everloop.loop.house import House
 from everloop.loop.keep import Cancelled, turn_id
-from everloop.loop.serve.lean import compile_served
+from everloop.loop.serve.compiled import compile_served
 from everloop.loop.serve.routes import write_routes
 from everloop.loop.turn import turn
 from everloop.project.model import Model
@@ -31,5 +31,5 @@ def go_round(house: House, model: Model, now: datetime, cause: str = "schedule")
     finally:
         # What was decided is decided, also where workers cannot be told now: the controller tells them again.
         with suppress(StoreError):
-            compile_served(house)
+            compile_served(house, now)
             write_routes(house)

@@ -20,8 +20,9 @@ from everloop.features.compile import features as read_features
 from everloop.features.reader import Reader
 from everloop.features.spine import Spine, as_text, carry
 from everloop.features.truth import truths
+from everloop.loop.asked import questions_of
 from everloop.loop.house import House
-from everloop.loop.watching import questions_of
+from everloop.loop.watching import as_truth, told_of
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading
 from everloop.project.resolve import keys
@@ -30,7 +31,9 @@ from everloop.records import Traffic
 from everloop.registry import history
 from everloop.rollout.assign import arm_of, chance, compared
 from everloop.rollout.verdict import Units
-from everloop.stats.shapes import Floats
+from everloop.stats.known import answered
+from everloop.stats.measures import Measure
+from everloop.stats.shapes import Answers, Floats
 
 QUANTILE = 0.995  # of a figure before the start: what lies above counts as this
 SERVED = ("champion", "candidate")
@@ -67,17 +70,33 @@ def lived(house: House, traffic: Traffic) -> tuple[Traffic, ...]:
     return tuple(t for t in history.history(house.journal, traffic.model) if t.salt == traffic.salt and t.candidate == traffic.candidate)
 
 
-def met(house: House, model: Model, steps: Sequence[Traffic], given: pa.Table) -> Met:
+def split_before(house: House, traffic: Traffic) -> Traffic:
+    """The last traffic that split units, of a version that bakes; any other traffic is itself. A version that was never rolled out step by
+    step has none, and bakes alone."""
+    if traffic.stage != "bake":
+        return traffic
+    for before in reversed(history.history(house.journal, traffic.model)):
+        if before.stage != "bake":
+            split = before.stage == "canary" and before.candidate == traffic.champion
+            return before if split else traffic
+    return traffic
+
+
+def met(house: House, model: Model, steps: Sequence[Traffic], given: pa.Table, *, adaptive: bool = False) -> Met:
     """The units that answers since the roll-out began were given to while it split them.
 
     A unit is met by the first answer after a share covers it. Beyond a share of one half a rising share moves units to the candidate:
     these are left out, by their hash, which knows nothing of what befell them.
+
+    ``adaptive``: where shares move by what befell units, leaving out whom they moved would itself be moved by it. There every unit counts
+    for the version it was first given to, at the chance in force then, whatever answers it later; what failed or was slow counts only
+    until the share moves again.
     """
     shares = [step for step in steps if step.stage == "canary"]
     answers = given.select(READ).filter(pc.is_in(given.column("arm"), value_set=pa.array(SERVED)))
     answers = answers.sort_by([("answered_at", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
     at = answers.column("answered_at").to_numpy().astype(np.int64)
-    epoch = np.searchsorted(np.array([microseconds(s.since) for s in shares], dtype=np.int64), at, side="right") - 1
+    epoch = np.searchsorted(np.array([microseconds(s.made_at) for s in shares], dtype=np.int64), at, side="right") - 1
     names = np.array([*split_units(house, model, answers), None], dtype=object)[:-1]
     first: dict[str, tuple[int, bool, float]] = {}
     place: dict[str, int] = {}
@@ -88,8 +107,8 @@ def met(house: House, model: Model, steps: Sequence[Traffic], given: pa.Table) -
             continue
         tried.add((name, step.generation))
         if compared(name, step):
-            likely, arm = chance(step, shares[-1]), arm_of(name, step)
-            stays = arm == arm_of(name, shares[-1]) and 0 < likely < 1
+            likely, arm = chance(step, None if adaptive else shares[-1]), arm_of(name, step)
+            stays = (adaptive or arm == arm_of(name, shares[-1])) and 0 < likely < 1
             place[name] = len(first) if stays else -1
             if stays:
                 first[name] = (row, arm == "candidate", likely)
@@ -97,6 +116,8 @@ def met(house: House, model: Model, steps: Sequence[Traffic], given: pa.Table) -
     owner = np.array([place.get(name, -1) for name in names], dtype=np.int64)
     theirs = owner >= 0
     theirs[theirs] = np.flatnonzero(theirs) >= begun[owner[theirs]] if len(begun) else False
+    if adaptive and len(begun):
+        theirs[theirs] = epoch[theirs] == epoch[begun[owner[theirs]]]
     generation = np.array([s.generation for s in shares], dtype=np.int64)
     units = Units(
         generation[epoch[begun]] if len(begun) else begun,
@@ -147,6 +168,22 @@ def cap(house: House, model: Model, reading: AnyReading, answers: pa.Table, at: 
     there = values.drop_null().to_numpy().astype(np.float64)
     there = there[there > 0]
     return float(np.quantile(there, QUANTILE)) if len(there) else None
+
+
+def sizes(house: House, model: Model, by: Measure, answers: pa.Table, known: datetime) -> tuple[Floats, NDArray[np.bool_]]:
+    """What each answer (n,) lost or won by its own truth, and whether that is mature."""
+    told = told_of(house, model, answers, known)
+    found, mature = np.zeros(len(answers)), told.mature.copy()
+    versions = np.array([*answers.column("version").to_pylist(), None], dtype=object)[:-1]
+    for version in sorted(set(versions.tolist())):
+        rows = np.flatnonzero((versions == version) & told.mature)
+        shape = house.candidate(house.version(version).candidate).shape
+        given = Answers.from_arrow(shape, answers.column("answer").take(pa.array(rows)))
+        truth = as_truth(told.truth[rows], shape.kind)
+        judged_rows = answered(given)
+        mature[rows[~judged_rows]] = False
+        found[rows[judged_rows]] = by.parts(truth[judged_rows], given.take(judged_rows))[0]
+    return found, mature
 
 
 def _after(house: House, model: Model, answers: pa.Table) -> pa.Table:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everloop.clock import said
-from everloop.records import Contest, Decision, Prediction, Record, Report, Signals, Snapshot
+from everloop.records import Contest, Decision, Incident, Lift, Prediction, Record, Report, Signals, Snapshot
 from everloop.registry.history import names
 from everloop.registry.sentences import Naming, clause
+from everloop.stats.rounded import percent
 
 if TYPE_CHECKING:
     from everloop.lake.tables import Delivery
     from everloop.loop.house import House
 
-UNTOLD = (Signals, Snapshot, Contest)
+UNTOLD = (Signals, Snapshot, Contest, Incident)
 
 
 def story(house: House, decision: Decision) -> str:
@@ -87,12 +88,40 @@ def spoken_signals(signals: Signals) -> str:
     """Every condition with what was found, those that fired first; then the verdict of a roll-out, with every figure it rests on."""
     ordered = sorted(signals.signals, key=lambda s: not s.fired)
     lines = [f"{'!' if s.fired else ' '} {s.clause}: {s.sentence}" for s in ordered]
+    lines += [f"  {c.version}: {percent(c.mean)} sure on the average of {c.rows:,} answers" for c in signals.confidence]
     if signals.trial is not None:
-        from everloop.rollout.verdict import sentence
+        from everloop.rollout.sentences import sentence
 
         lines.append(f"The roll-out: {signals.trial.says}, because {signals.trial.because}")
         lines += [f"  {sentence(guard)}" for guard in signals.trial.guards]
+    if signals.lifts:
+        lines += ["Held against the units that keep the baseline:", *(f"  {spoken_lift(lift)}" for lift in signals.lifts)]
     return "\n".join([f"{signals.model}, as of {said(signals.until)}:", *lines])
+
+
+def spoken_lift(lift: Lift) -> str:
+    """A lift in figures.
+
+    >>> spoken_lift(Lift(what="revenue", model=12.5, control=10.0, units=900, kept=100, low=0.5, high=4.5))
+    'revenue: 12.5 a unit with the model (900 units), 10 with the baseline (100 that keep it); +25 %, between +5 % and +45 %'
+    >>> spoken_lift(Lift(what="revenue", model=12.5, control=0.0, units=900, kept=1))
+    'revenue: 12.5 a unit with the model (900 units), 0 with the baseline (1 that keep it); too few to say more'
+    """
+    head = (
+        f"{lift.what}: {lift.model:.4g} a unit with the model ({lift.units:,} units), "
+        f"{lift.control:.4g} with the baseline ({lift.kept:,} that keep it)"
+    )
+    if lift.low is None or lift.high is None:
+        return f"{head}; too few to say more"
+    if lift.control <= 0:
+        return f"{head}; {lift.model - lift.control:+.4g}, between {lift.low:+.4g} and {lift.high:+.4g}"
+    share, low, high = (100 * by / lift.control for by in (lift.model - lift.control, lift.low, lift.high))
+    return f"{head}; {share:+.3g} %, between {low:+.3g} % and {high:+.3g} %"
+
+
+def spoken_causes(signals: Signals) -> list[str]:
+    """What was behind each signal that fired, as it was told then."""
+    return [line for s in signals.signals if s.fired and s.causes for line in (f"{s.clause}:", *(f"  {c}" for c in s.causes))]
 
 
 def spoken_delivery(delivery: Delivery) -> str:

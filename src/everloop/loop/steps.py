@@ -44,7 +44,7 @@ def train_now(house: House, model: Model, now: datetime) -> Candidate | Report |
 def judge_now(house: House, model: Model, candidate: str | None, now: datetime) -> Verdict:
     """A candidate (the newest, if none is named) against the champion on the newest mature truth. Nothing takes over."""
     adopt(house, model, now)
-    found = _candidate(house, model, candidate)
+    found = newest_candidate(house, model, candidate)
     with house.keeping(model, now, f"judge {found.id}") as keep:
         snapshot = keep(do.snapshot)
         training_set = keep(do.as_of_now, snapshot)
@@ -58,7 +58,8 @@ def training_table(house: House, model: Model, now: datetime) -> pa.Table:
     return house.table(as_of(model, tables, now=now, id="table", save=house.blobs.save, told=told_truths(house, model, now)))
 
 
-def _candidate(house: House, model: Model, id: str | None) -> Candidate:
+def newest_candidate(house: House, model: Model, id: str | None) -> Candidate:
+    """The candidate of this id, or the newest that was learnt. Raises Unknown."""
     if id is not None:
         return house.candidate(id)
     for entry in house.journal.read(kind="Candidate", model=model.name, newest_first=True):

@@ -19,23 +19,34 @@ from numpy.typing import NDArray
 from everloop import monitor
 from everloop.clock import microseconds
 from everloop.loop.answers import answers_of
-from everloop.loop.decide import GUARDRAIL
 from everloop.loop.house import House
-from everloop.loop.split import QUANTILE, READ, Met, cap, figures, lived, met
-from everloop.loop.watching import as_truth, failed, seen, told_of
+from everloop.loop.lift import lifts
+from everloop.loop.split import QUANTILE, READ, Met, cap, figures, lived, met, sizes, split_before
+from everloop.loop.tell.figures import told_of_units, told_rows, usual_most
+from everloop.loop.watching import failed, seen
 from everloop.monitor.clauses import by_split
-from everloop.project.conditions import ab, answers_within, as_good_as_champion, beats_champion, worse_than_champion
+from everloop.monitor.deployed import GUARDRAIL
+from everloop.project.conditions import (
+    ab,
+    answers_within,
+    as_good_as_champion,
+    bandit,
+    beats_champion,
+    is_figure,
+    outcome,
+    worse_than_champion,
+)
 from everloop.project.model import Model
-from everloop.project.reading import Arithmetic, Reading, is_reading
+from everloop.project.reading import Arithmetic, Reading
 from everloop.project.spoken_conditions import say_measure
 from everloop.project.spoken_voice import Voice
 from everloop.records import Guard, Signal, Signals, Traffic, Trial
 from everloop.rollout.plan import Step, steps
-from everloop.rollout.verdict import epochs, is_proven, judged, sentence, watched, with_weights
-from everloop.stats.known import answered
+from everloop.rollout.sentences import sentence
+from everloop.rollout.verdict import epochs, is_proven, judged, watched, with_weights, within
 from everloop.stats.measures import Measure, measure
 from everloop.stats.rounded import figure
-from everloop.stats.shapes import Answers, Floats
+from everloop.stats.shapes import Floats
 
 Role: TypeAlias = Literal["harm", "gain", "news"]
 Kind: TypeAlias = Literal["errors", "latency", "data", "worse"]
@@ -43,12 +54,15 @@ Against: TypeAlias = worse_than_champion | beats_champion | as_good_as_champion
 BEFORE = timedelta(days=28)
 LEAST_ALONE = 100  # answers given one at a time before the start, so that their p99 means something
 NOTICED = 10.0  # milliseconds from which on anybody notices, where the model does not say within how many it has to answer
+NOTHING_YET = ((0.0,),)  # the wealth of a bet on the same questions before there is a truth
 KINDS: dict[str, Kind] = {"errors": "errors", "slow": "latency", "odd": "data"}
 
 
 def watch(house: House, model: Model, traffic: Traffic, *, now: datetime, id: str) -> Signals:
-    """What watching finds about every condition of the model, now; with the trial of the candidate, where there is one."""
+    """What watching finds about every condition of the model, now; with the trial of the candidate, where there is one, and what
+    the model has brought, where some units keep the baseline."""
     found = monitor.watch(model, traffic, seen(house, model, traffic, now=now), now=now, id=id, made_from=(traffic.id,))
+    found = replace(found, lifts=lifts(house, model, traffic, now))
     trial = trial_of(house, model, traffic, found, now=now)
     if trial is None:
         return found
@@ -72,21 +86,32 @@ class Standing:
 
 
 def trial_of(house: House, model: Model, traffic: Traffic, found: Signals, *, now: datetime) -> Trial | None:
-    """The trial of the candidate that is being rolled out, judged; None where nobody is."""
+    """The trial of the candidate that is being rolled out, judged; None where nobody is.
+
+    In bake the candidate answers everybody and nobody is split any more; units that were go on being held against each other until what
+    they do is known for good.
+    """
+    end = traffic.since if traffic.stage == "bake" else now
+    traffic = split_before(house, traffic)
     if traffic.stage not in ("shadow", "canary") or traffic.candidate is None:
         return None
     walked = lived(house, traffic)
     given = answers_of(house, model, since=walked[0].since)
     of_candidate = given.filter(pc.equal(given.column("version"), traffic.candidate))
+    while_split = given.filter(pc.field("answered_at") < microseconds(end)) if end < now else given
     before = _trial_before(house, traffic) or _begun(house, model, traffic, walked[0].since)
-    standing = Standing(house, model, traffic, before, met(house, model, walked, given), now)
-    test = _test(model, traffic)
+    adaptive = any(step.floor is not None for step in steps(model.roll_out))
+    standing = Standing(house, model, traffic, before, met(house, model, walked, while_split, adaptive=adaptive), now)
+    test = _test(model, traffic) if end == now else None
     asked = _by_arms(model, test)
     guards = with_weights([*_of_serving(model, before), *(_guard(model, c, role, before, found) for c, role in asked)])
     counted = {repr(condition): condition for condition, _ in asked}
+    number, found_before = _test_number(house, traffic, before) if test is not None and not test.alone else (0, 0)
     trial = replace(
         before,
         until=now,
+        test=number,
+        found=found_before,
         ends_at=traffic.since + test.lasts if test is not None else None,
         answers=len(of_candidate),
         failed=failed(of_candidate),
@@ -107,6 +132,21 @@ def _trial_before(house: House, traffic: Traffic) -> Trial | None:
         if trial is not None and (trial.salt, trial.candidate) == (traffic.salt, traffic.candidate):
             return trial
     return None
+
+
+def _test_number(house: House, traffic: Traffic, before: Trial) -> tuple[int, int]:
+    """Which test of its model this is, and how many of those before promoted their candidate; of one test it stays what it was at first.
+
+    A roll-out is one test however many steps of it are: all of them have to be won. Tests that stand alone are none of the row.
+    """
+    if before.test:
+        return before.test, before.found
+    for entry in house.journal.read(kind="Signals", model=traffic.model, newest_first=True):
+        trial = entry.record.trial if isinstance(entry.record, Signals) else None
+        if trial is not None and trial.test:
+            same = (trial.salt, trial.candidate) == (traffic.salt, traffic.candidate)
+            return (trial.test, trial.found) if same else (trial.test + 1, trial.found + (trial.says == "promote"))
+    return 1, 0
 
 
 def _begun(house: House, model: Model, traffic: Traffic, began: datetime) -> Trial:
@@ -197,7 +237,7 @@ def _of_serving(model: Model, before: Trial) -> Iterator[Guard]:
 
 def _by_arms(model: Model, test: Step | None) -> list[tuple[Against, Role]]:
     """The conditions of a roll-out that its verdict rests on, and what for; each once."""
-    wins = [win for step in model.roll_out if isinstance(step, ab) for win in step.wins_when if by_split(model, win)]
+    wins = [win for step in model.roll_out if isinstance(step, ab | bandit) for win in step.wins_when if by_split(model, win)]
     feared = [c for c in model.roll_back_when if isinstance(c, worse_than_champion) and by_split(model, c)]
     # A test says what matters; where nobody says what would be harm, any proven loss of it is.
     worse = feared or [worse_than_champion(on) for on in dict.fromkeys(win.on for win in wins)]
@@ -211,12 +251,13 @@ def _by_arms(model: Model, test: Step | None) -> list[tuple[Against, Role]]:
 
 def _guard(model: Model, condition: Against, role: Role, before: Trial, found: Signals) -> Guard:
     """What a condition bets on, with nothing counted yet. Of a figure of what people do more is better; a metric knows by itself."""
-    good = is_reading(condition.on) or measure(_metric(model, condition)).better == "higher"
+    good = is_figure(condition.on) or measure(_metric(model, condition)).better == "higher"
     by = -condition.margin if isinstance(condition, as_good_as_champion) else condition.by
     up = good != isinstance(condition, worse_than_champion)  # it is more events that prove it
     # Worse, of what is better when higher, is less than 1 - by times the champion's; better is more than 1 + by times.
     ratio = 1 + by if up else 1 - by
-    paired = None if by_split(model, condition) else any(s.fired for s in found.signals if s.clause == repr(condition))
+    paired = None if by_split(model, condition) else next((s for s in found.signals if s.clause == repr(condition)), None)
+    bet = paired is not None and (paired.wealth or paired.value is None)
     return Guard(
         name=repr(condition),
         what=say_measure(Voice(model), condition.on),
@@ -227,7 +268,11 @@ def _guard(model: Model, condition: Against, role: Role, before: Trial, found: S
         bound=next((g.bound for g in before.guards if g.name == repr(condition)), None),
         # What could not be told at the start is not told later: its part in the mean went to the others.
         why_silent=next((g.why_silent for g in before.guards if g.name == repr(condition)), None),
-        proven=paired,
+        proven=paired.fired if paired is not None and not bet else None,
+        paired=(paired.wealth or NOTHING_YET) if paired is not None and bet else (),
+        effect=paired.value if paired is not None and bet else None,
+        low=paired.between[0] if paired is not None and paired.between is not None else None,
+        high=paired.between[1] if paired is not None and paired.between is not None else None,
     )
 
 
@@ -240,11 +285,13 @@ def _metric(model: Model, condition: Against) -> str:
 
 def _filled(s: Standing, guard: Guard, condition: Against | None) -> Guard:
     """A guard with what befell the units of its arms."""
-    if guard.proven is not None or guard.why_silent is not None:
+    if guard.proven is not None or guard.paired or guard.why_silent is not None:
         return guard
     if condition is None:
-        return watched(guard, s.split.units, s.split.befell(_bad(s, guard)))
-    return _did(s, guard, condition) if is_reading(condition.on) else _lost(s, guard, measure(_metric(s.model, condition)))
+        return within(watched(guard, s.split.units, s.split.befell(_bad(s, guard))))
+    if isinstance(condition.on, outcome):
+        return _told(s, guard, condition.on)
+    return _did(s, guard, condition) if is_figure(condition.on) else _lost(s, guard, measure(_metric(s.model, condition)))
 
 
 def _bad(s: Standing, guard: Guard) -> NDArray[np.bool_]:
@@ -282,7 +329,28 @@ def _did(s: Standing, guard: Guard, condition: Against) -> Guard:
         s.did[repr(reading)] = figures(s.house, s.model, reading, first, s.now)
     values, closed = s.did[repr(reading)]
     shares = np.clip(np.nan_to_num(values / most), 0.0, 1.0)[closed]
-    return watched(guard, s.split.units.take(closed), shares, waiting=int((~closed).sum()))
+    units = s.split.units.take(closed)
+    return within(watched(guard, units, shares, waiting=int((~closed).sum())), units, shares)
+
+
+def _told(s: Standing, guard: Guard, on: outcome) -> Guard:
+    """What was told of units by name, in the span after they were met.
+
+    Harm that is yes or no counts as it comes, open windows included; everything else when its window is closed, so that an order that comes
+    sooner is not taken for one that comes oftener.
+    """
+    rows = told_rows(s.house, s.model, on.name, s.now)
+    most: float | None = 1.0 if not on.total else guard.bound or usual_most(rows, on, s.before.began_at)
+    if most is None:
+        return replace(guard, why_silent="nobody had any before the start, so that nothing says what is much")
+    guard = replace(guard, bound=most if on.total else None)
+    if not len(s.split.units):
+        return guard
+    found = told_of_units(rows, on, s.split, s.now)
+    counted = np.ones(len(s.split.units), dtype=bool) if guard.role == "harm" and not on.total else found.closed
+    units, shares = s.split.units.take(counted), np.clip(found.values / most, 0.0, 1.0)[counted]
+    guard = replace(guard, late=found.late)
+    return within(watched(guard, units, shares, waiting=int((~counted).sum())), units, shares)
 
 
 def _lost(s: Standing, guard: Guard, by: Measure) -> Guard:
@@ -290,8 +358,8 @@ def _lost(s: Standing, guard: Guard, by: Measure) -> Guard:
     most: float | None = 1.0 if by.better == "higher" else guard.bound
     if most is None:
         before = _earlier(s.house, s.model, s.traffic.champion, s.before.began_at)
-        sizes, mature = _sizes(s, by, before, s.before.began_at)
-        some = sizes[mature & (sizes > 0)]
+        found, mature = sizes(s.house, s.model, by, before, s.before.began_at)
+        some = found[mature & (found > 0)]
         most = float(np.quantile(some, QUANTILE)) if len(some) else None
     if most is None:
         return replace(guard, why_silent="no truth was mature before the start, so that nothing says what is much")
@@ -299,27 +367,12 @@ def _lost(s: Standing, guard: Guard, by: Measure) -> Guard:
     rows = s.split.answers.take(pa.array(s.split.rows))
     there = np.flatnonzero(pc.is_null(rows.column("error")).to_numpy(zero_copy_only=False))
     units, first = np.unique(s.split.owner[there], return_index=True)
-    sizes, mature = _sizes(s, by, rows.take(pa.array(there[first])), s.now)
+    found, mature = sizes(s.house, s.model, by, rows.take(pa.array(there[first])), s.now)
     chosen = np.zeros(len(s.split.units), dtype=bool)
     chosen[units[mature]] = True
-    shares = np.clip(np.nan_to_num(sizes / most), 0.0, 1.0)[mature]
-    return watched(guard, s.split.units.take(chosen), shares, waiting=int((~chosen).sum()))
-
-
-def _sizes(s: Standing, by: Measure, answers: pa.Table, known: datetime) -> tuple[Floats, NDArray[np.bool_]]:
-    """What each answer (n,) lost or won, and whether its truth is mature."""
-    told = told_of(s.house, s.model, answers, known)
-    sizes, mature = np.zeros(len(answers)), told.mature.copy()
-    versions = np.array([*answers.column("version").to_pylist(), None], dtype=object)[:-1]
-    for version in sorted(set(versions.tolist())):
-        rows = np.flatnonzero((versions == version) & told.mature)
-        shape = s.house.candidate(s.house.version(version).candidate).shape
-        given = Answers.from_arrow(shape, answers.column("answer").take(pa.array(rows)))
-        truth = as_truth(told.truth[rows], shape.kind)
-        judged_rows = answered(given)
-        mature[rows[~judged_rows]] = False
-        sizes[rows[judged_rows]] = by.parts(truth[judged_rows], given.take(judged_rows))[0]
-    return sizes, mature
+    shares = np.clip(np.nan_to_num(found / most), 0.0, 1.0)[mature]
+    matured = s.split.units.take(chosen)
+    return within(watched(guard, matured, shares, waiting=int((~chosen).sum())), matured, shares)
 
 
 def _each_once(answers: pa.Table) -> pa.Table:
@@ -336,7 +389,7 @@ def _signals(model: Model, trial: Trial) -> Iterator[Signal]:
     """A signal for each condition arms were held against each other by; and the verdict's own, where it fires and none of them does."""
     feared, carried = {repr(c) for c in model.roll_back_when}, False
     for guard in trial.guards:
-        if guard.name in KINDS or guard.proven is not None:
+        if guard.name in KINDS or guard.proven is not None or guard.paired:
             continue
         proven = is_proven(guard, trial) and (guard.role != "harm" or trial.says == "roll back")
         carried |= proven and guard.name in feared

@@ -19,7 +19,7 @@ from everloop import checks, gates, lake, rollout, training
 from everloop.errors import Overtaken
 from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
-from everloop.loop import trial, watching
+from everloop.loop import met, trial, watching
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.project_file import open_project
@@ -40,7 +40,7 @@ from everloop.records import (
 )
 from everloop.registry.blobs import Blobs
 from everloop.training.environment import environment
-from everloop.training.light import compile_version
+from everloop.training.light import compile_version, load_light
 
 
 def watch(step: Step, traffic: Traffic) -> Signals:
@@ -80,15 +80,17 @@ def check(step: Step, snapshot: Snapshot) -> Report:
     """Is it fit to learn from?"""
     house, model = step.house, step.model
     deliveries = [d for s in model.sources for d in lake.deliveries(house.lake, s, through_seq=_through(snapshot, s.name))]
-    return checks.check(
+    tables = house.read(snapshot, model)
+    report = checks.check(
         snapshot,
-        house.read(snapshot, model),
+        tables,
         model,
         deliveries=deliveries,
         since_seq=house.last_fit(model),
         now=step.now,
         id=step.id,
     )
+    return met.with_files(house, model, report, tables, step.now)
 
 
 def as_of(step: Step, snapshot: Snapshot, decision: Decision) -> TrainingSet:
@@ -144,7 +146,7 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
     champion = house.champion(traffic)
     side, asked = logged.side(house, model, traffic, table)
     count = gates.timings_needed(model.promote_when)
-    work = partial(_time, model, house.blobs, candidate, table, count, house.settings.pickle)
+    work = partial(_time, model, house.blobs, candidate, table, count, house.settings.compiled, house.settings.pickle)
     times = house.in_child(work) if count and len(table) else ()
     contest, _ = training.rehearse(
         side,
@@ -193,6 +195,7 @@ def begin(step: Step, traffic: Traffic, version: Version) -> Traffic:
     verdict = step.house.verdict(version.verdict)
     if verdict is not None and verdict.by:
         because = f"{verdict.by} let {version.name} in past the gate: {verdict.reason}"
+    because += _new_reference(step, version)
     return rollout.begin(traffic, version.id, step.model.roll_out, now=step.now, id=step.id, because=because)
 
 
@@ -216,8 +219,13 @@ def _train(
     return made
 
 
-def _time(model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table, count: int, allow_pickle: bool) -> tuple[float, ...]:
-    return training.time_answers(load_any(candidate, blobs.read, given=model.baseline, allow_pickle=allow_pickle), table, count)
+def _time(
+    model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table, count: int, compiled: Path, allow_pickle: bool
+) -> tuple[float, ...]:
+    with suppress(Exception):  # what came trained from elsewhere is compiled before it serves, so it is before it is timed
+        compile_version(candidate, blobs.read, compiled, allow_pickle=allow_pickle)
+    serves = load_light(candidate, blobs.read, compiled, given=model.baseline, allow_pickle=allow_pickle)
+    return training.time_answers(serves, table, count)
 
 
 # -- small things ----------------------------------------------------------------------------------------------------------------------
@@ -230,6 +238,16 @@ def _still(traffic: Traffic, made_from: tuple[str, ...]) -> None:
             f"{traffic.model}: somebody moved the traffic since this was decided; nothing was changed. "
             f"See: everloop history {traffic.model}"
         )
+
+
+def _new_reference(step: Step, version: Version) -> str:
+    """From what on drift is measured once a version answers that was learnt because of drift; nothing for any other."""
+    find = step.house.journal.find
+    learnt = next((r for r in map(find, step.house.candidate(version.candidate).made_from) if isinstance(r, TrainingSet)), None)
+    if learnt is None or not any(isinstance(r, Decision) and r.cause == "drift" for r in map(find, learnt.made_from)):
+        return ""
+    since, until = (f"{at:%Y-%m-%d}" if at else "?" for at in (learnt.first_at, learnt.learn_until))
+    return f"; once it answers, drift is measured from training set {learnt.id} ({learnt.learn_rows:,} questions, {since} to {until})"
 
 
 def _snapshot(step: Step, training_set: TrainingSet) -> Snapshot:

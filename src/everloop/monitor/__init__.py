@@ -1,8 +1,9 @@
 """Monitor: compares answers with the world: drift, late truth, errors, latency. Reads no clock, touches no disk."""
 
 from everloop.monitor.error import by_period, realised, where_worst
-from everloop.monitor.profile import ANSWERS, Profile, Spec, answers_as_column, describe, profile
+from everloop.monitor.profile import ANSWERS, Profile, answers_as_column, profile
 from everloop.monitor.seen import Answered, Seen
+from everloop.monitor.spec import Spec, describe
 from everloop.monitor.watch import watch
 
 __all__ = [

@@ -1,172 +1,216 @@
 """Drift: has a feature, or what is answered, moved beyond its own habit? Profiles in, findings out; no clock, no disk.
 
 Tests of "the same distribution?" always say no once there are rows enough, for no two weeks are alike. So the distance of a window from
-the reference is held against the distances of earlier windows from it: its habit. A feature has drifted if, in at least two of the three
-newest windows,
-
-1. its distance D is beyond what its habit foretells (Student's predictive t, one-sided, Benjamini-Hochberg over features, q = 0.01), and
-2. D is not small: at least max(0.02, 1.5 / sqrt(rows)); with ``psi=`` also PSI at least that.
-
-Before there are eight earlier windows the habit is not known: then the sampling p-value stands in for 1, and D has to reach the larger
-floor of a bias-corrected PSI of 0.1 (or ``psi=``). Windows beyond the habit never become part of it.
+what was learnt from, in the same season (``rhythm.py``), is held against the distances of the windows before it: its habit (``habit.py``,
+which says the rule). Windows that were learnt from are habit from the first day, each held against the others. While there are fewer than
+fourteen windows, windows drawn from the blocks of what was learnt from stand in, and PSI has to reach 0.1 (or ``psi=``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
-from everloop.monitor.profile import Bins, Counts, Profile
-from everloop.stats.multiple import benjamini_hochberg
-from everloop.stats.psi import coarse, psi
+from everloop.monitor.habit import HABIT, Past, judge
+from everloop.monitor.profile import Profile
+from everloop.monitor.rhythm import LEAST, Season, names_of, reference_for
+from everloop.monitor.spec import Bins, Counts
+from everloop.stats.distances import Moved, Series, of_names, of_numbers, series
 from everloop.stats.shapes import Floats
-from everloop.stats.two_sample import chi_square, ks_of_counts
+from everloop.stats.two_sample import chi_square
 
-Q, HABIT, FLOOR, COLD_PSI, LEAST_ROWS = 0.01, 8, 0.02, 0.1, 50
-
-
-@dataclass(frozen=True)
-class Moved:
-    """How far one feature of a window lies from the reference: D (Kolmogorov's for numbers, the largest change of a share for categories),
-    the bias-corrected PSI over ten bins, and the sampling p-value. ``most`` names the category that changed most.
-    """
-
-    feature: str
-    d: float
-    psi: float
-    p: float
-    most: str | None = None
+LEAST_ROWS = 50  # habits are of windows as small as these; a distance by itself takes a hundred rows
+DRAWN, TEN = 99, 10
+LITTLE = 0.01
+"""Features on which less than this share of the answers rests between them may drift: it is noted, and nothing is done."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What became of one feature: ``drifted``, since which window (index into the windows handed in), and its habit's upper end."""
+    """What became of one feature: ``drifted``, since which window (index into the windows handed in), its distances now, the farthest D by
+    habit, and how many of its habit's spreads the newest window is off (``score``).
+    """
 
     feature: str
     drifted: bool
     now: Moved
     habit: float | None
     since: int | None = None
+    score: float = 0.0
 
 
-def moved(reference: Profile, window: Profile) -> dict[str, Moved]:
-    """The distance of every feature; one without rows on either side is left out."""
+def moved(reference: Profile, window: Profile, features: Sequence[str] | None = None, *, least: int = LEAST_ROWS) -> dict[str, Moved]:
+    """All distances of every feature; one with fewer than ``least`` rows on either side is left out."""
     found = {}
-    for name, bins in reference.spec.features.items():
-        one = _distance(name, bins, reference.counts[name], window.counts[name])
+    for name in reference.spec.features if features is None else features:
+        bins = reference.spec.features[name]
+        old, new = reference.counts[name].astype(np.float64), window.counts[name].astype(np.float64)
+        if bins.kind == "number":
+            one = of_numbers(old, new, np.array(bins.edges), least=least)
+        else:
+            one = of_names(old, new, ("empty", "unseen", "other", *bins.top), least=least)
         if one is not None:
-            found[name] = one
+            new_name = window.unseen[name].first if one.most == "unseen" and name in window.unseen else None
+            found[name] = one if new_name is None else replace(one, most=new_name)
     return found
 
 
-def drifts(reference: Profile, windows: Sequence[Profile], features: Sequence[str], *, floor_psi: float | None = None) -> list[Drift]:
-    """Which of these features have drifted by the rule above; ``windows`` oldest first, the newest last. Windows with fewer than 50 rows
-    are passed over; with none left nothing is said about any feature.
+def drifts(
+    reference: Profile, windows: Sequence[Profile], features: Sequence[str], *, floor_psi: float | None = None,
+    seasons: Sequence[Season] = (), span: timedelta | None = None, zone: str | None = None, seed: int = 0,
+) -> list[Drift]:  # fmt: skip
+    """Which of these features have drifted; ``windows`` oldest first, the newest last. Windows with fewer than 50 rows are passed over;
+    with none left nothing is said about any feature. ``seasons`` are those of what was learnt from, in windows of ``span`` by the clocks
+    of ``zone``; none, or no span: every window is held against the whole reference.
     """
     kept = [i for i, w in enumerate(windows) if w.rows >= LEAST_ROWS]
     if not kept or reference.rows < LEAST_ROWS:
         return []
-    distances = [moved(reference, windows[i]) for i in kept]
-    names = [n for n in features if n in distances[-1]]
+    mine = [windows[i] for i in kept]
+    against = references(reference, mine, seasons, span, zone)
+    now = moved(against[-1], mine[-1], [n for n in features if n in reference.spec.features])
+    names = list(now)
     if not names:
         return []
-    beyond = np.zeros((len(kept), len(names)), dtype=bool)
-    habits: list[list[float]] = [[] for _ in names]
-    upper: list[float | None] = [None] * len(names)
-    for w, found in enumerate(distances):
-        p = np.array([_p(found.get(n), habits[j]) for j, n in enumerate(names)])
-        least = max(FLOOR, 1.5 / np.sqrt(windows[kept[w]].rows))
-        large = np.array([_large(found.get(n), len(habits[j]) >= HABIT, least, floor_psi) for j, n in enumerate(names)])
-        beyond[w] = benjamini_hochberg(p, Q) & large
-        upper = [_upper(h) for h in habits]
-        for j, n in enumerate(names):
-            if n in found and not beyond[w, j]:
-                habits[j].append(found[n].d)
-    return [_drift(n, beyond[:, j], distances[-1][n], upper[j], kept) for j, n in enumerate(names)]
+    past = past_of(reference, mine, against, names)
+    few = bool((np.isfinite(past.d[:-1]).sum(axis=0) < HABIT).any())
+    blocks = [window for window, learnt in zip(mine, past.learnt, strict=True) if learnt]
+    cold = _drawn(reference, blocks, names, mine[-1].rows, seed) if few else None
+    judged = judge(past, cold=cold, floor_psi=floor_psi)
+    return [
+        Drift(
+            n, bool(judged.alarm[-1, j]), now[n], float(judged.upper[j]) if np.isfinite(judged.upper[j]) else None,
+            kept[_first(judged.beyond[:, j])] if judged.alarm[-1, j] else None, float(judged.score[j]),
+        )
+        for j, n in enumerate(names)
+    ]  # fmt: skip
+
+
+def carried(features: Sequence[str], of: Sequence[str], importance: Mapping[str, float]) -> float:
+    """How much of the answers rests on some features, of all those looked at; where nobody knows, each carries as much as any other.
+
+    >>> carried(["a"], ["a", "b"], {}), carried(["a"], ["a", "b"], {"a": 0.9, "b": 0.1})
+    (0.5, 0.9)
+    """
+    if not importance:
+        return len(features) / len(of) if of else 0.0
+    return sum(importance.get(name, 0.0) for name in features)
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A feature that came apart rather than moved: its share of empty or unseen values jumped from ``before`` to ``now``."""
+    """A feature that came apart rather than moved: its share of empty or unseen values jumped from ``before`` to ``now``. ``named`` is the
+    unseen value that comes most.
+    """
 
     feature: str
     what: str
     before: float
     now: float
+    named: str | None = None
 
 
 def broken(reference: Profile, window: Profile) -> list[Broken]:
-    """Features whose share of empty or unseen values is proven to have more than tripled and risen by over one percentage point, or of
-    which a fifth more lies beyond anything ever seen (euros that became cents). Such data must be mended, not learnt from.
+    """Features whose share of empty, infinite or unseen values is proven to have more than tripled and risen by over one percentage point,
+    or of which a fifth more lies beyond anything ever seen (euros that became cents). Such data must be mended, not learnt from.
     """
     found = []
     for name, bins in reference.spec.features.items():
-        old, new = reference.counts[name], window.counts[name]
-        places = {"empty": 0, "below anything seen": 1, "above anything seen": len(bins) - 1}
-        for what, place in (places if bins.kind == "number" and bins.edges else {"empty": 0, "unseen": 1}).items():
-            if not old.sum() or not new.sum():
+        for what, old, new in _apart(name, bins, reference, window):
+            if not old[1] or not new[1]:
                 continue
-            before, now = float(old[place] / old.sum()), float(new[place] / new.sum())
-            sides = chi_square(np.array([old[place], old.sum() - old[place]]), np.array([new[place], new.sum() - new[place]]), least=0.0)
-            least = 0.01 if what in ("empty", "unseen") else 0.2
-            if now > 3 * before and now - before > least and new.sum() >= LEAST_ROWS and sides is not None and sides[1] < 0.001:
-                found.append(Broken(name, what, before, now))
+            before, now = old[0] / old[1], new[0] / new[1]
+            sides = chi_square(np.array([old[0], old[1] - old[0]]), np.array([new[0], new[1] - new[0]]), least=0.0)
+            least = 0.2 if what.endswith("anything seen") else 0.01
+            if now > 3 * before and now - before > least and new[1] >= LEAST_ROWS and sides is not None and sides[1] < 0.001:
+                named = window.unseen[name].first if what == "unseen" and name in window.unseen else None
+                found.append(Broken(name, what, before, now, named))
     return found
 
 
-def _distance(name: str, bins: Bins, reference: Counts, window: Counts) -> Moved | None:
-    old, new = reference.astype(np.float64), window.astype(np.float64)
-    if not old.sum() or not new.sum():
-        return None
-    if bins.kind == "number":
-        tested = ks_of_counts(old, new)
-        ten = [np.append(side[:1], coarse(side[1:], old[1:])) for side in (old, new)]
-        return None if tested is None else Moved(name, tested[0], psi(*ten) or 0.0, tested[1])
-    homogeneous = chi_square(old, new)
-    change = new / new.sum() - old / old.sum()
-    place = int(np.abs(change).argmax())
-    by_mass = np.argsort(-old, kind="stable")
-    ten = [np.append(side[by_mass[:9]], side[by_mass[9:]].sum()) for side in (old, new)]
-    most = ("empty", "unseen", "other", *bins.top)[place]
-    return None if homogeneous is None else Moved(name, float(np.abs(change[place])), psi(*ten) or 0.0, homogeneous[1], most)
+def references(
+    reference: Profile, windows: Sequence[Profile], seasons: Sequence[Season], span: timedelta | None, zone: str | None
+) -> list[Profile]:
+    """What each window is held against (``rhythm.reference_for``)."""
+    found = []
+    for window in windows:
+        seasonal = span is not None and window.first_at is not None and bool(seasons)
+        names = names_of(window.first_at, span, zone) if seasonal and window.first_at is not None and span is not None else ()
+        found.append(reference_for(names, seasons, reference, part=window if learnt_from(reference, window) else None))
+    return found
 
 
-def _p(found: Moved | None, habit: list[float]) -> float:
-    """How often a distance this large comes, by habit; before there is one, by sampling."""
-    if found is None:
-        return float("nan")
-    if len(habit) < HABIT:
-        return found.p
-    past = np.array(habit)
-    # A habit that happened to stand still still has the noise of its rows; a tenth of its level keeps t finite.
-    spread = max(float(past.std(ddof=1)), 0.1 * float(past.mean()), 1e-6)
-    return float(stdtr(len(past) - 1, -(found.d - past.mean()) / (spread * np.sqrt(1 + 1 / len(past)))))
+def learnt_from(reference: Profile, window: Profile) -> bool:
+    """Whether a window lies within the time of what was learnt from."""
+    ends = (reference.first_at, reference.last_at, window.first_at, window.last_at)
+    return None not in ends and reference.first_at <= window.first_at and window.last_at <= reference.last_at  # type: ignore[operator]
 
 
-def _large(found: Moved | None, settled: bool, least: float, floor_psi: float | None) -> bool:
-    if found is None or found.d < least:
-        return False
-    floor = floor_psi if floor_psi is not None else 0.0 if settled else COLD_PSI
-    return found.psi >= floor
+def past_of(reference: Profile, windows: Sequence[Profile], against: Sequence[Profile], names: Sequence[str]) -> Past:
+    """The distances of windows from their references, as habits are made of."""
+    found = []
+    for name in names:
+        old, new = (np.array([w.counts[name] for w in side], dtype=np.float64) for side in (against, windows))
+        found.append(_series(reference.spec.features[name], reference.counts[name], old, new))
+    learnt = np.array([learnt_from(reference, w) for w in windows])
+    return Past.of(found, np.array([w.rows for w in windows], dtype=np.float64), learnt)
 
 
-def _upper(habit: list[float]) -> float | None:
-    if len(habit) < HABIT:
-        return None
-    past: Floats = np.array(habit)
-    return float(past.mean() + stdtrit(len(past) - 1, 1 - Q) * past.std(ddof=1) * np.sqrt(1 + 1 / len(past)))
+def _series(bins: Bins, whole: Counts, old: Floats, new: Floats) -> Series:
+    return series(old, new, _ten(bins, whole), ordered=bins.kind == "number")
 
 
-def _drift(name: str, beyond: NDArray[np.bool_], now: Moved, habit: float | None, kept: list[int]) -> Drift:
-    if beyond[-3:].sum() < 2:
-        return Drift(name, False, now, habit)
+def _ten(bins: Bins, whole: Counts) -> NDArray[np.intp]:
+    """The coarse bin of each bin: *empty*, and ten of nearly equal mass; of names the nine most frequent and the rest."""
+    if bins.kind == "category":
+        place = np.empty(len(whole), dtype=np.intp)
+        place[np.argsort(-whole, kind="stable")] = np.minimum(np.arange(len(whole)), TEN - 1)
+        return place
+    middle = np.cumsum(whole[1:]) - whole[1:] / 2
+    total = max(1.0, float(whole[1:].sum()))
+    return np.append(0, 1 + np.minimum((middle / total * TEN).astype(np.intp), TEN - 1))
+
+
+def _drawn(reference: Profile, blocks: Sequence[Profile], names: Sequence[str], rows: int, seed: int) -> Past:
+    """The distances of 99 windows of ``rows`` rows, drawn from what was learnt from: each from one of its blocks of time where there are at
+    least four (a block bootstrap), so that days that wobble do; from all of it otherwise.
+    """
+    rng = np.random.default_rng(seed)
+    enough = len(blocks) >= LEAST
+    which = rng.integers(max(1, len(blocks)), size=DRAWN)
+    found = []
+    for name in names:
+        whole = reference.counts[name]
+        sources = np.array([b.counts[name] for b in blocks] if enough else [whole], dtype=np.float64)
+        shares = sources / np.maximum(sources.sum(axis=1, keepdims=True), 1.0)
+        shares[sources.sum(axis=1) == 0] = whole / max(1, whole.sum())
+        drawn = rng.multinomial(rows, shares[which if enough else np.zeros(DRAWN, dtype=np.int64)])
+        old = np.broadcast_to(whole.astype(np.float64), drawn.shape)
+        found.append(_series(reference.spec.features[name], whole, old, drawn.astype(np.float64)))
+    return Past.of(found, np.full(DRAWN, float(rows)), np.ones(DRAWN, dtype=bool))
+
+
+def _apart(name: str, bins: Bins, reference: Profile, window: Profile) -> list[tuple[str, tuple[int, int], tuple[int, int]]]:
+    """What may have come apart: its name, and (how many, of how many) before and now."""
+    old, new = reference.counts[name], window.counts[name]
+    of = int(old.sum()), int(new.sum())
+    places = {"empty": 0, "below anything seen": 1, "above anything seen": len(bins) - 1}
+    places = places if bins.kind == "number" and bins.edges else {"empty": 0, "unseen": 1}
+    found = [(what, (int(old[at]), of[0]), (int(new[at]), of[1])) for what, at in places.items() if at < len(bins)]
+    if name in reference.totals and name in window.totals:
+        found.append(("infinite", (reference.totals[name].infinite, of[0]), (window.totals[name].infinite, of[1])))
+    return found
+
+
+def _first(beyond: NDArray[np.bool_]) -> int:
+    """The window in which the alarm that now stands began."""
     first = len(beyond) - 1
     while first > 0 and beyond[max(0, first - 2) : first].any():
         first -= 1
     while not beyond[first]:
         first += 1
-    return Drift(name, True, now, habit, kept[first])
+    return first

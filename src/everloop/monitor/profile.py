@@ -1,97 +1,69 @@
 """Profiles: what a table of features or answers looked like, as whole counts in bins fixed once. Arrays in, counts out; no clock, no disk.
 
-A ``Spec`` is made once, from what the champion learnt from, and says the bins; a ``Profile`` is counts against it. Profiles of one Spec add
-up exactly, in any order, and take the same room for a thousand rows as for a billion. Numbers have up to 128 bins of equal mass in the
-reference (a value that is more than one bin's mass by itself gets its own), with *below* and *above* at the ends, so that a single
-outlier moves one count by one. Categories have their 200 most frequent values, *other* (known but rarer) and *unseen*. Both have *empty*.
+A ``Spec`` (``spec.py``) is made once, from what the champion learnt from, and says the bins; a ``Profile`` is counts against it. Profiles
+of one Spec add up exactly, in any order, and take the same room for a thousand rows as for a billion: any window is a sum, and the partial
+profiles of workers or partitions are too.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal, TypeAlias
+import base64
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from everloop.errors import Unknown
+from everloop.monitor.columns import Columns, Part, chunks, numbers, rows_of, tally
+from everloop.monitor.spec import Bins, Counts, Spec
+from everloop.stats.frequent import Frequent
 from everloop.stats.shapes import Answers, Floats
 
-BINS, TOP, KNOWN = 128, 200, 2_000
 ANSWERS = "answers"  # the name of the feature that holds what was answered
-Counts: TypeAlias = NDArray[np.int64]
-Columns: TypeAlias = pa.Table | Mapping[str, NDArray[Any]]
+FARTHEST = 2.0**46  # quanta; a value beyond counts as this in sums, which so stay whole numbers of 64 bits
+WIDTHS = ("uint8", "uint16", "uint32", "uint64")
 
 
 @dataclass(frozen=True)
-class Bins:
-    """The bins of one feature. number: ``edges`` (sorted), counts [empty, below, …, above]; category: ``top`` values and ``rest`` (known
-    but rarer), counts [empty, unseen, other, top…].
+class Totals:
+    """What a number's bins do not tell: how many values were not a number though there (``nan``) or infinite, the sum of the finite ones in
+    whole quanta (``Bins.quantum``), the least and the greatest of them.
     """
 
-    kind: Literal["number", "category"]
-    edges: tuple[float, ...] = ()
-    top: tuple[str, ...] = ()
-    rest: tuple[str, ...] = ()
+    nan: int = 0
+    infinite: int = 0
+    total: int = 0
+    least: float | None = None
+    greatest: float | None = None
 
-    def __len__(self) -> int:
-        return len(self.edges) + 2 if self.kind == "number" else len(self.top) + 3
-
-    def count(self, values: NDArray[Any]) -> Counts:
-        """How many values fall into each bin."""
-        if self.kind == "number":
-            numbers = _numbers(values)
-            there = numbers[~np.isnan(numbers)]
-            inside = np.bincount(np.searchsorted(np.array(self.edges), there, side="right"), minlength=len(self.edges) + 1)
-            return np.concatenate([[len(numbers) - len(there)], inside]).astype(np.int64)
-        counts = np.zeros(len(self), dtype=np.int64)
-        for value, number in zip(*_tally(values), strict=True):
-            counts[0 if value is None else self._place.get(value, 1)] += number
-        return counts
-
-    @cached_property
-    def _place(self) -> dict[str, int]:
-        return dict.fromkeys(self.rest, 2) | {value: i + 3 for i, value in enumerate(self.top)}
-
-
-@dataclass(frozen=True)
-class Spec:
-    """The bins of every feature, made once from a reference."""
-
-    features: Mapping[str, Bins]
-
-    @cached_property
-    def id(self) -> str:
-        """What it is made of, in 16 hex digits: profiles only add up if it is the same."""
-        return hashlib.sha256(json.dumps(self.to_plain(), sort_keys=True).encode()).hexdigest()[:16]
-
-    def to_plain(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        return {
-            name: {"kind": b.kind, "edges": list(b.edges), "top": list(b.top), "rest": list(b.rest)} for name, b in self.features.items()
-        }
-
-    @staticmethod
-    def from_plain(plain: Mapping[str, Any]) -> Spec:
-        """The Spec that ``to_plain`` wrote."""
-        return Spec(
-            {n: Bins(kind=b["kind"], edges=tuple(b["edges"]), top=tuple(b["top"]), rest=tuple(b["rest"])) for n, b in plain.items()}
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.nan + other.nan,
+            self.infinite + other.infinite,
+            self.total + other.total,
+            min((x for x in (self.least, other.least) if x is not None), default=None),
+            max((x for x in (self.greatest, other.greatest) if x is not None), default=None),
         )
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Counts of ``rows`` rows against a Spec; ``first_at`` and ``last_at`` are the least and greatest moment (µs UTC) in it.
+    """Counts of ``rows`` rows against a Spec; ``first_at`` and ``last_at`` are the least and greatest moment (µs UTC) in it. ``totals`` are
+    those of numbers, ``unseen`` the names of categories that the reference did not have.
 
+    >>> from everloop.monitor.spec import describe
     >>> spec = describe({"price": np.arange(10.0)})
     >>> one, other = profile(spec, {"price": np.array([1.0, 99.0])}), profile(spec, {"price": np.array([np.nan])})
     >>> (one + other).rows, int((one + other).counts["price"].sum()), int(other.counts["price"][0])
     (3, 3, 1)
+    >>> one.mean("price"), one.totals["price"].greatest
+    (50.0, 99.0)
     """
 
     spec: Spec
@@ -99,58 +71,91 @@ class Profile:
     counts: Mapping[str, Counts]
     first_at: int | None = None
     last_at: int | None = None
+    totals: Mapping[str, Totals] = field(default_factory=dict)
+    unseen: Mapping[str, Frequent] = field(default_factory=dict)
 
     def __add__(self, other: Profile) -> Profile:
-        if self.spec.id != other.spec.id:
-            raise ValueError("Profiles of two Specs do not add up; count both against one Spec.")
+        self._same_spec(other)
         return replace(
             self,
             rows=self.rows + other.rows,
             counts={name: self.counts[name] + other.counts[name] for name in self.spec.features},
             first_at=min((at for at in (self.first_at, other.first_at) if at is not None), default=None),
             last_at=max((at for at in (self.last_at, other.last_at) if at is not None), default=None),
+            totals={n: self.totals.get(n, Totals()) + other.totals.get(n, Totals()) for n in {**self.totals, **other.totals}},
+            unseen={n: self.unseen.get(n, Frequent()) + other.unseen.get(n, Frequent()) for n in {**self.unseen, **other.unseen}},
         )
 
+    def without(self, part: Profile) -> Profile:
+        """The counts that are left when a part of it is taken out; a part that is no part leaves it as it is. Extremes, sums and names
+        are not counts and are left out.
+        """
+        self._same_spec(part)
+        counts = {name: self.counts[name] - part.counts[name] for name in self.spec.features}
+        if self.rows < part.rows or any((c < 0).any() for c in counts.values()):
+            return self
+        return Profile(self.spec, self.rows - part.rows, counts, self.first_at, self.last_at)
+
+    def mean(self, feature: str) -> float | None:
+        """The mean of a number's finite values, an outlier beyond 65,536 times anything the reference had taken as that; None of none."""
+        totals, counts = self.totals.get(feature), self.counts[feature]
+        there = 0 if totals is None else int(counts[1:].sum()) - totals.infinite
+        return None if totals is None or not there else totals.total * self.spec.features[feature].quantum / there
+
     def to_plain(self) -> dict[str, Any]:
-        """As plain values for JSON; the Spec is kept once, elsewhere, and named here by its id."""
-        counts = {name: c.tolist() for name, c in self.counts.items()}
-        return {"spec": self.spec.id, "rows": self.rows, "counts": counts, "first_at": self.first_at, "last_at": self.last_at}
+        """As plain values for JSON, under 2 kB a feature; the Spec is kept once, elsewhere, and named here by its id."""
+        return {
+            "spec": self.spec.id, "rows": self.rows, "first_at": self.first_at, "last_at": self.last_at,
+            "counts": {name: _packed(c) for name, c in self.counts.items()},
+            "totals": {n: [t.nan, t.infinite, t.total, t.least, t.greatest] for n, t in self.totals.items()},
+            "unseen": {n: {"counts": dict(f.counts), "lost": f.lost} for n, f in self.unseen.items()},
+        }  # fmt: skip
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any], spec: Spec) -> Profile:
         """The Profile that ``to_plain`` wrote. Raises Unknown where it was counted against another Spec."""
         if plain["spec"] != spec.id:
             raise Unknown("Spec", plain["spec"], [spec.id], where="this profile", next="Count the window again against the Spec at hand.")
-        counts = {name: np.array(c, dtype=np.int64) for name, c in plain["counts"].items()}
-        return Profile(spec, plain["rows"], counts, plain["first_at"], plain["last_at"])
+        return Profile(
+            spec, plain["rows"], {name: _unpacked(c) for name, c in plain["counts"].items()}, plain["first_at"], plain["last_at"],
+            {n: Totals(*t) for n, t in plain["totals"].items()},
+            {n: Frequent(f["counts"], f["lost"]) for n, f in plain["unseen"].items()},
+        )  # fmt: skip
 
-
-def describe(columns: Columns) -> Spec:
-    """The bins of each column of a reference, a table or a mapping of name to values. Numbers, truths and instants are numbers; texts,
-    and whatever else, categories. A column that is empty throughout is a number if its type says so.
-
-    >>> list(describe({"a": np.arange(5.0), "b": np.array(["x", None], dtype=object)}).features)
-    ['a', 'b']
-    """
-    found: dict[str, Bins] = {}
-    for name, values in _columns(columns).items():
-        found[name] = Bins("number", edges=_edges(_numbers(values))) if values.dtype.kind in "fiub" else _categories(values)
-    return Spec(found)
+    def _same_spec(self, other: Profile) -> None:
+        if self.spec.id != other.spec.id:
+            raise ValueError("Profiles of two Specs do not add up; count both against one Spec.")
 
 
 def profile(spec: Spec, columns: Columns, moments: NDArray[np.int64] | None = None) -> Profile:
-    """Counts of a window against a Spec. Columns the Spec does not know are left out; one it knows but that is missing is all *empty*."""
-    there = _columns(columns)
-    rows = len(columns) if isinstance(columns, pa.Table) else max((len(v) for v in there.values()), default=0)
-    counts = {}
+    """Counts of a window against a Spec, in one pass. Columns the Spec does not know are left out; one it knows but that is missing is all
+    *empty*.
+    """
+    rows = rows_of(columns)
+    counts: dict[str, Counts] = {}
+    totals: dict[str, Totals] = {}
+    unseen: dict[str, Frequent] = {}
     for name, bins in spec.features.items():
-        if name in there:
-            counts[name] = bins.count(there[name])
+        found = np.zeros(len(bins), dtype=np.int64)
+        if bins.kind == "number":
+            totals[name] = reduce(add, (_count_numbers(bins, part, found) for part in chunks(columns, name)), Totals())
         else:
-            counts[name] = np.zeros(len(bins), dtype=np.int64)
-            counts[name][0] = rows
+            unseen[name] = reduce(add, (_count_names(bins, part, found) for part in chunks(columns, name)), Frequent())
+        found[0] += rows - found.sum()
+        counts[name] = found
     first, last = (int(moments.min()), int(moments.max())) if moments is not None and len(moments) else (None, None)
-    return Profile(spec, rows, counts, first, last)
+    return Profile(spec, rows, counts, first, last, totals, unseen)
+
+
+def profile_of(spec: Spec, batches: Iterable[pa.RecordBatch]) -> Profile:
+    """The profile of a stream of record batches (``pyarrow.parquet.ParquetFile.iter_batches``): what is held is one batch and the counts.
+
+    >>> from everloop.monitor.spec import describe
+    >>> spec = describe({"x": np.arange(4.0)})
+    >>> profile_of(spec, pa.table({"x": [0.0, 1.0, 9.0]}).to_batches(max_chunksize=2)).rows
+    3
+    """
+    return reduce(add, (profile(spec, batch) for batch in batches), profile(spec, {}))
 
 
 def answers_as_column(answers: Answers) -> NDArray[Any]:
@@ -171,54 +176,44 @@ def answers_as_column(answers: Answers) -> NDArray[Any]:
     return answers.value
 
 
-def _columns(columns: Columns) -> dict[str, NDArray[Any]]:
-    if not isinstance(columns, pa.Table):
-        return dict(columns)
-    return {name: _values(columns.column(name)) for name in columns.column_names}
+def _count_numbers(bins: Bins, part: Part, counts: Counts) -> Totals:
+    """Add the values of one part to ``counts``."""
+    values, nulls = numbers(part)
+    found = bins.count_numbers(values)
+    counts += found
+    empty = int(found[0])
+    there = values[~np.isnan(values)] if empty else values
+    if not len(there):
+        return Totals(nan=empty - nulls)
+    least, greatest = float(there.min()), float(there.max())
+    infinite = 0
+    if not (np.isfinite(least) and np.isfinite(greatest)):
+        there, whole = there[np.isfinite(there)], len(there)
+        infinite = whole - len(there)
+        least, greatest = (float(there.min()), float(there.max())) if len(there) else (np.nan, np.nan)
+    ends = (None, None) if infinite and not len(there) else (least, greatest)
+    return Totals(empty - nulls, infinite, _in_quanta(there, bins.quantum), *ends)
 
 
-def _values(column: pa.ChunkedArray) -> NDArray[Any]:
-    kind = column.type
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        floats: Floats = column.cast(pa.float64()).to_numpy().astype(np.float64)
-        return floats
-    if pa.types.is_temporal(kind):
-        return np.asarray(
-            column.cast(pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(pa.float64()).to_numpy(), dtype=np.float64
-        )
-    strings: NDArray[Any] = np.array([*column.to_pylist(), None], dtype=object)
-    return strings[:-1]
-
-
-def _numbers(values: NDArray[Any]) -> Floats:
-    if values.dtype.kind in "fiub":
-        return values.astype(np.float64)
-    # A feature that was a number when the bins were made and holds texts now is empty, which is loud, rather than an exception.
-    return np.array([float(v) if isinstance(v, int | float) else np.nan for v in values], dtype=np.float64)
-
-
-def _tally(values: NDArray[Any]) -> tuple[list[str | None], list[int]]:
-    counts: dict[str | None, int] = {}
-    for value in values.tolist():
-        key = None if value is None or (isinstance(value, float) and value != value) else str(value)
-        counts[key] = counts.get(key, 0) + 1
-    return list(counts), list(counts.values())
-
-
-def _edges(values: Floats) -> tuple[float, ...]:
-    """Where bins begin: quantiles, a place of its own for each heavy value, and what lies just above the greatest."""
-    values = np.sort(values[np.isfinite(values)])
-    if not len(values):
-        return ()
-    distinct, counts = np.unique(values, return_counts=True)
-    heavy = distinct if len(distinct) <= BINS else distinct[counts > len(values) / BINS]
-    cuts = values[(np.arange(1, BINS) * len(values)) // BINS]
+def _in_quanta(values: Floats, quantum: float) -> int:
+    """The sum in whole quanta, exact whatever the order: 65,536 values of at most 2**46 stay below 2**62."""
     with np.errstate(over="ignore"):
-        ends = np.nextafter(np.append(heavy, values[-1]), np.inf)
-    return tuple(np.unique(np.concatenate([values[:1], cuts, heavy, ends[np.isfinite(ends)]])).tolist())
+        return int(np.rint(np.clip(values / quantum, -FARTHEST, FARTHEST)).astype(np.int64).sum())
 
 
-def _categories(values: NDArray[Any]) -> Bins:
-    names, counts = _tally(values)
-    known = sorted(((n, c) for n, c in zip(names, counts, strict=True) if n is not None), key=lambda pair: (-pair[1], pair[0]))
-    return Bins("category", top=tuple(n for n, _ in known[:TOP]), rest=tuple(sorted(n for n, _ in known[TOP:KNOWN])))
+def _count_names(bins: Bins, part: Part, counts: Counts) -> Frequent:
+    """Add the names of one part to ``counts``; what is unseen, by name."""
+    counted = tally(part)
+    counts += bins.count_names(counted)
+    return Frequent.of({name: number for name, number in counted.items() if name is not None and name not in bins.codes})
+
+
+def _packed(counts: Counts) -> str:
+    """Whole numbers as text, in the narrowest width that holds them, compressed."""
+    width = next(w for w in WIDTHS if int(counts.max(initial=0)) <= np.iinfo(w).max)
+    return width[4:] + ":" + base64.b64encode(zlib.compress(counts.astype(np.dtype(width).newbyteorder("<")).tobytes(), 9)).decode()
+
+
+def _unpacked(text: str) -> Counts:
+    width, _, packed = text.partition(":")
+    return np.frombuffer(zlib.decompress(base64.b64decode(packed)), dtype=np.dtype(f"uint{width}").newbyteorder("<")).astype(np.int64)

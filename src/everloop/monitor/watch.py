@@ -7,21 +7,26 @@ A signal's ``outcome`` is about its condition: *passed* if it is proven to hold 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import everloop.monitor.clauses as clauses
 from everloop.clock import microseconds
+from everloop.monitor.causes import with_causes
 from everloop.monitor.clauses import Watched
-from everloop.monitor.drift import broken
+from everloop.monitor.deployed import deployed
+from everloop.monitor.detector import followed
 from everloop.monitor.error import truth_span
 from everloop.monitor.schedule import due
 from everloop.monitor.seen import Seen
+from everloop.monitor.unfit import came_apart, unfit
 from everloop.project.conditions import (
     ab,
     as_good_as_champion,
     at_least,
     at_most,
+    bandit,
     beats_champion,
     drifted,
     fair_across,
@@ -32,7 +37,6 @@ from everloop.project.conditions import (
 from everloop.project.model import Model
 from everloop.project.spans import every
 from everloop.records import Signal, Signals, Traffic
-from everloop.stats.rounded import percent
 
 Condition: TypeAlias = object
 Judge: TypeAlias = Callable[..., Signal]
@@ -54,38 +58,59 @@ _JUDGES: dict[type, Judge] = {
 def watch(model: Model, traffic: Traffic, seen: Seen, *, now: datetime, id: str, made_from: tuple[str, ...] = (), seed: int = 0) -> Signals:
     """One signal for each condition of ``roll_back_when``, ``retrain_when`` and ``tell_when``, in that order, each clause once; while a
     candidate answers beside the champion also for what ``promote_when`` and the tests of ``roll_out`` ask of it; and, where they fire, for
-    data that came apart and truths that stopped coming. What only a split can tell (``clauses.by_split``) is not judged here.
+    events that are not fit to learn from, data that came apart, truths that stopped coming, and a version that fails or is slow since it
+    took over. What only a split can tell (``clauses.by_split``) is not judged here.
     """
-    watched = Watched(model, traffic, seen, now, seed)
+    on = followed(model, seen, now=now)
+    watched = Watched(model, traffic, seen, now, seed, on)
     said: dict[str, Condition] = {}
-    wins = [win for step in model.roll_out if isinstance(step, ab) for win in step.wins_when]
+    wins = [win for step in model.roll_out if isinstance(step, ab | bandit) for win in step.wins_when]
     beside = [c for c in model.promote_when if isinstance(c, beats_champion | as_good_as_champion) and not clauses.by_split(model, c)]
     rolling = [*beside, *wins] if traffic.stage in ("shadow", "canary") else []
     for condition in (*model.roll_back_when, *model.retrain_when, *model.tell_when, *rolling):
         said.setdefault(repr(condition), condition)
-    found = [_JUDGES[type(condition)](watched, condition) for condition in said.values()]
+    outage = tuple(_outage(watched))
+    found = [_of_truth(_JUDGES[type(condition)](watched, condition), seen, frozen=bool(outage)) for condition in said.values()]
+    apart = came_apart(seen.reference, seen.windows) if seen.reference is not None and seen.windows else ()
+    asked = model.asked.span if model.asked is not None else timedelta(days=1)
     return Signals(
         id=id, made_at=now, made_from=(traffic.id, *made_from), model=model.name, until=now,
-        signals=(*found, *_data(seen), *_outage(watched)),
+        signals=(
+            *(with_causes(s, seen, span=asked) for s in (*found, *unfit(model, seen.findings), *apart, *outage, *deployed(watched))),
+            *clauses.estimates(watched),
+        ),
+        followed=tuple(on.values()), fresh=seen.fresh, confidence=seen.confidence,
     )  # fmt: skip
 
 
-def _data(seen: Seen) -> Iterable[Signal]:
-    if seen.reference is None or not seen.windows:
-        return
-    for one in broken(seen.reference, seen.windows[-1]):
-        sentence = f"{one.feature}: {percent(one.now)} of values are {one.what}, against {percent(one.before)} when it was learnt"
-        yield Signal(
-            clause="data", kind="data", fired=True, outcome="passed", sentence=sentence, about=one.feature, value=one.now,
-            rows=seen.windows[-1].rows,
-        )  # fmt: skip
+def _of_truth(signal: Signal, seen: Seen, *, frozen: bool) -> Signal:
+    """A signal that rests on truth says how much of it there is, and of when; while truths have stopped coming it decides nothing."""
+    if signal.coverage is None or seen.maturity is None:
+        return signal
+    said = f"{signal.sentence}; {seen.maturity.said}" if signal.rows else signal.sentence
+    signal = replace(signal, as_of=seen.maturity.as_of, sentence=said)
+    if not frozen:
+        return signal
+    stopped = f"{signal.sentence}; truths stopped coming, so it decides nothing"
+    return replace(signal, fired=False, outcome=clauses.NOTHING, sentence=stopped)
 
 
 def _outage(watched: Watched) -> Iterable[Signal]:
-    """Truths that should be mature by now and are not: the newest one is older than a truth takes and two rounds of questions more."""
+    """Truths that stopped coming: far fewer came than by the curve (``maturity.outage_of``); or, where there is no curve yet, the newest
+    is older than a truth takes and two rounds of questions more."""
     seen, model = watched.seen, watched.model
-    if seen.promoted_at is None or not seen.answers:
+    if seen.maturity is not None and seen.maturity.outage is not None:
+        lost = seen.maturity.outage
+        sentence = f"truths stopped coming: {lost.came:,} came since {lost.since:%Y-%m-%d %H:%M} UTC of about {lost.due:,.0f} that were due"
+        yield Signal(
+            clause="outage", kind="outage", fired=True, outcome="passed", sentence=sentence, value=lost.came / lost.due,
+            coverage=seen.coverage, since=lost.since, as_of=seen.maturity.as_of,
+        )  # fmt: skip
         return
+    if seen.promoted_at is None or not seen.answers or (seen.maturity is not None and seen.maturity.foretold):
+        return
+    if seen.coverage == 1.0:
+        return  # nothing that was asked waits for its truth
     asked = model.asked.span if model.asked is not None else timedelta(days=1)
     overdue = watched.now - model.matures_after - 2 * max(asked, truth_span(model))
     newest = None if seen.answered is None or not len(seen.answered) else int(seen.answered.moments.max())

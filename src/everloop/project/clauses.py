@@ -14,15 +14,18 @@ from everloop.project.conditions import (
     as_good_as_champion,
     at_least,
     at_most,
+    bandit,
     beats_champion,
     cost,
     drifted,
     fair_across,
+    is_figure,
+    outcome,
     slipped,
     worse_than_champion,
 )
 from everloop.project.metrics import METRICS, OF_KIND, PLURAL, SERVING, by_arms, needs_yes
-from everloop.project.reading import Arithmetic, Reading, is_reading, leaves
+from everloop.project.reading import Arithmetic, Reading, leaves
 from everloop.project.resolve import readings_in
 from everloop.project.said import Word, said
 from everloop.project.shape import ahead_of
@@ -45,7 +48,7 @@ def clause_mistakes(model: Model) -> list[Mistake]:
 
 
 def _mistakes(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
-    if isinstance(word, ab):
+    if isinstance(word, ab | bandit):
         yield from _test(model, word)
         return
     on = word.what if isinstance(word, at_least | at_most) else getattr(word, "on", None)
@@ -53,10 +56,15 @@ def _mistakes(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
         yield from _metric(model, word, on, serving=isinstance(word, at_least | at_most))
     elif isinstance(on, cost):
         yield from _money(model, word)
-    elif is_reading(on):
+    elif is_figure(on):
         yield from _figure(model, word, keyword)
+    if isinstance(word, at_least | at_most) and word.share != 1:
+        what = f"{model.name}: share={word.share:g} is a share of rows, and {keyword} knows none; what stands there is a mean over all."
+        yield word.mistake(what, "Leave share= out, or say the condition in must of a Source.")
     if isinstance(word, worse_than_champion):
         yield from _by_arms(model, word)
+    if isinstance(word, slipped):
+        yield from _one_by_one(model, word)
     if isinstance(word, fair_across):
         yield from _fair(model, word)
     if isinstance(word, drifted | fair_across):
@@ -77,6 +85,16 @@ def _metric(model: Model, word: Word, on: str, *, serving: bool = False) -> Iter
         yield word.mistake(f"{model.name} answers with {PLURAL[kind]}, which have no {on}.{hint}", f"They have {others}.")
     elif needs_yes(on, kind) and model.shape.yes_above is None:
         yield word.mistake(f"{model.name} says yes to nobody, so it has no {on}.", "Say answers=yes_above(0.5), or another chance.")
+
+
+def _one_by_one(model: Model, word: slipped) -> Iterator[Mistake]:
+    """A detector looks at one truth after the other, and not every metric can be told of one."""
+    name = model.metric if word.on is None else word.on
+    if word.detector is None or not isinstance(name, str) or name not in OF_KIND[model.kind] or by_arms(name, model.kind):
+        return
+    others = [repr(other) for other in OF_KIND[model.kind] if by_arms(other, model.kind) and not needs_yes(other, model.kind)]
+    what = f"{model.name}: {name} cannot be told of one answer, and detector={word.detector!r} looks at one after the other."
+    yield word.mistake(what, f"Say slipped(…) of {refuse.listed(others, 'or')}.", keyword="detector")
 
 
 def _by_arms(model: Model, word: worse_than_champion | beats_champion | as_good_as_champion) -> Iterator[Mistake]:
@@ -104,17 +122,32 @@ def _figure(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
     name = type(word).__name__
     if isinstance(word, slipped):
         yield word.mistake(
-            f"{model.name}: slipped(…) compares a metric with itself, and a reading is none.", 'Say slipped("…") or drifted(…).'
+            f"{model.name}: slipped(…) compares a metric with itself, and {_other(word)} is none.", 'Say slipped("…") or drifted(…).'
         )
     elif keyword == "promote_when":
         what = f"{model.name}: what visitors do next is only seen in traffic, and promote_when is judged before."
         yield word.mistake(what, f"Move {name}(…) into roll_out=[…, ab(0.5, wins_when=[…], within=days(28))].")
-    elif not isinstance(word, at_least | at_most):
+    elif isinstance(word, at_least | at_most):
+        yield from _a_number(model, word)
+    else:
         yield from _looks_ahead(model, word)
+
+
+def _other(word: slipped) -> str:
+    return "an outcome" if isinstance(word.on, outcome) else "a reading"
+
+
+def _a_number(model: Model, word: at_least | at_most) -> Iterator[Mistake]:
+    on = word.what
+    if isinstance(on, Reading | Arithmetic) and on.kind not in ("number", "yes or no"):
+        what = f"{model.name}: {on.name} is no number, so it cannot be {'at least' if isinstance(word, at_least) else 'at most'} anything."
+        yield refuse.mistake(what, "Say a total, a count, a mean, or .any(…).", place=on.place)
 
 
 def _looks_ahead(model: Model, word: Word) -> Iterator[Mistake]:
     on = getattr(word, "on", None)
+    if isinstance(on, outcome):
+        return
     if isinstance(on, Reading | Arithmetic) and on.kind not in ("number", "yes or no"):
         kind = on.kind if on.kind == "text" else f"an {on.kind}" if on.kind == "instant" else f"a {on.kind}"
         what = f"{model.name}: {on.name} is {kind}, and people are counted by numbers, or yes and no."
@@ -126,7 +159,7 @@ def _looks_ahead(model: Model, word: Word) -> Iterator[Mistake]:
             yield refuse.mistake(what, cure, place=reading.place)
 
 
-def _test(model: Model, word: ab) -> Iterator[Mistake]:
+def _test(model: Model, word: ab | bandit) -> Iterator[Mistake]:
     for win in word.wins_when:
         if not stands_in(win, "wins_when"):
             yield misplaced(model.name, win, "wins_when", word.place)
@@ -136,6 +169,11 @@ def _test(model: Model, word: ab) -> Iterator[Mistake]:
             yield from _metric(model, win, win.on)
         elif isinstance(win.on, cost):
             yield from _money(model, win)
+        elif isinstance(win.on, outcome):
+            if win.on.known_after > word.within:
+                known = _days(win.on.known_after)
+                what = f"{model.name}: the test ends after {_days(word.within)}, but “{win.on.name}” takes {known} to be known."
+                yield word.mistake(what, "Give the test longer, or look less far ahead.")
         elif win.on is not None:
             yield from _looks_ahead(model, win)
             for reading in leaves(win.on):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from everloop.project import refuse
 from everloop.project.reading import AnyReading, is_reading
@@ -107,6 +107,37 @@ class fresh(Word):
         refuse.span(self.span, place=self.place, word="fresh")
 
 
+@dataclass(frozen=True, repr=False)
+class usual_volume(Word):
+    """As many rows happened in the last day as on the same weekday of the eight weeks before; ``by`` is a share within which all is usual.
+
+    >>> usual_volume(by=0.3)
+    usual_volume(by=0.3)
+    """
+
+    _: KW_ONLY
+    by: float = 0.5
+
+    def __post_init__(self) -> None:
+        refuse.share(self.by, place=self.place, keyword="by", above_zero=True)
+
+
+@dataclass(frozen=True, repr=False)
+class meets(Word):
+    """What a file says of rows: a data contract (ODCS, ``.yaml``) or a suite of Great Expectations (``.json``), beside the project file.
+
+    >>> meets("orders.yaml")
+    meets('orders.yaml')
+    """
+
+    file: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.file, str) or not self.file.endswith((".yaml", ".yml", ".json")):
+            cure = 'Name a data contract, such as "orders.yaml", or a suite of Great Expectations, such as "orders.json".'
+            refuse.refuse(f"{self!r} names no file that can be judged.", cure, place=self.place)
+
+
 # -- judging -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +160,44 @@ class cost(Word):
                 refuse.number(value, place=self.place, keyword=keyword, least=0)
 
 
-Measure: TypeAlias = "str | cost | Reading | Arithmetic | None"
+@dataclass(frozen=True, repr=False)
+class outcome(Word):
+    """A business figure that is told by name (``POST /v1/outcomes``): whether it was told of a unit in the span after its first answer, or
+    with ``total`` how much in sum, up to a cap that is fixed before the start. What is told ``late`` is waited for, and no longer.
+
+    >>> from everloop import days
+    >>> outcome("conversion", next=days(7)), outcome("order", next=days(7), total=True)
+    (outcome('conversion', next=days(7)), outcome('order', next=days(7), total=True))
+    """
+
+    name: str
+    _: KW_ONLY
+    next: timedelta
+    total: bool = False
+    late: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            refuse.refuse(f"outcome({said(self.name)}) names no outcome.", 'Say outcome("conversion", next=days(7)).', place=self.place)
+        if not isinstance(self.total, bool):
+            what = f"outcome(…, total={said(self.total)}) is neither yes nor no."
+            refuse.refuse(what, "Say total=True for amounts, or leave it out.", place=self.place, keyword="total")
+        refuse.span(self.next, place=self.place, keyword="next")
+        if self.late != timedelta(0):
+            refuse.span(self.late, place=self.place, keyword="late")
+
+    @property
+    def known_after(self) -> timedelta:
+        """How long after a unit was first answered it is known."""
+        return self.next + self.late
+
+
+Measure: TypeAlias = "str | cost | outcome | Reading | Arithmetic | None"
+
+
+def is_figure(on: object) -> bool:
+    """Whether a condition is about what people then do, which only a split can tell: a reading that looks ahead, or an outcome."""
+    return is_reading(on) or isinstance(on, outcome)
 
 
 @dataclass(frozen=True, repr=False)
@@ -287,6 +355,9 @@ class canary(Word):
 class ab(Word):
     """A test on what people then do: ``share`` of the units get the candidate; not settled in time, the champion stays.
 
+    One test after another finds a false winner sooner or later, so each is harder to win the more before it found nothing; ``alone``
+    judges it as if it were the only one.
+
     >>> from everloop import days
     >>> ab(0.5, wins_when=beats_champion(by=0.01), within=days(28))
     ab(0.5, wins_when=[beats_champion(by=0.01)], within=days(28))
@@ -296,6 +367,7 @@ class ab(Word):
     _: KW_ONLY
     wins_when: tuple[beats_champion | as_good_as_champion, ...]
     within: timedelta
+    alone: bool = False
 
     if TYPE_CHECKING:
 
@@ -305,6 +377,7 @@ class ab(Word):
             *,
             wins_when: beats_champion | as_good_as_champion | Sequence[beats_champion | as_good_as_champion],
             within: timedelta,
+            alone: bool = False,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -312,10 +385,65 @@ class ab(Word):
         object.__setattr__(self, "wins_when", tuple(wins))
         refuse.share(self.share, place=self.place, word="ab", above_zero=True)
         refuse.span(self.within, place=self.place, keyword="within")
+        if not isinstance(self.alone, bool):
+            what = f"ab(…, alone={said(self.alone)}) is neither yes nor no."
+            refuse.refuse(what, "Say alone=True, or leave it out.", place=self.place, keyword="alone")
         if not wins:
             refuse.refuse(
                 "ab(…, wins_when=[]) can never be won.", "Say wins_when=[beats_champion(…)].", place=self.place, keyword="wins_when"
             )
+
+
+@dataclass(frozen=True, repr=False)
+class bandit(Word):
+    """A test whose shares move at every turn with what units have done: the likelier the candidate is the better one, the more of them it
+    answers, and neither less than ``floor``. It ends as ``ab`` does. For what people do soon: shares move by windows that are closed.
+
+    >>> from everloop import Source, days
+    >>> orders = Source("orders", id="order_id", time="at", columns={"visitor_id": str})
+    >>> bandit(wins_when=beats_champion(orders.any(next=days(1))), within=days(28))
+    bandit(wins_when=[beats_champion(orders.any(next=days(1)))], within=days(28))
+    """
+
+    floor: float = 0.05
+    _: KW_ONLY
+    wins_when: tuple[beats_champion, ...]
+    within: timedelta
+
+    if TYPE_CHECKING:
+
+        def __init__(self, floor: float = 0.05, *, wins_when: beats_champion | Sequence[beats_champion], within: timedelta) -> None: ...
+
+    def __post_init__(self) -> None:
+        wins = self.wins_when if isinstance(self.wins_when, tuple | list) else (self.wins_when,)
+        object.__setattr__(self, "wins_when", tuple(wins))
+        refuse.share(self.floor, place=self.place, word="bandit", above_zero=True)
+        if self.floor > 0.5:
+            refuse.refuse(
+                f"bandit({self.floor:g}) leaves two versions no room to have that much each.", "Say bandit(0.05, …).", place=self.place
+            )
+        refuse.span(self.within, place=self.place, keyword="within")
+        first = self.wins_when[0] if self.wins_when else None
+        if not isinstance(first, beats_champion) or not is_figure(first.on):
+            refuse.refuse(
+                "bandit(…) has no figure to move its shares by.",
+                "Say wins_when=beats_champion(<a reading with next=>): what people soon do.",
+                place=self.place,
+                keyword="wins_when",
+            )
+        for win in self.wins_when:
+            # Units change versions when shares move, which makes two versions look alike: a loss could pass for none.
+            if isinstance(win, as_good_as_champion):
+                refuse.refuse(
+                    "bandit(…) can prove no as_good_as_champion(…): units change versions when shares move, and so look alike.",
+                    "Say beats_champion(…), or test with ab(0.5, …), whose share stands still.",
+                    place=self.place,
+                    keyword="wins_when",
+                )
+
+
+Detector: TypeAlias = Literal["bets", "adwin", "page_hinkley"]
+DETECTORS: tuple[Detector, ...] = ("bets", "adwin", "page_hinkley")
 
 
 # -- retraining --------------------------------------------------------------------------------------------------------------------
@@ -323,15 +451,17 @@ class ab(Word):
 
 @dataclass(frozen=True, repr=False)
 class drifted(Word):
-    """Inputs, ``"answers"`` or one reading move beyond their own habit; ``psi`` is a floor below which nothing counts.
+    """Inputs, ``"answers"`` or one reading move beyond their own habit; ``psi`` is a floor below which nothing counts, ``share`` how much
+    of what the answers rest on has to move at once.
 
-    >>> drifted(), drifted("answers", psi=0.2)
-    (drifted(), drifted('answers', psi=0.2))
+    >>> drifted(), drifted("answers", psi=0.2), drifted(share=0.3)
+    (drifted(), drifted('answers', psi=0.2), drifted(share=0.3))
     """
 
     what: str | AnyReading = "inputs"
     _: KW_ONLY
     psi: float | None = None
+    share: float | None = None
 
     def __post_init__(self) -> None:
         if not is_reading(self.what) and self.what not in ("inputs", "answers"):
@@ -340,18 +470,36 @@ class drifted(Word):
             refuse.refuse(f"drifted({said(self.what)}): nothing is called so.{hint}", cure, place=self.place)
         if self.psi is not None:
             refuse.number(self.psi, place=self.place, keyword="psi", least=0)
+        if self.share is not None:
+            refuse.share(self.share, place=self.place, keyword="share", above_zero=True)
+            if self.what != "inputs":
+                what = f"drifted({said(self.what)}, share={self.share:g}): a share is of several inputs, and this is one."
+                refuse.refuse(what, f"Say drifted({said(self.what)}), or drifted(share={self.share:g}).", place=self.place, keyword="share")
 
 
 @dataclass(frozen=True, repr=False)
 class slipped(_Against):
     """Proven worse on mature truth than when it was promoted, by more than this share.
 
+    ``detector`` looks at every truth instead of periods: "bets" (an e-detector: of 100,000 truths at most one false alarm on average),
+    or "adwin" and "page_hinkley" of river (``pip install 'everloop[river]'``), which promise nothing.
+
     >>> slipped("wape", by=0.10)
     slipped('wape', by=0.1)
+    >>> slipped("accuracy", by=0.05, detector="bets")
+    slipped('accuracy', by=0.05, detector='bets')
     """
 
     _: KW_ONLY
     by: float = 0.0
+    detector: Detector | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.detector is not None and self.detector not in DETECTORS:
+            hint = refuse.did_you_mean(self.detector, DETECTORS)
+            what = f"slipped(…, detector={said(self.detector)}): there is none of that name.{hint}"
+            refuse.refuse(what, f"There are {refuse.listed(DETECTORS)}.", place=self.place, keyword="detector")
 
 
 @dataclass(frozen=True, repr=False)
@@ -446,12 +594,13 @@ class only_new(Word):
     """
 
 
-RowCondition: TypeAlias = always | at_least | at_most | one_of | fresh
+RowCondition: TypeAlias = always | at_least | at_most | one_of | fresh | usual_volume | meets
 PromoteCondition: TypeAlias = beats_champion | as_good_as_champion | fair_across | answers_within | at_least | at_most
-RollBackCondition: TypeAlias = worse_than_champion | fair_across | at_least | at_most
+RollBackCondition: TypeAlias = worse_than_champion | fair_across | slipped | at_least | at_most
 RetrainCondition: TypeAlias = drifted | slipped | new_truths | every | at_least | at_most
 TellCondition: TypeAlias = worse_than_champion | fair_across | drifted | slipped | at_least | at_most
-Step: TypeAlias = shadow | canary | ab
+Test: TypeAlias = ab | bandit
+Step: TypeAlias = shadow | canary | ab | bandit
 
 
 def _a_column(word: Word, column: object) -> None:
@@ -467,6 +616,6 @@ def _a_column_or_reading(word: Word, what: object) -> None:
 
 
 def _a_measure(word: Word, on: object) -> None:
-    if on is not None and not isinstance(on, str | cost) and not is_reading(on):
+    if on is not None and not isinstance(on, str | cost | outcome) and not is_reading(on):
         what = f"{type(word).__name__}({said(on)}) names nothing to measure."
-        refuse.refuse(what, 'Say a metric such as "wape", a cost(…), or a reading.', place=word.place)
+        refuse.refuse(what, 'Say a metric such as "wape", a cost(…), a reading, or an outcome(…).', place=word.place)

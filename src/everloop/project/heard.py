@@ -14,13 +14,13 @@ from typing import Any
 
 from everloop.errors import EverloopError
 from everloop.project.columns import money, unit
-from everloop.project.conditions import always, at_least, at_most, fresh, one_of
+from everloop.project.conditions import always, at_least, at_most, fresh, meets, one_of
 from everloop.project.reading import AnyReading, calendar
 from everloop.project.source import Source
 from everloop.project.spans import days, hours, minutes
 
 WORDS: Mapping[str, Callable[..., Any]] = {
-    word.__name__: word for word in (always, at_least, at_most, calendar, days, fresh, hours, minutes, money, one_of, unit)
+    word.__name__: word for word in (always, at_least, at_most, calendar, days, fresh, hours, meets, minutes, money, one_of, unit)
 }
 VERBS = frozenset(
     [

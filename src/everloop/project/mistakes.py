@@ -290,6 +290,10 @@ def _splitting(model: Model) -> Iterator[Mistake]:
     if model.one_per is not None and model.one_per not in can:
         yield tell(model, f"{model.name} has one champion for each {model.one_per}, which no question carries.", carries, "one_per")
     yield from told(refuse.share, model.control, place=model.place, keyword="control")
+    if model.control == 1:
+        yield tell(
+            model, f"{model.name}: control=1 keeps everybody on the baseline for good.", "Say a share such as control=0.05.", "control"
+        )
     if not isinstance(model.answer_changes_truth, bool):
         what = f"{model.name}: answer_changes_truth={said(model.answer_changes_truth)} is neither True nor False."
         yield tell(model, what, keyword="answer_changes_truth")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from everloop.project.columns import Kind, is_numeric
-from everloop.project.conditions import ab, cost
+from everloop.project.conditions import ab, bandit, cost
 from everloop.project.reading import Arithmetic, Reading, calendar, leaves
 from everloop.project.said import Word
 from everloop.project.source import Source
@@ -35,7 +35,7 @@ def readings_in(value: object) -> Iterator[Reading]:
 def figures_in(conditions: Iterable[object]) -> Iterator[Reading]:
     """The business figures that conditions judge by: readings said as ``on=``, also inside a test."""
     for condition in conditions:
-        if isinstance(condition, ab):
+        if isinstance(condition, ab | bandit):
             yield from figures_in(condition.wins_when)
         else:
             on = getattr(condition, "on", None)

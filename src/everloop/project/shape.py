@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from everloop.project.conditions import quantiles, yes_above
+from everloop.project.conditions import ab, outcome, quantiles, worse_than_champion, yes_above
 from everloop.project.reading import AnyReading, Arithmetic, Reading, leaves
 from everloop.project.resolve import readings_in
 from everloop.project.source import Source
@@ -61,6 +61,18 @@ def steps_of(predicted: AnyReading) -> int:
 def ahead_of(reading: Reading) -> timedelta:
     """How long a reading takes to be known for good, late rows included."""
     return (reading.next or reading.within or timedelta(0)) + reading.source.late
+
+
+def figure_known_after(on: outcome | AnyReading) -> timedelta:
+    """How long after a unit was first answered a figure of what it then did is known for good."""
+    return on.known_after if isinstance(on, outcome) else max(map(ahead_of, leaves(on)), default=timedelta(0))
+
+
+def figures_known_after(model: Model) -> timedelta:
+    """How long after the last unit of a split the last figure is known that can take a version back; no time where none can."""
+    feared = [word.on for word in model.roll_back_when if isinstance(word, worse_than_champion)]
+    hoped = [win.on for step in model.roll_out if isinstance(step, ab) for win in step.wins_when]
+    return max((figure_known_after(on) for on in feared + hoped if isinstance(on, outcome | Reading | Arithmetic)), default=timedelta(0))
 
 
 def matures_after(model: Model) -> timedelta:

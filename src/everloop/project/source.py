@@ -10,7 +10,7 @@ from typing import Never
 from everloop.errors import Mistake, ProjectError
 from everloop.project import refuse
 from everloop.project.columns import Kind, is_kind, is_numeric, money
-from everloop.project.conditions import RowCondition, always, at_least, at_most, fresh, one_of
+from everloop.project.conditions import RowCondition, always, at_least, at_most, fresh, meets, one_of, usual_volume
 from everloop.project.reading import is_reading
 from everloop.project.said import Place, caller, said
 from everloop.project.verbs import Names, Verbs, as_names
@@ -210,11 +210,15 @@ def _parent_mistakes(source: Source, parent: object) -> list[Mistake]:
 
 
 def _row_mistakes(source: Source, condition: object, where: str, place: Place) -> list[Mistake]:
-    if not isinstance(condition, always | at_least | at_most | one_of | fresh) or (where == "where" and isinstance(condition, fresh)):
+    of_rows = isinstance(condition, always | at_least | at_most | one_of)
+    if not of_rows and (where == "where" or not isinstance(condition, fresh | meets | usual_volume)):
         from everloop.project.belongs import misplaced
 
         return [misplaced(source.name, condition, where, place)]
-    if isinstance(condition, fresh):
+    if isinstance(condition, usual_volume) and not source.time:
+        what = f"{source.name} has no time, so nothing says how many of its rows happened on one day."
+        return [condition.mistake(what, "Say time= at the source, or leave usual_volume() out.")]
+    if not isinstance(condition, always | at_least | at_most | one_of):
         return []
     column = condition.column if isinstance(condition, always) else condition.what
     if is_reading(column):

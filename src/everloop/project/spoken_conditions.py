@@ -18,16 +18,20 @@ from everloop.project.conditions import (
     as_good_as_champion,
     at_least,
     at_most,
+    bandit,
     beats_champion,
     canary,
     cost,
     drifted,
     fair_across,
     fresh,
+    meets,
     new_truths,
     one_of,
+    outcome,
     shadow,
     slipped,
+    usual_volume,
     worse_than_champion,
 )
 from everloop.project.metrics import METRICS
@@ -63,6 +67,9 @@ def spoken_metric(name: str) -> str:
     return METRICS[name].spoken if name in METRICS else spoken_name(name)
 
 
+SEEN_BY = {"adwin": "ADWIN", "page_hinkley": "Page and Hinkley's test"}
+
+
 def say_condition(voice: Voice, condition: Condition, *, subject: str = "it is") -> str:
     """One condition as a clause; ``subject`` is who a comparison with the champion is about ("" leaves it to the caller)."""
     match condition:
@@ -74,26 +81,33 @@ def say_condition(voice: Voice, condition: Condition, *, subject: str = "it is")
             return f"{'all' if share == 1 else spoken_share(share) + ' of'} answers take at most {spoken_number(ms)} ms"
         case drifted():
             return _say_drifted(voice, condition)
-        case slipped(on=on, by=by):
+        case slipped(on=on, by=by, detector=detector):
             more = f"more than {spoken_share(by)} " if by else ""
-            return f"{say_measure(voice, on)} on mature truth is proven {more}worse than when it was promoted"
+            proven = f"{'seen by ' + SEEN_BY[detector] if detector in SEEN_BY else 'proven'} to be" if detector else "proven"
+            sentence = f"{say_measure(voice, on)} on mature truth is {proven} {more}worse than when it was promoted"
+            return sentence + (", by bets on every truth" if detector == "bets" else "")
         case new_truths(count=count):
             return f"{spoken_count(count, 'new truth')} {'has' if count == 1 else 'have'} matured"
         case every():
             return _say_schedule(condition)
         case at_least() | at_most() if isinstance(condition.what, str) and condition.what in METRICS:
             return _say_bound_of_metric(condition, condition.what)
-        case always() | at_least() | at_most() | one_of() | fresh():
+        case at_least() | at_most() if isinstance(condition.what, Reading | Arithmetic | calendar):
+            return f"{say_figure(voice, condition.what)}, is {spoken_bound(condition, kind_of(condition.what))} on average"
+        case always() | at_least() | at_most() | one_of() | fresh() | usual_volume() | meets():
             return _say_row(voice, condition)
 
 
-def say_measure(voice: Voice, on: str | cost | AnyReading | None) -> str:
+def say_measure(voice: Voice, on: str | cost | outcome | AnyReading | None) -> str:
     """What is measured: a metric (none: the model's own), money, or a figure of traffic."""
     if isinstance(on, cost):
         missed, alarm = (_say_cost(voice, side) for side in (on.missed, on.false_alarm))
         return f"cost (a miss costs {missed}, a false alarm {alarm})"
     if isinstance(on, Reading | Arithmetic | calendar):
         return say_figure(voice, on)
+    if isinstance(on, outcome):
+        what = f"the total of “{on.name}”" if on.total else f"the chance of any “{on.name}”"
+        return f"{what} told within {spoken_span(on.next)}, per {voice.split}"
     return spoken_metric(on or voice.model.metric)
 
 
@@ -125,9 +139,14 @@ def say_step(voice: Voice, step: Step) -> str:
         case canary(shares=shares, every=often):
             partial = [share for share in shares if share < 1]
             return f"answer {spoken_list(map(spoken_share, partial))} of {voice.splits}, a step {spoken_every(often)}" if partial else ""
-        case ab(share=share, wins_when=wins, within=within):
+        case ab(share=share, wins_when=wins, within=within, alone=alone):
             proven = ", and ".join(say_condition(voice, win) for win in wins)
-            return f"test on {spoken_share(share)} of {voice.splits} and keep it only if, within {spoken_span(within)}, {proven}"
+            by_itself = ", judged as if there were no other test" if alone else ""
+            return f"test on {spoken_share(share)} of {voice.splits} and keep it only if, within {spoken_span(within)}, {proven}{by_itself}"
+        case bandit(floor=floor, wins_when=wins, within=within):
+            proven = ", and ".join(say_condition(voice, win) for win in wins)
+            move = f"{voice.splits} move to whichever of the two does better, at least {spoken_share(floor)} to each"
+            return f"test on half of {voice.splits}, while {move}, and keep it only if, within {spoken_span(within)}, {proven}"
 
 
 # -- one kind of condition each ----------------------------------------------------------------------------------------------------
@@ -166,6 +185,8 @@ def _say_drifted(voice: Voice, condition: drifted) -> str:
         case reading:
             what = say_reading(voice, reading)
     floor = "" if condition.psi is None else f" (and by a PSI of at least {spoken_number(condition.psi)})"
+    if condition.share is not None:
+        return f"inputs that carry at least {spoken_share(condition.share)} of the answers drift beyond their own habit{floor}"
     return f"{what} drifts beyond its own habit{floor}"
 
 

@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from everloop.project.columns import money, unit
-from everloop.project.conditions import Step, ab, only_new, search, shadow, worse_than_champion
+from everloop.project.conditions import Step, ab, bandit, only_new, outcome, search, shadow, worse_than_champion
 from everloop.project.learner import is_function
-from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, is_reading, leaves
-from everloop.project.shape import ahead_of
+from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, leaves
+from everloop.project.shape import figure_known_after
 from everloop.project.source import Source
 from everloop.project.spoken_conditions import Condition, say_among, say_condition, say_step, say_void
 from everloop.project.spoken_readings import kind_of, say_reading, say_readings
@@ -226,9 +226,10 @@ def _say_roll_out(voice: Voice) -> str:
     steps = [step for step in (say_step(voice, step) for step in model.roll_out) if step]
     if not model.roll_out:
         return "Roll out: answer all at once."
-    if not isinstance(model.roll_out[-1], ab):
+    if not isinstance(model.roll_out[-1], ab | bandit):
         steps.append("all" if any("answer" in step and "shadow" not in step for step in steps) else "answer all")
-    figures = [max(map(ahead_of, leaves(c.on))) for c in model.roll_back_when if isinstance(c, worse_than_champion) and is_reading(c.on)]
+    feared = [condition for condition in model.roll_back_when if isinstance(condition, worse_than_champion)]
+    figures = [figure_known_after(c.on) for c in feared if isinstance(c.on, outcome | Reading | Arithmetic)]
     blind = min([first_truth(model), *figures]) > length_of_roll_out(model)
     only = "only errors, latency and odd answers can stop a roll-out"
     found = f" The first truth takes {spoken_span(first_truth(model))}, longer than that: {only}." if blind else ""
@@ -255,7 +256,7 @@ def length_of_roll_out(model: Model) -> timedelta:
 def _length(step: Step) -> timedelta:
     if isinstance(step, shadow):
         return step.span
-    return step.within if isinstance(step, ab) else step.every * sum(share < 1 for share in step.shares)
+    return step.within if isinstance(step, ab | bandit) else step.every * sum(share < 1 for share in step.shares)
 
 
 def _say_autonomy(model: Model) -> str:

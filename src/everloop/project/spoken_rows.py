@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from everloop.project.conditions import RowCondition, always, at_least, at_most, fresh, one_of
+from everloop.project.conditions import RowCondition, always, at_least, at_most, fresh, meets, one_of, usual_volume
 from everloop.project.source import Source
 from everloop.project.spoken_values import spoken_amount, spoken_list, spoken_number, spoken_share, spoken_window
 
@@ -24,6 +24,10 @@ def spoken_row_condition(condition: RowCondition, source: Source) -> str:
             return f"{column} is never empty" if share == 1 else f"{column} is there in {spoken_share(share)} of rows"
         case fresh(span=span):
             return f"something arrived within the last {spoken_window([span])}"
+        case usual_volume(by=by):
+            return f"as many rows happened in the last day as on that weekday of the eight weeks before, give or take {spoken_share(by)}"
+        case meets(file=file):
+            return f"it meets {file}"
         case at_least() | at_most() | one_of():
             column = str(condition.what)
             bound = spoken_bound(condition, source.every_column.get(column))

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from everloop.errors import NotBuilt
-from everloop.project.conditions import at_least, at_most, cost, only_new
+from everloop.project.conditions import cost, only_new
 from everloop.project.learner import is_function
-from everloop.project.reading import calendar, is_reading
+from everloop.project.reading import calendar
 from everloop.project.resolve import all_readings
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ def _sentences(model: Model) -> Iterator[str]:
         yield 'calendar("holiday") waits for a list of holidays'
     if model.one_per is not None:
         yield "one_per= waits for the registry to keep several champions of one model"
-    if model.control > 0:
-        yield "control= waits for the roll-out to keep a share on the baseline"
     if model.tune is not None:
         yield "tune=search(…) waits for the tuner"
     if isinstance(model.learns_from, only_new) and not _learns_on(model.learner):
@@ -46,11 +44,8 @@ def _sentences(model: Model) -> Iterator[str]:
 
 def _clauses(model: Model) -> Iterator[str]:
     for clause in (*model.promote_when, *model.roll_back_when, *model.retrain_when, *model.tell_when):
-        word = type(clause).__name__
         if isinstance(getattr(clause, "on", None), cost):
             yield "cost(…) waits for metrics in money"
-        if isinstance(clause, at_least | at_most) and is_reading(clause.what):
-            yield f"{word}(<a reading>, …) waits for watching of readings"
 
 
 def _learns_on(learner: object) -> bool:

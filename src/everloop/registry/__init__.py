@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from everloop.registry.blobs import Blobs
     from everloop.registry.errands import Errand, Errands
     from everloop.registry.facts import Fact, Facts
+    from everloop.registry.incidents import Incidents
     from everloop.registry.journal import Entry, Head, Journal
     from everloop.registry.keys import ApiKeys, KeptKey
     from everloop.registry.leases import Lease, Leases
@@ -35,6 +36,7 @@ __all__ = [
     "Fact",
     "Facts",
     "Head",
+    "Incidents",
     "Journal",
     "Kept",
     "KeptKey",
@@ -57,6 +59,7 @@ _FILES = {
     "blobs": "Blobs",
     "errands": "Errand Errands",
     "facts": "Fact Facts",
+    "incidents": "Incidents",
     "journal": "Entry Head Journal",
     "keys": "ApiKeys KeptKey",
     "leases": "Lease Leases",

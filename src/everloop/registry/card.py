@@ -30,7 +30,7 @@ def card(
         "verdict": None if verdict is None else _verdict(verdict),
         "environment": dict(candidate.environment),
         "code": {"commit": candidate.commit, "uncommitted": candidate.dirty, "definition": candidate.definition},
-        "cost": {"seconds": candidate.seconds, "cpu_seconds": candidate.cpu_seconds},
+        "cost": _cost(candidate),
         "lineage": {
             "version": version.id,
             "candidate": candidate.id,
@@ -73,6 +73,8 @@ def markdown(card: dict[str, Any]) -> str:
         _shown(card["verdict"]),
         "## Where it comes from",
         _rows(*((name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value) for name, value in lineage.items())),
+        "## What learning it took",
+        _rows(*((name.replace("_", " "), None if value is None else f"{value:,.6g}") for name, value in card["cost"].items())),
         _rows(("commit", card["code"]["commit"]), ("uncommitted", card["code"]["uncommitted"]), *card["environment"].items()),
         f"Journal head: `{card['journal_head'] or 'not anchored'}`",
     ]
@@ -91,6 +93,18 @@ def _data(candidate: Candidate, training_set: TrainingSet | None) -> dict[str, A
         "truths_known_at": _instant(known.truths_known_at) if known else None,
         "immature": known.immature if known else 0,
         "void": known.void if known else 0,
+    }
+
+
+def _cost(candidate: Candidate) -> dict[str, Any]:
+    """What the step that made it took; of one from before steps were measured, what its learner took."""
+    took = candidate.cost
+    return {
+        "seconds": candidate.seconds,
+        "cpu_seconds": took.cpu_seconds if took else candidate.cpu_seconds,
+        "bytes_read": took.bytes_read if took else None,
+        "bytes_written": took.bytes_written if took else None,
+        "money": took.money if took else None,
     }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from everloop.clock import said
 from everloop.records import (
     Approval,
     Candidate,
     Contest,
     Decision,
+    Incident,
     Record,
     Report,
     Signals,
@@ -45,8 +47,24 @@ def clause(record: Record, name: Naming = str) -> str:
             return "watching found: " + "; ".join(fired) if fired else "watching found nothing"
         case Approval():
             return f"{record.by} said {'yes' if record.approved else 'no'}: {record.reason}"
+        case Incident():
+            return _incident(record)
         case _:
             return _made(record, name)
+
+
+def _incident(incident: Incident) -> str:
+    shown = "; ".join(s.sentence for s in incident.symptoms if not s.also) or "nothing any more"
+    also = [s.sentence for s in incident.symptoms if s.also]
+    what = f"{shown} (and with it: {'; '.join(also)})" if also else shown
+    if incident.reason is not None:
+        until = f" until {said(incident.snoozed_until)}" if incident.snoozed_until is not None else ""
+        return f"{incident.because}{until}: {incident.reason} ({what})"
+    if incident.state == "resolved":
+        return f"it is over, {incident.because}: {what}"
+    if incident.state == "pending":
+        return f"release check: {what}; {incident.because}" if incident.because else what
+    return f"{incident.because}: {what}" if incident.because else what
 
 
 def _made(record: Record, name: Naming) -> str:
@@ -77,12 +95,15 @@ def _made(record: Record, name: Naming) -> str:
 def _traffic(traffic: Traffic, name: Naming) -> str:
     champion = name(traffic.champion)
     other = name(traffic.candidate or traffic.previous or "")
+    whom = "the units no control keeps" if traffic.baseline else "the units"
     what = {
         "steady": f"{champion} answers everybody",
         "shadow": f"{champion} answers everybody, {other} in shadow",
-        "canary": f"{other} answers {100 * traffic.share:.4g} % of the units, {champion} the others",
+        "canary": f"{other} answers {100 * traffic.share:.4g} % of {whom}, {champion} the others",
         "bake": f"{champion} answers everybody; {other}, which it replaced, goes on in shadow",
     }[traffic.stage]
+    if traffic.baseline:
+        what += f"; {100 * traffic.control:.4g} % of all units keep {name(traffic.baseline)}"
     return f"{what} ({traffic.because})" if traffic.because else what
 
 

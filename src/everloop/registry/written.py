@@ -108,7 +108,8 @@ def as_data(value: Any) -> Any:
 
 def _builtins(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _builtins(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        named = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {f.name: _builtins(inner) for f, inner in named if inner is not None or f.metadata.get("empty") != "left out"}
     if isinstance(value, tuple | list):
         return [_builtins(inner) for inner in value]
     if isinstance(value, Mapping):

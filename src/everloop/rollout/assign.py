@@ -4,6 +4,8 @@ One SHA-256 of ``salt:unit`` gives two independent numbers in [0, 1): *coverage*
 next 8). Up to a share of one half a roll-out covers twice its share and gives the candidate half of what it covers, so that the
 candidate's units have an equal group of the champion's to be compared with; beyond that it covers everybody. Either way a rising share
 only ever adds units to the candidate.
+
+Whom a control keeps is told by a salt of the model's own, which no roll-out changes and no roll-out's own depends on.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from everloop.records import Traffic
 WHOLE: Final = 2**32
 
 
-def arm_of(unit: str, traffic: Traffic) -> Literal["champion", "candidate"]:
-    """Who answers this unit under this traffic. Outside a canary that is always the champion.
+def arm_of(unit: str, traffic: Traffic) -> Literal["champion", "candidate", "control"]:
+    """Who answers this unit under this traffic. A unit of the control is answered by the baseline whatever is rolled out; outside a canary
+    the champion answers all others.
 
     >>> from datetime import datetime, timezone
     >>> now = datetime(2026, 11, 2, tzinfo=timezone.utc)
@@ -28,6 +31,8 @@ def arm_of(unit: str, traffic: Traffic) -> Literal["champion", "candidate"]:
     >>> [arm_of(unit, half) for unit in ("1", "2", "3")]
     ['candidate', 'champion', 'candidate']
     """
+    if kept(unit, traffic):
+        return "control"
     if traffic.stage != "canary" or traffic.candidate is None:
         return "champion"
     coverage, variation = places(unit, traffic.salt)
@@ -35,8 +40,30 @@ def arm_of(unit: str, traffic: Traffic) -> Literal["champion", "candidate"]:
 
 
 def compared(unit: str, traffic: Traffic) -> bool:
-    """Does this unit count where the arms are compared? Units a roll-out does not cover are answered, but compared with nobody."""
-    return traffic.stage == "canary" and places(unit, traffic.salt)[0] < _covered(traffic.share)
+    """Does this unit count where the arms are compared? Units a roll-out does not cover are answered, but compared with nobody; so are
+    those of the control."""
+    return traffic.stage == "canary" and places(unit, traffic.salt)[0] < _covered(traffic.share) and not kept(unit, traffic)
+
+
+def kept(unit: str, traffic: Traffic) -> bool:
+    """Whether this unit keeps the baseline for good. A larger share adds units and lets none go.
+
+    >>> from datetime import datetime, timezone
+    >>> now = datetime(2026, 11, 2, tzinfo=timezone.utc)
+    >>> some = Traffic(id="t", made_at=now, since=now, model="m", generation=2, stage="steady", champion="a", control=0.5, baseline="z")
+    >>> [kept(unit, some) for unit in ("6", "7", "8")]
+    [False, True, True]
+    """
+    return traffic.control > 0 and places(unit, control_salt(traffic.model))[0] < traffic.control
+
+
+def control_salt(model: str) -> str:
+    """What the control of a model is drawn by, as long as the model has this name.
+
+    >>> control_salt("demand")
+    'control:demand'
+    """
+    return f"control:{model}"
 
 
 def chance(traffic: Traffic, newest: Traffic | None = None) -> float:
@@ -74,6 +101,15 @@ def limits(share: float) -> tuple[int, int]:
     ((429496730, 2147483648), (4294967296, 3006477108), (0, 2147483648))
     """
     return math.ceil(_covered(share) * WHOLE), math.ceil(_given(share) * WHOLE)
+
+
+def limit(share: float) -> int:
+    """Below which whole number out of 2³² a unit's coverage lies, if this share of all units is kept.
+
+    >>> limit(0.05), limit(0.0), limit(1.0)
+    (214748365, 0, 4294967296)
+    """
+    return math.ceil(share * WHOLE)
 
 
 def _covered(share: float) -> float:

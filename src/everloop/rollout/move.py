@@ -16,9 +16,10 @@ from typing import Literal, TypeAlias
 
 from everloop.errors import EverloopError, Overtaken
 from everloop.records import Signals, Traffic, identity
+from everloop.rollout.divide import divided, moves
 from everloop.rollout.plan import Plan, Step, steps
 
-Due: TypeAlias = Literal["advance", "promote", "finish"]
+Due: TypeAlias = Literal["advance", "promote", "finish", "divide"]
 
 
 def first(model: str, version: str, *, now: datetime, id: str, because: str = "it is the first") -> Traffic:
@@ -48,11 +49,11 @@ def begin(traffic: Traffic, version: str, plan: Plan, *, now: datetime, id: str,
 def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals: Signals | None = None) -> Due | None:
     """What the plan says should happen now; None: nothing yet.
 
-    ``advance``: the next step. ``promote``: the last step is over, the candidate takes over. ``finish``: the roll-out ends, either
-    because bake lasted ``bake`` (as long as the model's truth takes to mature), or because an ``ab`` test was not settled in time and
-    the champion stays. A test is settled by a trial (``verdict.judged``) that says *promote*; no other step is taken while a trial says
-    *not enough evidence*. Time is counted from when the traffic's step began, so a machine that slept skips no step. A plan that was
-    shortened meanwhile counts as over.
+    ``advance``: the next step. ``promote``: the last step is over, the candidate takes over. ``divide``: a ``bandit`` moves its share, and
+    its test goes on. ``finish``: the roll-out ends, either because bake lasted ``bake`` (as long as the model's truth takes to mature), or
+    because a test was not settled in time and the champion stays. A test is settled by a trial (``verdict.judged``) that says *promote*;
+    no other step is taken while a trial says *not enough evidence*. Time is counted from when the traffic's step began, so a machine that
+    slept skips no step. A plan that was shortened meanwhile counts as over.
     """
     since = now - traffic.since
     if traffic.stage == "steady":
@@ -63,7 +64,9 @@ def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals
     if here is not None and here.test:
         if _won(signals):
             return "advance" if more else "promote"
-        return "finish" if since >= here.lasts else None
+        if since >= here.lasts:
+            return "finish"
+        return "divide" if moves(traffic.share, _wanted(here, signals)) else None
     if (here is not None and since < here.lasts) or _unsure(signals):
         return None
     return "advance" if more else "promote"
@@ -82,7 +85,7 @@ def step(
     """The next step of a roll-out: a larger share, the candidate as champion in bake, or steady again after bake.
 
     It does not ask whether the step is ``due``: a person may hurry it. Only an ``ab`` test cannot be hurried: unless a trial says
-    *promote*, the candidate is dropped and the champion stays.
+    *promote*, the candidate is dropped and the champion stays; before its time is over a ``bandit`` moves its share instead.
 
     Raises EverloopError where nothing is being rolled out.
     """
@@ -93,6 +96,9 @@ def step(
     if traffic.stage == "bake":
         return replace(_steady(moved), because=because or "nothing was found against it while it baked")
     here, more = _here(traffic, plan)
+    wanted = _wanted(here, signals)
+    if here is not None and wanted is not None and now - traffic.since < here.lasts and not _won(signals):
+        return replace(moved, since=traffic.since, share=wanted, because=because or f"units move by what they did: {100 * wanted:.3g} %")
     if here is not None and here.test and not _won(signals):
         return replace(_steady(moved), because=because or "the test was not settled in time, so the champion stays")
     return _at(moved, traffic.step + 1, steps(plan)[traffic.step + 1]) if more else _promoted(moved)
@@ -114,6 +120,13 @@ def undo(
     if traffic.previous is None:
         raise EverloopError(f"{traffic.model}: there is nothing to take back; no version before {traffic.champion} is known.")
     return replace(moved, champion=traffic.previous, previous=before if before != traffic.previous else None)
+
+
+def hold_out(traffic: Traffic, share: float, baseline: str | None, *, now: datetime, id: str) -> Traffic:
+    """This share of the units keeps the baseline from now on; 0: nobody does. A roll-out under way goes on, its step as old as it was."""
+    because = f"the project file says control={share:g}" if share else "the project file says no control any more"
+    moved = _next(traffic, now, id, because, *((baseline,) if baseline else ()))
+    return replace(moved, since=traffic.since, control=share, baseline=baseline if share else None)
 
 
 def _next(traffic: Traffic, now: datetime, id: str, because: str, *parents: str) -> Traffic:
@@ -144,6 +157,14 @@ def _here(traffic: Traffic, plan: Plan) -> tuple[Step | None, bool]:
 
 def _won(signals: Signals | None) -> bool:
     return signals is not None and signals.trial is not None and signals.trial.says == "promote"
+
+
+def _wanted(here: Step | None, signals: Signals | None) -> float | None:
+    """The share a bandit's candidate should have now; None where no bandit is, or nothing is known yet."""
+    if here is None or here.floor is None or signals is None or signals.trial is None:
+        return None
+    # Nothing can be told from arms of which units are lost.
+    return None if signals.trial.frozen else divided(signals.trial, here.floor)
 
 
 def _unsure(signals: Signals | None) -> bool:

@@ -9,20 +9,23 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from everloop.errors import EverloopError
-from everloop.project.conditions import ab, as_good_as_champion, beats_champion, canary, shadow
+from everloop.project.conditions import ab, as_good_as_champion, bandit, beats_champion, canary, shadow
 
-Plan: TypeAlias = Sequence[shadow | canary | ab]
+Plan: TypeAlias = Sequence[shadow | canary | ab | bandit]
 
 
 @dataclass(frozen=True)
 class Step:
     """The candidate answers a ``share`` of the units for at least ``lasts``. A ``test`` ends when all of ``wins_when`` is proven, or not
-    in time."""
+    in time; one that stands ``alone`` is judged as if the model had no other, one with a ``floor``
+    moves its share meanwhile."""
 
     stage: Literal["shadow", "canary"]
     share: float
     lasts: timedelta
     wins_when: tuple[beats_champion | as_good_as_champion, ...] = ()
+    alone: bool = False
+    floor: float | None = None
 
     @property
     def test(self) -> bool:
@@ -45,9 +48,13 @@ def steps(plan: Plan) -> tuple[Step, ...]:
         elif isinstance(clause, canary):
             spelled += [Step("canary", share, clause.every) for share in clause.shares]
         elif isinstance(clause, ab):
-            spelled.append(Step("canary", clause.share, clause.within, clause.wins_when))
+            spelled.append(Step("canary", clause.share, clause.within, clause.wins_when, clause.alone))
+        elif isinstance(clause, bandit):
+            spelled.append(Step("canary", 0.5, clause.within, clause.wins_when, floor=clause.floor))
         else:
-            raise EverloopError(f"roll_out=[…] says {clause!r}, which is no step of a roll-out. Say shadow(…), canary(…) or ab(…).")
+            raise EverloopError(
+                f"roll_out=[…] says {clause!r}, which is no step of a roll-out. Say shadow(…), canary(…), ab(…) or bandit(…)."
+            )
     for before, after in pairwise(spelled):
         if after.share < before.share:
             raise EverloopError(

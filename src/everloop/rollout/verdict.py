@@ -9,6 +9,9 @@ Units are held against each other by arm, each counted once, by weighted bets on
    share beyond one half begins the comparison anew, and may add as much.
 4. Every gain a test asks for is proven: *promote*. All must pass, so nothing has to be corrected for.
 5. A harm of more than 5 : 1, or a test that is not settled: *not enough evidence*, and no step forward. Otherwise *go on*.
+
+How surely a gain has to be proven depends on how many tests of the model there were before, and what they found (``stats.elond``): of all
+promotions for ever few are then false, however often it is retrained. The level is fixed when the test begins.
 """
 
 from __future__ import annotations
@@ -20,8 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everloop.records import Epoch, Guard, Says, Trial
-from everloop.stats.evalue import Bets, above_rate, arm_events, weighted
-from everloop.stats.rounded import figure, percent
+from everloop.rollout.sentences import LEAST_EFFECT, allows_less, mismatched, sentence, which_test
+from everloop.stats.elond import level
+from everloop.stats.evalue import Bets, above_rate, arm_events, ratio_between, weighted
+from everloop.stats.exposures import units_needed
+from everloop.stats.rounded import percent
 from everloop.stats.shapes import Floats
 
 WEIGHTS = {"errors": 0.15, "slow": 0.2, "figures": 0.5, "odd": 0.15}
@@ -86,30 +92,55 @@ def watched(guard: Guard, units: Units, events: Floats, *, waiting: int = 0) -> 
     return replace(guard, epochs=epochs(units, events), wealth=wealth, waiting=waiting)
 
 
+def within(guard: Guard, units: Units | None = None, events: Floats | None = None) -> Guard:
+    """A guard with the confidence sequence of the ratio of its rates, from its counts; of amounts from the ``events`` ((n,) in 0…1) of
+    these ``units``, of which it also says how many plain events they tell as much as: (Σw)² / Σw².
+
+    >>> told = Epoch(generation=3, chance=0.5, candidate=5000, champion=5000, candidate_events=300, champion_events=500)
+    >>> found = within(Guard(name="bought", what="orders", role="gain", epochs=(told,)))
+    >>> round(found.low, 2), round(found.high, 2)
+    (0.47, 0.75)
+    """
+    if guard.why_silent or guard.paired or guard.proven is not None:
+        return guard
+    worth = 0.0
+    if guard.wealth and units is not None and events is not None:
+        some = (events > 0) & (units.chance > 0) & (units.chance < 1)
+        arms, shares, weights = units.candidate[some].astype(np.float64), units.chance[some], events[some]
+        low, high = ratio_between(arms, shares, weights, confidence=1 - 1 / guard.needs, close=1e-3)
+        worth = float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
+    else:
+        arms, shares, times = _rows(guard.epochs, _events(guard))
+        low, high = ratio_between(arms, shares, times=times, confidence=1 - 1 / guard.needs, close=1e-3)
+    return replace(guard, low=low, high=high if np.isfinite(high) else None, worth=worth)
+
+
 def value(guard: Guard) -> float:
-    """The e-value of a guard, from its counts, or from the wealth of its bets where it counts amounts."""
+    """The e-value of a guard: from its counts, from the wealth of its bets where it counts amounts, or, where both versions answered the
+    same questions, the largest after any period."""
+    if guard.paired:
+        return max(Bets(np.array(after)).value for after in guard.paired)
     if guard.wealth:
         return Bets(np.array(guard.wealth)).value
-    times = [epoch.candidate_events for epoch in guard.epochs] + [epoch.champion_events for epoch in guard.epochs]
-    return _counted(guard.epochs, times, margin=guard.margin, more=guard.more, most=_most(guard))
+    return _counted(guard.epochs, _events(guard), margin=guard.margin, more=guard.more, most=_most(guard))
 
 
 def judged(trial: Trial) -> Trial:
     """The trial with its e-values worked out from its counts, its verdict and the sentence that says why."""
     trial = replace(
         trial,
-        guards=tuple(replace(guard, evidence=value(guard)) for guard in trial.guards),
+        guards=tuple(replace(guard, evidence=value(guard), level=_level(guard, trial)) for guard in trial.guards),
         beyond=above_rate(trial.failed, trial.answers, trial.limit).value if trial.answers else 1.0,
         mismatch=_mismatch(trial.epochs),
     )
-    trial = replace(trial, evidence=_mean(trial))
+    trial = replace(trial, evidence=_mean(trial), guards=tuple(replace(guard, needed=_needed(guard, trial)) for guard in trial.guards))
     says, because = _verdict(trial)
     return replace(trial, says=says, because=because)
 
 
 def replay(trial: Trial) -> Trial:
     """The same trial judged again from its counts, wealth and thresholds alone: the same verdict, or the record is not true."""
-    guards = tuple(replace(guard, evidence=1.0) for guard in trial.guards)
+    guards = tuple(replace(guard, evidence=1.0, level=None, needed=None) for guard in trial.guards)
     return judged(replace(trial, guards=guards, beyond=1.0, mismatch=1.0, evidence=1.0, says="go on", because=""))
 
 
@@ -118,32 +149,8 @@ def is_proven(guard: Guard, trial: Trial) -> bool:
     if guard.proven is not None:
         return guard.proven
     if guard.role != "harm":
-        return guard.evidence >= guard.needs
+        return guard.evidence >= _asks(guard, trial) and (not guard.paired or _is_beyond(guard))
     return _carried(guard, trial) >= trial.rolls_back
-
-
-def sentence(guard: Guard) -> str:
-    """What a guard has seen, in figures.
-
-    >>> counts = Epoch(generation=3, chance=0.5, candidate=50, champion=48, candidate_events=20, champion_events=1)
-    >>> sentence(Guard(name="errors", what="units whose answer failed", role="harm", margin=1.5, epochs=(counts,), evidence=120.3))
-    'units whose answer failed: 20 of 50 with the candidate, 1 of 48 with the champion (evidence 120 : 1 for more than 1.5 times as many)'
-    """
-    if guard.why_silent:
-        return f"{guard.what}: {guard.why_silent}"
-    if guard.proven is not None:
-        return f"{guard.what}: {'proven' if guard.proven else 'not proven'} on the questions both answered"
-    n1, n0 = sum(e.candidate for e in guard.epochs), sum(e.champion for e in guard.epochs)
-    waits = f"; {guard.waiting:,} units are waited for" if guard.waiting else ""
-    if not n1 or not n0:
-        return f"{guard.what}: nobody to compare yet{waits}"
-    x1, x0 = sum(e.candidate_events for e in guard.epochs), sum(e.champion_events for e in guard.epochs)
-    if guard.wealth:
-        scale = guard.bound or 1.0
-        seen = f"{figure(scale * x1 / n1)} a unit with the candidate ({n1:,} units), {figure(scale * x0 / n0)} with the champion ({n0:,})"
-    else:
-        seen = f"{x1:,.0f} of {n1:,} with the candidate, {x0:,.0f} of {n0:,} with the champion"
-    return f"{guard.what}: {seen} (evidence {_odds(guard.evidence)} for {_bet(guard)}){waits}"
 
 
 def _verdict(trial: Trial) -> tuple[Says, str]:
@@ -156,16 +163,16 @@ def _verdict(trial: Trial) -> tuple[Says, str]:
             f"more than {percent(trial.limit)} is proven"
         )
     if trial.mismatch >= trial.freezes:
-        return "not enough evidence", _mismatched(trial)
+        return "not enough evidence", mismatched(trial)
     if trial.evidence >= trial.rolls_back:
         return "roll back", "; ".join(sentence(g) for g in harm[:1] + [g for g in harm[1:] if g.evidence >= trial.warns])
     warning = next((g for g in harm if g.evidence >= trial.warns), None)
     if warning is not None:
         return "not enough evidence", f"no step forward while this stands: {sentence(warning)}"
     if gains and all(is_proven(g, trial) for g in gains):
-        return "promote", "; ".join(sentence(g) for g in gains)
+        return "promote", "; ".join(sentence(g) for g in gains) + which_test(trial)
     if gains:
-        return "not enough evidence", "; ".join(sentence(g) for g in gains if not is_proven(g, trial))
+        return "not enough evidence", "; ".join(sentence(g) for g in gains if not is_proven(g, trial)) + which_test(trial)
     return "go on", "nothing is found against the candidate"
 
 
@@ -195,33 +202,63 @@ def _mismatch(met: Sequence[Epoch]) -> float:
 
 def _counted(met: Sequence[Epoch], times: Sequence[float], *, margin: float = 1.0, more: bool | None, most: float = 8.0) -> float:
     """The e-value of so many events: of the candidate's units epoch by epoch, then of the champion's."""
+    arms, chances, each = _rows(met, times)
+    return arm_events(arms, chances, times=each, margin=margin, more=more, most=most).value
+
+
+def _rows(met: Sequence[Epoch], times: Sequence[float]) -> tuple[Floats, Floats, Floats]:
+    """Arms, chances and how many: of the candidate's units epoch by epoch, then of the champion's."""
     arms, chances = np.repeat([1.0, 0.0], len(met)), np.tile([epoch.chance for epoch in met], 2)
     split = (chances > 0) & (chances < 1)  # units that could get only one version are compared with nobody
-    return arm_events(arms[split], chances[split], times=np.array(times)[split], margin=margin, more=more, most=most).value
+    return arms[split], chances[split], np.array(times, dtype=np.float64)[split]
+
+
+def _events(guard: Guard) -> list[float]:
+    return [epoch.candidate_events for epoch in guard.epochs] + [epoch.champion_events for epoch in guard.epochs]
+
+
+# -- how surely, and how much longer ---------------------------------------------------------------------------------------------------
+
+
+def _level(guard: Guard, trial: Trial) -> float | None:
+    """What a test may be wrong by about a gain: what its condition says; of one test among many the part that is this one's."""
+    if guard.role != "gain" or guard.proven is not None:
+        return None
+    alone = 1 / guard.needs
+    return level([True] * trial.found + [False] * (trial.test - 1 - trial.found), alone) if trial.test else alone
+
+
+def _asks(guard: Guard, trial: Trial) -> float:
+    """The evidence at which a guard has proven its point by itself."""
+    if guard.role != "harm":
+        return 1 / guard.level if guard.level else guard.needs
+    return guard.needs * sum(g.weight for g in _weighing(trial)) / guard.weight if guard.weight else guard.needs
+
+
+def _is_beyond(guard: Guard) -> bool:
+    """Whether the effect on the same questions still lies where it was proven to lie once."""
+    by = guard.margin - 1 if guard.more else 1 - guard.margin
+    return guard.effect is not None and guard.effect > by
+
+
+def _needed(guard: Guard, trial: Trial) -> int | None:
+    """How many more units it takes, at this rate, to prove what a test is for; None of what is proven or cannot be told."""
+    asks, units = _asks(guard, trial), sum(e.candidate + e.champion for e in guard.epochs)
+    if guard.name in WEIGHTS or not guard.epochs or guard.evidence >= asks:
+        return None
+    events = guard.worth if guard.wealth else sum(_events(guard))
+    return units_needed(events, units, ratio=_sought(guard), margin=guard.margin, share=guard.epochs[-1].chance, needs=asks)
+
+
+def _sought(guard: Guard) -> float:
+    """The ratio a test should be able to tell: as good as the champion where the margin allows for less, else beyond the margin."""
+    if allows_less(guard):
+        return 1.0
+    return guard.margin * (1 + LEAST_EFFECT if guard.more else 1 - LEAST_EFFECT)
 
 
 def _most(guard: Guard) -> float:
     return MOST.get(guard.name, 8.0)
-
-
-def _mismatched(trial: Trial) -> str:
-    found = sum(e.candidate for e in trial.epochs)
-    all_of_them = found + sum(e.champion for e in trial.epochs)
-    due = sum(e.chance * (e.candidate + e.champion) for e in trial.epochs)
-    return (
-        f"{found:,} of {all_of_them:,} units compared are the candidate's, where the split makes about {due:,.0f} "
-        f"({_odds(trial.mismatch)} that units are lost): the arms cannot be held against each other until it is known why"
-    )
-
-
-def _bet(guard: Guard) -> str:
-    """What is bet on, as words."""
-    times = "" if abs(guard.margin - 1) < 1e-9 else f" than {guard.margin:g} times as {'much' if guard.wealth else 'many'}"
-    return f"{'more' if guard.more else 'less' if guard.wealth else 'fewer'}{times}"
-
-
-def _odds(evidence: float) -> str:
-    return f"{'over 1,000,000' if evidence > 1e6 else figure(evidence)} : 1"
 
 
 def with_weights(guards: Sequence[Guard]) -> Iterator[Guard]:

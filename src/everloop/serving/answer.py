@@ -101,6 +101,14 @@ class Asked:
         return features.take(pa.array(np.concatenate(rows) if rows else np.zeros(0, np.int64)))
 
 
+class By(NamedTuple):
+    """What was said, as which arm, and how likely its units were to get the arm that was drawn for them; of shadows none."""
+
+    arm: str
+    propensity: float | None
+    said: Said
+
+
 @dataclass(frozen=True)
 class Said:
     """What one version said to some questions (``positions``): its answers, what each took, and why there is none."""
@@ -125,7 +133,7 @@ def answer(
     log: Remembers | None = None,
     salt: str = "",
     private: Collection[str] | None = None,
-    control: str | None = None,
+    propensities: Mapping[str, float] | None = None,
     later: Later | None = None,
     read: Read = Read(),
 ) -> AnswerRows:
@@ -133,8 +141,8 @@ def answer(
 
     ``questions``: ``question`` (optional), ``moment`` int64 µs, the unit's columns or ``unit``. ``features``: a row for each question
     in the same order, or several with one ``question`` (lists); what ``read.older`` has no table for reads this one. ``predictors`` by
-    version id; ``arm_of`` tells a unit's arm; ``control`` is the version that answers the control arm; ``salt`` hashes private
-    features; ``read`` says how the features were read.
+    version id; ``arm_of`` tells a unit's arm, ``propensities`` how likely each was (unsaid: those of the traffic); ``salt`` hashes
+    private features; ``read`` says how the features were read.
 
     A candidate that raises or gives no answer is answered for by the champion in the same call, a champion by the version it replaced; the
     failure is a row of its own with ``error``. The other versions of a roll-out answer too, seen by nobody: at once, or when ``later``
@@ -148,8 +156,8 @@ def answer(
         raise Unknown(
             "version", traffic.champion, known, where=f"what is loaded for {model.name}", next="Load the champion's artefact first."
         )
-    arms = _arms(model, traffic, questions, asked, arm_of, control)
-    turn = _Turn(model, traffic, predictors, asked, control)
+    arms = _arms(model, traffic, questions, asked, arm_of)
+    turn = _Turn(model, traffic, predictors, asked, traffic.propensities if propensities is None else propensities)
     served, failures = turn.serve(arms)
     made = partial(
         _rows, model, asked, answered_at=microseconds(now), private=private_columns(model) if private is None else private, salt=salt,
@@ -157,7 +165,7 @@ def answer(
     )  # fmt: skip
     hidden = [] if later is not None else turn.shadow(served, failures)
     table = made([*served, *failures, *hidden])
-    order = np.concatenate([said.positions for _, said in served]) if served else np.zeros(0, np.int64)
+    order = np.concatenate([by.said.positions for by in served]) if served else np.zeros(0, np.int64)
     back = np.concatenate([np.argsort(order), np.arange(len(order), len(table))]).astype(np.int64)
     rows = AnswerRows(table.take(pa.array(back)), len(asked))
     if log is not None and len(rows.table):
@@ -176,37 +184,37 @@ class _Turn:
     traffic: Traffic
     predictors: Mapping[str, Predicts]
     asked: Asked
-    control: str | None
+    propensities: Mapping[str, float]
 
-    def serve(self, arms: NDArray[np.object_]) -> tuple[list[tuple[str, Said]], list[tuple[str, Said]]]:
+    def serve(self, arms: NDArray[np.object_]) -> tuple[list[By], list[By]]:
         """Who serves whom, by arm; and what failed on the way, which somebody else then answered."""
-        served: list[tuple[str, Said]] = []
-        failures: list[tuple[str, Said]] = []
+        served: list[By] = []
+        failures: list[By] = []
         for arm in ("champion", "candidate", "control"):
             left = np.flatnonzero(arms == arm)
-            turn = asked_in_turn(self.traffic, arm, self.predictors, self.control)
+            turn, chance = asked_in_turn(self.traffic, arm, self.predictors), self.propensities.get(arm)
             for version in turn:
                 if not len(left):
                     break
                 said = self._ask(version, left)
                 label = arm if version == turn[0] else "champion"
                 if version == turn[-1]:
-                    served.append((label, said))
+                    served.append(By(label, chance, said))
                     break
                 good, bad = _split(said)
-                served += [(label, good)] if len(good.positions) else []
-                failures += [(label, bad)] if len(bad.positions) else []
+                served += [By(label, chance, good)] if len(good.positions) else []
+                failures += [By(label, chance, bad)] if len(bad.positions) else []
                 left = bad.positions
         return served, failures
 
-    def shadow(self, served: list[tuple[str, Said]], failures: list[tuple[str, Said]]) -> list[tuple[str, Said]]:
+    def shadow(self, served: list[By], failures: list[By]) -> list[By]:
         """The other versions of a roll-out answer what they have not answered yet."""
-        found: list[tuple[str, Said]] = []
+        found: list[By] = []
         for version in others(self.traffic):
-            done = [said.positions for _, said in (*served, *failures) if said.version == version]
+            done = [by.said.positions for by in (*served, *failures) if by.said.version == version]
             left = np.setdiff1d(np.arange(len(self.asked)), np.concatenate(done) if done else np.zeros(0, np.int64))
             if len(left):
-                found.append(("shadow", self._ask(version, left)))
+                found.append(By("shadow", None, self._ask(version, left)))
         return found
 
     def _ask(self, version: str, positions: NDArray[np.int64]) -> Said:
@@ -222,9 +230,9 @@ class _Turn:
         return said if there.all() else _with_nothing(said, positions[~there])
 
 
-def asked_in_turn(traffic: Traffic, arm: str, loaded: Collection[str], control: str | None = None) -> list[str]:
+def asked_in_turn(traffic: Traffic, arm: str, loaded: Collection[str]) -> list[str]:
     """Who is asked first for an arm, and who if that one gives no answer; the last one's failure is final."""
-    first = {"candidate": traffic.candidate, "control": control}.get(arm)
+    first = {"candidate": traffic.candidate, "control": traffic.baseline}.get(arm)
     spare = traffic.previous if traffic.previous in loaded else None
     return list(dict.fromkeys(v for v in (first, traffic.champion, spare) if v is not None))
 
@@ -337,17 +345,10 @@ def _take(said: Said, rows: NDArray[np.int64]) -> Said:
     )
 
 
-def _arms(
-    model: Model, traffic: Traffic, questions: pa.Table, asked: Asked, arm_of: Callable[[str, Traffic], str], control: str | None
-) -> NDArray[np.object_]:
+def _arms(model: Model, traffic: Traffic, questions: pa.Table, asked: Asked, arm_of: Callable[[str, Traffic], str]) -> NDArray[np.object_]:
     split = model.split_by
     units = _texts(questions, (split,)) if split is not None and split in questions.column_names else list(asked.units)
-    arms = np.array([arm_of(unit, traffic) for unit in units] + [None], dtype=object)[:-1]
-    if control is None and (arms == "control").any():
-        raise Unknown(
-            "version", "control", where=f"the traffic of {model.name}", next="Give control= the version that answers the control arm."
-        )
-    return arms
+    return np.array([arm_of(unit, traffic) for unit in units] + [None], dtype=object)[:-1]
 
 
 def _asked(model: Model, questions: pa.Table, features: pa.Table, older: Mapping[str, pa.Table]) -> Asked:
@@ -383,11 +384,9 @@ def _texts(questions: pa.Table, names: tuple[str, ...]) -> list[str]:
     return [SEPARATOR.join(map(str, row)) for row in zip(*columns, strict=True)]
 
 
-def _rows(
-    model: Model, asked: Asked, said: list[tuple[str, Said]], *, answered_at: int, private: Collection[str], salt: str, read: Read
-) -> pa.Table:
+def _rows(model: Model, asked: Asked, given: list[By], *, answered_at: int, private: Collection[str], salt: str, read: Read) -> pa.Table:
     """Everything that was said, in the columns it is remembered by."""
-    if not said:
+    if not given:
         return SCHEMA.empty_table()
     beside = ("question", "moment", "unit", "row", *model.unit, *(("baseline",) if model.kind == "ranking" else ()))
 
@@ -396,8 +395,9 @@ def _rows(
         return np.array([*features_said(shown, asked.sizes.tolist(), private, salt), None], dtype=object)[:-1]
 
     today, own = features(asked.features), {version: features(table) for version, table in asked.older.items()}
-    where = np.concatenate([s.positions for _, s in said])
-    versions = [s.version for _, s in said for _ in s.errors]
+    said = [by.said for by in given]
+    where = np.concatenate([s.positions for s in said])
+    versions = [s.version for s in said for _ in s.errors]
     units = [asked.units[p] for p in where.tolist()]
     moments = asked.moments[where]
     ids = [answer_id(model.name, m, u, v) for m, u, v in zip(moments.tolist(), units, versions, strict=True)]
@@ -406,18 +406,19 @@ def _rows(
             pa.array(ids),
             pa.array([model.name] * len(ids), pa.string()),
             pa.array(versions, pa.string()),
-            pa.array([arm for arm, s in said for _ in s.errors], pa.string()),
+            pa.array([by.arm for by in given for _ in by.said.errors], pa.string()),
             pa.array(units, pa.string()),
             pa.array(moments),
             pa.array(np.full(len(ids), answered_at, dtype=np.int64)),
-            pa.concat_arrays([s.answers for _, s in said]),
-            pa.array([w for _, s in said for w in s.says], pa.string()),
-            pa.array([text for _, s in said for text in own.get(s.version, today)[s.positions].tolist()], pa.string()),
-            pa.array(np.concatenate([s.micros for _, s in said])),
-            pa.array([e for _, s in said for e in s.errors], pa.string()),
+            pa.concat_arrays([s.answers for s in said]),
+            pa.array([w for s in said for w in s.says], pa.string()),
+            pa.array([text for s in said for text in own.get(s.version, today)[s.positions].tolist()], pa.string()),
+            pa.array(np.concatenate([s.micros for s in said])),
+            pa.array([e for s in said for e in s.errors], pa.string()),
             pa.array([read.as_of] * len(ids), pa.string()),
             pa.array([read.older[v].definition if v in read.older else read.definition for v in versions], pa.string()),
             pa.array(_requests(model, asked, read.requests, salt)[where].tolist(), pa.string()),
+            pa.array([by.propensity for by in given for _ in by.said.errors], pa.float64()),
         ],
         schema=SCHEMA,
     )

@@ -35,10 +35,11 @@ SCHEMA = pa.schema(
         ("as_of", pa.string()),  # JSON object: through which sequence number each source was read; none where features were brought
         ("definition", pa.string()),  # by which definitions the features were read, in their order
         ("request", pa.string()),  # JSON object: what the request said beyond its unit
+        ("propensity", pa.float64()),  # how likely the unit was to get the arm it was given, when that was drawn; of shadows none
     ]
 )
 
-LATER = ("as_of", "definition", "request")
+LATER = ("as_of", "definition", "request", "propensity")
 """Columns that answers of older releases do not have: there they are empty."""
 NOTHING: dict[str, Any] = {"value": None, "values": None, "items": None}
 
@@ -63,6 +64,7 @@ class Row(NamedTuple):
     as_of: str | None
     definition: str | None
     request: str | None
+    propensity: float | None = None
 
     def prediction(self, *, features: bool = False) -> Prediction:
         """The answer as it is given; its ``features`` stay in the log unless they are asked for."""
@@ -80,6 +82,7 @@ class Row(NamedTuple):
             features=tuple(msgspec.json.decode(self.features or "{}").items()) if features else (),
             microseconds=self.microseconds,
             error=self.error,
+            propensity=self.propensity,
         )
 
 
@@ -116,6 +119,7 @@ def predictions(table: pa.Table) -> list[Prediction]:
             features=tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in msgspec.json.decode(row["features"] or "{}").items()),
             microseconds=row["microseconds"],
             error=row["error"],
+            propensity=row["propensity"],
         )
         for row in table.to_pylist()
         for answer in [row["answer"] or NOTHING]

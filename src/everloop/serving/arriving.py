@@ -166,7 +166,10 @@ class Bodies:
         parts, size, more = list[bytes](), 0, True
         try:
             while more:
-                part, more = await self._part(receive)
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise GoneError
+                part, more = message.get("body", b""), message.get("more_body", False)
                 parts.append(part)
                 size += len(part)
                 self.held += len(part)
@@ -180,12 +183,6 @@ class Bodies:
         except BaseException:
             self.held -= size
             raise
-
-    async def _part(self, receive: Receive) -> tuple[bytes, bool]:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise GoneError
-        return message.get("body", b""), message.get("more_body", False)
 
     def _too_large(self) -> RefusedError:
         what = f"The body has more than {self.largest:,} bytes. Send it in parts; everloop.toml says how much: [serving] largest_body."

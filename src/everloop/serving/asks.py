@@ -310,6 +310,12 @@ class StatusReply(Struct):
     models: list[dict[str, Any]]
 
 
+class IncidentsReply(Struct):
+    """What is wrong now, the oldest first."""
+
+    incidents: list[dict[str, Any]]
+
+
 class ReadyReply(Struct):
     """Whether this worker can answer, if not why, and by which generation of traffic each model answers."""
 

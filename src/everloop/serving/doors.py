@@ -33,15 +33,21 @@ class Ready:
 
 @dataclass(frozen=True)
 class InForce:
-    """Who answers for a model now, as people say versions: the champion, and the candidate where a roll-out gives it units."""
+    """Who answers for a model now, as people say versions: the champion; the candidate where a roll-out gives it units; and the baseline
+    where some units keep it."""
 
     champion: str
     candidate: str | None = None
+    control: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Each version that answers somebody, the champion first."""
-        return (self.champion,) if self.candidate is None else (self.champion, self.candidate)
+        return tuple(dict.fromkeys(name for name in (self.champion, self.candidate, self.control) if name is not None))
+
+    def of(self, arm: str) -> str:
+        """The version of an arm; the champion where nobody else has it."""
+        return {"candidate": self.candidate, "control": self.control}.get(arm) or self.champion
 
 
 class Doors(Protocol):
@@ -126,6 +132,10 @@ class Doors(Protocol):
 
     def status(self) -> list[Mapping[str, Any]]:
         """Each model's standing, as ``everloop status --json`` says it."""
+        ...
+
+    def incidents(self) -> list[Mapping[str, Any]]:
+        """What is wrong now, the oldest first, as ``everloop incidents --json`` says it."""
         ...
 
     def ready(self) -> Ready:

@@ -75,14 +75,14 @@ def _kind(kind: Kind) -> type:
 
 
 def _colons(said: Mapping[str, Any]) -> int:
-    count = len(said)
-    for name, value in said.items():
+    count = len(said) + "".join(said).count(":")
+    for value in said.values():
+        if value.__class__ is float:
+            continue
         if isinstance(value, dict):
             count += _colons(value)
         elif isinstance(value, str):
             count += value.count(":")
-        if ":" in name:
-            count += name.count(":")
     return count
 
 

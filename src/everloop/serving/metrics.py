@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from everloop.serving import gauges
+
 MAGIC = b"EVMETR01"
 SIZE = 512 * 1024
 ENDING = ".metrics"
@@ -29,9 +31,9 @@ _START = 16  # magic, bytes used
 
 
 class Family(NamedTuple):
-    """A metric: what it counts, and the labels that tell its series apart."""
+    """A metric: what it counts, and the labels that tell its series apart. A gauge is not counted by workers: see ``gauges.py``."""
 
-    kind: Literal["counter", "histogram"]
+    kind: Literal["counter", "histogram", "gauge"]
     says: str
     labels: tuple[str, ...] = ()
 
@@ -47,6 +49,19 @@ FAMILIES = {
     "everloop_shadows_dropped_total": Family("counter", "Shadow answers left out because too many waited, or that could not be kept."),
     "everloop_worker_started_total": Family("counter", "Workers started."),
     "everloop_series_dropped_total": Family("counter", "Counts of series there was no room for."),
+    "everloop_champion": Family("gauge", "1 for the version that answers.", ("model", "version")),
+    "everloop_rollout_share": Family("gauge", "The share of units a candidate answers; 0 in shadow.", ("model", "version")),
+    "everloop_drift": Family("gauge", "How far inputs or answers lie from the reference, at the last look.", ("model", "about", "measure")),
+    "everloop_error": Family("gauge", "The error on mature truth, at the last look.", ("model", "measure")),
+    "everloop_truth_coverage": Family("gauge", "The share of questions whose truth is mature, at the last look.", ("model",)),
+    "everloop_incidents": Family("gauge", "Incidents that are not over.", ("model", "cause", "severity", "state")),
+    "everloop_last_turn_seconds": Family("gauge", "When the last turn ended, in seconds since 1970.", ("model",)),
+    "everloop_window_seconds": Family("gauge", "Seconds from one time a model is asked to the next.", ("model",)),
+    "everloop_cost_cpu_seconds": Family("gauge", "CPU seconds of the turns of the last seven days.", ("model",)),
+    "everloop_cost_bytes": Family("gauge", "Bytes read and written by the turns of the last seven days.", ("model", "direction")),
+    "everloop_cost_money": Family("gauge", "What the turns of the last seven days cost, by the prices of everloop.toml.", ("model",)),
+    "everloop_alerts_waiting": Family("gauge", "Alerts that have reached nobody yet."),
+    "everloop_controller_seen_seconds": Family("gauge", "When the controller last wrote these gauges, in seconds since 1970."),
 }
 """Every metric there is; a label's values come from this house, never from a request alone."""
 
@@ -117,12 +132,12 @@ class Metrics:
     def said(self) -> str:
         """What all workers counted, as Prometheus text; also this one's, where it has no file."""
         own = {} if self._file is not None else {self.folder / "memory": bytes(self._map)}
-        return _text({**_files(self.folder), **own})
+        return _text({**_files(self.folder), **own}, gauges.read(self.folder))
 
     @staticmethod
     def text(folder: Path | str) -> str:
         """The sums of every file of a folder, in Prometheus text format 0.0.4."""
-        return _text(_files(Path(folder)))
+        return _text(_files(Path(folder)), gauges.read(Path(folder)))
 
     def __enter__(self) -> Metrics:
         return self
@@ -132,7 +147,7 @@ class Metrics:
 
     def _series(self, family: str, labels: tuple[str, ...]) -> int:
         """Where the cells of a series begin; 0: there is no room."""
-        said = _name(family, labels)
+        said = series(family, labels)
         at = self._names.get(said) or self._begin(said, _cells_of(said))
         if at:
             self._names[said] = self._at[family, labels] = at
@@ -153,7 +168,7 @@ class Metrics:
         return int(end - 8 * cells) // 8
 
 
-def _name(family: str, labels: tuple[str, ...]) -> str:
+def series(family: str, labels: tuple[str, ...]) -> str:
     """A series as Prometheus spells it; label values may be any text."""
     known = FAMILIES[family].labels
     said = ",".join(f'{label}="{_escaped(value)}"' for label, value in zip(known, labels, strict=True))
@@ -241,7 +256,7 @@ def _cells_of(name: str) -> int:
 # -- text ----------------------------------------------------------------------------------------------------------------------------
 
 
-def _text(files: Mapping[Path, bytes]) -> str:
+def _text(files: Mapping[Path, bytes], gauged: Mapping[str, float]) -> str:
     sums: dict[str, list[float]] = {}
     for held in files.values():
         for name, begin, count in _entries(held):
@@ -253,10 +268,15 @@ def _text(files: Mapping[Path, bytes]) -> str:
     lines = []
     for family, (kind, says, _) in FAMILIES.items():
         lines += [f"# HELP {family} {says}", f"# TYPE {family} {kind}"]
+        lines += [f"{name} {_number(value)}" for name, value in sorted(gauged.items()) if kind == "gauge" and _of(name) == family]
         for name, cells in sorted(sums.items()):
-            if name.partition("{")[0] == family:
+            if kind != "gauge" and _of(name) == family:
                 lines += [f"{name} {_number(cells[0])}"] if kind == "counter" else _histogram(family, name, cells)
     return "\n".join(lines) + "\n"
+
+
+def _of(name: str) -> str:
+    return name.partition("{")[0]
 
 
 def _histogram(family: str, name: str, values: list[float]) -> Iterator[str]:

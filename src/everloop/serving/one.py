@@ -82,9 +82,9 @@ def answer_one(
     ``versions``: every version of the traffic that is loaded; ``arm`` is the unit's; ``private`` columns are kept as hashes.
     """
     made, rows = _Rows(model.name, question, answered_at, private, salt), list[Row]()
-    turn = asked_in_turn(traffic, arm, versions)
+    turn, chance = asked_in_turn(traffic, arm, versions), traffic.propensities.get(arm)
     for version in turn:
-        row = made.row(version, arm if version == turn[0] else "champion", versions.get(version))
+        row = made.row(version, arm if version == turn[0] else "champion", versions.get(version), chance)
         if row.error is None or version == turn[-1]:
             return [row, *rows]
         rows.append(row)
@@ -105,20 +105,26 @@ def shadow_one(
     """What the other versions of a roll-out say to a question that was answered, seen by nobody."""
     done = {row.version for row in said}
     left = [version for version in others(traffic) if version not in done]
-    made = _Rows(model.name, question, answered_at, private, salt)
+    made = _Rows(model.name, question, answered_at, private, salt, said[0].features if said else None)
     return [made.row(version, "shadow", versions.get(version)) for version in left]
 
 
+def _features_said(features: Mapping[str, Any], private: Collection[str], salt: str) -> str:
+    if private:
+        features = {name: hashed(value, salt) if name in private else value for name, value in features.items()}
+    return _encode(features).decode()
+
+
 class _Rows:
-    """The rows of one question; what they have in common is said once."""
+    """The rows of one question; what they have in common is said once. ``features``: as they were logged with it before."""
 
-    def __init__(self, model: str, question: Question, answered_at: int, private: Collection[str], salt: str) -> None:
-        features = question.features
-        if private:
-            features = {name: hashed(value, salt) if name in private else value for name, value in features.items()}
-        self.model, self.question, self.answered_at, self.features = model, question, answered_at, _encode(features).decode()
+    def __init__(
+        self, model: str, question: Question, answered_at: int, private: Collection[str], salt: str, features: str | None = None
+    ) -> None:
+        self.model, self.question, self.answered_at = model, question, answered_at
+        self.features = _features_said(question.features, private, salt) if features is None else features
 
-    def row(self, version: str, arm: str, able: Able | None) -> Row:
+    def row(self, version: str, arm: str, able: Able | None, propensity: float | None = None) -> Row:
         asked = self.question
         value, values, items, spoken, error, took = None, None, None, None, None, 0
         if able is None:
@@ -153,4 +159,5 @@ class _Rows:
             asked.as_of,
             asked.definition,
             asked.request,
+            propensity,
         )

@@ -55,6 +55,7 @@ PATHS = (
     Path("reject", "POST", "/v1/models/{model}/reject", "Say no to what a model waits for.", "operate", "json", True),
     Path("cancel", "POST", "/v1/models/{model}/cancel", "End the turn under way, its training included.", "operate", "json"),
     Path("status", "GET", "/v1/status", "Each model's standing.", "operate"),
+    Path("incidents", "GET", "/v1/incidents", "What is wrong now, with which model, since when, and who is at it.", "operate"),
     Path("metrics", "GET", "/metrics", "Counters and latencies of all workers, as Prometheus reads them.", "operate"),
     Path("live", "GET", "/health/live", "Is this process alive?"),
     Path("ready", "GET", "/health/ready", "Can this worker answer, and if not, why?"),

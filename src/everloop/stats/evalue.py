@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from everloop.stats.blocks import codes
-from everloop.stats.losses import losses
+from everloop.stats.losses import Losses, capped, losses
 from everloop.stats.measures import Measure
+from everloop.stats.sequences import bounded_mean
 from everloop.stats.shapes import Floats, Paired
 
 Counts: TypeAlias = NDArray[np.int64]
@@ -54,7 +55,7 @@ def arm_events(
     share: Floats,
     weight: Floats | float = 1.0,
     *,
-    times: Counts | int = 1,
+    times: Counts | Floats | int = 1,
     margin: float = 1.0,
     more: bool | None = True,
     most: float = 8.0,
@@ -104,12 +105,19 @@ def arm_process(
 
 
 def ratio_between(
-    candidate: Floats, share: Floats, weight: Floats | float = 1.0, *, times: Counts | int = 1, confidence: float = 0.95
+    candidate: Floats,
+    share: Floats,
+    weight: Floats | float = 1.0,
+    *,
+    times: Counts | Floats | int = 1,
+    confidence: float = 0.95,
+    close: float = 1e-9,
 ) -> tuple[float, float]:
     """Between what the candidate's rate of events over the champion's lies: a confidence sequence, right at all times at once.
 
     All ratios that are neither proven too low nor too high by ``arm_events``, each side with half of what may go wrong. Every factor of a
-    bet falls as the margin rises, so this is one interval, and bisection finds its ends. Without events, nothing is known: (0, inf).
+    bet falls as the margin rises, so this is one interval, and bisection finds its ends, as logarithms, as ``close`` as said. Without
+    events, nothing is known: (0, inf).
 
     >>> low, high = ratio_between(np.array([1.0, 0.0]), np.array([0.5, 0.5]), times=np.array([300, 500]))
     >>> round(low, 2), round(high, 2)
@@ -124,7 +132,7 @@ def ratio_between(
         inside, outside = (_WIDEST, -_WIDEST) if more else (-_WIDEST, _WIDEST)
         if unproven(outside, more):
             return 0.0 if more else float("inf")
-        while abs(inside - outside) > 1e-9:
+        while abs(inside - outside) > close:
             middle = (inside + outside) / 2
             inside, outside = (middle, outside) if unproven(middle, more) else (inside, middle)
         return float(np.exp(inside))
@@ -205,6 +213,8 @@ class Sequence:
 
     values: tuple[float, ...]
     rows: int
+    wealth: tuple[tuple[float, ...], ...] = ()
+    """The logarithm of each bet's wealth after each period, which is all that ``values`` rest on."""
 
     @property
     def evidence(self) -> float:
@@ -214,12 +224,16 @@ class Sequence:
         return self.evidence >= 1 / (1 - confidence)
 
 
-def paired_evidence(measure: Measure, paired: Paired, period: NDArray[np.int64], *, worse: bool, by: float = 0.0) -> Sequence | None:
+def paired_evidence(
+    measure: Measure, paired: Paired, period: NDArray[np.int64], *, worse: bool, by: float = 0.0, cap: float | None = None
+) -> Sequence | None:
     """Evidence that the candidate is worse (or better) than the champion by more than ``by`` of the champion's value, on paired answers.
 
     ``paired`` holds questions that can all be judged, ``period`` (n,) counts periods as long as a truth takes (``blocks.periods``).
     What one unit does within one period is one bet; all bets of a period stake the same share, so the sum tested is the measure's own.
-    None where the measure does not add up (``losses.adds_up``).
+    None where the measure does not add up (``losses.adds_up``). With a ``cap`` (``losses.cap_of``), half of the wealth is bet on losses
+    that count up to it: a few huge losses, which tell little and cost every bet its stake, then cannot hide what all others show. What is
+    proven is then that the candidate is worse by the one or the other.
 
     Assumes: given the past, units are independent within a period. What befalls all units at once in one period counts as a true
     difference of that period. With ``by`` above 0, absolute losses of the champion count up to twice the largest answer of the period.
@@ -234,17 +248,60 @@ def paired_evidence(measure: Measure, paired: Paired, period: NDArray[np.int64],
     >>> paired_evidence(measure("wape"), pair, moments, worse=True, by=0.1).proven(0.95)
     True
     """
-    total, values, rows = Bets(np.zeros(len(STAKES))), [], 0
+    caps = (None,) if cap is None else (None, cap)
+    total, after, rows = Bets(np.zeros(len(STAKES) * len(caps))), [], 0
     for p in np.unique(period):
         now = paired.take(period == p)
         found = losses(measure, now)
         if found is None:
             return None
-        counted = np.minimum(found.champion, found.most)
-        gone = (found.candidate - found.champion) * (1.0 if worse else -1.0) * (-1.0 if measure.better == "higher" else 1.0)
-        unit = codes(now.units)
-        differences = np.bincount(unit, gone - by * counted).astype(np.float64)
-        total = total + bounded(differences, float(np.bincount(unit, found.apart + by * found.most).max()))
+        sign, unit = (1.0 if worse else -1.0) * (-1.0 if measure.better == "higher" else 1.0), codes(now.units)
+        bets = [_of_period(found if upto is None else capped(found, upto), unit, sign, by) for upto in caps]
+        total = total + Bets(np.concatenate([bet.wealth for bet in bets]), bets[0].rows)
         rows += len(now)
-        values.append(total.value)
-    return Sequence(tuple(values), rows)
+        after.append(total)
+    wealth = tuple(tuple(bets.wealth.tolist()) for bets in after)
+    return Sequence(tuple(bets.value for bets in after), rows, wealth)
+
+
+def _of_period(found: Losses, unit: NDArray[np.int64], sign: float, by: float) -> Bets:
+    """The bets of one period: what each unit lost more (``sign`` 1) with the candidate."""
+    counted = np.minimum(found.champion, found.most)
+    differences = np.bincount(unit, (found.candidate - found.champion) * sign - by * counted).astype(np.float64)
+    return bounded(differences, float(np.bincount(unit, found.apart + by * found.most).max()))
+
+
+def paired_difference(
+    measure: Measure, paired: Paired, period: NDArray[np.int64], *, confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Between what the mean of (candidate's loss − champion's loss) lies, whenever one looks; what one unit does in one period is added up.
+
+    The arrays are those of ``paired_evidence``. An empirical-Bernstein confidence sequence (``sequences.bounded_mean``) over differences
+    that cannot be larger than the answers of the two lie apart, which is known before any truth. Of what is better when higher, above 0 is
+    worse too. None where the measure does not add up, and where nothing can be judged.
+
+    >>> from everloop.records import Shape
+    >>> from everloop.stats.measures import measure
+    >>> from everloop.stats.shapes import Answers
+    >>> number, truth = Shape(kind="number"), np.random.default_rng(3).poisson(9.0, 400).astype(float)
+    >>> units, moments = np.array([str(i) for i in range(400)], dtype=object), np.zeros(400, dtype=np.int64)
+    >>> pair = Paired(units, moments, truth, Answers(number, np.full(400, 9.0)), Answers(number, np.full(400, 14.0)))
+    >>> low, high = paired_difference(measure("mae"), pair, moments)
+    >>> 1.5 < low < np.abs(14 - truth).mean() - np.abs(9 - truth).mean() < high < 5
+    True
+    """
+    found = losses(measure, paired) if len(paired) else None
+    if found is None:
+        return None
+    lots = [np.flatnonzero(period == p) for p in np.unique(period)]
+    higher = -1.0 if measure.better == "higher" else 1.0
+    gone, apart = (found.candidate - found.champion) * higher, found.apart
+    sums, most = [], 0.0
+    for rows in lots:
+        unit = codes(paired.units[rows])
+        sums.append(np.bincount(unit, gone[rows]).astype(np.float64))
+        most = max(most, float(np.bincount(unit, apart[rows]).max()))
+    if most <= 0:
+        return 0.0, 0.0
+    every = np.clip(np.concatenate(sums), -most, most)
+    return bounded_mean(every, lowest=-most, highest=most, confidence=confidence).now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaincinv, ndtri, stdtrit
+from scipy.special import betaincinv, gammaincinv, ndtri, stdtrit
 
 from everloop.stats.shapes import Floats
 
@@ -34,6 +34,15 @@ def share_bounds(count: int, of: int, confidence: float = 0.95) -> tuple[float, 
     low = 0.0 if count == 0 else float(betaincinv(count, of - count + 1, 1 - confidence))
     high = 1.0 if count == of else float(betaincinv(count + 1, of - count, confidence))
     return low, high
+
+
+def poisson_bound(count: float, confidence: float = 0.95) -> float:
+    """At most how many are expected where ``count`` were seen (Garwood 1936, one-sided); a count may be a mean of counts.
+
+    >>> round(poisson_bound(0), 2), round(poisson_bound(3), 2)
+    (3.0, 7.75)
+    """
+    return float(gammaincinv(count + 1, confidence))
 
 
 def least_to_prove(share: float, confidence: float = 0.95) -> int:

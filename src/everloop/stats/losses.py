@@ -2,7 +2,8 @@
 
 That bound is what lets a bet on the difference be exact (``evalue``): for absolute errors the triangle inequality gives
 ``| |y - b| - |y - a| | <= |a - b|``, whatever the truth ``y`` turns out to be, and the two answers are known before it. Nothing has to be
-clipped, so what is tested is the measure itself. Arrays in, arrays out; no clock, no disk.
+clipped, so what is tested is the measure itself; beside it stands what it is with a cap, fixed before. Arrays in, arrays out; no clock,
+no disk.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 from everloop.stats.known import as_floats
 from everloop.stats.measures import EPS, MEASURES, Measure, chances
 from everloop.stats.shapes import Answers, Floats, Paired
+
+CAPPED = 0.995
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,21 @@ def losses(measure: Measure, paired: Paired) -> Losses | None:
     if measure.name not in _OF or (measure.name == "precision" and paired.champion.shape.kind != "ranking"):
         return None
     return _OF[measure.name](measure, paired)
+
+
+def cap_of(measure: Measure, before: Paired) -> float | None:
+    """What a loss counts up to: the 99.5 % quantile of what the champion lost on questions before the comparison. None where the measure
+    does not add up, is better when higher, or hardly anything was lost.
+    """
+    found = losses(measure, before) if measure.better == "lower" and len(before) else None
+    cap = None if found is None else float(np.quantile(found.champion, CAPPED))
+    return cap or None
+
+
+def capped(found: Losses, cap: float) -> Losses:
+    """The same losses, none above ``cap``; two that lie so far apart before lie no farther apart."""
+    champion, candidate, apart, most = (np.minimum(x, cap) for x in (found.champion, found.candidate, found.apart, found.most))
+    return Losses(champion, candidate, apart, most, found.exact)
 
 
 def _absolute(_: Measure, paired: Paired) -> Losses:

@@ -26,6 +26,8 @@ from everloop.training.shapley import contributions
 Scale: TypeAlias = Literal["answer", "log-odds", "log"]
 SLACK: Final = 1e-6
 """How far the sum may be from the answer, as a share of it (of 1 where it is smaller): LightGBM and forests round to single precision."""
+SINGLE_SLACK: Final = 1e-4
+"""The same for XGBoost, which adds hundreds of trees in single precision."""
 RISING: Final = ("poisson", "gamma", "tweedie")
 LIKELY: Final = ("binary", "cross_entropy", "xentropy")
 
@@ -53,7 +55,8 @@ def because(predictor: Answering, features: Mapping[str, Value], answered: float
         found = _of_boosted(predictor, predictor.fitted, features)
     else:
         raise EverloopError("Only trees are explained, and this version is none, or none that is known here.")
-    if not math.isclose(_read(found), answered, rel_tol=SLACK, abs_tol=SLACK):
+    slack = SINGLE_SLACK if isinstance(predictor, Compiled) and getattr(predictor.fitted, "link", "").startswith("single") else SLACK
+    if not math.isclose(_read(found), answered, rel_tol=slack, abs_tol=slack):
         raise EverloopError("What its columns add does not come to the answer it gave, so it is not told.")
     return found
 
@@ -72,7 +75,11 @@ def _read(said: Contributions) -> float:
 
 def _of_compiled(predictor: Compiled, features: Mapping[str, Value]) -> Contributions:
     said = predictor.fitted
-    if not isinstance(said, Plain | PlainChances) or not isinstance(said.body, Sum | Mean) or said.link == "shares":
+    if (
+        not isinstance(said, Plain | PlainChances)
+        or not isinstance(said.body, Sum | Mean)
+        or said.link.endswith(("shares", "shares in turn"))
+    ):
         raise EverloopError("Only trees are explained, and this version is none.")
     X = coded(row(features, predictor.feed), predictor.feed)
     body, output = said.body, int(isinstance(said, PlainChances) and isinstance(said.body, Mean))
@@ -86,7 +93,7 @@ def _of_compiled(predictor: Compiled, features: Mapping[str, Value]) -> Contribu
         base, added = base / len(body.trees.roots), added / len(body.trees.roots)
     if said.link == "half chance":
         base, added = 2 * base, 2 * added
-    scale: Scale = "answer" if said.link == "itself" else "log" if said.link in ("exp", "exp in turn") else "log-odds"
+    scale: Scale = "answer" if said.link == "itself" else "log" if said.link in ("exp", "exp in turn", "single exp") else "log-odds"
     if isinstance(said, Plain) and said.usual is not None:
         base, added = _times_usual(said.usual, X, base, added, scale)
     by_column = np.bincount(origins(said.steps, tuple(range(X.shape[1]))), added, X.shape[1])

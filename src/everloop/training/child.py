@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from everloop.errors import LearnerFailed
 from everloop.lifeline import die_with
+from everloop.training.usage import Usage, used
 
 Result = TypeVar("Result")
 
@@ -33,13 +34,15 @@ def in_child(
     cancelled: Callable[[], bool] | None = None,
     first: Callable[[], object] | None = None,
     threads: int | None = None,
+    spent: Callable[[Usage], None] | None = None,
     **words: Any,
 ) -> Result:
     """What ``fn(*args, **words)`` returns, computed in a fresh child.
 
     What it raises is raised here. ``timeout`` is in seconds; ``cancelled`` is asked ten times a second; both end the child. ``first``
     runs in the child before anything else is unpickled there (opening the project file, so that its functions are found). ``threads``
-    bounds what numerical libraries use; by default as many as this process may. Raises LearnerFailed where the child dies, is ended, or
+    bounds what numerical libraries use; by default as many as this process may. ``spent`` is told what a child took that had something to
+    say. Raises LearnerFailed where the child dies, is ended, or
     cannot be given its arguments.
     """
     payload, before = _pickled((fn, args, words), fn), _pickled(first, fn)
@@ -63,7 +66,9 @@ def in_child(
         here.close()
     if answer is None:
         raise _died(fn, child.exitcode)
-    done, result = answer
+    done, result, usage = answer
+    if spent is not None:
+        spent(usage)
     if done:
         return result  # type: ignore[no-any-return]
     raise result
@@ -76,7 +81,7 @@ def _awaited(
     until: float | None,
     timeout: float | None,
     cancelled: Callable[[], bool] | None,
-) -> tuple[bool, Any] | None:
+) -> tuple[bool, Any, Usage] | None:
     """What the child said, or None if it died without a word."""
     while True:
         left = None if until is None else max(0.0, until - time.monotonic())
@@ -137,10 +142,10 @@ def _say(pipe: Connection, done: bool, result: object) -> None:
         result = _raisable(result)
         result.add_note(f"In a child process:\n{trace}")
     try:
-        said = pickle.dumps((done, result), protocol=5)
+        said = pickle.dumps((done, result, used()), protocol=5)
     except Exception as error:
         what = f"What the child process made cannot be brought back: {type(error).__name__}: {error}. {PUT_IT_IN_A_MODULE}"
-        said = pickle.dumps((False, LearnerFailed(what)))
+        said = pickle.dumps((False, LearnerFailed(what), used()))
     pipe.send_bytes(said)
     pipe.close()
 

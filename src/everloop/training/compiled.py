@@ -1,35 +1,33 @@
 """Compiled predictors: what a version answers, from plain numbers, without the library it was trained with. No clock, no disk.
 
 A worker that serves trees has no use for what grew them: without scikit-learn it starts in a second less and takes 120 MiB less. A compiled
-form is only ever used where it gives the very same answers, to the last bit, to golden rows and to hostile ones; what cannot be compiled
-is loaded as it always was.
+form is only ever used where it gives the very same answers, to the last bit (see ``parity.py``); what cannot be compiled is loaded as it
+always was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from everloop.errors import ArtefactBroken, EverloopError
+from everloop.errors import ArtefactBroken
 from everloop.records import Shape
-from everloop.stats.shapes import Answers, Floats
+from everloop.stats.shapes import Answers
 from everloop.training.feed import Feed, coded
 from everloop.training.in_plain import plain_of
 from everloop.training.packed import packed, unpacked
-from everloop.training.plain import Mean, Plain, PlainChances, Sum, through
+from everloop.training.plain import Mean, Plain, PlainChances, Said, Sum, through
 from everloop.training.predictor import Answering, Predictor, answers_of, nothing
 from everloop.training.single import One, one_of
 
-FORMAT = 2
+FORMAT = 3
 """Part of a compiled file's name: a release that compiles otherwise finds none of the old ones, and makes its own."""
-TRIED = 192  # made-up rows a compiled form must answer as the original does
-Said: TypeAlias = Plain | PlainChances
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -93,7 +91,7 @@ class Compiled:
 def compiled(predictor: Answering, *, artefact: str = "") -> bytes | None:
     """A predictor as the bytes of plain numbers; None where it cannot be said so.
 
-    What comes back has not been compared with the original yet: see ``agrees``.
+    What comes back has not been compared with the original yet: see ``parity.agrees``.
 
     >>> from sklearn.linear_model import Ridge
     >>> ridge = Predictor(Shape(kind="number"), Feed(("x",)), Ridge().fit([[0.0], [1.0]], [0.0, 1.0]))
@@ -132,110 +130,6 @@ def load_compiled(data: bytes, *, artefact: str | None = None) -> Compiled:
         raise ArtefactBroken(f"A compiled version is broken: {error}. It is only a copy: delete it, and it is made again.") from error
     fitted = dict(zip(record.levels, record.parts, strict=True)) if record.levels else record.parts[0]
     return Compiled(record.shape, record.feed, fitted, record.artefact)
-
-
-def agrees(made: Compiled, predictor: Predictor, golden: pa.Table | None = None, *, seed: int = 0) -> bool:
-    """Whether both give the same answers, bit for bit, to golden rows and to made-up ones, many at once and one at a time.
-
-    Made-up rows take values around those of the golden rows and the thresholds, empty, infinite, huge and tiny ones, and categories
-    nobody has seen. Where the original refuses a row, the compiled form must refuse it too.
-    """
-    if made.shape != predictor.shape or made.feed != predictor.feed:
-        return False
-    tried = made_up(made, golden, seed=seed)
-    asked = [tried, *(tried.slice(at, 1) for at in range(0, len(tried), 8))]
-    if golden is not None and len(golden):
-        asked += [golden, golden.slice(len(golden) - 1, 1)]
-    # A row that is refused would hide all others.
-    asked += [part for part in (_whole(tried, made.feed),) if len(part)]
-    return (
-        all(_same(made, predictor, rows) for rows in asked) and alone_agrees(made, tried) and (golden is None or alone_agrees(made, golden))
-    )
-
-
-def alone_agrees(made: Compiled, rows: pa.Table) -> bool:
-    """Whether ``one`` gives each of these rows the answer that ``answer`` gives it, bit for bit; so does what has no ``one``."""
-    if not hasattr(made, "one"):
-        return True
-    return all(_equal(_given(_alone, made, row), _given(made.answer, row)) for row in (rows.slice(at, 1) for at in range(len(rows))))
-
-
-def _alone(made: Compiled, row: pa.Table) -> Answers:
-    value, values = made.one([row.column(name)[0].as_py() for name in made.columns])
-    return Answers(made.shape, np.array([value]), values=np.array([values]) if values else None)
-
-
-def made_up(made: Compiled, golden: pa.Table | None, *, seed: int = 0) -> pa.Table:
-    """Rows made to find a difference: at thresholds, just beside them, and where nothing sensible is.
-
-    Beside the features there is what lists and steps are told apart by.
-    """
-    rng = np.random.default_rng(seed)
-    count = TRIED - TRIED % max(1, made.shape.steps)
-    columns: dict[str, pa.Array] = {
-        "question": pa.array(np.arange(count) // (4 if made.shape.kind == "ranking" else made.shape.steps)),
-        "item": pa.array([f"item {n}" for n in range(count)]),
-    }
-    edges = _thresholds(made)
-    for name in made.feed.columns:
-        words = made.feed.vocabulary.get(name)
-        if words is not None:
-            pool: list[str | None] = [*words[:50], *words[-50:], None, "", "nobody has seen this"]
-            columns[name] = pa.array([pool[i] for i in rng.integers(0, len(pool), count)], pa.string())
-            continue
-        near = edges
-        if golden is not None and name in golden.column_names and len(golden):
-            near = np.concatenate([near, np.asarray(golden.column(name).to_numpy(zero_copy_only=False), dtype=np.float64)])
-        columns[name] = pa.array(_numbers(near, count, rng))
-    return pa.table(columns)
-
-
-def _numbers(near: Floats, count: int, rng: np.random.Generator) -> Floats:
-    near = near[np.isfinite(near)] if np.isfinite(near).any() else np.zeros(1)
-    at = near[rng.integers(0, len(near), count)]
-    how = rng.integers(0, 8, count)
-    odd = np.array([np.nan, np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308, -1e308, 5e-324, 3.5e38])[rng.integers(0, 10, count)]
-    with np.errstate(all="ignore"):
-        spread = rng.normal(size=count) * (np.abs(at) + 1.0)
-        below, above = np.nextafter(at, -np.inf), np.nextafter(at, np.inf)
-        return np.choose(how, [at, at, below, above, at + spread, at + spread, spread, odd])
-
-
-def _thresholds(made: Compiled) -> Floats:
-    parts = made.fitted.values() if isinstance(made.fitted, Mapping) else [made.fitted]
-    grown = [part.body.trees for part in parts if isinstance(part.body, Sum | Mean)]
-    return np.concatenate([np.zeros(1), np.ones(1), *(trees.threshold[~trees.leaf] for trees in grown)])
-
-
-def _whole(rows: pa.Table, feed: Feed) -> pa.Table:
-    """The rows in which every number is one, and none is too large for single precision."""
-    keep = np.ones(len(rows), dtype=bool)
-    for name in feed.columns:
-        if name not in feed.vocabulary:
-            keep &= np.abs(np.nan_to_num(rows.column(name).to_numpy(), nan=np.inf)) < 1e38
-    return rows.filter(pa.array(keep))
-
-
-def _same(made: Compiled, predictor: Predictor, rows: pa.Table) -> bool:
-    return _equal(_given(predictor.answer, rows), _given(made.answer, rows))
-
-
-def _given(ask: Callable[..., Answers], *what: object) -> Answers | type[EverloopError]:
-    try:
-        with np.errstate(all="ignore"):
-            return ask(*what)
-    except EverloopError as error:
-        return type(error)
-
-
-def _equal(first: Answers | type[EverloopError], second: Answers | type[EverloopError]) -> bool:
-    if isinstance(first, type) or isinstance(second, type):
-        return first is second
-    if (first.items, first.scores) != (second.items, second.scores) or not np.array_equal(first.value, second.value, equal_nan=True):
-        return False
-    if first.values is None or second.values is None:
-        return first.values is second.values
-    return np.array_equal(first.values, second.values, equal_nan=True)
 
 
 def _answers(part: Said, shape: Shape) -> bool:

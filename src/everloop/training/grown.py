@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from everloop.stats.shapes import Floats
 from everloop.training.boosted import Boosted
 from everloop.training.feed import Feed
-from everloop.training.plain import Link, Plain, PlainChances, Sum
+from everloop.training.plain import Link, Plain, PlainChances, Said, Sum
 from everloop.training.trees import Trees
 
 LINKS: dict[str, Link] = {
@@ -28,7 +28,7 @@ WITH_PARAMETER = ("huber", "fair", "quantile", "tweedie", "lambdarank", "rank_xe
 """What their parameters say counts for learning only."""
 
 
-def grown_of(boosted: Boosted, feed: Feed) -> Plain | PlainChances:
+def grown_of(boosted: Boosted, feed: Feed) -> Said:
     """LightGBM's trees in plain numbers. Raises ValueError or KeyError where they cannot be said so.
 
     >>> import lightgbm

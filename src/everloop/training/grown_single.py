@@ -13,7 +13,7 @@ import numpy as np
 
 from everloop.stats.shapes import Floats
 from everloop.training.feed import Feed
-from everloop.training.plain import Link, Plain, PlainChances, Sum
+from everloop.training.plain import Link, Plain, PlainChances, Said, Sum
 from everloop.training.trees import Trees
 from everloop.training.xgboosted import XGBoosted
 
@@ -24,7 +24,7 @@ LINKS: dict[str, Link] = {
 }  # fmt: skip
 
 
-def grown_single(boosted: XGBoosted, feed: Feed) -> Plain | PlainChances:
+def grown_single(boosted: XGBoosted, feed: Feed) -> Said:
     """XGBoost's trees in plain numbers. Raises ValueError or KeyError where they cannot be said so."""
     said = boosted.said
     link, parameters, grown = LINKS[said["objective"]["name"]], said["learner_model_param"], said["gradient_booster"]
@@ -69,6 +69,7 @@ def _trees(each: list[Mapping[str, Any]]) -> Trees:
         value=np.where(leaf, edge.astype(np.float32), 0).astype(np.float64)[:, None],
         category=np.full(len(left), -1, np.int32),
         lefts=np.zeros((0, 1), np.uint8),
+        cover=np.concatenate([np.asarray(tree["sum_hessian"], dtype=np.float64) for tree in each]),
     )
 
 
@@ -80,7 +81,9 @@ def below_single(edge: Floats) -> Floats:
     (np.True_, np.False_)
     """
     single = np.asarray(edge, dtype=np.float32)
-    under = np.nextafter(single, np.float32(-np.inf))
-    middle = (under.astype(np.float64) + single.astype(np.float64)) / 2
+    with np.errstate(over="ignore"):
+        under = np.nextafter(single, np.float32(-np.inf))
+    # Below the least number, what rounds to minus infinity begins half way to where the next one would be.
+    middle = (np.maximum(under.astype(np.float64), -(2.0**128)) + single.astype(np.float64)) / 2
     # What lies in the middle is rounded to the one whose last bit is 0.
     return np.where(under.view(np.uint32) & 1 == 0, middle, np.nextafter(middle, -np.inf))

@@ -32,6 +32,7 @@ from everloop.training.plain import (
     Plain,
     PlainChances,
     Refuse,
+    Said,
     Scale,
     Step,
     Sum,
@@ -66,7 +67,7 @@ class TimesUsual(Protocol):
         ...
 
 
-def plain_of(fitted: Any, feed: Feed) -> Plain | PlainChances | None:
+def plain_of(fitted: Any, feed: Feed) -> Said | None:
     """A fitted object that is fed like this in plain numbers; None where it is none that is known here.
 
     >>> from sklearn.linear_model import Ridge
@@ -84,7 +85,7 @@ def plain_of(fitted: Any, feed: Feed) -> Plain | PlainChances | None:
         return None
 
 
-def _plain(fitted: Any, columns: Columns, feed: Feed) -> Plain | PlainChances:
+def _plain(fitted: Any, columns: Columns, feed: Feed) -> Said:
     if isinstance(fitted, Boosted):
         return grown_of(fitted, feed)
     if isinstance(fitted, XGBoosted):
@@ -113,7 +114,7 @@ def _name(part: Any) -> str:
 # -- learners --------------------------------------------------------------------------------------------------------------------------
 
 
-def _learner(fitted: Any, columns: Columns, feed: Feed) -> Plain | PlainChances:
+def _learner(fitted: Any, columns: Columns, feed: Feed) -> Said:
     name = _name(fitted)
     if name.startswith("HistGradientBoosting"):
         steps, columns = _categories_of_boosting(fitted, columns, feed)
@@ -136,7 +137,7 @@ def _learner(fitted: Any, columns: Columns, feed: Feed) -> Plain | PlainChances:
     raise ValueError(UNSAYABLE)
 
 
-def _as_said(fitted: Any, steps: tuple[Step, ...], body: Body, link: Link) -> Plain | PlainChances:
+def _as_said(fitted: Any, steps: tuple[Step, ...], body: Body, link: Link) -> Said:
     if not hasattr(fitted, "classes_"):
         return Plain(steps, body, link)
     if not hasattr(fitted, "predict_proba"):

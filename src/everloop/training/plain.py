@@ -212,6 +212,9 @@ class PlainChances(msgspec.Struct, frozen=True, tag="chances"):
         return np.column_stack([1 - said[:, 0], said[:, 0]]) if said.shape[1] == 1 else said
 
 
+Said: TypeAlias = Plain | PlainChances
+
+
 def read(link: Link, raw: Floats) -> Floats:
     """What was said, as it is meant.
 

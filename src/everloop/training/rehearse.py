@@ -21,8 +21,9 @@ from everloop.clock import from_microseconds
 from everloop.errors import ArtefactBroken, LearnerFailed
 from everloop.records import Contest, Shape
 from everloop.stats.shapes import Answers, Paired
-from everloop.training.feed import Value, numbers, row
-from everloop.training.predictor import Answering, Predictor
+from everloop.training.by_row import by_row
+from everloop.training.feed import Value, numbers
+from everloop.training.predictor import Answering
 from everloop.training.rows import first_rows
 
 WARM = 20  # answers given before the clock is looked at
@@ -158,26 +159,41 @@ def time_answers(
 ) -> tuple[float, ...]:
     """How long single answers take, in milliseconds each: features in, one answer out, after 20 that do not count.
 
-    The questions of ``asked`` are asked in turn, one at a time. ``read(n)`` reads the features of the n-th question where they come
-    from in service, and is timed too. Measure in a fresh child: ``in_child(time_answers, …, threads=1)``.
+    The questions of ``asked`` are asked in turn, one at a time, the way they are in service: row by row where one row is all an answer
+    takes, else by a table. ``read(n)`` reads the features of the n-th question where they come from in service, and is timed too. Give the
+    predictor that will serve, and measure in a fresh child: ``in_child(time_answers, …, threads=1)``.
     """
     from threadpoolctl import threadpool_limits
 
     starts = np.append(first_rows(asked), len(asked))
     if len(starts) < 2:
         return ()
-    feed = predictor.feed if isinstance(predictor, Predictor) else None
     found: list[float] = []
     with threadpool_limits(limits=1):
+        ask = _asked_alone(predictor, asked)
         for turn in range(count + WARM):
             n = turn % (len(starts) - 1)
             many = asked.slice(starts[n], starts[n + 1] - starts[n])
-            known = many.select(feed.columns).to_pylist()[0] if feed is not None and len(many) == 1 and read is None else None
+            known = many.select(predictor.columns).to_pylist()[0] if ask is not None and read is None else None
             began = time.perf_counter()
             features = known if read is None else read(n)
-            predictor.answer(many if features is None or feed is None else row(features, feed))
+            if ask is None or features is None:
+                predictor.answer(many)
+            else:
+                ask(features)
             found.append((time.perf_counter() - began) * 1e3)
     return tuple(round(f, 4) for f in found[WARM:])
+
+
+def _asked_alone(predictor: Answering, asked: pa.Table) -> Callable[[Mapping[str, Value]], object] | None:
+    """What answers one question from its features; None where it takes a table of several rows."""
+    if predictor.shape.kind == "ranking" or predictor.shape.steps > 1 or not set(predictor.columns) <= set(asked.column_names):
+        return None
+    alone = by_row(predictor, asked)
+    if alone is None:
+        return None
+    columns, one = alone.columns, alone.one
+    return lambda features: one([features.get(name) for name in columns])
 
 
 def _refuse_different_questions(one: pa.Table, other: pa.Table) -> None:

@@ -16,30 +16,13 @@ import numpy as np
 
 from everloop.errors import LearnerFailed
 from everloop.records import Shape
+from everloop.training import plain
 from everloop.training.feed import Feed
 from everloop.training.masks import masks_of
-from everloop.training.plain import (
-    Beside,
-    Body,
-    Fill,
-    Line,
-    Link,
-    Look,
-    Match,
-    Mean,
-    Plain,
-    PlainChances,
-    Refuse,
-    Scale,
-    Step,
-    Sum,
-    chance_of,
-    read,
-)
+from everloop.training.plain import Body, Link, PlainChances, Said, Step, Sum, chance_of, read
 from everloop.training.predictor import SLACK
 from everloop.training.trees import Trees
 
-Said: TypeAlias = Plain | PlainChances
 Row: TypeAlias = list[float]
 Does: TypeAlias = Callable[[Row], Row]
 One: TypeAlias = Callable[[Sequence[object]], tuple[float, tuple[float, ...]]]
@@ -128,24 +111,24 @@ def _through(steps: Sequence[Step]) -> Does | None:
 
 
 def _step(step: Step) -> Does:
-    if isinstance(step, Refuse):
+    if isinstance(step, plain.Refuse):
         return _refuse(step)
-    if isinstance(step, Scale):
+    if isinstance(step, plain.Scale):
         return _scale(step)
-    if isinstance(step, Fill):
+    if isinstance(step, plain.Fill):
         by, noted = step.by.tolist(), step.noted.tolist()
         return lambda row: [b if x != x else x for x, b in zip(row, by, strict=True)] + [float(row[n] != row[n]) for n in noted]
-    if isinstance(step, Look):
+    if isinstance(step, plain.Look):
         table = step.table.tolist()
         last = len(table) - 1
         return lambda row: table[int(row[0]) if 0 <= row[0] < last else last]
-    if isinstance(step, Match):
+    if isinstance(step, plain.Match):
         places = {word: float(at) for at, word in reversed(list(enumerate(step.words.tolist())))}
         return lambda row: [places.get(row[0], nan)]
     return _beside(step)
 
 
-def _refuse(step: Refuse) -> Does:
+def _refuse(step: plain.Refuse) -> Does:
     def refuse(row: Row) -> Row:
         if step.single:
             row = array("f", row).tolist()
@@ -157,7 +140,7 @@ def _refuse(step: Refuse) -> Does:
     return refuse
 
 
-def _scale(step: Scale) -> Does:
+def _scale(step: plain.Scale) -> Does:
     if step.over is not None and not step.over.all():
         return lambda row: step.of(np.array([row]))[0].tolist()
     minus, over, times, plus = (None if said is None else said.tolist() for said in (step.minus, step.over, step.times, step.plus))
@@ -171,7 +154,7 @@ def _scale(step: Scale) -> Does:
     return scale
 
 
-def _beside(step: Beside) -> Does:
+def _beside(step: plain.Beside) -> Does:
     each = [(columns, _through(steps)) for columns, steps in zip(step.columns, step.steps, strict=True)]
 
     def beside(row: Row) -> Row:
@@ -189,7 +172,7 @@ def _beside(step: Beside) -> Does:
 
 def _body(body: Body) -> Does:
     """The outputs of one prepared row."""
-    if isinstance(body, Line):
+    if isinstance(body, plain.Line):
         return lambda row: body.raw(np.array([row]))[0].tolist()
     outputs = len(body.start) if isinstance(body, Sum) else body.trees.value.shape[1]
     if isinstance(body, Sum) and len(body.trees.roots) % outputs:
@@ -197,7 +180,7 @@ def _body(body: Body) -> Does:
     masks, added = masks_of(body.trees), np.add.accumulate
     # Where the trees are too large for masks, a place is a node; else it is a bit.
     places, nodes = (_walked(body.trees), np.arange(len(body.trees.kids))) if masks is None else (masks.bits, masks.nodes)
-    if isinstance(body, Mean):
+    if isinstance(body, plain.Mean):
         # The first of all is added to zeros, which makes 0.0 of -0.0.
         means, trees = body.trees.value[nodes] + 0.0, len(body.trees.roots)
         return lambda row: (added(means.take(places(row), axis=0))[-1] / trees).tolist()
@@ -244,7 +227,7 @@ def _read(link: Link, body: Does) -> Does:
 def _predicts(part: Said) -> Does:
     """What ``predict`` of the part says of one row, or the chance of each class where it is a classifier."""
     prepared, said = _through(part.steps), _read(part.link, _body(part.body))
-    usual = part.usual if isinstance(part, Plain) else None
+    usual = part.usual if isinstance(part, plain.Plain) else None
 
     def predicts(row: Row) -> Row:
         try:

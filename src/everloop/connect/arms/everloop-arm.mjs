@@ -1,25 +1,35 @@
 // Which arm answers a unit, as Everloop says. Written by everloop export assignment; it never changes with a roll-out.
 //
 //     import { armOf } from './everloop-arm.mjs'
-//     armOf(customerId, rollouts.models.demand) // 'champion' or 'candidate'
+//     armOf(customerId, rollouts.models.demand) // 'champion', 'candidate' or 'control'
 //
-// A roll-out is { stage, salt, share }, as everloop-rollouts.json has it. No dependencies; Node 18 and every browser with modules.
+// A roll-out is { stage, salt, share, control, controlSalt }, as everloop-rollouts.json has it. No dependencies; Node 18 and every browser with modules.
 // The hash is here, and not crypto.subtle's: that one answers later (a page needs its arm before it is drawn), is missing on pages
 // without https, and is no global of Node 18.
 
 const WHOLE = 2 ** 32
 
-/** Who answers this unit: 'champion' or 'candidate'. Outside a canary, and where there is no roll-out, always the champion.
+/** Who answers this unit: 'champion', 'candidate', or 'control', which keeps the baseline for good. Outside a canary, and where there is
+ *  no roll-out, the champion answers whom no control keeps.
  *  Throws a TypeError for a unit that is no text or whole number, and for a canary without a salt or a share from 0 to 1. */
 export function armOf(unit, rollout) {
+  if (kept(unit, rollout)) return 'control'
   if (!inCanary(rollout)) return 'champion'
   const [coverage, variation] = places(unit, rollout.salt)
   return coverage < covered(rollout.share) && variation < Math.max(0.5, rollout.share) ? 'candidate' : 'champion'
 }
 
-/** Does this unit count where the arms are compared? Others are answered by the champion, and compared with nobody. */
+/** Does this unit count where the arms are compared? Others are answered by the champion or the baseline, and compared with nobody. */
 export function compared(unit, rollout) {
-  return inCanary(rollout) && places(unit, rollout.salt)[0] < covered(rollout.share)
+  return inCanary(rollout) && places(unit, rollout.salt)[0] < covered(rollout.share) && !kept(unit, rollout)
+}
+
+/** Does this unit keep the baseline for good? Told by a salt of the model's own, which no roll-out changes. */
+export function kept(unit, rollout) {
+  const control = rollout?.control ?? 0
+  if (control === 0) return false
+  if (typeof rollout.controlSalt === 'string' && control > 0 && control <= 1) return places(unit, rollout.controlSalt)[0] < control
+  throw new TypeError(`everloop: a control has a controlSalt and a share from 0 to 1, not ${rollout.controlSalt} and ${control}`)
 }
 
 /** Where a unit stands in coverage and in variation, both in [0, 1): the first and the second eight hex digits of SHA-256 over

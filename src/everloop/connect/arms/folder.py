@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from everloop.clock import utc
 from everloop.connect.arms.golden import golden
-from everloop.connect.whole import put
+from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 from everloop.records import Traffic
-from everloop.rollout.assign import limits
+from everloop.rollout.assign import control_salt, limit, limits
 
 MARK: Final = "everloop export assignment"
 SOURCES: Final = ("everloop-arm.mjs", "everloop-arm.liquid")
@@ -28,7 +28,7 @@ FORM: Final = 1
 
 @dataclass(frozen=True)
 class Rolled:
-    """The traffic of a model, what its two versions are called, and the columns whose text is the unit."""
+    """The traffic of a model, what its versions are called, and the columns whose text is the unit."""
 
     traffic: Traffic
     champion: str
@@ -48,15 +48,16 @@ def write(folder: Path, rolled: Mapping[str, Rolled]) -> list[Path]:
     bodies["everloop-rollouts.json"] = _json(
         {"written_by": MARK, "form": FORM, "models": {name: said(one) for name, one in rolled.items()}}
     )
-    _refuse_foreign([folder / name for name in bodies])
-    return [put(folder / name, body.encode()) for name, body in bodies.items()]
+    return put_own(folder, bodies, MARK)
 
 
 def said(rolled: Rolled) -> dict[str, Any]:
-    """A roll-out as plain data: what the two programs read (``stage``, ``salt``, ``share``, ``covered``, ``given``), and what people do."""
+    """A roll-out as plain data: what the two programs read (``stage``, ``salt``, ``share``, ``covered``, ``given``, ``control``,
+    ``controlSalt``, ``kept``), and what people do."""
     traffic = rolled.traffic
     covered, given = limits(traffic.share)
     program = {"stage": traffic.stage, "salt": traffic.salt, "share": traffic.share, "covered": covered, "given": given}
+    program |= {"control": traffic.control, "controlSalt": control_salt(traffic.model), "kept": limit(traffic.control)}
     people = {"champion": rolled.champion, "candidate": rolled.candidate, "unit": list(rolled.unit), "generation": traffic.generation}
     return {**program, **people, "since": utc(traffic.since).isoformat()}
 
@@ -66,18 +67,14 @@ def snippet(model: str, traffic: Traffic) -> str:
 
     Raises EverloopError for a salt that could end its quotes: a theme would run what comes after.
     """
-    if not re.fullmatch(r"[\w.:-]*", traffic.salt):
-        raise EverloopError(f"{model}: the salt {traffic.salt!r} cannot stand in a Liquid snippet. Letters, digits and . : - can.")
+    for salt in (traffic.salt, control_salt(traffic.model)):
+        if not re.fullmatch(r"[\w.:-]*", salt):
+            raise EverloopError(f"{model}: the salt {salt!r} cannot stand in a Liquid snippet. Letters, digits and . : - can.")
     covered, given = limits(traffic.share)
     values = f"stage: '{traffic.stage}', salt: '{traffic.salt}', covered: {covered}, given: {given}"
+    values += f", control_salt: '{control_salt(traffic.model)}', kept: {limit(traffic.control)}" if traffic.control else ""
     whose = f"The roll-out of {model}, generation {traffic.generation}. Written by {MARK}, anew by the next one."
     return f"{{%- comment -%}} {whose} {{%- endcomment -%}}\n{{%- render 'everloop-arm', unit: unit, {values} -%}}\n"
-
-
-def _refuse_foreign(paths: Sequence[Path]) -> None:
-    for path in paths:
-        if path.exists() and MARK.encode() not in path.read_bytes():
-            raise EverloopError(f"{path} is there already and was not written by everloop. Move it, or export to another folder.")
 
 
 def _json(data: Any, indent: int | None = 2) -> str:

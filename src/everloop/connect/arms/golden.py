@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import nextafter
 from typing import Any, Final
 
 from everloop.clock import from_microseconds
 from everloop.records import Traffic
-from everloop.rollout.assign import WHOLE, arm_of, limits, places
+from everloop.rollout.assign import WHOLE, arm_of, control_salt, limit, limits, places
 
 SHARES: Final = (0.0, 1e-9, 0.05, 0.2, 0.5, 0.7, 1.0)
 SALTS: Final = ("", "s", "3f2a9c0b6d71e845", "Zoë's:salt")
@@ -25,12 +26,14 @@ def golden() -> dict[str, Any]:
     """Everything an assignment elsewhere must agree with, as plain data.
 
     ``units``: where each stands, in whole numbers out of 2³², and its arm under every one of ``shares``. ``edges``: shares at which a
-    unit stands right at, or one step beside, the limit. ``stages``: outside a canary the champion answers everybody. ``unpaired``:
-    texts with half a surrogate pair, as UTF-16 code units, for languages that can hold them.
+    unit stands right at, or one step beside, the limit. ``stages``: outside a canary the champion answers everybody. ``controls``: units
+    of models that keep some at the baseline, in a canary and outside, right at the limit and beside it. ``unpaired``: texts with half a
+    surrogate pair, as UTF-16 code units, for languages that can hold them.
     """
     return {
         "form": 1,
-        "rule": "SHA-256 of UTF-8 salt:unit; candidate where coverage < covered and variation < given, all out of 4294967296",
+        "rule": "SHA-256 of UTF-8 salt:unit; candidate where coverage < covered and variation < given, all out of 4294967296; "
+        "before that control where coverage by controlSalt < kept",
         "shares": [{"share": share, **_limits(share)} for share in SHARES],
         "units": [{"salt": salt, "unit": unit, **_stands(unit, salt)} for salt in SALTS for unit in UNITS],
         "edges": list(_edges()),
@@ -38,6 +41,7 @@ def golden() -> dict[str, Any]:
             {"stage": stage, "salt": "s", "unit": "1", "share": 1.0, **_limits(1.0), "arm": arm_of("1", _traffic("s", 1.0, stage))}
             for stage in ("steady", "shadow", "canary", "bake")
         ],
+        "controls": list(_controls()),
         "unpaired": [{"salt": "s", "utf16": _utf16(unit), **_stands(unit, "s")} for unit in UNPAIRED],
     }
 
@@ -52,8 +56,18 @@ def _edges() -> Iterator[dict[str, Any]]:
     for unit in UNITS[:16]:
         coverage, variation = (int(place * WHOLE) for place in places(unit, "s"))
         at = [n / (2 * WHOLE) for n in (coverage, coverage + 1)] + [n / WHOLE for n in (variation, variation + 1) if n > WHOLE / 2]
-        for share in [near for limit in at for near in (nextafter(limit, 0), limit, nextafter(limit, 1))]:
+        for share in [near for edge in at for near in (nextafter(edge, 0), edge, nextafter(edge, 1))]:
             yield {"salt": "s", "unit": unit, "share": share, **_limits(share), "arm": arm_of(unit, _traffic("s", share))}
+
+
+def _controls() -> Iterator[dict[str, Any]]:
+    """Units of a control: one at its place's limit, beside it, and a share of all."""
+    for model, unit in ((model, unit) for model in ("m", "demand.eu") for unit in UNITS[:20]):
+        place = places(unit, control_salt(model))[0]
+        for control, stage in ((c, stage) for c in (0.0, 0.05, 0.5, place, nextafter(place, 1)) for stage in ("steady", "canary")):
+            told = {"stage": stage, "salt": "s", "unit": unit, "share": 0.5, **_limits(0.5)}
+            said = {"control": control, "controlSalt": control_salt(model), "kept": limit(control)}
+            yield {**told, **said, "arm": arm_of(unit, replace(_traffic("s", 0.5, stage), model=model, control=control))}
 
 
 def _limits(share: float) -> dict[str, int]:

@@ -215,7 +215,9 @@ def _who(house: House, batch: Batch) -> tuple[Traffic, dict[str, str | None] | N
     arms: dict[str, str | None] = {traffic.champion: "champion"}
     if traffic.candidate:
         arms.setdefault(traffic.candidate, "candidate")
-    alone = replace(traffic, candidate=None, previous=None, stage="steady", share=0.0)
+    if traffic.baseline:
+        arms.setdefault(traffic.baseline, "control")
+    alone = replace(traffic, candidate=None, previous=None, stage="steady", share=0.0, control=0.0, baseline=None)
     if batch.version is not None:
         named = house.versions.named(batch.version)
         if named.model != model.name:
@@ -229,7 +231,7 @@ def _who(house: House, batch: Batch) -> tuple[Traffic, dict[str, str | None] | N
 def _asked(batch: Batch, keys: Keys | None, traffic: Traffic, fit: Fit, size: int, now: datetime) -> dict[str, str]:
     """What makes a batch the same batch; what differs is told by these words."""
     model = batch.model
-    who = (traffic.champion, traffic.candidate, traffic.previous, traffic.stage, traffic.share, traffic.salt)
+    who = (*traffic.versions, traffic.stage, traffic.share, traffic.salt, traffic.control)
     declared = (definition_of(model), model.shape, model.among, sorted((name, str(kind)) for name, kind in fit.columns.items()))
     return {
         "model": model.name,

@@ -5,7 +5,7 @@ A ``Scoring`` is a value that ``map(fn, items)`` may send elsewhere, unless its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +26,7 @@ from everloop.loop.batch.columns import Columns
 from everloop.loop.batch.keys import FEATURES, Part, Row
 from everloop.loop.batch.parts import EXAMPLES, Count, keep
 from everloop.loop.learnt import as_learnt
-from everloop.loop.online import baseline_of
-from everloop.loop.serve.asked import asked_by_key, asked_with_features, columns_read, once_each, with_split
+from everloop.loop.serve.asked import UNKNOWN, alike, asked_by_key, asked_with_features, columns_read, once_each, with_past, with_split
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
 from everloop.project.source import Source
@@ -36,7 +35,6 @@ from everloop.serving.answer import Read, Remembers
 from everloop.serving.answered import SCHEMA
 from everloop.training.predictor import Answering
 
-UNKNOWN = "Nothing is known of it yet."
 LATER = "Its moment is later than now."
 
 
@@ -68,7 +66,8 @@ class Scoring:
         refused |= {at: LATER for at, moment in enumerate(moments) if at not in refused and moment > now}
         given: list[pa.Table] = []
         places: list[int] = []
-        for group in _alike(part.requests, refused, unknown):
+        out = {*refused, *unknown}
+        for group in alike(part.requests, [at for at in range(len(part)) if at not in out]):
             requests = [part.requests[at] for at in group]
             wrong = self._unreadable(requests)
             refused |= {group[at]: why for at, why in wrong.items()}
@@ -138,11 +137,7 @@ class Scoring:
         """The features that requests bring; but a baseline answers by the unit's own past, which no request can bring."""
         model = self.model
         table = asked_with_features(model, requests, self.now, columns_read(self.predictors.values()))
-        if "baseline" in table.column_names and baseline_of(model) is not None:
-            units = asked_by_key(model, [{name: request[name] for name in model.unit} for request in requests])
-            past = live(model, self.tables, moment=self.now, units=units)["baseline"]
-            table = table.set_column(table.column_names.index("baseline"), "baseline", past)
-        return table
+        return with_past(model, table, requests, lambda asked: live(model, self.tables, moment=self.now, units=asked))
 
 
 def seen_in(model: Model, tables: Mapping[str, pa.Table]) -> pa.Array:
@@ -160,16 +155,6 @@ def as_given(model: Model, part: Part, now: int) -> None:
 
 def _brings(model: Model, request: Row) -> bool:
     return FEATURES in request and FEATURES not in model.request
-
-
-def _alike(requests: Sequence[Row], *left_out: Mapping[int, str] | Sequence[int]) -> Iterator[list[int]]:
-    """The places of requests that say the same columns, so that what one says is not taken for something another left out."""
-    out = set().union(*left_out)
-    groups: dict[frozenset[str], list[int]] = {}
-    for at, request in enumerate(requests):
-        if at not in out:
-            groups.setdefault(frozenset(request), []).append(at)
-    yield from groups.values()
 
 
 def _refused(read: Callable[[Sequence[Row]], object], requests: Sequence[Row]) -> dict[int, str]:

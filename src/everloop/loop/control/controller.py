@@ -27,6 +27,7 @@ from everloop.errors import EverloopError, HouseBusy, Overtaken, StoreError
 from everloop.loop.answers import seal_answers
 from everloop.loop.control.chores import Chores, Routes, Schedule, Sealing, Tiles, deliver_alerts, forget_errands, look_for_skew
 from everloop.loop.control.errands import carry_out, said_of
+from everloop.loop.control.gauges import Gauges
 from everloop.loop.control.held import Held, held
 from everloop.loop.house import House
 from everloop.loop.keep import Cancelled, Interrupted
@@ -267,12 +268,13 @@ class Errandry:
     def chores(self) -> None:
         """What is done beside the turns, in a thread of its own."""
         house, chores = self.house, Chores(self.house, self.told)
-        routes, sealing, tiles = Routes(house), Sealing(house), Tiles(house)
+        routes, sealing, tiles, gauges = Routes(house), Sealing(house), Tiles(house), Gauges(house)
         while not (self.stopping.is_set() or self.held.lost.is_set()):
             chores.do("write the routes", 1.0, routes.look)
             chores.do("keep tiles", 2.0, tiles.look)
             chores.do("seal answers", 5.0, lambda: seal_answers(house))
             chores.do("seal events", 5.0, sealing.look)
+            chores.do("write gauges", 5.0, lambda: gauges.look(wall()))
             chores.do("clear runs.db", 60.0, forget_ended)
             chores.do("forget old errands", 3600.0, lambda: forget_errands(house, wall()))
             self.stopping.wait(0.2)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from everloop.clock import said
 from everloop.loop.spoken import spoken_record
 from everloop.project.model import Model
-from everloop.records import Alert, Decision, Record, Report, Signals, Traffic, Verdict
+from everloop.records import Alert, Decision, Incident, Record, Severity, Traffic, Verdict
 
 
 def alert_of(record: Record, model: Model) -> Alert | None:
@@ -20,27 +20,18 @@ def alert_of(record: Record, model: Model) -> Alert | None:
         return _alert(model, "critical", record)
     if isinstance(record, Decision) and record.asks:
         return _alert(model, "warning", record)
-    if isinstance(record, Report) and not record.passed:
-        return _alert(model, "critical", record)
     if isinstance(record, Verdict) and record.by:
         return _alert(model, "warning", record)
     if isinstance(record, Traffic) and record.stage == "bake":
         return _alert(model, "info", record)
-    if isinstance(record, Signals):
-        told = {repr(c) for c in model.tell_when}
-        fired = [s for s in record.signals if s.fired and s.clause in told]
-        frozen = [record.trial.because] if record.trial is not None and record.trial.frozen else []
-        if fired or frozen:
-            sentence = f"{model.name}: " + "; ".join([s.sentence for s in fired] + frozen)
-            # One alert per condition and day: the same drift is not news every hour.
-            key = f"{model.name}/" + "/".join([s.clause for s in fired] + ["frozen"] * len(frozen)) + f"/{record.until:%Y-%m-%d}"
-            return Alert(model=model.name, severity="warning", sentence=sentence, owner=model.owner, key=key)
+    if isinstance(record, Incident) and record.news:
+        return _alert(model, record.severity if record.open else "info", record)
     return None
 
 
-def _alert(model: Model, severity: str, record: Record) -> Alert:
+def _alert(model: Model, severity: Severity, record: Record) -> Alert:
     sentence = f"{model.name}: {spoken_record(record)}"
-    return Alert(model=model.name, severity=severity, sentence=sentence, owner=model.owner, key=record.id)  # type: ignore[arg-type]
+    return Alert(model=model.name, severity=severity, sentence=sentence, owner=model.owner, key=record.id)
 
 
 # -- news of the house itself, which no record causes: put into the outbox by news.put_news ----------------------------------------------
@@ -50,6 +41,16 @@ def not_loaded(model: Model, version: str, why: str) -> Alert:
     """A worker could not load a version (``demand@4``) that ought to answer; once for each version, however many workers say so."""
     sentence = f"{model.name}: {version} cannot be loaded by a worker ({why.rstrip('.')}), so what answered before goes on answering."
     return Alert(model=model.name, severity="critical", sentence=sentence, owner=model.owner, key=f"{model.name}/not loaded/{version}")
+
+
+def compiled_otherwise(model: Model, version: str, differs: str) -> Alert:
+    """The compiled form of a version (``demand@4``) answers some rows otherwise than the version itself; once for each version."""
+    sentence = (
+        f"{model.name}: the compiled form of {version} answers {differs} otherwise, so {version} is answered as it was stored, slower."
+    )
+    return Alert(
+        model=model.name, severity="warning", sentence=sentence, owner=model.owner, key=f"{model.name}/compiled otherwise/{version}"
+    )
 
 
 def skewed(model: Model, features: Sequence[str], sentence: str, until: datetime) -> Alert:

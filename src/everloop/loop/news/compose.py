@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from everloop.clock import said
 from everloop.connect.message import Fact, Message
 from everloop.errors import EverloopError
-from everloop.records import Decision, Record
+from everloop.records import Alert, Decision, Incident, Record
 from everloop.registry.outbox import Kept
 from everloop.settings import SEVERITIES
 
@@ -32,13 +31,30 @@ def _one(house: House, key: str, kept: Kept) -> Message:
     alert = kept.alert
     sentence = alert.sentence if len(alert.sentence) <= LONGEST else alert.sentence[: LONGEST - 1] + "…"
     about: dict[str, Fact] = {"model": alert.model, "alerts": [alert.key], "head": kept.head or "", "raised_at": kept.raised_at.isoformat()}
+    record = _found(house, kept)
+    if isinstance(record, Incident):
+        about |= _facts_of(record)
     return Message(
         key=key,
         severity=alert.severity,
         title=f"{alert.model or HOUSE}: {alert.severity}",
-        body=_lines(sentence, f"Next: {next_command(house, kept)}", kept),
+        body=_lines(sentence, f"Next: {_next(alert, record)}", kept),
         facts=about,
     )
+
+
+def _facts_of(incident: Incident) -> dict[str, Fact]:
+    """An incident for whoever reads data; the same at its beginning and at its end, but for how it stands."""
+    ends = {"resolved_at": incident.resolved_at.isoformat()} if incident.resolved_at is not None else {}
+    began = (incident.fired_at or incident.opened_at).isoformat()
+    return {
+        "incident": incident.incident,
+        "cause": incident.cause,
+        "urgency": incident.severity,
+        "state": incident.state,
+        "fired_at": began,
+        **ends,
+    }
 
 
 def _many(key: str, news: tuple[Kept, ...]) -> Message:
@@ -61,22 +77,20 @@ def _lines(sentence: str, next: str, kept: Kept) -> str:
 
 def next_command(house: House, kept: Kept) -> str:
     """What to type after an alert: a yes where a yes is asked for, else why it happened, else how things stand."""
-    alert = kept.alert
-    try:
-        record = _behind(house, kept)
-    except EverloopError:  # a broken journal is no reason not to tell anybody
-        record = None
+    return _next(kept.alert, _found(house, kept))
+
+
+def _next(alert: Alert, record: Record | None) -> str:
     if isinstance(record, Decision) and record.asks:
         return f"everloop why {record.id}, then everloop approve {alert.model} or everloop reject {alert.model}"
+    if isinstance(record, Incident) and record.open:
+        return f"everloop why {record.id}, then everloop acknowledge {record.incident}"
     return f"everloop why {record.id}" if record is not None else "everloop status"
 
 
-def _behind(house: House, kept: Kept) -> Record | None:
+def _found(house: House, kept: Kept) -> Record | None:
     """The record an alert is about."""
-    alert, record = kept.alert, house.journal.find(kept.alert.key)
-    if record is not None or not alert.model:
-        return record
-    # News of signals is the same news all day, so its key is no record's; the record is the one of its moment.
-    upto = kept.raised_at + timedelta(microseconds=1)
-    found = house.journal.read(kind="Signals", model=alert.model, since=kept.raised_at, until=upto, limit=1)
-    return found[0].record if found else None
+    try:
+        return house.journal.find(kept.alert.key)
+    except EverloopError:  # a broken journal is no reason not to tell anybody
+        return None

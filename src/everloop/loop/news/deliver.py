@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -22,6 +22,7 @@ from everloop.connect.message import Message
 from everloop.errors import EverloopError, SettingsError, Unknown
 from everloop.loop.house import House
 from everloop.loop.news.compose import composed
+from everloop.loop.news.lines import SendsTo, opened
 from everloop.loop.news.recipients import Recipient, recipient, recipients
 from everloop.loop.news.round import Outgoing, is_hopeless, messages, wait
 from everloop.records import identity
@@ -39,12 +40,6 @@ AT_ONCE = 16
 TOLD_FOR = timedelta(days=30)
 
 
-class SendsTo(Protocol):
-    """An open line to one address: says why a message was not taken, or None."""
-
-    def send(self, message: Message) -> str | None: ...
-
-
 Opens: TypeAlias = Callable[[str], SendsTo]
 
 
@@ -56,7 +51,7 @@ def deliver(house: House, now: datetime, *, opens: Opens | None = None) -> int:
     """
     if not house.settings.people or _nothing_to_do(_look(house, now)):
         return 0
-    opens = opens or _apprise()
+    opens = opens or _loaded()
     with house.store.transaction() as t:
         look = _look(house, now, t)
         _open(house, t, look, now)
@@ -270,11 +265,11 @@ class _Round:
                 letters.failed(t, to.id, [letter.alert], why=why, due_at=at + wait(tries, identity(to.id, letter.alert, tries)))
 
 
-def _apprise() -> Opens:
+def _loaded() -> Opens:
     # Loaded before anything is claimed, since it may take as long as a message.
-    from everloop.connect.apprise import Line
+    import everloop.connect.apprise  # noqa: F401
 
-    return Line
+    return opened
 
 
 # -- trying it out, and looking ------------------------------------------------------------------------------------------------------
@@ -288,7 +283,7 @@ def try_out(house: House, name: str, *, opens: Opens | None = None) -> str:
     people = house.settings.people
     if name not in people:
         raise Unknown("person", name, sorted(people), where="[people] of everloop.toml")
-    lines, failed, opens = [], 0, opens or _apprise()
+    lines, failed, opens = [], 0, opens or _loaded()
     for to in (recipient(name, address.to, house.salt) for address in people[name]):
         at = wall()
         message = Message(

@@ -60,7 +60,7 @@ def check_people(settings: Settings) -> list[str]:
     """
     if not settings.people:
         return []
-    from everloop.connect.apprise import mistake
+    from everloop.loop.news.lines import mistake
 
     return [
         f"everloop.toml: people.{person}: {wrong}"

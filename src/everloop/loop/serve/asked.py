@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from everloop.errors import EverloopError, Unknown
 from everloop.features.questions import of_units
 from everloop.lake.shape import arrow_type
 from everloop.lake.values import Reads, instant, reader
+from everloop.loop.online import baseline_of
 from everloop.project.model import Model
 from everloop.project.reading import Reading
 from everloop.project.source import Source
@@ -20,6 +21,7 @@ from everloop.training.predictor import Answering
 Row = Mapping[str, object]
 MOST = 10_000
 """Questions of one request."""
+UNKNOWN = "Nothing is known of it yet."
 DAY = 86_400_000_000
 
 
@@ -31,11 +33,17 @@ def by_what_they_carry(requests: Sequence[Row]) -> list[list[int]]:
     """
     if len(requests) > MOST:
         raise EverloopError(f"{len(requests):,} questions came at once, and {MOST:,} are answered. Ask in several requests.")
-    found: dict[frozenset[str], list[int]] = {}
     for place, request in enumerate(requests):
         if not isinstance(request, Mapping):
             raise EverloopError(f'Question {place + 1} is {type(request).__name__} and no object. Say such as {{"customer_id": "c1"}}.')
-        found.setdefault(frozenset(map(str, request)), []).append(place)
+    return alike(requests, range(len(requests)))
+
+
+def alike(requests: Sequence[Row], places: Iterable[int]) -> list[list[int]]:
+    """These places, together where the requests there carry the same columns."""
+    found: dict[frozenset[str], list[int]] = {}
+    for place in places:
+        found.setdefault(frozenset(map(str, requests[place])), []).append(place)
     return list(found.values())
 
 
@@ -88,6 +96,22 @@ def with_split(model: Model, questions: pa.Table, requests: Sequence[Row]) -> pa
     if split is None or split in questions.column_names or split not in requests[0]:
         return questions
     return questions.append_column(split, pa.array([str(request[split]) for request in requests], pa.string()))
+
+
+def with_past(model: Model, features: pa.Table, requests: Sequence[Row], past: Callable[[pa.Table], pa.Table]) -> pa.Table:
+    """Features that requests brought, with what a baseline answers by: the unit's own past, which no request can bring.
+
+    ``past`` gives the features of units that are asked about by key.
+    """
+    if "baseline" not in features.column_names or baseline_of(model) is None:
+        return features
+    asked = asked_by_key(model, [{name: request[name] for name in model.unit} for request in requests])
+    return features.set_column(features.column_names.index("baseline"), "baseline", past(asked)["baseline"])
+
+
+def nothing_known(model: Model, unit: str) -> Unknown:
+    """What is raised for a unit that no source has a row of."""
+    return Unknown(" and ".join(model.unit), unit, where="what has arrived", next=UNKNOWN)
 
 
 def columns_read(predictors: Iterable[Answering]) -> dict[str, frozenset[str]]:

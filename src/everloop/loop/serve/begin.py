@@ -22,8 +22,9 @@ def begin(told: Told) -> None:
     from everloop.loop.house import open_house
     from everloop.loop.online import online_of
     from everloop.loop.project_file import open_project
+    from everloop.loop.serve.compiled import compile_served
     from everloop.loop.serve.known import Known
-    from everloop.loop.serve.lean import compile_served, without_pandas
+    from everloop.loop.serve.lean import without_pandas
     from everloop.loop.serve.routes import write_routes
     from everloop.training import stand_in
 
@@ -41,7 +42,7 @@ def begin(told: Told) -> None:
     write_routes(house)
     told.say_ready()
     # Nobody waits for what is done from here on, and who starts later starts sooner.
-    compile_served(house)
+    compile_served(house, wall())
     if not told.turned:
         with suppress(sqlite3.OperationalError, HouseBusy):  # the controller is at it
             known = Known(house.lake, list(house.project.models.values()), online_of(house.lake, house.settings))

@@ -1,49 +1,34 @@
 """The doors of one house, as one worker opens them. In: what the app was asked. Out: what it replies with; see ``serving/doors.py``.
 
-An answer needs the routes in force, what is known of the unit, and the answers log: house.db is not on its way. What people and the
-controller do goes through house.db, which is opened when it is first needed.
+An answer needs the routes in force, what is known of the unit, and the answers log: house.db is not on its way. It is given ``at_once``
+where a question needs no more than what is at hand, else ``at_length``. What people and the controller do goes through house.db, which is
+opened when it is first needed.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from everloop import rollout
 from everloop.errors import EverloopError, HouseBusy, Unknown
-from everloop.features.served import as_of_in, definition_of
-from everloop.loop.online import baseline_of
-from everloop.loop.serve.asked import (
-    asked_by_key,
-    asked_with_features,
-    by_what_they_carry,
-    columns_read,
-    once_each,
-    questions_of,
-    with_split,
-)
+from everloop.loop.serve.asked import by_what_they_carry, once_each
+from everloop.loop.serve.at_length import AtLength, arm, here
+from everloop.loop.serve.at_once import AtOnce
 from everloop.loop.serve.follow import Follow, Seat
 from everloop.loop.serve.known import Known
-from everloop.loop.serve.quick import Quick, quick_of
 from everloop.loop.serve.shadows import Shadows
-from everloop.loop.tell.answerable import answered_elsewhere, served_here
 from everloop.project.model import Model
-from everloop.project.reading import AnyReading
 from everloop.project.source import Source
-from everloop.records import Candidate, Prediction, Received, Traffic
-from everloop.serving import answered
-from everloop.serving.answer import SEPARATOR, Older, Read, answer
+from everloop.records import Prediction, Received
+from everloop.serving.answer import SEPARATOR
 from everloop.serving.doors import InForce, Ready, Row
-from everloop.serving.one import Question
-from everloop.serving.soon import Soon
 
 if TYPE_CHECKING:
     from everloop.lake.gather import Gathering
@@ -51,7 +36,6 @@ if TYPE_CHECKING:
     from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
     from everloop.serving.log import AnswersLog
 
-T = TypeVar("T")
 HOURS = 6 * 3600.0
 """Seconds a turn that was asked for is waited for: as long as anybody may want to train."""
 
@@ -74,10 +58,9 @@ class HouseDoors:
         self.models, self.sources, self.turned = models, sources, turned
         self.follow, self.known, self.log, self.gathering = follow, known, log, gathering
         self.shadows = Shadows()
+        self.at_length = AtLength(sources, known, log, self.shadows)
+        self.at_once = AtOnce(known, log, self.shadows, self.at_length.otherwise)
         self._open, self._opening = house, threading.Lock()
-        self._otherwise: dict[str, dict[str, AnyReading]] = {}
-        self._quick: dict[str, tuple[Seat, Quick | None]] = {}
-        self._soon: Soon | None = None
         self.draining = False
 
     # -- answers --
@@ -87,72 +70,19 @@ class HouseDoors:
         declared, seat, salt = self._model(model), *self._seat(model)
         once_each(declared, requests)
         if len(requests) == 1:
-            one = self._one(declared, seat, salt, requests[0], now)
+            one = self.at_once.by_key(declared, seat, salt, requests[0], now)
             if one is not None:
                 return [one]
         given: list[Prediction | None] = [None] * len(requests)
         for places in by_what_they_carry(requests):
             some = [requests[place] for place in places]
-            for place, prediction in zip(places, self._answered(declared, seat, salt, some, now), strict=True):
+            for place, prediction in zip(places, self.at_length.answered(declared, seat, salt, some, now), strict=True):
                 given[place] = prediction
         return [prediction for prediction in given if prediction is not None]
 
     def answer_soon(self, model: str, request: Row, now: datetime) -> Awaitable[Prediction] | None:
         """The answer to one request that says itself what is known of it. See ``Doors``."""
-        declared, (seat, salt) = self._model(model), self._seat(model)
-        quick = self._quickly(declared, seat, salt)
-        question = quick.question(request, now) if quick is not None and not quick.waits else None
-        if quick is None or question is None:
-            return None
-        rows = quick.answer(question, request, now)
-        if self._soon is None:
-            self._soon = Soon(self.log)
-        return self._kept(self._soon, quick, question, rows)
-
-    async def _kept(self, soon: Soon, quick: Quick, question: Question, rows: list[answered.Row]) -> Prediction:
-        await soon.keep(rows)
-        if quick.traffic.rolling:
-            if quick.slow:
-                self._later(quick, question, rows)
-            else:
-                asyncio.get_running_loop().call_soon(self._shadowed, soon, quick, question, rows)
-        return rows[0].prediction()
-
-    def _one(self, model: Model, seat: Seat, salt: str, request: Row, now: datetime) -> Prediction | None:
-        """The answer to one question by what is kept of its keys; None where events have to be read."""
-        quick = self._quickly(model, seat, salt)
-        if quick is None or "features" in request or not set(request) <= {*model.request, "row"}:
-            return None
-        question = quick.looked_up(request, now)
-        if question is None:
-            return None
-        if not quick.row and not self.known.ever_seen(model, [question.unit])[0]:
-            return None  # nothing is known of it, which the long way says
-        rows = quick.answer(question, request, now)
-        self.log.write_rows(rows)
-        if quick.traffic.rolling:
-            self._later(quick, question, rows)
-        return rows[0].prediction(features=True)
-
-    def _later(self, quick: Quick, question: Question, rows: list[answered.Row]) -> None:
-        self.shadows.later(lambda: self.log.write_rows(quick.shadow(question, rows)), len(rows[0].features or ""))
-
-    def _shadowed(self, soon: Soon, quick: Quick, question: Question, said: list[answered.Row]) -> None:
-        """What nobody sees is kept like everything else; where it cannot be, it is counted."""
-        rows = quick.shadow(question, said)
-        if rows:
-            soon.keep(rows).add_done_callback(self._shadow_kept)
-
-    def _shadow_kept(self, kept: asyncio.Future[None]) -> None:
-        if kept.cancelled() or kept.exception() is not None:
-            self.shadows.lost()
-
-    def _quickly(self, model: Model, seat: Seat, salt: str) -> Quick | None:
-        made = self._quick.get(model.name)
-        if made is None or made[0] is not seat:
-            otherwise = [version for version, named in seat.route.versions.items() if self._learnt_otherwise(model, named.candidate)]
-            made = self._quick[model.name] = (seat, quick_of(model, seat, salt, self.known, otherwise))
-        return made[1]
+        return self.at_once.soon(self._model(model), *self._seat(model), request, now)
 
     def because(self, model: str, given: Sequence[Prediction]) -> Sequence[Because | str]:
         """Why each answer is what it is, told from what is remembered of it. See ``Doors``."""
@@ -162,9 +92,11 @@ class HouseDoors:
 
     def in_force(self, model: str) -> InForce:
         """Who answers for a model."""
-        traffic = self._here(self._seat(self._model(model).name)[0])
+        traffic = here(self._seat(self._model(model).name)[0])
         return InForce(
-            self.named(traffic.champion), self.named(traffic.candidate) if traffic.candidate and traffic.stage == "canary" else None
+            self.named(traffic.champion),
+            self.named(traffic.candidate) if traffic.candidate and traffic.stage == "canary" else None,
+            self.named(traffic.baseline) if traffic.baseline else None,
         )
 
     def assigned(self, model: str, requests: Sequence[Row]) -> Sequence[str]:
@@ -173,7 +105,7 @@ class HouseDoors:
         split = declared.split_by
         named = [declared.unit if split is None or split not in request else (split,) for request in requests]
         units = [SEPARATOR.join(str(request[name]) for name in names) for request, names in zip(requests, named, strict=True)]
-        return [force.candidate or force.champion if self._arm(unit, seat) == "candidate" else force.champion for unit in units]
+        return [force.of(arm(unit, seat)) for unit in units]
 
     def online_features(self, asked: OnlineFeaturesAsk, now: datetime) -> OnlineFeaturesReply:
         """What models know of units, in Feast's own shape; nobody answers and nothing is logged. See ``connect/feast/online.py``."""
@@ -182,82 +114,6 @@ class HouseDoors:
 
         wanted = feast.wanted(asked, self.models)
         return feast.reply(asked, [(one, looked_up(self.known, one.model, one.requests, now)) for one in wanted])
-
-    def _answered(self, model: Model, seat: Seat, salt: str, requests: Sequence[Row], now: datetime) -> list[Prediction]:
-        read = Read()
-        if "features" in requests[0]:
-            features = self._with_features(model, seat, requests, now)
-            questions = with_split(model, features, requests)
-        else:
-            asked = asked_by_key(model, requests)
-            self._only_seen(model, asked)
-            features = self.known.features(model, asked, now)
-            questions = questions_of(model, asked, features, now)
-            read = Read(as_of_in(features), definition_of(model), asked, self._older(model, seat, features))
-        rows = answer(
-            model,
-            self._here(seat),
-            seat.predictors,
-            questions,
-            features,
-            now=now,
-            arm_of=lambda unit, _: self._arm(unit, seat),
-            log=self.log,
-            salt=salt,
-            later=self.shadows.later,
-            read=read,
-        )
-        return rows.predictions()
-
-    def _here(self, seat: Seat) -> Traffic:
-        """The traffic as far as it can be answered here. Raises EverloopError where a service elsewhere answers everybody."""
-        return served_here(seat.route.traffic, {version: named.candidate for version, named in seat.route.versions.items()})
-
-    def _arm(self, unit: str, seat: Seat) -> str:
-        arm = rollout.arm_of(unit, seat.route.traffic)
-        champion = seat.route.versions[seat.route.traffic.champion].candidate
-        if arm == "champion" and champion.format == "elsewhere":
-            raise answered_elsewhere(champion)
-        return arm
-
-    def _with_features(self, model: Model, seat: Seat, requests: Sequence[Row], now: datetime) -> pa.Table:
-        """What requests bring is all that is read; but a baseline answers by the unit's own past, which no request can bring."""
-        table = asked_with_features(model, requests, now, columns_read(seat.predictors.values()))
-        if "baseline" in table.column_names and baseline_of(model) is not None:
-            asked = asked_by_key(model, [{name: request[name] for name in model.unit} for request in requests])
-            past = self.known.features(model, asked, now)["baseline"]
-            table = table.set_column(table.column_names.index("baseline"), "baseline", past)
-        return table
-
-    def _only_seen(self, model: Model, asked: pa.Table) -> None:
-        """Raises Unknown for a unit nothing is known of. The rows of a source are asked about before they are known."""
-        if isinstance(model.per, Source):
-            return
-        from everloop.features.questions import unit_text
-
-        units = unit_text(asked, model.unit).to_pylist()
-        for unit, seen in zip(units, self.known.ever_seen(model, units), strict=True):
-            if not seen:
-                said = str(unit).replace("\x1f", ", ")
-                raise Unknown(" and ".join(model.unit), said, where="what has arrived", next="Nothing is known of it yet.")
-
-    def _older(self, model: Model, seat: Seat, features: pa.Table) -> dict[str, Older]:
-        """What versions in the traffic know otherwise than the project file says today, by version."""
-        found = {}
-        for version, named in seat.route.versions.items():
-            columns = self._learnt_otherwise(model, named.candidate)
-            if columns and len(features):
-                from everloop.loop.learnt import as_learnt
-
-                found[version] = as_learnt(model, columns, features, self.known.tables)
-        return found
-
-    def _learnt_otherwise(self, model: Model, candidate: Candidate) -> dict[str, AnyReading]:
-        if candidate.id not in self._otherwise:
-            from everloop.loop.learnt import otherwise
-
-            self._otherwise[candidate.id] = otherwise(model, candidate, self.sources)
-        return self._otherwise[candidate.id]
 
     def _model(self, name: str) -> Model:
         if name not in self.models:
@@ -355,6 +211,12 @@ class HouseDoors:
         from everloop.loop.look import status
 
         return [vars(standing) for standing in status(self.house)]
+
+    def incidents(self) -> list[Mapping[str, Any]]:
+        """What is wrong now."""
+        from everloop.registry.written import as_data
+
+        return [as_data(incident) for incident in self.house.incidents.open()]
 
     def ready(self) -> Ready:
         """Whether this worker can answer."""

@@ -17,8 +17,9 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from everloop.errors import ArtefactBroken, EverloopError, HouseBusy, StoreError
-from everloop.loop.serve.routes import FILE, Living, Named, Route, Routes, read_routes
+from everloop.loop.serve.routes import Living, Named, Route, Routes, read_routes
 from everloop.records import Candidate, Shape
+from everloop.rollout.routes import FILE
 from everloop.serving.keys import Keys
 from everloop.serving.one import single
 from everloop.stats.shapes import Answers
@@ -90,6 +91,7 @@ class Follow:
         self._loaded: dict[str, Answering] = {}  # by candidate id
         self._rows: dict[str, ByRow] = {}  # by candidate id, of those that are loaded
         self._failed: dict[str, str] = {}  # by candidate id
+        self._whole: set[str] = set()  # candidate ids that are answered as they were stored, whatever was compiled
         self._told: set[str] = set()
         self._said: tuple[object, ...] = ()
         self._lock, self._news, self._stop = threading.Lock(), threading.Event(), threading.Event()
@@ -145,10 +147,20 @@ class Follow:
         with self._lock:
             self._wanted = routes
             self._failed.clear()  # what could not be loaded is tried once more: its bytes may have come back
+            self._load_whole(routes)
         for id, named in ((id, named) for route in routes.models.values() for id, named in route.versions.items()):
             self.names[id] = named.name
             self.labels[id] = named.candidate.shape.labels if named.candidate.shape.kind == "shares" else ()
         return True
+
+    def _load_whole(self, routes: Routes) -> None:
+        """Forget, once, what was loaded of versions whose compiled forms were found to differ; until they are loaded anew what is in force
+        stays so."""
+        found = {named.candidate.id for route in routes.models.values() for named in route.versions.values() if named.whole}
+        for id in found - self._whole:
+            self._loaded.pop(id, None)
+            self._rows.pop(id, None)
+        self._whole = found
 
     def settle(self) -> None:
         """Put in force whatever is wanted and loaded; then say so."""
@@ -198,7 +210,7 @@ class Follow:
         with self._lock:
             routes = [r for name, r in (self._wanted.models if self._wanted else {}).items() if name in self._models]
             # Who has to answer comes before who was there before.
-            for pick in (lambda t: (t.champion, t.candidate), lambda t: (t.previous,)):
+            for pick in (lambda t: (t.champion, t.candidate, t.baseline), lambda t: (t.previous,)):
                 for route in routes:
                     for version in pick(route.traffic):
                         named = route.versions.get(version) if version else None
@@ -269,8 +281,8 @@ class Follow:
 
 def must_answer(route: Route) -> list[str]:
     """The versions that may be asked here; a service elsewhere is not."""
-    both = (route.traffic.champion, route.traffic.candidate)
-    return [version for version in both if version is not None and loads(route.versions[version])]
+    named = (route.traffic.champion, route.traffic.candidate, route.traffic.baseline)
+    return [version for version in named if version is not None and loads(route.versions[version])]
 
 
 def loads(named: Named) -> bool:

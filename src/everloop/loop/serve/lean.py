@@ -1,6 +1,6 @@
 """What keeps a worker small: the environment it is given, and what it does before anything else. Standard library only until called.
 
-``LEAN`` is for whoever starts a worker; ``without_pandas`` for the worker itself; ``compile_served`` for whoever writes its routes.
+``LEAN`` is for whoever starts a worker; ``without_pandas`` for the worker itself.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from everloop.loop.house import House
+from typing import Final
 
 LEAN: Final = {
     # Buffers and a thread per core for each numerical library: 1 MiB and one thread less on 2 cores, 30 MiB on 32; answers are small.
@@ -49,30 +46,3 @@ class _NoPandas(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if name == "pandas":
             raise ModuleNotFoundError("pandas is not looked for here", name=name)
-
-
-def compile_served(house: House) -> list[str]:
-    """Compile every version that answers or may answer again, where that is not done yet; the versions that stay as they are stored.
-
-    A worker that finds no compiled form loads the library the version was trained with: call this before routes are written.
-    """
-    from everloop.errors import EverloopError
-    from everloop.training.light import compile_version, path_of
-
-    folder, left = house.settings.compiled, []
-    for model in house.project.models.values():
-        traffic = house.pointers.current(model.name)
-        for id in dict.fromkeys((traffic.champion, traffic.candidate, traffic.previous) if traffic else ()):
-            if id is None:
-                continue
-            candidate = house.candidate(house.version(id).candidate)
-            if candidate.format == "baseline":
-                continue
-            try:
-                loaded = house.predictors.get(candidate.id)
-                done = compile_version(candidate, house.blobs.read, folder, allow_pickle=house.settings.pickle, loaded=loaded)
-            except EverloopError:
-                done = None  # the worker that loads it says so
-            if done is None or not path_of(candidate, folder).exists():
-                left.append(id)
-    return left

@@ -46,6 +46,8 @@ class Quick:
     known: Known
     reads: Mapping[str, Reads]
     brought: bool
+    past: bool
+    """Whether the baseline of a control needs the unit's past, which no request brings."""
     waits: bool
     """Whether a version that serves takes longer than others may wait for: then it is asked in a thread."""
     slow: bool
@@ -62,7 +64,8 @@ class Quick:
         moment = microseconds(now)
         features = request.get("features")
         if features is not None:
-            return Question(self._unit(request), moment, _as_fed(features)) if self.brought else None
+            brought = self.brought and not (self.past and self._arm(self._unit(request), request) == "control")
+            return Question(self._unit(request), moment, _as_fed(features)) if brought else None
         said = self._said(request)
         found = self.known.given(self.model, said, moment) if said is not None else None
         if said is None or found is None:
@@ -103,12 +106,14 @@ class Quick:
 
     def answer(self, question: Question, request: Mapping[str, Any], now: datetime) -> list[Row]:
         """What is said to it: first the answer that is given, then who failed to give one."""
-        split = self.model.split_by
-        arm = rollout.arm_of(question.unit if split is None or split not in request else str(request[split]), self.traffic)
         return answer_one(
             self.model, self.traffic, self.versions, question,
-            arm=arm, answered_at=microseconds(now), private=self.private, salt=self.salt,
+            arm=self._arm(question.unit, request), answered_at=microseconds(now), private=self.private, salt=self.salt,
         )  # fmt: skip
+
+    def _arm(self, unit: str, request: Mapping[str, Any]) -> str:
+        split = self.model.split_by
+        return rollout.arm_of(unit if split is None or split not in request else str(request[split]), self.traffic)
 
     def shadow(self, question: Question, said: list[Row]) -> list[Row]:
         """What the other versions of a roll-out say to it, seen by nobody."""
@@ -128,19 +133,20 @@ def quick_of(model: Model, seat: Seat, salt: str, known: Known, otherwise: Colle
     elsewhere = any(named.candidate.format == "elsewhere" for named in seat.route.versions.values())
     if elsewhere or otherwise or not single(model.shape) or any(not set(row.columns) <= names for row in seat.rows.values()):
         return None
-    served = {*asked_in_turn(traffic, "champion", seat.rows), *asked_in_turn(traffic, "candidate", seat.rows)}
-    served -= {traffic.candidate} if traffic.stage != "canary" else set()
+    served = {version for arm in traffic.propensities for version in asked_in_turn(traffic, arm, seat.rows)}
     if any(v in seat.predictors and v not in seat.rows for v in (*served, *others(traffic))):
         return None
     if traffic.champion not in seat.rows:
         return None
+    rolled = {traffic.champion, traffic.candidate, traffic.previous}
     return Quick(
         model,
         traffic,
         {version: able(model, seat.predictors[version].shape, row.columns, row.one) for version, row in seat.rows.items()},
         known,
         reads_of(model),
-        all("baseline" not in row.columns for row in seat.rows.values()),
+        all("baseline" not in row.columns for version, row in seat.rows.items() if version in rolled),
+        any("baseline" in row.columns for version, row in seat.rows.items() if version not in rolled),
         any(seat.rows[v].seconds > CHEAP for v in served if v in seat.rows),
         any(seat.rows[v].seconds > CHEAP for v in others(traffic) if v in seat.rows),
         private_columns(model),

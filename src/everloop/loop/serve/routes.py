@@ -24,22 +24,24 @@ from everloop.errors import StoreError
 from everloop.lake.alone import alone
 from everloop.records import Candidate, Traffic
 from everloop.registry.written import as_data
+from everloop.rollout.routes import FILE, FORM, routes_in
 from everloop.serving.keys import Key
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
 
-FILE, FORM = "routes.json", 1
 PATIENCE = 2.0  # seconds a person waits until every worker answers as they said
 LOOK_EVERY = 0.005
 
 
 @dataclass(frozen=True)
 class Named:
-    """A version that may have to answer: how people call it, and the candidate behind it."""
+    """A version that may have to answer: how people call it, the candidate behind it, and whether it must be answered as it was stored,
+    since its compiled form was found to differ."""
 
     name: str
     candidate: Candidate
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,35 +94,30 @@ def write_routes(house: House) -> Routes:
 def composed(house: House) -> Routes:
     """What house.db says, at one moment: the traffic of every model that has begun, and the versions in it. Its number is 0."""
     from everloop.loop.serve.keys import keys_of
+    from everloop.training.light import parity_of
 
     salt = house.salt
     with house.store.reading() as t:
         models = {}
         for name, traffic in house.pointers.all(within=t).items():
             versions = {}
-            for id in versions_in(traffic):
+            for id in traffic.versions:
                 version = house.versions.get(id, within=t)
-                versions[id] = Named(version.name, house.candidate(version.candidate, within=t))
+                candidate = house.candidate(version.candidate, within=t)
+                parity = parity_of(candidate, house.settings.compiled)
+                versions[id] = Named(version.name, candidate, parity is not None and bool(parity.differs))
             models[name] = Route(traffic, versions)
         keys = keys_of(house, within=t).entries
     return Routes(0, salt, models, keys)
 
 
-def versions_in(traffic: Traffic) -> tuple[str, ...]:
-    """The versions that may have to answer under a traffic: champion, candidate, and the one before."""
-    return tuple(dict.fromkeys(v for v in (traffic.champion, traffic.candidate, traffic.previous) if v is not None))
-
-
 def read_routes(path: Path) -> Routes:
     """The routes in a file. Raises FileNotFoundError where there is none, StoreError where it is torn, foreign, or of a newer release."""
     try:
-        data = json.loads(path.read_bytes())
-        if not isinstance(data, dict) or data.get("form") != FORM:
-            raise ValueError(f"its form is not {FORM}")
-        return msgspec.convert({name: value for name, value in data.items() if name != "form"}, Routes)
+        return routes_in(path.read_bytes(), Routes)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, msgspec.ValidationError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path} holds no routes: {error}. It is written anew by: everloop serve") from error
 
 

@@ -1,13 +1,14 @@
 """Shadows: what versions that nobody is answered by say, worked out when whoever asked has been answered.
 
-One thread takes them in turn. At most so many wait, and at most so many bytes; what comes when all places are taken is left out and
-counted, so that a slow candidate costs evidence and never an answer.
+One thread takes them in turn, and rests after each for as long as keeps it to its share of a core. At most so many wait, and at most so
+many bytes; what comes when all places are taken is left out and counted, so that a slow candidate costs evidence and never an answer.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ MOST = 1_024
 """Requests whose shadow answers may wait."""
 MOST_BYTES = 32 << 20
 """Bytes of features that may wait with them; what is more than that waits alone."""
+SHARE = 0.1
+"""Of a core, that working them out may take: what is more would be taken from those who wait for an answer."""
 _lines = logging.getLogger(__name__)
 
 
@@ -63,6 +66,7 @@ class Shadows:
                 if not self._line:
                     return
                 work, held = self._line.popleft()
+            began = time.thread_time()
             try:
                 work()
             except StoreError:  # the log is full or stalls: those who asked were told
@@ -72,3 +76,11 @@ class Shadows:
                 _lines.exception("A shadow answer could not be worked out")
             with self._more:
                 self._held -= held
+            self._rest((time.thread_time() - began) * (1 / SHARE - 1))
+
+    def _rest(self, seconds: float) -> None:
+        """Let those who answer go first for so long; not at the end, when nobody asks any more."""
+        until = time.monotonic() + seconds
+        with self._more:
+            while not self._closing and (left := until - time.monotonic()) > 0:
+                self._more.wait(left)

@@ -169,8 +169,6 @@ def telling_of_drops(doors: HouseDoors, metrics: Metrics) -> Iterator[None]:
 
 def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     """Answer on the socket until told to end; requests in flight are finished first."""
-    import uvicorn
-
     from everloop.serving.app import app
     from everloop.serving.metrics import Metrics
     from everloop.serving.paths import route_of
@@ -179,14 +177,8 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
         assert doors.follow.table is not None, "nobody is answered before the routes were read"
         return doors.follow.table.keys
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            told.say_ready()
-
-        def handle_exit(self, sig: int, frame: Any) -> None:
-            doors.draining = True
-            super().handle_exit(sig, frame)
+    def leaving() -> None:
+        doors.draining = True
 
     with ExitStack() as stack:
         metrics = stack.enter_context(Metrics(settings.house / "metrics", f"worker-{os.getpid()}"))
@@ -196,25 +188,45 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
             from everloop.connect.opentelemetry import traced
 
             asgi = stack.enter_context(traced(asgi, route_of))
-        config = uvicorn.Config(
-            asgi,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=GRACE,
-        )
         assert told.socket is not None, "a worker answers on a socket it was given: everloop serve"
         for number in (signal.SIGTERM, signal.SIGINT):
             # The server hears them while it runs, and raises them again when it is done: logs are closed first.
             signal.signal(number, signal.SIG_IGN)
+        if settings.serving.server == "granian":
+            from everloop.connect.granian import serve as answer_on
+        else:
+            answer_on = by_uvicorn
         with socket.socket(fileno=told.socket) as listener:
-            Server(config).run(sockets=[listener])
+            answer_on(asgi, listener, ready=told.say_ready, leaving=leaving, grace=GRACE)
+
+
+def by_uvicorn(asgi: Any, listener: socket.socket, *, ready: Callable[[], None], leaving: Callable[[], None], grace: int) -> None:
+    """Answer on this socket by uvicorn until told to end: ``ready`` once it answers, ``leaving`` when it is told."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready()
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            leaving()
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(
+        asgi,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=grace,
+    )
+    Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

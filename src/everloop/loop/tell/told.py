@@ -14,6 +14,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from everloop.clock import from_microseconds, microseconds
 from everloop.lake.receive import receive
@@ -59,18 +60,19 @@ def tell_truths(house: House, told: Sequence[Row], now: datetime) -> Received:
 
 
 def told_truths(house: House, model: Model, now: datetime) -> pa.Table:
-    """What has been told of a model's questions as known strictly before ``now``: ``moment`` (µs), ``unit``, ``truth`` and ``void``.
+    """What has been told of a model's questions as known strictly before ``now``: ``moment`` (µs), ``unit``, ``truth``, ``void``, and
+    ``first_known_at`` (µs), when something was first told that had not been taken back before.
 
     The newest of each question; what was taken back is not there.
     """
-    return _newest(model, own_events(house, TRUTHS), now)
+    return newest_told(model, own_events(house, TRUTHS), now)
 
 
 def told_by(house: House, snapshot: Snapshot, model: Model, now: datetime) -> pa.Table:
     """As ``told_truths``, of what a snapshot holds: always the same."""
     if snapshot.extent(TRUTHS.name) is None:
-        return _newest(model, event_schema(TRUTHS).empty_table(), now)
-    return _newest(model, read(house.lake, snapshot, TRUTHS), now)
+        return newest_told(model, event_schema(TRUTHS).empty_table(), now)
+    return newest_told(model, read(house.lake, snapshot, TRUTHS), now)
 
 
 def own_sources(house: House) -> tuple[Source, ...]:
@@ -138,19 +140,38 @@ def _list(model: Model, truth: object) -> dict[str, object]:
 # -- what is kept ------------------------------------------------------------------------------------------------------------------------
 
 
-def _newest(model: Model, events: pa.Table, now: datetime) -> pa.Table:
+def newest_told(model: Model, events: pa.Table, now: datetime) -> pa.Table:
     """The newest telling of each question, in the columns truths are joined in; of two known at the same instant, the one told later."""
     mine = (pc.field("model") == model.name) & (pc.field("known_at") < microseconds(now))
     rows = events.filter(mine)
-    units = rows.column("unit").combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    moments, known, seq = (rows.column(name).to_numpy() for name in ("moment", "known_at", "seq"))
-    order = np.lexsort((seq, known, moments, units))
+    units, moments = (rows.column(name).combine_chunks().dictionary_encode() for name in ("unit", "moment"))
+    which = units.indices.to_numpy().astype(np.int64) * max(len(moments.dictionary), 1) + moments.indices.to_numpy()
+    known, seq = (rows.column(name).to_numpy() for name in ("known_at", "seq"))
+    in_turn = len(seq) < 2 or bool((seq[1:] > seq[:-1]).all())  # as they usually lie; a stable sort then keeps them so
+    order = np.lexsort((known, which) if in_turn else (seq, known, which))
     last = np.ones(len(order), dtype=np.bool_)
-    last[:-1] = (units[order][1:] != units[order][:-1]) | (moments[order][1:] != moments[order][:-1])
-    rows = rows.take(pa.array(np.sort(order[last]), pa.int64())).filter(~pc.field("deleted"))
+    last[:-1] = which[order][1:] != which[order][:-1]
+    since = _since(last, rows.column("deleted").to_numpy()[order], known[order])
+    kept = order[last]
+    rows = rows.select(["moment", "unit", "deleted", "number", "label", "items", "void"]).take(pa.array(kept))
+    rows = rows.append_column("first_known_at", pa.array(since)).take(pa.array(np.argsort(kept))).filter(~pc.field("deleted"))
     return pa.table(
-        {"moment": rows["moment"], "unit": rows["unit"], "truth": _truths(model, rows), "void": pc.fill_null(rows["void"], False)}
+        {
+            "moment": rows["moment"],
+            "unit": rows["unit"],
+            "truth": _truths(model, rows),
+            "void": pc.fill_null(rows["void"], False),
+            "first_known_at": rows["first_known_at"],
+        }
     )
+
+
+def _since(last: NDArray[np.bool_], deleted: NDArray[np.bool_], known: NDArray[np.int64]) -> NDArray[np.int64]:
+    """When each question's truth was first known since it was last taken back; tellings lie question by question, oldest first."""
+    begins = np.concatenate([[True], last[:-1]]) if len(last) else last
+    begins[1:] |= deleted[:-1]
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(last)), 0))
+    return known[first[last]]
 
 
 def _truths(model: Model, rows: pa.Table) -> pa.ChunkedArray:

@@ -1,0 +1,29 @@
+"""How far what is asked and answered has moved from what was learnt from; nothing here changes anything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from everloop.cli.opening import open_light
+from everloop.cli.options import HERE, Folder, Json, Project, Stage
+from everloop.cli.saying import say
+
+
+def drift(
+    model: Annotated[str | None, typer.Argument(help="A model; all of them if not said.")] = None,
+    classify: Annotated[bool, typer.Option("--classify", help="Let a classifier try to tell the newest window apart, too.")] = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    as_json: Json = False,
+) -> None:
+    """How far each feature of the newest window lies from what was learnt from, and what a quiet year costs in false alarms."""
+    from everloop.loop.drifting import measure
+
+    opened = open_light(project, house, stage)
+    models = [opened.project.model(model)] if model else list(opened.project.models.values())
+    found = [measure(opened, m, classify=classify) for m in models]
+    say([each.as_plain() for each in found], "\n".join(map(str, found)), as_json)
+    raise typer.Exit(1 if any(one.drifted for each in found for one in each.found) else 0)

@@ -1,0 +1,19 @@
+"""The questions behind answers, as the readers of features take them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from everloop.project.model import Model
+from everloop.project.source import Source
+
+
+def questions_of(model: Model, asked: pa.Table) -> pa.Table:
+    """The questions behind answers: their unit's columns again, and the row asked about."""
+    parts = [unit.split("\x1f") for unit in asked.column("unit").to_pylist()]
+    made = pa.table({"moment": asked.column("moment")})
+    for i, column in enumerate(model.unit):
+        made = made.append_column(column, pa.array([p[i] for p in parts], pa.string()))
+    if isinstance(model.per, Source):
+        made = made.append_column("row", asked.column("unit"))
+    return made

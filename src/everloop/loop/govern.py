@@ -1,0 +1,76 @@
+"""The governor: why a wish to learn again has to wait. Pure; what happened before comes in as ``Memory``. A person is never governed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from everloop.project.model import Model
+from everloop.settings import Governor
+
+ENOUGH = 0.1
+"""After failures, much new truth is a tenth of what the last candidate learnt from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What happened before, as far as it bears on this decision."""
+
+    cause: str = "schedule"
+    last_trained_at: datetime | None = None
+    ever_learnt: bool = False  # a learned version has been champion
+    truths: int = 0  # mature truths there are to learn from
+    waiting: str | None = None  # id of a decision a person has not answered yet
+    spent: timedelta = timedelta(0)  # hours of training in the last 7 days
+    plan: Literal["advance", "promote", "finish", "divide"] | None = None  # what the roll-out plan says is due
+    runs_today: int = 0  # trainings in the last 24 hours
+    runs_this_week: int = 0
+    money: float = 0.0  # what the trainings of the last 7 days cost, at the declared price
+    failures: int = 0  # candidates in a row that came to nothing
+    learnt_rows: int = 0  # what the newest candidate learnt from
+    promoted_at: datetime | None = None  # since when the champion answers everybody
+    broken_at: datetime | None = None  # when the data was last found broken, within the time a truth takes
+    season_at: datetime | None = None  # when a season was last out of the ordinary, as far back as a slip looks
+    limits: Governor = field(default_factory=Governor)
+
+
+def forbidden(model: Model, memory: Memory, fresh: int | None, *, now: datetime) -> str | None:
+    """Why a wish to retrain has to wait, as a clause, the first reason there is; None if it need not. ``fresh``: truths nobody has learnt
+    from (None: nothing was answered, so nothing can be said of that).
+    """
+    return next(_reasons(model, memory, fresh, now), None)
+
+
+def _reasons(model: Model, memory: Memory, fresh: int | None, now: datetime) -> Iterator[str]:
+    limits = memory.limits
+    if model.autonomy["retrain"] == "observe":
+        yield "it only observes"
+    if memory.waiting:
+        yield f"a question is waiting for an answer (everloop approve {model.name})"
+    cooldown = max(model.matures_after, timedelta(hours=1))
+    if memory.last_trained_at is not None and now - memory.last_trained_at < cooldown:
+        yield f"it was trained at {memory.last_trained_at:%Y-%m-%d %H:%M} UTC, and a truth takes longer than that"
+    if model.budget is not None and memory.spent >= model.budget:
+        yield "the training budget of 7 days is spent"
+    if memory.runs_today >= limits.runs_a_day:
+        yield f"it has been trained {_times(memory.runs_today)} in 24 hours, and {_times(limits.runs_a_day)} is the most"
+    if memory.runs_this_week >= limits.runs_a_week:
+        yield f"it has been trained {_times(memory.runs_this_week)} in 7 days, and {_times(limits.runs_a_week)} is the most"
+    if limits.money_a_week is not None and memory.money >= limits.money_a_week:
+        yield f"7 days of training have cost {memory.money:,.2f}, and {limits.money_a_week:,.2f} is the most"
+    if memory.last_trained_at is not None and fresh is not None:
+        if memory.failures >= limits.failures:
+            enough = max(limits.fresh_truths, round(ENOUGH * memory.learnt_rows))
+            if fresh < enough:
+                yield (
+                    f"the last {memory.failures} candidates came to nothing; it waits for {enough:,} new truths ({fresh:,} have come), "
+                    f"or for a person (everloop turn {model.name} --retrain)"
+                )
+        if fresh < limits.fresh_truths:
+            yield f"only {fresh:,} truths have matured that nobody has learnt from, of {limits.fresh_truths:,} that it takes"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")

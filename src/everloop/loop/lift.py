@@ -1,0 +1,100 @@
+"""What the model has brought: units it answers held against those that a control keeps on the baseline. Gathers and works out; decides
+nothing.
+
+Whose a unit is follows from its hash alone. It is the honest figure where answers change what happens, or what is ever heard of it (a
+payment that is refused shows no fraud): every other comparison is between versions that all had their part in what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from everloop import rollout
+from everloop.loop.answers import answers_of
+from everloop.loop.house import House
+from everloop.loop.split import READ, SERVED, figures, sizes, split_units
+from everloop.project.conditions import ab, bandit
+from everloop.project.metrics import OF_KIND, needs_yes
+from everloop.project.model import Model
+from everloop.project.reading import Arithmetic, Reading
+from everloop.project.spoken_conditions import say_measure
+from everloop.project.spoken_voice import Voice
+from everloop.records import Lift, Traffic
+from everloop.registry import history
+from everloop.stats.losses import adds_up
+from everloop.stats.measures import measure
+from everloop.stats.sequences import difference
+from everloop.stats.shapes import Floats
+
+LATELY = timedelta(days=28)
+
+
+def lifts(house: House, model: Model, traffic: Traffic, now: datetime) -> tuple[Lift, ...]:
+    """Each figure that matters, over the units met in the last four weeks (less, where the control is younger): the metric the model is
+    held to by itself, and what its tests are about. Nothing where no unit keeps the baseline."""
+    if not 0 < traffic.control < 1:
+        return ()
+    given = answers_of(house, model, since=max(now - LATELY, _kept_since(house, traffic)))
+    rows = given.select(READ).filter(pc.is_in(given.column("arm"), value_set=pa.array([*SERVED, "control"])))
+    rows = rows.sort_by([("answered_at", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
+    names = np.array([*split_units(house, model, rows), None], dtype=object)[:-1]
+    there = np.array([name is not None for name in names], dtype=bool)
+    rows, names = rows.take(pa.array(np.flatnonzero(there))), names[there]
+    return tuple(_lifts(house, model, traffic, rows, names, now))
+
+
+def _lifts(house: House, model: Model, traffic: Traffic, rows: pa.Table, names: NDArray[np.object_], now: datetime) -> Iterator[Lift]:
+    if not len(rows):
+        return
+    units, first, owner = np.unique(names.astype(str), return_index=True, return_inverse=True)
+    order = np.argsort(first)  # in the order in which they were met
+    kept = np.array([rollout.kept(str(unit), traffic) for unit in units], dtype=bool)
+    for on in figures_of(model):
+        if isinstance(on, str):
+            by = measure(on)
+            found, mature = sizes(house, model, by, rows, now)
+            counts = np.bincount(owner[mature], minlength=len(units))
+            means = np.bincount(owner[mature], found[mature], minlength=len(units)) / np.maximum(counts, 1)
+            what = f"{'loss' if by.better == 'lower' else 'gain'} by {say_measure(Voice(model), on)}"
+            yield from _compared(what, means[order], kept[order], counts[order] > 0, traffic.control)
+        else:
+            values, closed = figures(house, model, on, rows.take(pa.array(first[order])), now)
+            yield from _compared(say_measure(Voice(model), on), np.nan_to_num(values), kept[order], closed, traffic.control)
+
+
+def _compared(what: str, values: Floats, kept: NDArray[np.bool_], there: NDArray[np.bool_], control: float) -> Iterator[Lift]:
+    """The mean of the model's units less that of those that keep the baseline, with an interval that holds at all times at once."""
+    values, kept = np.asarray(values[there], dtype=np.float64), kept[there]
+    if not kept.any() or kept.all():
+        return
+    course = difference(values, (~kept).astype(np.float64), np.full(len(values), 1 - control))
+    low, high = course.now if course is not None else (None, None)
+    yield Lift(
+        what=what, model=float(values[~kept].mean()), control=float(values[kept].mean()), units=int((~kept).sum()), kept=int(kept.sum()),
+        low=low, high=high,
+    )  # fmt: skip
+
+
+def figures_of(model: Model) -> list[str | Reading | Arithmetic]:
+    """What matters of a model: the metric it is held to by itself, or where that does not add up over answers (as auc) the next of its kind
+    that does; and what its tests are about."""
+    hoped = [win.on for step in model.roll_out if isinstance(step, ab | bandit) for win in step.wins_when]
+    have = (model.metric, *OF_KIND[model.kind])
+    mine = [metric for metric in have if adds_up(measure(metric)) and not needs_yes(metric, model.kind)]
+    return [*mine[:1], *{repr(on): on for on in hoped if isinstance(on, Reading | Arithmetic)}.values()]
+
+
+def _kept_since(house: House, traffic: Traffic) -> datetime:
+    """Since when the same share of units has kept the baseline."""
+    since = traffic.made_at
+    for before in reversed(history.history(house.journal, traffic.model)):
+        if (before.control, before.baseline) != (traffic.control, traffic.baseline):
+            break
+        since = before.made_at
+    return since

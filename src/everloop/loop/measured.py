@@ -1,0 +1,50 @@
+"""What was last measured of a model, in sentences: its error, its roll-out, and what people did. Reads the journal and what was told;
+nothing is judged anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from everloop.loop.house import House
+from everloop.project.model import Model
+from everloop.records import Signals
+from everloop.registry.history import names
+from everloop.rollout.sentences import sentence
+from everloop.stats.intervals import wilson
+from everloop.stats.rounded import figure, percent, span_of
+
+LOOKS_BACK = timedelta(days=28)
+
+
+def measured(house: House, model: Model, now: datetime) -> tuple[str, ...]:
+    """Sentences of the newest signals that were kept, and of the outcomes of the four weeks before ``now``."""
+    newest = next((entry.record for entry in house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)), None)
+    told = list(_of_signals(newest)) if isinstance(newest, Signals) else []
+    return (*told, *_of_outcomes(house, model, now))
+
+
+def _of_signals(signals: Signals) -> Iterator[str]:
+    """The error of the champion, and how the roll-out stands."""
+    for signal in signals.signals:
+        if signal.kind in ("slip", "worse", "better") and signal.value is not None and signal.measure is not None:
+            yield signal.sentence
+    if signals.trial is not None:
+        yield f"the roll-out: {signals.trial.says}, {signals.trial.because}"
+        yield from (sentence(guard) for guard in signals.trial.guards if guard.epochs and guard.what not in signals.trial.because)
+
+
+def _of_outcomes(house: House, model: Model, now: datetime) -> Iterator[str]:
+    """What people did, by name, version and arm."""
+    from everloop.loop.tell.outcomes import OUTCOMES, outcome_counts, outcomes_of
+
+    if not house.lake.log.counters(OUTCOMES.name).last_seq:
+        return
+    since, name = now - LOOKS_BACK, names(house.journal)
+    for told in sorted(set(outcomes_of(house, model, since=since).column("name").to_pylist())):
+        arms = []
+        for arm in outcome_counts(house, model, told, since):
+            done = f"{percent(arm.with_outcome / arm.units)} ({span_of(*wilson(arm.with_outcome, arm.units))})" if arm.units else "none"
+            amount = f", {figure(arm.mean)} a unit" if arm.mean is not None and arm.sum != arm.with_outcome else ""
+            arms.append(f"{done} of {arm.units:,} units of {name(arm.version)} as {arm.arm}{amount}")
+        yield f"“{told}”: {'; '.join(arms) or 'of nobody who was answered'} in {LOOKS_BACK.days} days"

@@ -1,0 +1,86 @@
+"""Operating: turns and scores asked for, people's words, and how things stand. Each waits in a thread for what the house behind does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from everloop.serving import asks
+from everloop.serving.desk import Ask, Desk, Reply, meant, told
+from everloop.serving.refused import RefusedError
+
+LONGEST_WORD = 2_000  # characters of by= and reason=
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def turn(desk: Desk, ask: Ask) -> Reply:
+    """Once round the ring; replies when that is done."""
+    said = await desk.read(ask, meant, ask.body, asks.TurnAsk)
+    model = None if said.model is None else desk.model(said.model).name
+    with desk.turns:
+        turns = await desk.in_thread(desk.turning, desk.doors.turn, model, ask.now, "demand" if said.retrain else "schedule")
+    return told(asks.TurnsReply([dict(turn) for turn in turns]))
+
+
+async def score(desk: Desk, ask: Ask) -> Reply:
+    """Every question that has come due, answered."""
+    said = await desk.read(ask, meant, ask.body, asks.ScoreAsk)
+    model = None if said.model is None else desk.model(said.model).name
+    with desk.turns:
+        answers = await desk.in_thread(desk.turning, desk.doors.score, model, ask.now)
+    return told(asks.ScoreReply(dict(answers)))
+
+
+async def undo(desk: Desk, ask: Ask) -> Reply:
+    """The version before answers again."""
+    model, said = await _word(desk, ask)
+    return await _done(desk, desk.doors.undo, model, said.by, said.reason, ask.now)
+
+
+async def approve(desk: Desk, ask: Ask) -> Reply:
+    """A yes to what a model waits for."""
+    model, said = await _word(desk, ask)
+    # A yes to a retraining takes as long as that does: it is no word that others should wait behind.
+    sentence = await desk.in_thread(desk.turning, desk.doors.approve, model, True, said.by, said.reason, ask.now)
+    return told(asks.SentenceReply(sentence))
+
+
+async def reject(desk: Desk, ask: Ask) -> Reply:
+    """A no to it."""
+    model, said = await _word(desk, ask)
+    return await _done(desk, desk.doors.approve, model, False, said.by, said.reason, ask.now)
+
+
+async def cancel(desk: Desk, ask: Ask) -> Reply:
+    """The end of the turn under way."""
+    model, said = await _word(desk, ask)
+    return await _done(desk, desk.doors.cancel, model, said.by, said.reason)
+
+
+async def status(desk: Desk, ask: Ask) -> Reply:
+    """Each model's standing."""
+    standing = await desk.in_thread(desk.people, desk.doors.status)
+    return told(asks.StatusReply([dict(one) for one in standing]))
+
+
+async def incidents(desk: Desk, ask: Ask) -> Reply:
+    """What is wrong now, the oldest first."""
+    there = await desk.in_thread(desk.people, desk.doors.incidents)
+    return told(asks.IncidentsReply([dict(one) for one in there]))
+
+
+async def metrics(desk: Desk, ask: Ask) -> Reply:
+    """What all workers count, as Prometheus reads it."""
+    return Reply(200, (await desk.in_thread(desk.people, desk.metrics.said)).encode(), PROMETHEUS)
+
+
+async def _word(desk: Desk, ask: Ask) -> tuple[str, asks.WordAsk]:
+    model, said = desk.model(ask.name).name, await desk.read(ask, meant, ask.body, asks.WordAsk)
+    for field, text in (("by", said.by), ("reason", said.reason)):
+        if not text.strip() or len(text) > LONGEST_WORD:
+            what = "is empty" if not text.strip() else f"has more than {LONGEST_WORD:,} characters"
+            raise RefusedError("invalid", f"{field} {what}. The journal wants to know who says so, and why.", field=field)
+    return model, said
+
+
+async def _done(desk: Desk, door: Callable[..., str], *given: object) -> Reply:
+    return told(asks.SentenceReply(await desk.in_thread(desk.people, door, *given)))

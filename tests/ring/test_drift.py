@@ -1,0 +1,80 @@
+"""Drift where somebody watches: quiet days say nothing, a feature that jumps is told in two, by name and in JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from everloop.loop.answers import answer_due, answers_of
+from everloop.loop.drifting import measure
+from everloop.loop.profiles import profiles_of, rows_learnt
+from everloop.loop.tell.elsewhere import tell_predictions
+from everloop.loop.turn import turn
+from everloop.monitor import ANSWERS
+from tests.loop.houses import NOW, day, demand, house_at
+from tests.ring.conftest import END
+from tests.ring.test_learnt import named
+
+
+def told(house, days, *, jump=10**9):
+    """Answers of a service elsewhere, sixty products a day; from day ``jump`` on prices are twice what they were."""
+    rng = np.random.default_rng(1)
+    for n in range(1, days):
+        rows = [
+            {
+                "model": "demand", "product_id": f"p{i}", "moment": day(days - n).isoformat(), "version": "v1",
+                "value": float(rng.gamma(4, 2)),
+                "features": {"price": float(rng.gamma(9, 1)) * (2 if n >= jump else 1), "kind": str(rng.choice(["a", "b"]))},
+            }
+            for i in range(60)
+        ]  # fmt: skip
+        tell_predictions(house, rows, NOW)
+
+
+def test_quiet_days_are_quiet_and_what_they_cost_is_told(tmp_path):
+    house = house_at(tmp_path)
+    told(house, 40)
+    found = measure(house, demand)
+    assert [d.feature for d in found.found if d.drifted] == []
+    assert {d.feature for d in found.found} == {"price", "kind", ANSWERS}
+    assert found.quiet.windows >= 35
+    assert "A quiet year costs" in str(found)
+    assert "as ever  price: D" in str(found)
+
+
+def test_a_jump_is_told_named_and_seen_by_the_classifier(tmp_path):
+    house = house_at(tmp_path)
+    told(house, 30, jump=28)
+    found = measure(house, demand, classify=True)
+    assert [d.feature for d in found.found if d.drifted] == ["price"]
+    assert str(found).splitlines()[1].startswith("  DRIFTED  price: D 0.")
+    assert found.apart is None  # nobody here knows what the service learnt from
+    assert json.loads(json.dumps(found.as_plain(), default=str))["features"][0]["drifted"] is True
+
+
+@pytest.fixture
+def learnt(opened):
+    house, model = opened("shop", named)
+    turn(house, model, END)
+    for n in range(1, 4):
+        answer_due(house, model, END + timedelta(days=n))
+    return house, model
+
+
+def test_what_a_champion_learnt_from_has_seasons_and_answers_it_had_not_learnt(learnt):
+    house, model = learnt
+    champion = house.champion(house.traffic(model))
+    reference, windows, seasons = profiles_of(house, model, house.traffic(model), answers_of(house, model))
+    assert {s.names[0]: s.windows for s in seasons}["Monday"] >= 6
+    keys, rows = rows_learnt(house, model, champion)
+    assert len(set(keys)) == len(rows)
+    answered = int(reference.counts[ANSWERS].sum())
+    assert len(rows) + answered == reference.rows == int(reference.counts["sold"].sum())
+    assert 0 < answered < len(rows)  # those it was judged on
+    assert sum(w.first_at > reference.last_at for w in windows) == 3
+    assert "nothing to compare yet" in str(measure(house, model, classify=True))  # forty products a day are too few
+    again = profiles_of(house, model, house.traffic(model), answers_of(house, model))
+    assert [w.to_plain() for w in again[1]] == [w.to_plain() for w in windows]
