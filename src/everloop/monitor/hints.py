@@ -1,6 +1,6 @@
 """Hints: what may explain a change, worked out before anybody knows whether there is one. Plain values.
 
-``loop/hinted.py`` fills this in; ``causes.py`` ranks it.
+``loop/hints.py`` fills this in; ``causes.py`` ranks it.
 """
 
 from __future__ import annotations

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from everloop.monitor.drift import moved
+from everloop.monitor.drift import LEAST_ROWS, moved
 from everloop.monitor.profile import Profile
 from everloop.stats.distances import Moved
 
 ALIKE = 0.5
-LEAST_ROWS = 50
 
 
 def as_a_year_ago(reference: Profile, window: Profile, year_ago: Profile | None, feature: str) -> bool:

@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+import everloop.training.plain as plain
 from everloop.errors import LearnerFailed
 from everloop.records import Shape
-from everloop.training import plain
 from everloop.training.feed import Feed
 from everloop.training.masks import masks_of
 from everloop.training.plain import Body, Link, PlainChances, Said, Step, Sum, chance_of, read
