@@ -31,6 +31,7 @@ SECTIONS: Final = {
     "merged": ("bench.rollouts", "merged"),
     "acting": ("bench.rollouts", "time_to_act"),
     "bandits": ("bench.rollouts_bandit", "bandits"),
+    "several": ("bench.rollouts_several", "several"),
     "units": ("bench.rollouts_units", "units"),
     "weeks": ("bench.rollouts_weeks", "measure"),
 }

@@ -259,6 +259,9 @@ class Traffic(Record):
     ``candidate`` answers a ``share`` of the units (0 in shadow); in ``bake`` the new champion answers everybody and ``previous``
     goes on answering in shadow. ``salt`` makes the split of one rollout independent of every other. ``control`` is the share of units
     that ``baseline``, version number zero, answers for good; ``share`` is one of all the others.
+
+    Where several candidates are tested at once, ``arms`` are they, in the order in which units are drawn for them, and have equal parts of
+    the ``share``; None stands for one that was dropped, whose units the champion answers. ``candidate`` is then the first still there.
     """
 
     model: str
@@ -274,15 +277,36 @@ class Traffic(Record):
     because: str = ""
     control: float = 0.0
     baseline: str | None = None
+    arms: tuple[str | None, ...] = ()
 
     @property
     def rolling(self) -> bool:
         return self.stage != "steady"
 
     @property
+    def candidates(self) -> tuple[str, ...]:
+        """Every candidate that is being rolled out; none, one, or those still there of several."""
+        return tuple(version for version in self.arms or (self.candidate,) if version is not None)
+
+    @cached_property
+    def by_arm(self) -> Mapping[str, str]:
+        """The version behind each arm that is there: the champion's, each candidate's, and the baseline's of a control.
+
+        >>> at = datetime(2026, 11, 2)
+        >>> four = ("b", None, "d")
+        >>> Traffic(
+        ...     id="t", made_at=at, since=at, model="m", generation=2, stage="canary", champion="a", candidate="b", share=0.5, arms=four
+        ... ).by_arm
+        {'champion': 'a', 'candidate': 'b', 'candidate-3': 'd'}
+        """
+        drawn = zip(candidate_arms(len(self.arms or (None,))), self.arms or (self.candidate,), strict=True)
+        named = {"champion": self.champion, **dict(drawn), "control": self.baseline}
+        return {arm: version for arm, version in named.items() if version is not None}
+
+    @property
     def versions(self) -> tuple[str, ...]:
-        """Whoever may have to answer, each once: champion, candidate, the one before, the baseline of a control."""
-        named = (self.champion, self.candidate, self.previous, self.baseline)
+        """Whoever may have to answer, each once: champion, candidates, the one before, the baseline of a control."""
+        named = (self.champion, *self.candidates, self.previous, self.baseline)
         return tuple(dict.fromkeys(version for version in named if version is not None))
 
     @cached_property
@@ -294,9 +318,10 @@ class Traffic(Record):
         >>> half.propensities
         {'champion': 0.75, 'candidate': 0.25}
         """
-        given = self.share if self.stage == "canary" and self.candidate is not None else 0.0
-        rest = 1 - self.control
-        chances = {"champion": rest * (1 - given), "candidate": rest * given, "control": self.control}
+        each = self.share / len(self.arms or (self.candidate,)) if self.stage == "canary" else 0.0
+        rest, drawn = 1 - self.control, [arm for arm in self.by_arm if arm.startswith("candidate")]
+        given = dict.fromkeys(drawn, rest * each)
+        chances = {"champion": rest * (1 - each * len(drawn)), **given, "control": self.control}
         return {arm: chance for arm, chance in chances.items() if chance > 0}
 
 
@@ -312,7 +337,19 @@ class Shape:
     yes_above: float | None = None
 
 
-Arm: TypeAlias = Literal["champion", "candidate", "control", "shadow"]
+Arm: TypeAlias = Literal["champion", "candidate", "candidate-2", "candidate-3", "candidate-4", "candidate-5", "control", "shadow"]
+
+MOST_CANDIDATES = 5
+"""That one test can hold."""
+
+
+def candidate_arms(number: int) -> tuple[str, ...]:
+    """What the arms of so many candidates are called.
+
+    >>> candidate_arms(3)
+    ('candidate', 'candidate-2', 'candidate-3')
+    """
+    return ("candidate", *(f"candidate-{place}" for place in range(2, number + 1)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -434,6 +471,14 @@ class Guard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """How many units (k,) each arm of a test of several met, while their chances (k,) were these; the champion's first."""
+
+    chances: tuple[float, ...]
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trial:
     """What a roll-out's verdict rests on, whole: ``rollout.verdict.replay`` comes to the same verdict from nothing else.
 
@@ -442,6 +487,9 @@ class Trial:
 
     ``test`` is which test of its model this is, from 1 on (0: none, or one that stands alone), and ``found`` how many of those before
     promoted their candidate: they say at what level its gains are judged.
+
+    Of a test of several candidates each has a trial of its own against the champion. ``among`` is how many of them it began with, which
+    that level is divided by, and ``parts`` how many units all their arms met, so that the sizes of all are judged at once.
     """
 
     candidate: str  # version ids
@@ -459,6 +507,8 @@ class Trial:
     guards: tuple[Guard, ...] = ()
     test: int = 0
     found: int = 0
+    among: int = 1
+    parts: tuple[Part, ...] = ()
     rolls_back: float = 20.0
     breaks: float = 1000.0
     freezes: float = 1000.0
@@ -518,8 +568,9 @@ class Followed:
 
 @dataclass(frozen=True, kw_only=True)
 class Signals(Record):
-    """Everything watching found in one turn; with the ``trial`` of the candidate, where one is rolled out, what the model has brought,
-    where some units keep the baseline, and how far the detectors of concept drift have ``followed`` the champion's losses.
+    """Everything watching found in one turn; with the ``trial`` of the candidate, where one is rolled out (and those of the candidates
+    ``beside`` it, where several are), what the model has brought, where some units keep the baseline, and how far the detectors of concept
+    drift have ``followed`` the champion's losses.
 
     ``fresh`` counts the truths that matured of questions nobody has learnt from, since the newest candidate; None where nothing was
     answered, so that there is nothing to count.
@@ -533,6 +584,12 @@ class Signals(Record):
     followed: tuple[Followed, ...] = ()
     fresh: int | None = None
     confidence: tuple[Confidence, ...] = ()
+    beside: tuple[Trial, ...] = ()
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trial of every candidate that is being rolled out."""
+        return (*((self.trial,) if self.trial is not None else ()), *self.beside)
 
     def fired(self, *kinds: str) -> tuple[Signal, ...]:
         return tuple(s for s in self.signals if s.fired and (not kinds or s.kind in kinds))
@@ -540,7 +597,8 @@ class Signals(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Decision(Record):
-    """What is to be done about one model, and why. ``asks`` names the action that waits for a person."""
+    """What is to be done about one model, and why. ``asks`` names the action that waits for a person; ``drops`` the versions that an undo
+    takes back, where it leaves other candidates of the same test alone."""
 
     model: str
     action: Action
@@ -549,6 +607,7 @@ class Decision(Record):
     asks: Action | None = None
     learn_from: datetime | None = None  # a change point: older rows are not learnt from
     by: str | None = None
+    drops: tuple[str, ...] = ()
 
     @property
     def undoes(self) -> bool:

@@ -22,7 +22,7 @@ from everloop.registry.written import as_data
 from everloop.rollout.assign import arm_of, compared
 from everloop.testing.registry import traffic
 
-NAMES = {"v0": "demand@0", "v1": "demand@1"}
+NAMES = {"v0": "demand@0", "v1": "demand@1", "v2": "demand@2"}
 
 
 def canary(share=0.2, generation=2):
@@ -65,6 +65,17 @@ def test_a_flag_is_the_version_that_answers_the_unit_and_its_arm_is_the_variant(
         assert said.flag_metadata == {"stage": "canary", "share": 0.2, "generation": 2, "compared": compared(str(n), canary())}
         seen.add((said.variant, said.reason))
     assert seen == {("champion", Reason.DEFAULT), ("champion", Reason.SPLIT), ("candidate", Reason.SPLIT)}
+
+
+def test_of_several_candidates_each_unit_is_told_its_own(client, routes):
+    several = replace(canary(0.7), arms=("v1", None, "v2"))
+    put(routes, several)
+    seen = set()
+    for n in range(300):
+        said = client.get_string_details("model:demand", "?", unit(str(n)))
+        assert (said.variant, said.value) == (arm_of(str(n), several), NAMES[several.by_arm[said.variant]])
+        seen.add(said.variant)
+    assert seen == {"champion", "candidate", "candidate-3"}
 
 
 def test_asked_for_an_object_it_tells_all_of_it(client):

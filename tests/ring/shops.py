@@ -60,10 +60,11 @@ usual = Model(
 
 class Shop:
     """A house of one model, its customers, and what they buy: those the candidate answers buy ``lift`` times as often, and with ``lasting``
-    go on doing so. ``tells`` names an outcome that is told of each order, with its amount."""
+    go on doing so; of several candidates as often as ``lifts`` says of their arms. ``tells`` names an outcome that is told of
+    each order, with its amount."""
 
-    def __init__(self, folder, model, candidate=None, lift=1.0, seed=3, lasting=False, tells=None):
-        self.lasting, self.tells, self.spoilt = lasting, tells, set()
+    def __init__(self, folder, model, candidate=None, lift=1.0, seed=3, lasting=False, tells=None, lifts=()):
+        self.lasting, self.tells, self.spoilt, self.lifts = lasting, tells, {}, dict(lifts)
         settings = replace(read_settings(folder, house=folder / "house"), child=False)
         Says.let_in = False
         self.house, self.model, self.lift = open_house(project_of(model), settings=settings, turned=True), model, lift
@@ -84,11 +85,13 @@ class Shop:
         """Answer what is due, let people buy, go round once."""
         answer_due(self.house, self.model, self.now)
         given = answers_of(self.house, self.model, since=self.now)
-        theirs = set(given.filter(pc.equal(given.column("arm"), "candidate")).column("unit").to_pylist())
-        self.spoilt = self.spoilt | theirs if self.lasting else theirs
+        theirs = given.filter(pc.starts_with(given.column("arm"), "candidate"))
+        drawn = zip(theirs.column("unit").to_pylist(), theirs.column("arm").to_pylist(), strict=True)
+        lifted = {unit: self.lifts.get(arm, self.lift) for unit, arm in drawn}
+        self.spoilt = self.spoilt | lifted if self.lasting else lifted
         rows = []
         for unit in UNITS:
-            lift = self.lift if unit in self.spoilt else 1.0
+            lift = self.spoilt.get(unit, 1.0)
             if self.rng.random() < 0.5 * lift:
                 self.number += 1
                 when = self.now + timedelta(hours=float(self.rng.uniform(1, 20)))

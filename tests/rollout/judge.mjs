@@ -14,11 +14,11 @@ const said = { javascript: cases.map((one) => inJavaScript(one)) }
 if (modules) {
   const { Liquid } = createRequire(join(modules, 'x.js'))('liquidjs')
   const engine = new Liquid({ root: folder, extname: '.liquid', strictFilters: true, cache: true })
-  const call = "{% render 'everloop-arm', unit: unit, stage: stage, salt: salt, covered: covered, given: given, control_salt: controlSalt, kept: kept %}"
+  const call = "{% render 'everloop-arm', unit: unit, stage: stage, salt: salt, covered: covered, given: given, control_salt: controlSalt, kept: kept, candidates: candidates %}"
   const template = engine.parse(call)
   const own = {}
   said.liquid = cases.map((one) => {
-    if (!one.model) return engine.renderSync(template, one)
+    if (!one.model) return engine.renderSync(template, { ...one, candidates: one.candidates?.join(',') })
     own[one.model] ??= engine.parse(`{% render 'everloop-arm-${one.model}', unit: unit %}`)
     return engine.renderSync(own[one.model], one)
   })

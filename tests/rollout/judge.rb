@@ -21,6 +21,6 @@ cases = JSON.parse($stdin.read.force_encoding("UTF-8"))
 Liquid::Template.file_system = Snippets.new(ARGV[0])
 Liquid::Template.register_filter(ShopifyFilters)
 Liquid::Template.error_mode = :strict
-call = "{% render 'everloop-arm', unit: unit, stage: stage, salt: salt, covered: covered, given: given, control_salt: controlSalt, kept: kept %}"
+call = "{% render 'everloop-arm', unit: unit, stage: stage, salt: salt, covered: covered, given: given, control_salt: controlSalt, kept: kept, candidates: candidates %}"
 template = Liquid::Template.parse(call)
-puts JSON.generate(cases.map { |one| template.render!(one, strict_filters: true) })
+puts JSON.generate(cases.map { |one| template.render!(one.merge("candidates" => one["candidates"]&.join(",")), strict_filters: true) })

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from everloop.connect.arms.folder import Rolled, said, write
 from everloop.connect.arms.golden import golden
-from everloop.rollout.assign import WHOLE, arm_of, compared, control_salt, limit, limits, places
+from everloop.records import candidate_arms
+from everloop.rollout.assign import WHOLE, arm_of, compared, control_salt, limit, limits, places, told_arms
 from everloop.testing.registry import traffic
 
 HERE = Path(__file__).parent
@@ -72,8 +73,18 @@ def kept_by(model, unit, control, stage="canary", share=0.5):
     return case(unit, "s", share, stage) | told
 
 
+def among(unit, number, share, left=None):
+    """A case of a test of several candidates, of which one may have been dropped."""
+    versions = tuple(None if place == left else f"v{place}" for place in range(number))
+    return case(unit, "s", share) | {"versions": versions, "candidates": told_arms(replace(canary(share), arms=versions))}
+
+
+SEVERAL = [among(str(n), number, share, left) for n in range(150) for number, left, share in ((2, 0, 0.5), (3, None, 0.2), (5, 4, 0.7))]
+
+
 def in_python(one):
     here = canary(one["share"], one["salt"], one["stage"])
+    here = replace(here, arms=tuple(one.get("versions", ())))
     here = replace(here, control=one.get("control", 0.0), model=one.get("model_of", "demand"))
     coverage, variation = places(one["unit"], one["salt"])
     return [arm_of(one["unit"], here), compared(one["unit"], here), coverage * WHOLE, variation * WHOLE]
@@ -108,6 +119,7 @@ def test_golden_vectors_have_both_arms_on_either_side_of_every_edge():
         steps.append(min(abs(one["covered"] - coverage), abs(one["given"] - variation)))
     assert set(steps) == {0, 1, 2}
     assert {one["arm"] for one in vectors["controls"]} == {"champion", "candidate", "control"}
+    assert {one["arm"] for one in vectors["several"]} == {"champion", *candidate_arms(5)}
     assert [one["arm"] for one in vectors["stages"]] == ["champion", "champion", "candidate", "champion"]
     assert json.loads(json.dumps(vectors)) == vectors
 
@@ -133,14 +145,17 @@ def test_javascript_agrees_with_every_golden_vector(exported):
         cases = [one | {"stage": "canary", "share": share} for one in vectors[kind] for share in shares]
         wanted = [(arm, one["coverage"], one["variation"]) for one in vectors[kind] for arm in one["arms"]]
         assert [(arm, *stands) for arm, _, *stands in judged(exported, cases)["javascript"]] == wanted
-    cases = [one | {"stage": one.get("stage", "canary")} for one in (*vectors["edges"], *vectors["stages"], *vectors["controls"])]
+    cases = [
+        one | {"stage": one.get("stage", "canary")}
+        for one in (*vectors["edges"], *vectors["stages"], *vectors["controls"], *vectors["several"])
+    ]
     assert [arm for arm, *_ in judged(exported, cases)["javascript"]] == [one["arm"] for one in cases]
 
 
 @node
 def test_javascript_agrees_on_ten_thousand_units(exported):
     cases = some(CASES, seed=7)
-    cases += [kept_by("m", one["unit"], 0.2, one["stage"], one["share"]) for one in cases[:2000]]
+    cases += [kept_by("m", one["unit"], 0.2, one["stage"], one["share"]) for one in cases[:2000]] + SEVERAL
     assert judged(exported, cases)["javascript"] == [in_python(one) for one in cases]
 
 
@@ -150,10 +165,13 @@ def test_javascript_agrees_on_ten_thousand_units(exported):
     [
         ("rollout.controlSalt)[0] < control", "rollout.controlSalt)[0] <= control"),
         ("places(unit, rollout.controlSalt)", "places(unit, rollout.salt)"),
-        (" && !kept(unit, rollout)", ""),
+        (" || kept(unit, rollout)", ""),
         ("coverage < covered", "coverage <= covered"),
         ("variation < Math.max", "variation <= Math.max"),
         ("Math.max(0.5, rollout.share)", "0.5"),
+        ("* among)", "* (among - 1))"),
+        ("`arm:${salt}`", "salt"),
+        ("armOf(unit, rollout) !== 'champion'", "true"),
         ("0xf0 | (code >> 18)", "0xe0 | (code >> 18)"),
         ("of text)", "of text.normalize())"),
         ("(bytes.length + 8)", "bytes.length"),
@@ -166,6 +184,7 @@ def test_javascript_that_is_a_little_wrong_is_noticed(was, broken, exported, tmp
     cases = [case(one["unit"], one["salt"], share) for one in golden()["units"] for share in (0.05, 0.5, 0.7)]
     cases += [case(one["unit"], one["salt"], one["share"]) for one in golden()["edges"]]
     cases += [kept_by("m", one["unit"], place) for one in golden()["units"] for place in (0.5, places(one["unit"], control_salt("m"))[0])]
+    cases += SEVERAL
     assert judged(tmp_path, cases)["javascript"] != [in_python(one) for one in cases]
 
 
@@ -217,6 +236,7 @@ def test_liquid_agrees_on_the_golden_vectors_and_on_ten_thousand_units(exported,
     cases += [case(one["unit"], one["salt"], one["share"], one["stage"]) for one in vectors["stages"]]
     cases += [kept_by("m", one["unit"], 0.2, one["stage"], one["share"]) for one in cases[:2000]]
     cases += [kept_by("m", str(n), places(str(n), control_salt("m"))[0], stage) for n in range(200) for stage in ("canary", "bake")]
+    cases += SEVERAL
     assert judged(exported, cases, liquidjs)["liquid"] == [in_python(one)[0] for one in cases]
 
 
@@ -225,14 +245,19 @@ def test_liquid_agrees_on_the_golden_vectors_and_on_ten_thousand_units(exported,
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("was", "broken"),
-    [("coverage < covered", "coverage <= covered"), ("variation < given", "variation <= given"), ("value = 12", "value = 13")],
+    [
+        ("coverage < covered", "coverage <= covered"),
+        ("variation < given", "variation <= given"),
+        ("value = 12", "value = 13"),
+        ("arm:", "arm"),
+    ],
 )
 def test_liquid_that_is_a_little_wrong_is_noticed(was, broken, exported, liquidjs, tmp_path):
     shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
     text = (exported / "everloop-arm.liquid").read_text()
     assert was in text
     (tmp_path / "everloop-arm.liquid").write_text(text.replace(was, broken))
-    cases = [case(one["unit"], one["salt"], one["share"]) for one in golden()["edges"]]
+    cases = [case(one["unit"], one["salt"], one["share"]) for one in golden()["edges"]] + SEVERAL
     assert judged(tmp_path, cases, liquidjs)["liquid"] != [in_python(one)[0] for one in cases]
 
 
@@ -277,7 +302,7 @@ def ruby():
 @pytest.mark.slow
 def test_shopifys_own_liquid_agrees(exported, ruby):
     cases = some(CASES, seed=9) + [case(one["unit"], one["salt"], one["share"]) for one in golden()["edges"]]
-    cases += [kept_by("m", one["unit"], 0.2, one["stage"], one["share"]) for one in cases[:2000]]
+    cases += [kept_by("m", one["unit"], 0.2, one["stage"], one["share"]) for one in cases[:2000]] + SEVERAL
     done = subprocess.run([ruby, HERE / "judge.rb", exported], input=json.dumps(cases), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [in_python(one)[0] for one in cases]

@@ -179,6 +179,20 @@ def test_a_candidate_that_is_answered_for_keeps_the_chance_its_arm_was_drawn_wit
     assert rows[("p2", "v2", "shadow")] is None
 
 
+def test_of_several_candidates_each_answers_its_units_the_champion_for_one_that_fails_and_all_of_them_unseen():
+    how = replace(traffic(), stage="canary", candidate="v2", arms=("v2", "v3"), share=0.5, salt="s")
+    log, whose = Keeps(), {"p1": "candidate", "p2": "candidate-2", "p3": "candidate-2"}
+    versions = {"v1": Says(), "v2": Says(plus=2.0), "v3": Says(plus=3.0, raises=[3.0])}
+    found = ask(versions, how, arm_of=lambda u, t: whose.get(u, "champion"), log=log).predictions()
+    assert [(p.arm, p.version, p.value) for p in found[:4]] == [
+        ("champion", "v1", 0.0), ("candidate", "v2", 3.0), ("candidate-2", "v3", 5.0), ("champion", "v1", 3.0),
+    ]  # fmt: skip
+    assert [p.propensity for p in found[:4]] == [0.5, 0.25, 0.25, 0.25]
+    rows = log.rows.to_pylist()
+    assert sorted((r["unit"], r["version"]) for r in rows) == [(f"p{n}", version) for n in range(6) for version in ("v1", "v2", "v3")]
+    assert [(r["unit"], r["arm"]) for r in rows if r["error"]] == [("p3", "candidate-2")]
+
+
 def test_units_are_split_by_the_column_the_model_says():
     seen = []
     questions, features = asked(3)

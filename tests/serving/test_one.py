@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -53,17 +55,20 @@ class Version:
 def asked(draw):
     kind = draw(st.sampled_from(sorted(SHAPES)))
     values = st.sampled_from([0.25, 0.5, 1.0, 7.0, -1.0, float("nan"), float("inf")])
-    there = draw(st.sets(st.sampled_from(["v1", "v2", "v0"]))) | {"v1"}
+    there = draw(st.sets(st.sampled_from(["v1", "v2", "v3", "v0"]))) | {"v1"}
     versions = {v: Version(kind, draw(values), draw(st.integers(0, 3)) == 0) for v in sorted(there)}
     stage = draw(st.sampled_from(["steady", "shadow", "canary", "bake"]))
     rolled = {"candidate": "v2", "share": 0.5} if stage in ("shadow", "canary") else {}
     how = traffic(stage, previous=draw(st.sampled_from([None, "v0"])) if stage != "bake" else "v0", **rolled)
+    arms = ["champion", "candidate"] if stage == "canary" else ["champion"]
+    if rolled and draw(st.booleans()):
+        how, arms = replace(how, arms=("v2", "v3")), [*arms, *(["candidate-2"] if stage == "canary" else [])]
     features = {
         COLUMNS[0]: draw(st.sampled_from([None, 1.0, -2.5])),
         COLUMNS[1]: draw(st.sampled_from([None, "tea", 'a "quoted" word'])),
         COLUMNS[2]: draw(st.sampled_from([None, "Ann"])),
     }
-    return kind, versions, how, draw(st.sampled_from(["champion", "candidate"])) if stage == "canary" else "champion", features
+    return kind, versions, how, draw(st.sampled_from(arms)), features
 
 
 @settings(deadline=None)

@@ -78,10 +78,11 @@ def watch(model: Name, project: Project = HERE, house: Folder = None, stage: Sta
     """What watching finds right now; decides nothing and keeps nothing."""
     from everloop.loop.spoken import spoken_signals
     from everloop.loop.steps import watch_now
+    from everloop.registry.history import names
 
     opened = open_whole(project, house, stage)
     signals = watch_now(opened, opened.project.model(model), instant_of(now))
-    say(signals, spoken_signals(signals), as_json)
+    say(signals, spoken_signals(signals, names(opened.journal)), as_json)
 
 
 def train(model: Name, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False) -> None:

@@ -134,7 +134,7 @@ class EverloopProvider(AbstractProvider):
             unit = _unit(flag, context)
             arm, counts = arm_of(unit, traffic), compared(unit, traffic)
             reason = Reason.SPLIT if counts or arm == "control" else Reason.DEFAULT
-        version = {"candidate": traffic.candidate, "control": traffic.baseline}.get(arm) or traffic.champion
+        version = traffic.by_arm.get(arm, traffic.champion)
         return _Resolved(arm, route.versions[version].name, counts, reason if self._well else Reason.STALE, traffic)
 
     def _route(self, flag: str) -> _Route:

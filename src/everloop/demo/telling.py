@@ -181,8 +181,8 @@ def _shares(traffic: Traffic, name: object) -> tuple[tuple[str, float], ...]:
     called = name if callable(name) else str
     share = traffic.share if traffic.stage == "canary" else 0.0
     shares = [(called(traffic.champion), 1.0 - share)]
-    if traffic.candidate and share:
-        shares.append((called(traffic.candidate), share))
+    if share:
+        shares += [(called(version), share / len(traffic.candidates)) for version in traffic.candidates]
     return tuple(shares)
 
 

@@ -16,6 +16,7 @@ always wins over a wish.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from everloop.loop.govern import Memory, forbidden
@@ -39,7 +40,8 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
     made_from = (traffic.id, signals.id)
     harm = _harm(model, traffic, signals, memory)
     if harm and (traffic.rolling or traffic.previous):
-        return _with_leave(model, "roll_back", "undo", harm, memory, now=now, id=id, made_from=made_from)
+        undo = _with_leave(model, "roll_back", "undo", harm, memory, now=now, id=id, made_from=made_from)
+        return replace(undo, drops=_harming(traffic, harm))
     frozen = _sentences(signals.fired("outage"))
     if traffic.rolling and memory.plan and not frozen:
         action: Action = "promote" if memory.plan == "promote" else "advance"
@@ -47,9 +49,8 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
         because = because if memory.plan == "divide" else ("the roll-out's next step is due",)
         return _decision(model, action, because, "rollout", now, id, made_from)
     if traffic.rolling:
-        trial = signals.trial
         because = (f"a roll-out is in progress ({traffic.stage})",)
-        because += (trial.because,) if trial is not None and trial.says == "not enough evidence" else ()
+        because += tuple(dict.fromkeys(trial.because for trial in signals.trials if trial.says == "not enough evidence"))
         because += tuple(f"it does not go on, for {one}" for one in frozen)
         return _decision(model, "hold", because, "outage" if frozen else memory.cause, now, id, made_from)
     return _retrain_or_hold(model, signals, memory, now=now, id=id, made_from=made_from)
@@ -70,6 +71,13 @@ def _harm(model: Model, traffic: Traffic, signals: Signals, memory: Memory) -> t
         s for s in signals.fired("slip") if s.since is not None and abs(s.since - at) <= SOON and s.clause in _said(model.retrain_when)
     )
     return () if exculpated or signals.until - at > model.matures_after * 2 + SOON else tuple(drops)
+
+
+def _harming(traffic: Traffic, harm: tuple[Signal, ...]) -> tuple[str, ...]:
+    """Which of several candidates do harm; none where all do, or only one is there, or it cannot be told whose it is: then all go back."""
+    about = {signal.about for signal in harm}
+    some = traffic.arms and about < set(traffic.candidates)
+    return tuple(version for version in traffic.candidates if version in about) if some else ()
 
 
 def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: datetime, id: str, made_from: tuple[str, ...]) -> Decision:

@@ -128,7 +128,7 @@ def to_assignment(house: House, folder: Path) -> ToAssignment:
         rolled = {}
         for name, traffic in house.pointers.all(within=t).items():
             champion = house.versions.get(traffic.champion, within=t).name
-            candidate = house.versions.get(traffic.candidate, within=t).name if traffic.candidate else None
+            candidate = ", ".join(house.versions.get(version, within=t).name for version in traffic.candidates) or None
             rolled[name] = arms.Rolled(traffic, champion, candidate, _split_on(house.project.models.get(name)))
     return ToAssignment(tuple(arms.write(folder, rolled)), {name: arms.said(one) for name, one in rolled.items()})
 
@@ -161,9 +161,8 @@ def spoken_assignment(done: ToAssignment, folder: Path) -> str:
     lines = [f"Wrote {_listed(done.files, folder)} in {folder}."]
     for name, rollout in done.rollouts.items():
         if rollout["stage"] == "canary":
-            lines.append(
-                f"{name}: {rollout['candidate']} answers {100 * rollout['share']:.4g} % by {' and '.join(rollout['unit']) or 'unit'}."
-            )
+            whom, says = " and ".join(rollout["unit"]) or "unit", "answer" if len(rollout["candidates"]) > 1 else "answers"
+            lines.append(f"{name}: {rollout['candidate']} {says} {100 * rollout['share']:.4g} % by {whom}.")
         else:
             lines.append(f"{name}: {rollout['champion']} answers everybody ({rollout['stage']}).")
     if not done.rollouts:

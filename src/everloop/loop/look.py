@@ -89,7 +89,7 @@ def status(house: House) -> list[Standing]:
                 champion=name(traffic.champion) if traffic else None,
                 since=traffic.since if traffic else None,
                 stage=traffic.stage if traffic else "steady",
-                candidate=name(traffic.candidate) if traffic and traffic.candidate else None,
+                candidate=", ".join(map(name, traffic.candidates)) or None if traffic else None,
                 waiting=waiting[0].action if waiting else None,
                 last_turn=last.now if last else None,
                 turning=opened.started_at if opened else None,

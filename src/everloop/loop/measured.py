@@ -10,6 +10,7 @@ from everloop.loop.house import House
 from everloop.project.model import Model
 from everloop.records import Signals
 from everloop.registry.history import names
+from everloop.registry.sentences import Naming
 from everloop.rollout.sentences import sentence
 from everloop.stats.intervals import wilson
 from everloop.stats.rounded import figure, percent, span_of
@@ -20,18 +21,20 @@ LOOKS_BACK = timedelta(days=28)
 def measured(house: House, model: Model, now: datetime) -> tuple[str, ...]:
     """Sentences of the newest signals that were kept, and of the outcomes of the four weeks before ``now``."""
     newest = next((entry.record for entry in house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)), None)
-    told = list(_of_signals(newest)) if isinstance(newest, Signals) else []
+    told = list(_of_signals(newest, names(house.journal))) if isinstance(newest, Signals) else []
     return (*told, *_of_outcomes(house, model, now))
 
 
-def _of_signals(signals: Signals) -> Iterator[str]:
-    """The error of the champion, and how the roll-out stands."""
+def _of_signals(signals: Signals, name: Naming) -> Iterator[str]:
+    """The error of the champion, and how the roll-out stands; of several candidates, that of each."""
+    tested = {trial.candidate for trial in signals.trials} if signals.beside else set()
     for signal in signals.signals:
         if signal.kind in ("slip", "worse", "better") and signal.value is not None and signal.measure is not None:
-            yield signal.sentence
-    if signals.trial is not None:
-        yield f"the roll-out: {signals.trial.says}, {signals.trial.because}"
-        yield from (sentence(guard) for guard in signals.trial.guards if guard.epochs and guard.what not in signals.trial.because)
+            yield f"{name(signal.about)}: {signal.sentence}" if signal.about and signal.about in tested else signal.sentence
+    for trial in signals.trials:
+        whose = f"the roll-out of {name(trial.candidate)}" if signals.beside else "the roll-out"
+        yield f"{whose}: {trial.says}, {trial.because}"
+        yield from (sentence(guard) for guard in trial.guards if guard.epochs and guard.what not in trial.because)
 
 
 def _of_outcomes(house: House, model: Model, now: datetime) -> Iterator[str]:

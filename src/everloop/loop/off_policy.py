@@ -137,7 +137,7 @@ def _met(house: House, model: Model, ids: set[str], now: datetime) -> _Met:
     """The units as they were first met since the version first answered itself; or, where it never did, since a candidate first did, for
     what is told to everybody alike says nothing of what else they could be told."""
     rows = answers_of(house, model, since=now - LATELY)
-    for mine in (pc.is_in(rows.column("version"), pa.array(sorted(ids), pa.string())), pc.equal(rows.column("arm"), "candidate")):
+    for mine in (pc.is_in(rows.column("version"), pa.array(sorted(ids), pa.string())), pc.starts_with(rows.column("arm"), "candidate")):
         own = rows.filter(mine).column("answered_at")
         if len(own):
             rows = rows.filter(pc.greater_equal(rows.column("answered_at"), pc.min(own)))
@@ -174,7 +174,7 @@ def _by_question(rows: pa.Table) -> tuple[dict[tuple[int, str], dict[str, Any]],
     columns = (rows.column(name).to_pylist() for name in ("moment", "unit", "version", "arm", "error"))
     for action, (moment, unit, version, arm, error) in zip(actions(rows), zip(*columns, strict=True), strict=True):
         whose.setdefault((moment, unit), {})[version] = action
-        if error is not None and arm in ("candidate", "control"):
+        if error is not None and (arm == "control" or arm.startswith("candidate")):
             failing[moment, unit] = arm
     return whose, failing
 
@@ -229,8 +229,7 @@ def _chances(met: _Met, at: int, ids: set[str], theirs: Mapping[int, Any]) -> Ch
     """
     traffic, whose, drawn = met.under[at], met.whose[at], met.arms[at]
     chances = traffic.propensities
-    named = {"champion": traffic.champion, "candidate": str(traffic.candidate)}
-    rolled = {arm: version for arm, version in named.items() if arm in chances}
+    rolled = {arm: version for arm, version in traffic.by_arm.items() if arm in chances and arm != "control"}
     if traffic.baseline in ids and traffic.champion not in ids and "control" in chances:
         return Chances(chances[drawn], drawn == "control", True)
     if drawn == "control":

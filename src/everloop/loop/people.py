@@ -110,6 +110,12 @@ def _carry_out(
     if decision.asks == "promote":
         verdict = next(v for v in (house.verdict(id, within=t) for id in decision.made_from) if v is not None)
         return _let_in(house, t, model, house.candidate(verdict.candidate, within=t), verdict, now=now, turn=turn)
+    traffic = house.traffic(model, within=t)
+    if decision.drops and set(decision.drops) < set(traffic.candidates):
+        moved = do.dropped(traffic, decision, now, identity(turn, "traffic"))
+        return keep_record(house, t, moved, model=model, turn=turn, verb="undo")
+    if decision.drops and not set(decision.drops) & set(traffic.versions):
+        raise Overtaken(f"{model.name}: what was asked about is tested no more; nothing was changed. See: everloop history {model.name}")
     return _take_back(house, t, model, by=by, reason=reason, now=now)
 
 

@@ -15,6 +15,7 @@ from everloop.project.conditions import as_good_as_champion, beats_champion, wor
 from everloop.records import Record, Signal, Signals, Trial
 from everloop.registry.history import names
 from everloop.rollout.again import differences
+from everloop.rollout.several import winner
 from everloop.stats.evalue import Bets
 from everloop.stats.rounded import figure
 
@@ -34,7 +35,7 @@ class Replayed:
 
 def replayed(house: House, records: list[Record]) -> list[Replayed]:
     """Every verdict among these records, worked out again. Raises Unknown where none of them rests on one."""
-    found = [r for r in records if isinstance(r, Signals) and (r.trial is not None or any(s.wealth for s in r.signals))]
+    found = [r for r in records if isinstance(r, Signals) and (r.trials or any(s.wealth for s in r.signals))]
     if not found:
         raise Unknown(
             "verdict behind",
@@ -45,11 +46,12 @@ def replayed(house: House, records: list[Record]) -> list[Replayed]:
 
 
 def _again(house: House, signals: Signals) -> Replayed:
-    name, trial = names(house.journal), signals.trial
+    name = names(house.journal)
     head = f"{signals.model} as of {said(signals.until)}"
-    if trial is not None:
-        head += f": {name(trial.candidate)} beside {name(trial.champion)}, evidence of harm {figure(trial.evidence)} : 1, {trial.says}"
-    differs = [*(differences(trial) if trial is not None else ()), *_of_tests(house, signals), *_of_bets(house, signals)]
+    for number, trial in enumerate(signals.trials):
+        head += ";" if number else ":"
+        head += f" {name(trial.candidate)} beside {name(trial.champion)}, evidence of harm {figure(trial.evidence)} : 1, {trial.says}"
+    differs = [*(said_ for trial in signals.trials for said_ in differences(trial)), *_of_tests(house, signals), *_of_bets(house, signals)]
     return Replayed(signals.id, head, tuple(differs))
 
 
@@ -58,14 +60,15 @@ def _of_tests(house: House, signals: Signals) -> Iterator[str]:
     trial = signals.trial
     if trial is None or not trial.test:
         return
-    last: dict[tuple[str, str], Trial] = {}
+    last: dict[str, tuple[Trial, ...]] = {}
     for entry in house.journal.read(kind="Signals", model=signals.model):
         if entry.record.id == signals.id:
             break
-        other = entry.record.trial if isinstance(entry.record, Signals) else None
-        if other is not None and other.test and (other.salt, other.candidate) != (trial.salt, trial.candidate):
-            last[other.salt, other.candidate] = other
-    number, found = len(last) + 1, sum(other.says == "promote" for other in last.values())
+        others = entry.record.trials if isinstance(entry.record, Signals) else ()
+        other = next((other for other in others if other.test), None)
+        if other is not None and other.salt != trial.salt:
+            last[other.salt] = others
+    number, found = len(last) + 1, sum(winner(others) is not None for others in last.values())
     if (trial.test, trial.found) != (number, found):
         yield f"it is test {trial.test} after {trial.found} promotions in the record, and test {number} after {found} in the journal"
 

@@ -27,7 +27,7 @@ from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading
 from everloop.project.resolve import keys
 from everloop.project.shape import turned_back
-from everloop.records import Traffic
+from everloop.records import MOST_CANDIDATES, Traffic, candidate_arms
 from everloop.registry import history
 from everloop.rollout.assign import arm_of, chance, compared
 from everloop.rollout.verdict import Units
@@ -36,7 +36,7 @@ from everloop.stats.measures import Measure
 from everloop.stats.shapes import Answers, Floats
 
 QUANTILE = 0.995  # of a figure before the start: what lies above counts as this
-SERVED = ("champion", "candidate")
+SERVED = ("champion", *candidate_arms(MOST_CANDIDATES))
 READ = ["version", "arm", "unit", "moment", "answered_at", "answer", "microseconds", "error"]  # never features: they are most of the log
 
 
@@ -66,8 +66,9 @@ class Met:
 
 
 def lived(house: House, traffic: Traffic) -> tuple[Traffic, ...]:
-    """The traffics of the roll-out under way, oldest first."""
-    return tuple(t for t in history.history(house.journal, traffic.model) if t.salt == traffic.salt and t.candidate == traffic.candidate)
+    """The traffics of the roll-out under way, oldest first, each with the same candidate as the one whose units are told."""
+    lived_ = (t for t in history.history(house.journal, traffic.model) if t.salt == traffic.salt and traffic.candidate in t.candidates)
+    return tuple(replace(t, candidate=traffic.candidate) for t in lived_)
 
 
 def split_before(house: House, traffic: Traffic) -> Traffic:
@@ -77,16 +78,18 @@ def split_before(house: House, traffic: Traffic) -> Traffic:
         return traffic
     for before in reversed(history.history(house.journal, traffic.model)):
         if before.stage != "bake":
-            split = before.stage == "canary" and before.candidate == traffic.champion
-            return before if split else traffic
+            split = before.stage == "canary" and traffic.champion in before.candidates
+            return replace(before, candidate=traffic.champion) if split else traffic
     return traffic
 
 
 def met(house: House, model: Model, steps: Sequence[Traffic], given: pa.Table, *, adaptive: bool = False) -> Met:
     """The units that answers since the roll-out began were given to while it split them.
 
-    A unit is met by the first answer after a share covers it. Beyond a share of one half a rising share moves units to the candidate:
-    these are left out, by their hash, which knows nothing of what befell them.
+    A unit is met by the first answer after a share covers it. Of a test of several only the units of the champion are, and those drawn for
+    the candidate that ``steps`` name; who was drawn for another counts no more, also when this one goes on alone. Beyond
+    a share of one half a rising share moves units to the candidate: these are left out, by their hash, which knows nothing of what befell
+    them.
 
     ``adaptive``: where shares move by what befell units, leaving out whom they moved would itself be moved by it. There every unit counts
     for the version it was first given to, at the chance in force then, whatever answers it later; what failed or was slow counts only
@@ -107,11 +110,11 @@ def met(house: House, model: Model, steps: Sequence[Traffic], given: pa.Table, *
             continue
         tried.add((name, step.generation))
         if compared(name, step):
-            likely, arm = chance(step, None if adaptive else shares[-1]), arm_of(name, step)
-            stays = (adaptive or arm == arm_of(name, shares[-1])) and 0 < likely < 1
+            likely, version = chance(step, None if adaptive else shares[-1]), step.by_arm[arm_of(name, step)]
+            stays = (adaptive or version == _version(name, shares[-1])) and 0 < likely < 1 and version in (step.champion, step.candidate)
             place[name] = len(first) if stays else -1
             if stays:
-                first[name] = (row, arm == "candidate", likely)
+                first[name] = (row, version == step.candidate, likely)
     begun = np.array([row for row, _, _ in first.values()], dtype=np.int64)
     owner = np.array([place.get(name, -1) for name in names], dtype=np.int64)
     theirs = owner >= 0
@@ -125,6 +128,10 @@ def met(house: House, model: Model, steps: Sequence[Traffic], given: pa.Table, *
         np.array([likely for _, _, likely in first.values()], dtype=np.float64),
     )
     return Met(units, answers, begun, np.flatnonzero(theirs), owner[theirs])
+
+
+def _version(unit: str, traffic: Traffic) -> str:
+    return traffic.by_arm[arm_of(unit, traffic)]
 
 
 def split_units(house: House, model: Model, answers: pa.Table) -> list[str | None]:

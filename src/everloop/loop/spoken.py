@@ -84,16 +84,19 @@ def spoken_report(report: Report) -> str:
     return "\n".join(lines)
 
 
-def spoken_signals(signals: Signals) -> str:
+def spoken_signals(signals: Signals, name: Naming = str) -> str:
     """Every condition with what was found, those that fired first; then the verdict of a roll-out, with every figure it rests on."""
     ordered = sorted(signals.signals, key=lambda s: not s.fired)
-    lines = [f"{'!' if s.fired else ' '} {s.clause}: {s.sentence}" for s in ordered]
+    tested = {trial.candidate for trial in signals.trials} if signals.beside else set()
+    whose = {version: f"{name(version)}, " for version in tested}  # of several candidates each is told by its name
+    lines = [f"{'!' if s.fired else ' '} {whose.get(s.about or '', '')}{s.clause}: {s.sentence}" for s in ordered]
     lines += [f"  {c.version}: {percent(c.mean)} sure on the average of {c.rows:,} answers" for c in signals.confidence]
-    if signals.trial is not None:
+    for trial in signals.trials:
         from everloop.rollout.sentences import sentence
 
-        lines.append(f"The roll-out: {signals.trial.says}, because {signals.trial.because}")
-        lines += [f"  {sentence(guard)}" for guard in signals.trial.guards]
+        head = f"The roll-out of {name(trial.candidate)}" if signals.beside else "The roll-out"
+        lines.append(f"{head}: {trial.says}, because {trial.because}")
+        lines += [f"  {sentence(guard)}" for guard in trial.guards]
     if signals.lifts:
         lines += ["Held against the units that keep the baseline:", *(f"  {spoken_lift(lift)}" for lift in signals.lifts)]
     return "\n".join([f"{signals.model}, as of {said(signals.until)}:", *lines])

@@ -43,7 +43,8 @@ from everloop.project.spoken_voice import Voice
 from everloop.records import Guard, Signal, Signals, Traffic, Trial
 from everloop.rollout.plan import Step, steps
 from everloop.rollout.sentences import sentence
-from everloop.rollout.verdict import epochs, is_proven, judged, watched, with_weights, within
+from everloop.rollout.several import winner
+from everloop.rollout.verdict import epochs, is_proven, judged, together, watched, with_weights, within
 from everloop.stats.measures import Measure, measure
 from everloop.stats.rounded import figure
 from everloop.stats.shapes import Floats
@@ -61,15 +62,24 @@ KINDS: dict[str, Kind] = {"errors": "errors", "slow": "latency", "odd": "data"}
 def watch(house: House, model: Model, traffic: Traffic, *, now: datetime, id: str) -> Signals:
     """What watching finds about every condition of the model, now; with the trial of the candidate, where there is one, and what
     the model has brought, where some units keep the baseline."""
-    found = monitor.watch(model, traffic, seen(house, model, traffic, now=now), now=now, id=id, made_from=(traffic.id,))
-    found = replace(found, lifts=lifts(house, model, traffic, now))
-    trial = trial_of(house, model, traffic, found, now=now)
-    if trial is None:
+    each = [replace(traffic, candidate=version) for version in traffic.candidates] or [traffic]
+    looks = [monitor.watch(model, one, seen(house, model, one, now=now), now=now, id=id, made_from=(traffic.id,)) for one in each]
+    found = replace(looks[0], lifts=lifts(house, model, traffic, now))
+    made = [trial_of(house, model, one, look, now=now) for one, look in zip(each, looks, strict=True)]
+    trials = together([trial for trial in made if trial is not None])
+    if not trials:
         return found
+    signals = [_with_trial(model, look, trial) for look, trial in zip(looks, trials, strict=True)]
+    # What is not about one of several candidates was found for each of them, and is told once.
+    others = (s for one, rest in zip(each[1:], signals[1:], strict=True) for s in rest if s.about == one.candidate)
+    return replace(found, signals=(*signals[0], *others), trial=trials[0], beside=trials[1:])
+
+
+def _with_trial(model: Model, found: Signals, trial: Trial) -> tuple[Signal, ...]:
+    """What watching found, with what the trial says of the same conditions in its place; and its own verdict."""
     told = {signal.clause: signal for signal in _signals(model, trial)}
     alone = tuple(told.get(s.clause, s) for s in found.signals)
-    verdict = (told[GUARDRAIL],) if GUARDRAIL in told else ()
-    return replace(found, signals=alone + verdict, trial=trial)
+    return (*alone, told[GUARDRAIL]) if GUARDRAIL in told else alone
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,7 @@ def trial_of(house: House, model: Model, traffic: Traffic, found: Signals, *, no
         until=now,
         test=number,
         found=found_before,
+        among=max(1, len(traffic.arms)),
         ends_at=traffic.since + test.lasts if test is not None else None,
         answers=len(of_candidate),
         failed=failed(of_candidate),
@@ -128,24 +139,25 @@ def trial_of(house: House, model: Model, traffic: Traffic, found: Signals, *, no
 def _trial_before(house: House, traffic: Traffic) -> Trial | None:
     """The newest trial of this roll-out that was kept: what it fixed stays fixed."""
     for entry in house.journal.read(kind="Signals", model=traffic.model, newest_first=True, limit=1):
-        trial = entry.record.trial if isinstance(entry.record, Signals) else None
-        if trial is not None and (trial.salt, trial.candidate) == (traffic.salt, traffic.candidate):
-            return trial
+        kept = entry.record.trials if isinstance(entry.record, Signals) else ()
+        return next((trial for trial in kept if (trial.salt, trial.candidate) == (traffic.salt, traffic.candidate)), None)
     return None
 
 
 def _test_number(house: House, traffic: Traffic, before: Trial) -> tuple[int, int]:
     """Which test of its model this is, and how many of those before promoted their candidate; of one test it stays what it was at first.
 
-    A roll-out is one test however many steps of it are: all of them have to be won. Tests that stand alone are none of the row.
+    A roll-out is one test however many steps and candidates it has: all steps have to be won, and candidates share its level. Tests
+    that stand alone are none of the row.
     """
     if before.test:
         return before.test, before.found
     for entry in house.journal.read(kind="Signals", model=traffic.model, newest_first=True):
-        trial = entry.record.trial if isinstance(entry.record, Signals) else None
-        if trial is not None and trial.test:
-            same = (trial.salt, trial.candidate) == (traffic.salt, traffic.candidate)
-            return (trial.test, trial.found) if same else (trial.test + 1, trial.found + (trial.says == "promote"))
+        trials = entry.record.trials if isinstance(entry.record, Signals) else ()
+        trial = next((trial for trial in trials if trial.test), None)
+        if trial is not None:
+            same = trial.salt == traffic.salt
+            return (trial.test, trial.found) if same else (trial.test + 1, trial.found + (winner(trials) is not None))
     return 1, 0
 
 

@@ -137,7 +137,7 @@ def failures(house: House, model: Model) -> int:
     count, taken_back = 0, False
     for entry in house.journal.read(kind=("Verdict", "Approval", "Decision"), model=model.name, newest_first=True, limit=200):
         record = entry.record
-        if isinstance(record, Decision) and record.undoes and record.by is None:
+        if isinstance(record, Decision) and record.undoes and record.by is None and not record.drops:
             taken_back = True
         asked = isinstance(record, Decision) and (record.by is not None or (record.retrains and record.cause in ("demand", "approved")))
         if asked or isinstance(record, Approval):

@@ -20,6 +20,7 @@ from everloop.errors import Overtaken
 from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
 from everloop.loop import met, trial, watching
+from everloop.loop.beside import why_not_beside
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.project_file import open_project
@@ -55,8 +56,11 @@ def decide(step: Step, traffic: Traffic, signals: Signals) -> Decision:
 
 
 def undo(step: Step, traffic: Traffic, decision: Decision) -> Traffic:
-    """The way back. Raises Overtaken where somebody moved the traffic since it was decided."""
+    """The way back, of the candidates alone that do harm where others do none. Raises Overtaken where somebody moved the traffic since it
+    was decided."""
     _still(traffic, decision.made_from)
+    if decision.drops:
+        return dropped(traffic, decision, step.now, step.id)
     traffic = way_back(step.house, traffic)
     before = step.house.champion_before(traffic)
     because = "; ".join(decision.because)
@@ -183,7 +187,8 @@ def admit(step: Step, candidate: Candidate, verdict: Verdict) -> Version:
 
 
 def begin(step: Step, traffic: Traffic, version: Version) -> Traffic:
-    """The first step of its roll-out. Raises Overtaken where its contest was against another champion than today's."""
+    """The first step of its roll-out, or of several candidates the place beside the others in it. Raises Overtaken where its contest was
+    against another champion than today's, or it cannot be tested beside the others."""
     contest = step.house.contest_of(version)
     champion = step.house.champion(traffic)
     if contest is not None and contest.champion != champion.id:
@@ -196,7 +201,15 @@ def begin(step: Step, traffic: Traffic, version: Version) -> Traffic:
     if verdict is not None and verdict.by:
         because = f"{verdict.by} let {version.name} in past the gate: {verdict.reason}"
     because += _new_reference(step, version)
+    if traffic.rolling and (why := why_not_beside(step.house, step.model, traffic)):
+        raise Overtaken(why)
     return rollout.begin(traffic, version.id, step.model.roll_out, now=step.now, id=step.id, because=because)
+
+
+def dropped(traffic: Traffic, decision: Decision, now: datetime, id: str) -> Traffic:
+    """The test of several candidates goes on without those that a decision drops."""
+    because = "; ".join(decision.because)
+    return rollout.drop(traffic, decision.drops, now=now, id=id, because=because, made_from=(decision.id,))
 
 
 # -- what runs in a child --------------------------------------------------------------------------------------------------------------

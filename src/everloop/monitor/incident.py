@@ -138,8 +138,8 @@ def symptoms_of(signals: Signals) -> tuple[Symptom, ...]:
     """
     no_symptoms = ("truths", "schedule", "better", "season", *(("drift", "slip", "volume") if signals.fired("season") else ()))
     found = [_symptom(s) for s in signals.signals if s.fired and s.kind not in no_symptoms]
-    trial = signals.trial
-    if trial is not None and trial.frozen:
+    trial = next((trial for trial in signals.trials if trial.frozen), None)
+    if trial is not None:
         found.append(Symptom(clause="split", kind=SPLIT, about=trial.candidate, sentence=trial.because))
     return tuple(found)
 
@@ -244,7 +244,7 @@ def calm_windows(clauses: Collection[str], looks: Iterable[Signals], window: tim
     calm, counted = 0, None
     for look in looks:
         mine = [s for s in look.signals if s.clause in clauses]
-        frozen = "split" in clauses and look.trial is not None and look.trial.frozen
+        frozen = "split" in clauses and any(trial.frozen for trial in look.trials)
         if frozen or any(s.fired for s in mine):
             return calm
         if any(s.outcome == "not enough evidence" for s in mine):

@@ -114,7 +114,7 @@ def _reason(journal: JournalStore, id: str, record: Record | None, seen: set[str
 def _parents(record: Record) -> tuple[str, ...]:
     """Where a record comes from. A traffic's own past is a chain as long as the model's life: of it, only what this one changed counts."""
     if isinstance(record, Traffic):
-        versions = (record.candidate or record.champion,)
+        versions = record.candidates or (record.champion,)
         return record.made_from[1:] + versions if record.generation > 1 else record.made_from + versions
     return record.made_from
 

@@ -92,14 +92,20 @@ def _made(record: Record, name: Naming) -> str:
             return f"{type(record).__name__} {record.id}"
 
 
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def _traffic(traffic: Traffic, name: Naming) -> str:
     champion = name(traffic.champion)
-    other = name(traffic.candidate or traffic.previous or "")
+    other = _listed([name(version) for version in traffic.candidates or (traffic.previous or "",)])
+    each = f"; {len(traffic.arms)} candidates have equal parts of it" if traffic.arms else ""
+    each += ", and the champion those of whoever was dropped" if None in traffic.arms else ""
     whom = "the units no control keeps" if traffic.baseline else "the units"
     what = {
         "steady": f"{champion} answers everybody",
         "shadow": f"{champion} answers everybody, {other} in shadow",
-        "canary": f"{other} answers {100 * traffic.share:.4g} % of {whom}, {champion} the others",
+        "canary": f"{other} answer{'s' * (len(traffic.candidates) < 2)} {100 * traffic.share:.4g} % of {whom}, {champion} the others{each}",
         "bake": f"{champion} answers everybody; {other}, which it replaced, goes on in shadow",
     }[traffic.stage]
     if traffic.baseline:

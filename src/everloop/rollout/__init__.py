@@ -5,7 +5,7 @@ which version answers a unit.
 """
 
 from everloop.rollout.assign import arm_of, chance, compared, kept
-from everloop.rollout.move import begin, due, first, hold_out, step, undo
+from everloop.rollout.move import begin, drop, due, first, hold_out, joinable, step, undo
 from everloop.rollout.plan import Step, steps
 
-__all__ = ["Step", "arm_of", "begin", "chance", "compared", "due", "first", "hold_out", "kept", "step", "steps", "undo"]
+__all__ = ["Step", "arm_of", "begin", "chance", "compared", "drop", "due", "first", "hold_out", "joinable", "kept", "step", "steps", "undo"]

@@ -10,14 +10,16 @@ happened, and undone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from everloop.errors import EverloopError, Overtaken
-from everloop.records import Signals, Traffic, identity
+from everloop.records import MOST_CANDIDATES, Signals, Traffic, identity
 from everloop.rollout.divide import divided, moves
 from everloop.rollout.plan import Plan, Step, steps
+from everloop.rollout.several import winner
 
 Due: TypeAlias = Literal["advance", "promote", "finish", "divide"]
 
@@ -30,10 +32,13 @@ def first(model: str, version: str, *, now: datetime, id: str, because: str = "i
 
 
 def begin(traffic: Traffic, version: str, plan: Plan, *, now: datetime, id: str, because: str = "") -> Traffic:
-    """Set a roll-out of this version going: its first step, or straight into bake where the plan has none.
+    """Set a roll-out of this version going: its first step, or straight into bake where the plan has none. One that is in shadow still, and
+    that an ``ab`` test will settle, is joined: both are tested at once, and all of them are as long in shadow as the newest.
 
-    Raises Overtaken while another roll-out is going on, EverloopError for the version that is champion already.
+    Raises Overtaken while another roll-out is going on, EverloopError for the version that is champion already, or one candidate too many.
     """
+    if traffic.rolling and version not in traffic.versions and joinable(traffic, plan):
+        return _joined(traffic, version, now=now, id=id, because=because)
     if traffic.rolling:
         raise Overtaken(
             f"{traffic.model}: another roll-out is in {traffic.stage}. Let it end, or take it back first: everloop undo {traffic.model}"
@@ -46,6 +51,36 @@ def begin(traffic: Traffic, version: str, plan: Plan, *, now: datetime, id: str,
     return _at(begun, 0, row[0]) if row else _promoted(begun)
 
 
+def joinable(traffic: Traffic, plan: Plan) -> bool:
+    """Whether another candidate may be tested beside the one that is being rolled out: nobody was given to anybody yet, and the plan has
+    a test with fixed shares, for nothing else could tell who of several has won."""
+    row = steps(plan)
+    return traffic.stage == "shadow" and any(s.test for s in row) and not any(s.floor is not None for s in row)
+
+
+def _joined(traffic: Traffic, version: str, *, now: datetime, id: str, because: str) -> Traffic:
+    if len(traffic.arms) >= MOST_CANDIDATES:
+        raise EverloopError(
+            f"{traffic.model}: {MOST_CANDIDATES} candidates are tested at once already, and with more each would have too few units. "
+            f"Let this test end first: everloop status"
+        )
+    return replace(_next(traffic, now, id, because, version), arms=(*(traffic.arms or traffic.candidates), version))
+
+
+def drop(traffic: Traffic, versions: Collection[str], *, now: datetime, id: str, because: str, made_from: tuple[str, ...] = ()) -> Traffic:
+    """These candidates are out of a test of several; their units are the champion's again, nobody else's move, and the step is as old as it
+    was. Their place stays, also in shadow: those that go on have the part of the level they began with.
+
+    Raises EverloopError where none would be left: that is an undo.
+    """
+    left = tuple(None if version in versions else version for version in traffic.arms)
+    candidate = next((version for version in left if version is not None), None)
+    if candidate is None:
+        raise EverloopError(f"{traffic.model}: no candidate would be left. Take the roll-out back: everloop undo {traffic.model}")
+    moved = _next(traffic, now, id, because, *made_from)
+    return replace(moved, since=traffic.since, candidate=candidate, arms=left)
+
+
 def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals: Signals | None = None) -> Due | None:
     """What the plan says should happen now; None: nothing yet.
 
@@ -53,7 +88,7 @@ def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals
     its test goes on. ``finish``: the roll-out ends, either because bake lasted ``bake`` (as long as the model's truth takes to mature), or
     because a test was not settled in time and the champion stays. A test is settled by a trial (``verdict.judged``) that says *promote*;
     no other step is taken while a trial says *not enough evidence*. Time is counted from when the traffic's step began, so a machine that
-    slept skips no step. A plan that was shortened meanwhile counts as over.
+    slept skips no step. A plan that was shortened meanwhile counts as over; of several candidates none has won then.
     """
     since = now - traffic.since
     if traffic.stage == "steady":
@@ -69,7 +104,7 @@ def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals
         return "divide" if moves(traffic.share, _wanted(here, signals)) else None
     if (here is not None and since < here.lasts) or _unsure(signals):
         return None
-    return "advance" if more else "promote"
+    return "advance" if more else "finish" if traffic.arms else "promote"
 
 
 def step(
@@ -85,7 +120,8 @@ def step(
     """The next step of a roll-out: a larger share, the candidate as champion in bake, or steady again after bake.
 
     It does not ask whether the step is ``due``: a person may hurry it. Only an ``ab`` test cannot be hurried: unless a trial says
-    *promote*, the candidate is dropped and the champion stays; before its time is over a ``bandit`` moves its share instead.
+    *promote*, the candidate is dropped and the champion stays; before its time is over a ``bandit`` moves its share instead. Of several
+    candidates the one that has won goes on alone.
 
     Raises EverloopError where nothing is being rolled out.
     """
@@ -101,6 +137,10 @@ def step(
         return replace(moved, since=traffic.since, share=wanted, because=because or f"units move by what they did: {100 * wanted:.3g} %")
     if here is not None and here.test and not _won(signals):
         return replace(_steady(moved), because=because or "the test was not settled in time, so the champion stays")
+    if here is not None and here.test and traffic.arms:
+        moved = _alone(moved, signals)
+    elif traffic.arms and not more:
+        return replace(_steady(moved), because=because or "no test says which of several candidates is best, so the champion stays")
     return _at(moved, traffic.step + 1, steps(plan)[traffic.step + 1]) if more else _promoted(moved)
 
 
@@ -145,8 +185,16 @@ def _promoted(traffic: Traffic) -> Traffic:
     return replace(_steady(traffic), stage="bake", champion=traffic.candidate, previous=traffic.champion)
 
 
+def _alone(traffic: Traffic, signals: Signals | None) -> Traffic:
+    """Only the candidate that has won; the others end."""
+    won = winner(signals.trials) if signals is not None else None
+    if won is None or won.candidate not in traffic.candidates:
+        raise EverloopError(f"{traffic.model}: none of the candidates has won. See: everloop watch {traffic.model}")
+    return replace(traffic, candidate=won.candidate, arms=())
+
+
 def _steady(traffic: Traffic) -> Traffic:
-    return replace(traffic, stage="steady", candidate=None, share=0.0, step=0, salt="")
+    return replace(traffic, stage="steady", candidate=None, share=0.0, step=0, salt="", arms=())
 
 
 def _here(traffic: Traffic, plan: Plan) -> tuple[Step | None, bool]:
@@ -156,7 +204,7 @@ def _here(traffic: Traffic, plan: Plan) -> tuple[Step | None, bool]:
 
 
 def _won(signals: Signals | None) -> bool:
-    return signals is not None and signals.trial is not None and signals.trial.says == "promote"
+    return signals is not None and any(trial.says == "promote" for trial in signals.trials)
 
 
 def _wanted(here: Step | None, signals: Signals | None) -> float | None:
@@ -168,4 +216,4 @@ def _wanted(here: Step | None, signals: Signals | None) -> float | None:
 
 
 def _unsure(signals: Signals | None) -> bool:
-    return signals is not None and signals.trial is not None and signals.trial.says == "not enough evidence"
+    return signals is not None and any(trial.says == "not enough evidence" for trial in signals.trials)

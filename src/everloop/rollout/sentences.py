@@ -44,6 +44,22 @@ def sentence(guard: Guard) -> str:
 
 
 def mismatched(trial: Trial) -> str:
+    """How the sizes of the arms are not what the split makes; of several candidates, of all of them.
+
+    >>> from datetime import UTC, datetime
+    >>> from everloop.records import Part
+    >>> at, met = datetime(2026, 11, 2, tzinfo=UTC), Part(chances=(0.5, 0.25, 0.25), units=(500, 250, 100))
+    >>> mismatched(Trial(candidate="b", champion="a", salt="s", began_at=at, until=at, parts=(met,), mismatch=1e9)).partition(" (")[0]
+    'the arms met 500, 250, 100 units, the champion first, where the split makes about 425, 212, 212'
+    """
+    if trial.parts:
+        arms = range(len(trial.parts[0].units))
+        met = ", ".join(f"{sum(part.units[arm] for part in trial.parts):,}" for arm in arms)
+        made = ", ".join(f"{sum(part.chances[arm] * sum(part.units) for part in trial.parts):,.0f}" for arm in arms)
+        return (
+            f"the arms met {met} units, the champion first, where the split makes about {made} "
+            f"({_odds(trial.mismatch)} that units are lost): they cannot be held against each other until it is known why"
+        )
     found = sum(e.candidate for e in trial.epochs)
     all_of_them = found + sum(e.champion for e in trial.epochs)
     due = sum(e.chance * (e.candidate + e.champion) for e in trial.epochs)
@@ -54,12 +70,13 @@ def mismatched(trial: Trial) -> str:
 
 
 def which_test(trial: Trial) -> str:
+    among = f"; it is one of {trial.among} candidates of the test" if trial.among > 1 else ""
     if not trial.test:
-        return ""
+        return among
     before = trial.test - 1
     if not before:
-        return "; it is the model's first test"
-    return f"; it is test {trial.test} of the model, and {trial.found} of the {before} before promoted"
+        return f"{among}; it is the model's first test"
+    return f"{among}; it is test {trial.test} of the model, and {trial.found} of the {before} before promoted"
 
 
 def allows_less(guard: Guard) -> bool:

@@ -11,7 +11,8 @@ Units are held against each other by arm, each counted once, by weighted bets on
 5. A harm of more than 5 : 1, or a test that is not settled: *not enough evidence*, and no step forward. Otherwise *go on*.
 
 How surely a gain has to be proven depends on how many tests of the model there were before, and what they found (``stats.elond``): of all
-promotions for ever few are then false, however often it is retrained. The level is fixed when the test begins.
+promotions for ever few are then false, however often it is retrained. The level is fixed when the test begins. Where several candidates are
+tested at once, each trial has its part of that level (Bonferroni): the chance that any that is no better is promoted stays what it was.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from numpy.typing import NDArray
 
 from everloop.records import Epoch, Guard, Says, Trial
 from everloop.rollout.sentences import LEAST_EFFECT, allows_less, mismatched, sentence, which_test
+from everloop.rollout.several import parts_of
 from everloop.stats.elond import level
 from everloop.stats.evalue import Bets, above_rate, arm_events, ratio_between, weighted
 from everloop.stats.exposures import units_needed
 from everloop.stats.rounded import percent
 from everloop.stats.shapes import Floats
+from everloop.stats.sizes import sizes_off
 
 WEIGHTS = {"errors": 0.15, "slow": 0.2, "figures": 0.5, "odd": 0.15}
 """Half to what people do, which takes longest to prove; failing answers are also held to an absolute limit."""
@@ -131,11 +134,19 @@ def judged(trial: Trial) -> Trial:
         trial,
         guards=tuple(replace(guard, evidence=value(guard), level=_level(guard, trial)) for guard in trial.guards),
         beyond=above_rate(trial.failed, trial.answers, trial.limit).value if trial.answers else 1.0,
-        mismatch=_mismatch(trial.epochs),
+        mismatch=sizes_off([(p.units, p.chances) for p in trial.parts]).value if trial.parts else _mismatch(trial.epochs),
     )
     trial = replace(trial, evidence=_mean(trial), guards=tuple(replace(guard, needed=_needed(guard, trial)) for guard in trial.guards))
     says, because = _verdict(trial)
     return replace(trial, says=says, because=because)
+
+
+def together(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """The trials of one test of several candidates, judged again now that the sizes of all their arms are known; one alone as it is."""
+    if len(trials) < 2:
+        return tuple(trials)
+    parts = parts_of(trials)
+    return tuple(judged(replace(trial, parts=parts)) for trial in trials)
 
 
 def replay(trial: Trial) -> Trial:
@@ -225,7 +236,8 @@ def _level(guard: Guard, trial: Trial) -> float | None:
     if guard.role != "gain" or guard.proven is not None:
         return None
     alone = 1 / guard.needs
-    return level([True] * trial.found + [False] * (trial.test - 1 - trial.found), alone) if trial.test else alone
+    mine = level([True] * trial.found + [False] * (trial.test - 1 - trial.found), alone) if trial.test else alone
+    return mine / trial.among
 
 
 def _asks(guard: Guard, trial: Trial) -> float:

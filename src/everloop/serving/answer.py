@@ -190,7 +190,7 @@ class _Turn:
         """Who serves whom, by arm; and what failed on the way, which somebody else then answered."""
         served: list[By] = []
         failures: list[By] = []
-        for arm in ("champion", "candidate", "control"):
+        for arm in dict.fromkeys(("champion", *sorted(set(arms.tolist())))):
             left = np.flatnonzero(arms == arm)
             turn, chance = asked_in_turn(self.traffic, arm, self.predictors), self.propensities.get(arm)
             for version in turn:
@@ -232,7 +232,7 @@ class _Turn:
 
 def asked_in_turn(traffic: Traffic, arm: str, loaded: Collection[str]) -> list[str]:
     """Who is asked first for an arm, and who if that one gives no answer; the last one's failure is final."""
-    first = {"candidate": traffic.candidate, "control": traffic.baseline}.get(arm)
+    first = traffic.by_arm.get(arm)
     spare = traffic.previous if traffic.previous in loaded else None
     return list(dict.fromkeys(v for v in (first, traffic.champion, spare) if v is not None))
 
@@ -241,8 +241,8 @@ def others(traffic: Traffic) -> list[str]:
     """The versions of a roll-out, each of which answers every question, whoever serves it; none where nothing is rolled out."""
     if not traffic.rolling:
         return []
-    both = (traffic.champion, traffic.candidate, traffic.previous if traffic.stage == "bake" else None)
-    return [version for version in both if version is not None]
+    all_of_them = (traffic.champion, *traffic.candidates, traffic.previous if traffic.stage == "bake" else None)
+    return [version for version in all_of_them if version is not None]
 
 
 def spoken_shape(shape: Shape, model: Model) -> Shape:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias
 
@@ -33,21 +33,24 @@ class Ready:
 
 @dataclass(frozen=True)
 class InForce:
-    """Who answers for a model now, as people say versions: the champion; the candidate where a roll-out gives it units; and the baseline
-    where some units keep it."""
+    """Who answers for a model now, as people say versions: the champion; the candidate where a roll-out gives it units (of several the
+    first, and all of them by their arms in ``several``); and the baseline where some units keep it."""
 
     champion: str
     candidate: str | None = None
     control: str | None = None
+    several: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Each version that answers somebody, the champion first."""
-        return tuple(dict.fromkeys(name for name in (self.champion, self.candidate, self.control) if name is not None))
+        return tuple(
+            dict.fromkeys(name for name in (self.champion, self.candidate, *self.several.values(), self.control) if name is not None)
+        )
 
     def of(self, arm: str) -> str:
         """The version of an arm; the champion where nobody else has it."""
-        return {"candidate": self.candidate, "control": self.control}.get(arm) or self.champion
+        return {"candidate": self.candidate, "control": self.control, **self.several}.get(arm) or self.champion
 
 
 class Doors(Protocol):

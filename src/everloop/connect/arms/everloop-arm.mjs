@@ -1,9 +1,9 @@
 // Which arm answers a unit, as Everloop says. Written by everloop export assignment; it never changes with a roll-out.
 //
 //     import { armOf } from './everloop-arm.mjs'
-//     armOf(customerId, rollouts.models.demand) // 'champion', 'candidate' or 'control'
+//     armOf(customerId, rollouts.models.demand) // 'champion', 'candidate' (of several also 'candidate-2' …) or 'control'
 //
-// A roll-out is { stage, salt, share, control, controlSalt }, as everloop-rollouts.json has it. No dependencies; Node 18 and every browser with modules.
+// A roll-out is { stage, salt, share, control, controlSalt, candidates }, as everloop-rollouts.json has it. No dependencies; Node 18 and every browser with modules.
 // The hash is here, and not crypto.subtle's: that one answers later (a page needs its arm before it is drawn), is missing on pages
 // without https, and is no global of Node 18.
 
@@ -16,12 +16,24 @@ export function armOf(unit, rollout) {
   if (kept(unit, rollout)) return 'control'
   if (!inCanary(rollout)) return 'champion'
   const [coverage, variation] = places(unit, rollout.salt)
-  return coverage < covered(rollout.share) && variation < Math.max(0.5, rollout.share) ? 'candidate' : 'champion'
+  const given = coverage < covered(rollout.share) && variation < Math.max(0.5, rollout.share)
+  const several = rollout.candidates ?? []
+  if (!given) return 'champion'
+  return several.length > 1 ? several[drawn(unit, rollout.salt, several.length)] : 'candidate'
+}
+
+/** Which of so many candidates a unit is drawn for, from 0 on; the same whatever the share. */
+export function drawn(unit, salt, among) {
+  return Math.floor(places(unit, `arm:${salt}`)[0] * among)
 }
 
 /** Does this unit count where the arms are compared? Others are answered by the champion or the baseline, and compared with nobody. */
 export function compared(unit, rollout) {
-  return inCanary(rollout) && places(unit, rollout.salt)[0] < covered(rollout.share) && !kept(unit, rollout)
+  if (!inCanary(rollout) || kept(unit, rollout)) return false
+  const [coverage, variation] = places(unit, rollout.salt)
+  if (coverage >= covered(rollout.share)) return false
+  // Who was drawn for a candidate that was dropped is compared with nobody.
+  return variation >= Math.max(0.5, rollout.share) || armOf(unit, rollout) !== 'champion'
 }
 
 /** Does this unit keep the baseline for good? Told by a salt of the model's own, which no roll-out changes. */

@@ -19,7 +19,7 @@ from everloop.connect.arms.golden import golden
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 from everloop.records import Traffic
-from everloop.rollout.assign import control_salt, limit, limits
+from everloop.rollout.assign import control_salt, limit, limits, told_arms
 
 MARK: Final = "everloop export assignment"
 SOURCES: Final = ("everloop-arm.mjs", "everloop-arm.liquid")
@@ -32,7 +32,7 @@ class Rolled:
 
     traffic: Traffic
     champion: str
-    candidate: str | None
+    candidate: str | None  # of several candidates all of them, one after the other
     unit: tuple[str, ...]
 
 
@@ -53,11 +53,12 @@ def write(folder: Path, rolled: Mapping[str, Rolled]) -> list[Path]:
 
 def said(rolled: Rolled) -> dict[str, Any]:
     """A roll-out as plain data: what the two programs read (``stage``, ``salt``, ``share``, ``covered``, ``given``, ``control``,
-    ``controlSalt``, ``kept``), and what people do."""
+    ``controlSalt``, ``kept``, ``candidates``), and what people do."""
     traffic = rolled.traffic
     covered, given = limits(traffic.share)
     program = {"stage": traffic.stage, "salt": traffic.salt, "share": traffic.share, "covered": covered, "given": given}
     program |= {"control": traffic.control, "controlSalt": control_salt(traffic.model), "kept": limit(traffic.control)}
+    program |= {"candidates": list(told_arms(traffic))}
     people = {"champion": rolled.champion, "candidate": rolled.candidate, "unit": list(rolled.unit), "generation": traffic.generation}
     return {**program, **people, "since": utc(traffic.since).isoformat()}
 
@@ -74,6 +75,7 @@ def snippet(model: str, traffic: Traffic) -> str:
     values = f"stage: '{traffic.stage}', salt: '{traffic.salt}', covered: {covered}, given: {given}"
     values += f", control_salt: '{control_salt(traffic.model)}', kept: {limit(traffic.control)}" if traffic.control else ""
     whose = f"The roll-out of {model}, generation {traffic.generation}. Written by {MARK}, anew by the next one."
+    values += f", candidates: '{','.join(told_arms(traffic))}'" if traffic.arms else ""
     return f"{{%- comment -%}} {whose} {{%- endcomment -%}}\n{{%- render 'everloop-arm', unit: unit, {values} -%}}\n"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from everloop.clock import from_microseconds
 from everloop.records import Traffic
-from everloop.rollout.assign import WHOLE, arm_of, control_salt, limit, limits, places
+from everloop.rollout.assign import WHOLE, arm_of, control_salt, drawn, limit, limits, places, told_arms
 
 SHARES: Final = (0.0, 1e-9, 0.05, 0.2, 0.5, 0.7, 1.0)
 SALTS: Final = ("", "s", "3f2a9c0b6d71e845", "Zoë's:salt")
@@ -27,13 +27,15 @@ def golden() -> dict[str, Any]:
 
     ``units``: where each stands, in whole numbers out of 2³², and its arm under every one of ``shares``. ``edges``: shares at which a
     unit stands right at, or one step beside, the limit. ``stages``: outside a canary the champion answers everybody. ``controls``: units
-    of models that keep some at the baseline, in a canary and outside, right at the limit and beside it. ``unpaired``: texts with half a
+    of models that keep some at the baseline, in a canary and outside, right at the limit and beside it. ``several``: tests of two to five
+    candidates, of which some were dropped. ``unpaired``: texts with half a
     surrogate pair, as UTF-16 code units, for languages that can hold them.
     """
     return {
         "form": 1,
         "rule": "SHA-256 of UTF-8 salt:unit; candidate where coverage < covered and variation < given, all out of 4294967296; "
-        "before that control where coverage by controlSalt < kept",
+        "before that control where coverage by controlSalt < kept; of several "
+        "candidates[coverage by arm:salt * how many // 4294967296]",
         "shares": [{"share": share, **_limits(share)} for share in SHARES],
         "units": [{"salt": salt, "unit": unit, **_stands(unit, salt)} for salt in SALTS for unit in UNITS],
         "edges": list(_edges()),
@@ -42,6 +44,7 @@ def golden() -> dict[str, Any]:
             for stage in ("steady", "shadow", "canary", "bake")
         ],
         "controls": list(_controls()),
+        "several": list(_several()),
         "unpaired": [{"salt": "s", "utf16": _utf16(unit), **_stands(unit, "s")} for unit in UNPAIRED],
     }
 
@@ -68,6 +71,16 @@ def _controls() -> Iterator[dict[str, Any]]:
             told = {"stage": stage, "salt": "s", "unit": unit, "share": 0.5, **_limits(0.5)}
             said = {"control": control, "controlSalt": control_salt(model), "kept": limit(control)}
             yield {**told, **said, "arm": arm_of(unit, replace(_traffic("s", 0.5, stage), model=model, control=control))}
+
+
+def _several() -> Iterator[dict[str, Any]]:
+    """Two to five candidates, all there and with one dropped, under shares up to one half and beyond."""
+    for number, left, share in ((n, out, s) for n in range(2, 6) for out in (None, 0, n - 1) for s in (0.2, 0.5, 0.7)):
+        versions = tuple(None if place == left else f"v{place}" for place in range(number))
+        traffic = replace(_traffic("s", share), arms=versions)
+        told = {"stage": "canary", "salt": "s", "share": share, **_limits(share), "candidates": list(told_arms(traffic))}
+        for unit in UNITS[:20]:
+            yield {**told, "unit": unit, "drawn": drawn(unit, "s", number), "arm": arm_of(unit, traffic)}
 
 
 def _limits(share: float) -> dict[str, int]:

@@ -213,11 +213,9 @@ def _who(house: House, batch: Batch) -> tuple[Traffic, dict[str, str | None] | N
     model = batch.model
     traffic = house.traffic(model)
     arms: dict[str, str | None] = {traffic.champion: "champion"}
-    if traffic.candidate:
-        arms.setdefault(traffic.candidate, "candidate")
-    if traffic.baseline:
-        arms.setdefault(traffic.baseline, "control")
-    alone = replace(traffic, candidate=None, previous=None, stage="steady", share=0.0, control=0.0, baseline=None)
+    for arm, version in traffic.by_arm.items():
+        arms.setdefault(version, arm)
+    alone = replace(traffic, candidate=None, arms=(), previous=None, stage="steady", share=0.0, control=0.0, baseline=None)
     if batch.version is not None:
         named = house.versions.named(batch.version)
         if named.model != model.name:
@@ -231,7 +229,7 @@ def _who(house: House, batch: Batch) -> tuple[Traffic, dict[str, str | None] | N
 def _asked(batch: Batch, keys: Keys | None, traffic: Traffic, fit: Fit, size: int, now: datetime) -> dict[str, str]:
     """What makes a batch the same batch; what differs is told by these words."""
     model = batch.model
-    who = (*traffic.versions, traffic.stage, traffic.share, traffic.salt, traffic.control)
+    who = (*traffic.versions, traffic.stage, traffic.share, traffic.salt, traffic.control, *map(str, traffic.arms))
     declared = (definition_of(model), model.shape, model.among, sorted((name, str(kind)) for name, kind in fit.columns.items()))
     return {
         "model": model.name,

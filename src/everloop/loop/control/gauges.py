@@ -70,8 +70,8 @@ def model_gauges(house: House, model: Model) -> Iterator[Gauge]:
         return
     name = history.names(house.journal)
     yield series("everloop_champion", (model.name, name(traffic.champion))), 1.0
-    if traffic.candidate is not None:
-        yield series("everloop_rollout_share", (model.name, name(traffic.candidate))), traffic.share
+    for version in traffic.candidates:
+        yield series("everloop_rollout_share", (model.name, name(version))), traffic.share / len(traffic.arms or (version,))
     last = house.turns.last(model.name)
     if last is not None:
         yield series("everloop_last_turn_seconds", (model.name,)), (last.finished_at or last.started_at).timestamp()

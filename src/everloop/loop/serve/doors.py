@@ -97,6 +97,7 @@ class HouseDoors:
             self.named(traffic.champion),
             self.named(traffic.candidate) if traffic.candidate and traffic.stage == "canary" else None,
             self.named(traffic.baseline) if traffic.baseline else None,
+            {arm: self.named(version) for arm, version in traffic.by_arm.items()} if traffic.arms and traffic.stage == "canary" else {},
         )
 
     def assigned(self, model: str, requests: Sequence[Row]) -> Sequence[str]:

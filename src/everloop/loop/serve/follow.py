@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from everloop.errors import ArtefactBroken, EverloopError, HouseBusy, StoreError
 from everloop.loop.serve.routes import Living, Named, Route, Routes, read_routes
-from everloop.records import Candidate, Shape
+from everloop.records import Candidate, Shape, Traffic
 from everloop.rollout.routes import FILE
 from everloop.serving.keys import Keys
 from everloop.serving.one import single
@@ -210,9 +210,9 @@ class Follow:
         with self._lock:
             routes = [r for name, r in (self._wanted.models if self._wanted else {}).items() if name in self._models]
             # Who has to answer comes before who was there before.
-            for pick in (lambda t: (t.champion, t.candidate, t.baseline), lambda t: (t.previous,)):
+            for before in (False, True):
                 for route in routes:
-                    for version in pick(route.traffic):
+                    for version in (route.traffic.previous,) if before else _answering(route.traffic):
                         named = route.versions.get(version) if version else None
                         if named and loads(named) and named.candidate.id not in self._loaded and named.candidate.id not in self._failed:
                             return route.traffic.model, named
@@ -281,8 +281,11 @@ class Follow:
 
 def must_answer(route: Route) -> list[str]:
     """The versions that may be asked here; a service elsewhere is not."""
-    named = (route.traffic.champion, route.traffic.candidate, route.traffic.baseline)
-    return [version for version in named if version is not None and loads(route.versions[version])]
+    return [version for version in _answering(route.traffic) if version is not None and loads(route.versions[version])]
+
+
+def _answering(traffic: Traffic) -> tuple[str | None, ...]:
+    return (traffic.champion, *traffic.candidates, traffic.baseline)
 
 
 def loads(named: Named) -> bool:

@@ -138,7 +138,7 @@ def quick_of(model: Model, seat: Seat, salt: str, known: Known, otherwise: Colle
         return None
     if traffic.champion not in seat.rows:
         return None
-    rolled = {traffic.champion, traffic.candidate, traffic.previous}
+    rolled = {traffic.champion, *traffic.candidates, traffic.previous}
     return Quick(
         model,
         traffic,

@@ -49,7 +49,7 @@ def served_here(traffic: Traffic, candidates: Mapping[str, Candidate]) -> Traffi
     if traffic.champion in elsewhere:
         if traffic.candidate is None:
             raise answered_elsewhere(candidates[traffic.champion])
-        return replace(traffic, champion=traffic.candidate, candidate=None, previous=None, stage="steady", share=0.0)
+        return replace(traffic, champion=traffic.candidate, candidate=None, arms=(), previous=None, stage="steady", share=0.0)
     if traffic.previous in elsewhere:
         return replace(traffic, previous=None, stage="steady" if traffic.stage == "bake" else traffic.stage)
     return traffic
