@@ -23,6 +23,7 @@ SECTIONS: Final = {
     "delay": ("bench.monitor_alarms", "delay"),
     "nannyml": ("bench.monitor_truth", "nannyml"),
     "concept": ("bench.monitor_truth", "drift"),
+    "shift": ("bench.monitor_shift", "shift"),
     "late": ("bench.monitor_truth", "late"),
     "join": ("bench.monitor_truth", "join"),
     "troubles": ("bench.monitor_faults", "measure"),

@@ -79,7 +79,7 @@ def _off(old: Floats, new: Floats) -> dict[str, float]:
     js, kl = jensenshannon(old / old.sum(), new / new.sum(), base=2), float(entropy(new / new.sum(), old / old.sum()))
     names = [str(i) for i in range(len(old))]
     largest = np.abs(new / new.sum() - old / old.sum()).max()
-    found = of_names(old, new, names, least=1)
+    [found] = of_names([old], [new], [names], least=1)
     ours = kullback_leibler(old, new)
     return {
         "psi": _relative(psi(old, new, corrected=False), float(entropy(p, q) + entropy(q, p))),

@@ -17,7 +17,7 @@ from everloop.loop.answers import answers_of
 from everloop.loop.house import House, open_house
 from everloop.loop.project_file import project_of
 from everloop.loop.tell.told import tell_predictions, tell_truths
-from everloop.loop.watching import told_of
+from everloop.loop.truths import told_of
 from everloop.monitor.maturity import NEVER, maturity, outage_of
 from everloop.records import Shape
 from everloop.settings import read_settings

@@ -30,8 +30,8 @@ from everloop.loop import trial
 from everloop.loop.answers import answer_due, answers_of
 from everloop.loop.house import House, open_house
 from everloop.loop.project_file import project_of
+from everloop.loop.truths import told_of
 from everloop.loop.turn import turn
-from everloop.loop.watching import told_of
 from everloop.project.model import Model
 from everloop.records import Signals, Traffic, identity
 from everloop.rollout import arm_of, begin

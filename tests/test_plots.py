@@ -155,10 +155,10 @@ def test_the_calendar_has_a_few_labels_at_round_moments_for_every_span(days: flo
 
 def test_the_ends_of_time_can_be_drawn() -> None:
     ends = [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=UTC)]
-    parsed(plots.lines("t", [Line("a", [(at, 1.0) for at in ends])]))
-    for at in ends:
-        parsed(plots.lines("t", [Line("a", [(at, 1.0)])]))
-        parsed(plots.shares("t", [(at, {"a": 1.0})]))
+    drawn = [plots.lines("t", [Line("a", [(at, 1.0) for at in ends])])]
+    drawn += [plots.lines("t", [Line("a", [(at, 1.0)])]) for at in ends]
+    drawn += [plots.shares("t", [(at, {"a": 1.0})]) for at in ends]
+    assert all(parsed(svg).tag == f"{SVG}svg" for svg in drawn)
 
 
 def test_a_moment_without_a_time_zone_is_read_as_utc() -> None:

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from everloop.project.columns import money, text, unit
     from everloop.project.conditions import (
-        ab,
         always,
         answers_within,
         as_good_as_champion,
         at_least,
         at_most,
-        bandit,
         beats_champion,
-        canary,
         cost,
         drifted,
         fair_across,
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
         outcome,
         quantiles,
         search,
-        shadow,
         slipped,
         usual_volume,
         worse_than_champion,
@@ -42,6 +38,7 @@ if TYPE_CHECKING:
     from everloop.project.source import Source
     from everloop.project.spans import days, every, hours, minutes
     from everloop.project.spoken import explain
+    from everloop.project.steps import ab, bandit, canary, shadow
 
 __all__ = [
     "Model",
@@ -89,6 +86,7 @@ _ELSEWHERE = {
     "source": ("Source",),
     "spans": ("days", "every", "hours", "minutes"),
     "spoken": ("explain",),
+    "steps": ("ab", "bandit", "canary", "shadow"),
 }
 _MODULE = dict.fromkeys(__all__, "conditions") | {word: module for module, words in _ELSEWHERE.items() for word in words}
 

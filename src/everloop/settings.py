@@ -84,16 +84,21 @@ class Serving:
     """Is each request a span for OpenTelemetry?"""
     server: Server = "uvicorn"
     """What reads HTTP in each worker; granian is an extra."""
+    drain: float = 0.0
+    """Seconds a worker that was told to end goes on answering, not ready any more, so that a load balancer sends it nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Governor:
     """How often a model may wish to learn again in this house; what a person asks for is done all the same."""
 
+    cooldown: timedelta = timedelta(hours=1)
+    """From one training to the next, at least; never less than a truth takes."""
     runs_a_day: int = 4
     runs_a_week: int = 14
+    money_a_day: float | None = None
+    """What a day's training may cost, by ``[prices]``; None: as much as it costs."""
     money_a_week: float | None = None
-    """What a week's training may cost, at ``[prices] cpu_hour``; None: as much as it costs."""
     fresh_truths: int = 20
     """So many truths have to mature that nobody has learnt from yet."""
     failures: int = 2
@@ -261,6 +266,12 @@ def _price(value: Any) -> float:
     return float(value)
 
 
+def _span(value: Any) -> timedelta:
+    if not isinstance(value, str):
+        raise ValueError('must be a span in quotes such as "6h" or "2d"')
+    return span(value)
+
+
 def _share(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError("must be a share, 0 to 1")
@@ -317,9 +328,18 @@ _KEYS: dict[str, Checker | dict[str, Checker]] = {
         "largest_body": _count,
         "traces": _yes_or_no,
         "server": _one_of("uvicorn", "granian"),
+        "drain": _price,
     },
     "prices": {"*": _price},
-    "governor": {"runs_a_day": _count, "runs_a_week": _count, "money_a_week": _price, "fresh_truths": _count, "failures": _count},
+    "governor": {
+        "cooldown": _span,
+        "runs_a_day": _count,
+        "runs_a_week": _count,
+        "money_a_day": _price,
+        "money_a_week": _price,
+        "fresh_truths": _count,
+        "failures": _count,
+    },
     "online": {"url": _redis},
     "skew": {"share": _share},
 }
@@ -420,10 +440,17 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         sources=sources,
         people={name: _reached(said, env, f"people.{name}") for name, said in values.get("people", {}).items()},
         prices=values.get("prices", {}),
-        governor=Governor(**values.get("governor", {})),
+        governor=_governor(values.get("governor", {}), values.get("prices", {})),
         serving=Serving(**values.get("serving", {})),
         skew=values.get("skew", {}).get("share", 0.01),
     )
+
+
+def _governor(said: Mapping[str, Any], prices: Mapping[str, float]) -> Governor:
+    for name in ("money_a_day", "money_a_week"):
+        if name in said and not any(prices.values()):
+            raise SettingsError(f"{FILE}: governor.{name} is a limit on nothing: nothing has a price. Say one: [prices] cpu_hour = 0.05")
+    return Governor(**said)
 
 
 def _filled(text: str, env: Mapping[str, str], name: str) -> str:

@@ -1,5 +1,7 @@
 """Alertmanager as an address: what it is told, and what people are told of it. The real one is asked in tests/oracles."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from everloop.connect.alertmanager import Alertmanager, alert_of
@@ -7,6 +9,7 @@ from everloop.connect.message import Message, masked
 from everloop.errors import SettingsError
 from everloop.loop.news.lines import mistake, opened
 
+NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 FACTS = {
     "model": "demand", "incident": "41c9", "cause": "data", "urgency": "critical", "state": "firing",
     "fired_at": "2026-11-02T12:00:00+00:00",
@@ -18,16 +21,19 @@ def test_the_labels_of_an_incident_are_the_same_at_its_beginning_and_its_end():
     over = Message(
         key="k2", severity="info", title="t", body="over", facts={**FACTS, "state": "resolved", "resolved_at": "2026-11-03T12:00:00+00:00"}
     )
-    assert alert_of(FIRING)["labels"] == alert_of(over)["labels"]
-    assert (alert_of(FIRING)["endsAt"] > "2030", alert_of(over)["endsAt"]) == (True, "2026-11-03T12:00:00+00:00")
-    assert "endsAt" not in alert_of(Message(key="k", severity="info", title="t", body="b")), "it lets news go by itself"
+    assert alert_of(FIRING, NOW)["labels"] == alert_of(over, NOW)["labels"]
+    assert (alert_of(FIRING, NOW)["endsAt"], alert_of(over, NOW)["endsAt"]) == ("2026-11-06T12:00:00+00:00", "2026-11-03T12:00:00+00:00")
+    early = alert_of(FIRING, NOW - timedelta(days=30))
+    assert early["endsAt"] > early["startsAt"], "a house whose clock is turned may be ahead of the wall"
+    assert "endsAt" not in alert_of(Message(key="k", severity="info", title="t", body="b"), NOW), "it lets news go by itself"
 
 
 def test_it_is_told_by_post_on_its_own_path(web):
     assert opened(web.url("am", scheme="alertmanager")).send(FIRING) is None
     (told,) = web.told
     assert (told.path, told.headers["content-type"], told.headers["idempotency-key"]) == ("/am/api/v2/alerts", "application/json", "k")
-    assert told.json == [alert_of(FIRING)]
+    (alert,) = told.json
+    assert {**alert, "endsAt": ""} == {**alert_of(FIRING, NOW), "endsAt": ""}
     line = Alertmanager(f"alertmanager://ada:hu%40sh@127.0.0.1:{web.port}")
     assert line.send(FIRING) is None
     assert web.told[-1].headers["authorization"] == "Basic YWRhOmh1QHNo"

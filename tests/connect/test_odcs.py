@@ -157,6 +157,38 @@ def test_what_is_no_contract_is_refused_in_a_sentence(text):
         odcs.read(text, {"orders": orders})
 
 
+HEAD = "kind: DataContract\napiVersion: v3.1.0\nid: x\nname: x\nversion: 1.0.0\nstatus: active\n"
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "it is empty. It begins with kind: DataContract."),
+        ("5", "it is a int, not a table of words."),
+        (f"{HEAD}{BOMB}schema: *a8\n", "its aliases make more than 1,000,000 words of it."),
+        (f"{HEAD}schema: &a\n  - name: orders\n    properties: *a\n", "its aliases make more than 1,000,000 words of it."),
+        (f"{HEAD}schema: {'[' * 2000}{']' * 2000}", "it is nested too deeply."),
+        (f"{HEAD}schema:\n  - name: orders\n    properties:\n      - {{name: a, logicalType: [1]}}\n", "0.logicalType: Input"),
+        ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        ("kind: DataContract\napiVersion: v2.2.0\n", "It takes kind: DataContract and apiVersion: v3.0.0 or newer."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_is_said_in_a_line_however_hostile_it_is(text, said):
+    with pytest.raises(EverloopError) as wrong:
+        odcs.read(text, {"orders": orders})
+    assert said in str(wrong.value)
+    assert len(str(wrong.value)) < 400
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_type_the_standard_does_not_know_is_named_and_not_passed_over():
+    text = f"{HEAD}schema:\n  - name: orders\n    properties:\n      - {{name: sku, logicalType: quaternion}}\n"
+    assert [str(t) for t in odcs.read(text, {"orders": orders}).terms] == [
+        "orders: sku.logicalType is not judged here: no column here is of a type 'quaternion'."
+    ]
+
+
 def test_what_is_suggested_holds_for_the_rows_it_was_made_of_and_not_for_others():
     plain = Source("orders", id="line_id", time="ordered_at", columns=orders.columns)
     habit = odcs.Habit(rows=2, empty={"sku": 0.0, "mail": 0.5}, bounds={"price": (2.0, 9.0)}, values={"channel": ["web"]}, silent=hours(30))

@@ -7,12 +7,14 @@ import pytest
 
 from everloop.clock import microseconds
 from everloop.registry.errands import ERRANDS, Errands
+from everloop.registry.incidents import INCIDENTS, Incidents
 from everloop.registry.journal import Journal
 from everloop.registry.keys import KEYS, ApiKeys
 from everloop.registry.outbox import ALERTS, Outbox
 from everloop.registry.store import Store, open_store
 from everloop.registry.traffic import Pointers
-from everloop.testing.registry import ErrandSuite, JournalSuite, KeySuite, OutboxSuite, TrafficSuite
+from everloop.registry.written import written
+from everloop.testing.registry import ErrandSuite, IncidentSuite, JournalSuite, KeySuite, OutboxSuite, TrafficSuite
 
 
 class TestJournalOnSQLite(JournalSuite):
@@ -32,6 +34,10 @@ class TestOutboxOnSQLite(OutboxSuite):
 
 
 class TestKeysOnSQLite(KeySuite):
+    pass
+
+
+class TestIncidentsOnSQLite(IncidentSuite):
     pass
 
 
@@ -157,3 +163,59 @@ def test_the_suite_rejects_keys_that_are_revoked_again(tmp_path):
 
     with pytest.raises(AssertionError):
         Loose().test_a_revoked_key_stays_so_and_frees_its_name(tmp_path)
+
+
+class LastWordWins(Incidents):
+    """A rival that puts in force whatever comes."""
+
+    def move(self, connection, incident):
+        if self.find(incident.incident, within=connection) is None:
+            return super().move(connection, incident)
+        row = {"state": incident.state, "change": incident.change, "at": microseconds(incident.made_at), "body": written(incident)}
+        connection.execute(INCIDENTS.update().where(INCIDENTS.c.incident == incident.incident).values(**row))
+        return incident
+
+
+class NewestByTheClock(Incidents):
+    """A rival that takes a change for an old one because it is dated so."""
+
+    def move(self, connection, incident):
+        there = self.find(incident.incident, within=connection)
+        return there if there is not None and there.made_at > incident.made_at else super().move(connection, incident)
+
+
+class AsLastChanged(Incidents):
+    """A rival whose oldest incident is the one that nobody has touched for longest."""
+
+    def open(self, model=None, *, within=None):
+        return sorted(super().open(model, within=within), key=lambda i: i.made_at)
+
+
+class ReadsPatterns(Incidents):
+    """A rival that takes letters for a pattern."""
+
+    def named(self, text, *, within=None):
+        with self.store.reading(within) as connection:
+            found = (
+                connection.exec_driver_sql("SELECT incident FROM incidents WHERE incident LIKE ?", (f"{text.strip()}%",)).scalars().all()
+            )
+        return self.find(found[0], within=within) if len(found) == 1 and len(text) >= 4 else super().named(text, within=within)
+
+
+@pytest.mark.parametrize(
+    ("rival", "test"),
+    [
+        (LastWordWins, "test_of_two_who_change_it_from_the_same_state_the_second_is_overtaken"),
+        (NewestByTheClock, "test_a_change_is_the_newest_though_the_clock_was_set_back"),
+        (AsLastChanged, "test_the_oldest_stands_first_whichever_changed_last_and_what_is_over_is_not_open"),
+        (ReadsPatterns, "test_the_first_letters_name_one_and_no_more"),
+    ],
+)
+def test_the_suite_rejects_incidents_that_lose_a_word_or_mistake_one_for_another(tmp_path, rival, test):
+    class Loose(IncidentSuite):
+        def open(self, folder):
+            store = open_store(f"sqlite:///{folder / 'house.db'}")
+            return store, rival(store)
+
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        getattr(Loose(), test)(tmp_path)

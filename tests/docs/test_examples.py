@@ -34,7 +34,7 @@ def run(page: Path) -> int:
 @NAMED
 def test_every_python_block_compiles_and_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run(page)
+    assert run(page) == len(re.findall(r"^ *```(?:py|python)\b", page.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def test_there_are_blocks_to_run():

@@ -58,7 +58,7 @@ def test_a_table_that_names_a_file_there_is_not_is_noticed():
 def test_the_modules_named_can_be_imported():
     for page in pages():
         for name in {word for word in code(page.read_text(encoding="utf-8")) if MODULE.fullmatch(word)}:
-            import_module(name)
+            assert import_module(name).__doc__, name
 
 
 # -- the trees ---------------------------------------------------------------------------------------------------------------------

@@ -206,6 +206,9 @@ def nothing_met(source, condition):
 
 
 REAL = {"put_in": Shape.put_in, "take_out": Shape.take_out, "number": Shape.number, "first": Shape.first, "meets": folding.meets}
+BOTTOM = {"product": "a", "shop": 1, "quantity": -(2**63), "weight": 0.1, "buyer": "x", "gift": True}
+LOWEST = ([Said(f"o{n}", 0, n, n, BOTTOM) for n in range(3)], [0, 1, 2, 3], 1)
+"""A total below all numbers of 64 bits that another row is added to: chance takes hundreds of histories to draw it."""
 MUTANTS = [
     (Shape, "put_in", older_wins),
     (Shape, "take_out", never_taken_out),
@@ -233,7 +236,7 @@ def test_one_wrong_rule_is_found_out(monkeypatch, where, name, mutant):
         except (ValueError, KeyError, TypeError, IndexError):
             return True
 
-    assert find(logs(), wrong, settings=SEARCH, random=Random(1))
+    assert wrong(LOWEST) or find(logs(), wrong, settings=SEARCH, random=Random(1))
 
 
 def test_an_extreme_among_many_rows_that_is_deleted_is_told_from_the_others():

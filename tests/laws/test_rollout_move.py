@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everloop.errors import EverloopError
-from everloop.project.conditions import canary, shadow
+from everloop.project.steps import canary, shadow
 from everloop.rollout import arm_of, begin, due, first, step, steps, undo
 from everloop.testing.registry import MONDAY
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from everloop import at_least, days, drifted, every, slipped
-from everloop.loop.decide import decide
+from everloop.loop.decide import decide, permit
 from everloop.loop.govern import Memory
-from tests.loop.test_decide import LEARNT, NOW, SLIPPED, WORSE, model, signal, signals, steady
+from tests.loop.test_decide import LEARNT, NOW, SLIPPED, WORSE, model, signal, signals, steady, verdict
 
 DRIFTED = signal("drifted()", "drift", about="price")
 FLAT = signal("slipped('wape', by=0.1)", "slip", fired=False)
@@ -82,3 +82,32 @@ def test_evidence_leads_to_its_action(found, words, memory, stage, action, cause
 def test_a_person_who_only_wants_suggestions_is_asked_before_anything_is_taken_back():
     decision = decide(model(autonomy="suggest"), steady(), signals(ERRORS), Memory(**LEARNT), now=NOW, id="d")
     assert (decision.action, decision.asks) == ("ask", "undo")
+
+
+def test_drift_that_is_told_is_rehearsed_once_when_a_week_of_truths_since_is_mature():
+    told = model(**TELLS)
+    due = NOW - told.matures_after - days(7)
+
+    def decided(*found, **memory):
+        return decide(told, steady(), signals(*found), Memory(**(LEARNT | memory)), now=NOW, id="d")
+
+    first = decided(DRIFTED, FLAT)
+    assert (first.action, first.because[-1]) == ("hold", "a candidate is held beside the champion as evidence from 2026-11-16 00:00 UTC on")
+    assert decided(DRIFTED, FLAT, drift_told_at=due + days(1)).action == "hold"
+    assert decided(DRIFTED, FLAT, drift_told_at=due).action == "rehearse"
+    assert decided(drift_told_at=due).action == "rehearse"  # what drifts for a fortnight has become a habit by then
+    again = decided(DRIFTED, FLAT, drift_told_at=due, rehearsed_at=NOW - days(1), evidence="the verdict is: failed")
+    assert (again.action, again.because[-1]) == (
+        "hold",
+        "a candidate learnt on 2026-11-01 was held beside the champion since: the verdict is: failed",
+    )
+    assert decided(BROKEN, drift_told_at=due).action == "hold"
+    governed = decided(DRIFTED, drift_told_at=due, runs_today=4)
+    assert (governed.action, "4 times in 24 hours" in governed.because[-1]) == ("hold", True)
+
+
+def test_a_rehearsal_that_passes_is_a_question_to_a_person_even_where_the_model_acts():
+    passed = verdict("passed")
+    assert permit(model(), passed, now=NOW, id="d").action == "promote"
+    asked = permit(model(), passed, now=NOW, id="d", rehearsed=True)
+    assert (asked.action, asked.asks) == ("ask", "promote")

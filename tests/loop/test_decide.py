@@ -116,7 +116,17 @@ def test_autonomy_decides_who_says_yes(level, action, asks):
 
 
 def test_while_a_person_is_asked_nothing_is_asked_again():
-    assert decided(SLIPPED, memory=Memory(**LEARNT, waiting="d0"), autonomy="suggest").action == "hold"
+    assert decided(SLIPPED, memory=Memory(**LEARNT, waiting=("retrain",)), autonomy="suggest").action == "hold"
+    rolling = steady(stage="canary", candidate="v2", previous=None, share=0.2)
+    held = decided(WORSE, traffic=rolling, memory=Memory(**LEARNT, waiting=("undo", "retrain")), autonomy="suggest")
+    assert (held.action, held.because) == ("hold", ("worse it is", "the question about it is still open"))
+
+
+@pytest.mark.parametrize("waiting", ["retrain", "promote"])
+def test_another_question_that_is_open_keeps_nobody_from_being_asked_about_harm(waiting):
+    rolling = steady(stage="canary", candidate="v2", previous=None, share=0.2)
+    asked = decided(WORSE, traffic=rolling, memory=Memory(**LEARNT, waiting=(waiting,)), autonomy="suggest")
+    assert (asked.action, asked.asks, asked.cause) == ("ask", "undo", "worse")
 
 
 def test_what_somebody_asks_for_is_done_at_once():

@@ -1,12 +1,20 @@
 """Deployments, lead time, failures, detection and recovery, from records alone; what was never seen is None, never zero."""
 
+import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from random import Random
+from statistics import median_high, median_low
 
 import pytest
 from typer.testing import CliRunner
 
 from everloop.cli import app
-from everloop.loop.delivery import Spans, delivery
+from everloop.clock import instant, microseconds
+from everloop.loop.delivery import Spans, delivery, delivery_of
 from everloop.records import Candidate, Incident, Shape, Signal, Signals, Symptom, Verdict
 from everloop.testing.registry import MONDAY, decision, traffic
 from tests.loop.houses import demand, house_at
@@ -15,8 +23,6 @@ DAY = timedelta(days=1)
 
 
 def at(day, record):
-    from dataclasses import replace
-
     return replace(record, made_at=MONDAY + day * DAY)
 
 
@@ -110,3 +116,73 @@ def test_the_terminal_tells_it_in_sentences_and_as_data(tmp_path):
     run = CliRunner().invoke
     assert run(app, ["status", "--delivery", *where]).output == "demand: has not begun. Next: everloop turn demand\n"
     assert '"per_week": null' in run(app, ["status", "--delivery", "--json", *where]).output
+
+
+def counted(folder, until):
+    """The figures of the journal's own rows, counted again in SQL and by hand: traffics in order, and which decisions undo."""
+    with closing(sqlite3.connect(folder / "house" / "house.db")) as db:
+        rows = db.execute(
+            "SELECT kind, body FROM journal WHERE model = 'demand' AND at <= ? ORDER BY seq", (microseconds(until),)
+        ).fetchall()
+        versions = dict(db.execute("SELECT id, candidate FROM versions"))
+        learnt = {c: json.loads(b).get("learnt_until") for c, b in db.execute("SELECT id, body FROM journal WHERE kind = 'Candidate'")}
+    said = [(kind, json.loads(body)) for kind, body in rows]
+    undo = {body["id"] for kind, body in said if kind == "Decision" and body["action"] == "undo"}
+    found, champion, leads = Counter(), None, []
+    for kind, body in said:
+        if kind == "Verdict":
+            found["refused"] += body["outcome"] != "passed"
+        if kind != "Traffic":
+            continue
+        taken_back, other = bool(undo & set(body["made_from"])), champion not in (None, body["champion"])
+        found["undone"] += taken_back and other
+        found["failed"] += taken_back and not other
+        if other and not taken_back:
+            found["deployments"] += 1
+            leads.append(instant(body["made_at"]) - instant(learnt[versions[body["champion"]]]))
+        champion = body["champion"]
+    return found, sorted(leads)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_figures_of_a_home_with_a_history_are_those_of_another_count(tmp_path, seed):
+    draw, house = Random(seed), house_at(tmp_path, (demand,))
+    generation, champion, previous, candidate, number = 0, None, None, None, 0
+    for day in range(40):
+        now, records = MONDAY + day * DAY, []
+        step = draw.choice(["let in", "go on", "take back", "nothing", "refuse"]) if champion else "let in"
+        made_from, moved = (), True
+        if step == "let in" and candidate is None:
+            number += 1
+            records.append(replace(learnt(day - draw.randrange(1, 9)), id=f"c{number}", made_at=now, artefact=f"a{number}"))
+            candidate = f"v{number}" if champion else None
+            champion = champion or f"v{number}"
+        elif step == "go on" and candidate:
+            previous, champion, candidate = champion, candidate, None
+        elif step == "take back" and (candidate or previous):
+            records.append(replace(decision(day, action="undo", by="Kim"), made_at=now))
+            made_from = (f"decision-{day}",)
+            champion, previous, candidate = (champion, previous, None) if candidate else (previous, None, None)
+        else:
+            moved = False
+        if step == "refuse":
+            records.append(
+                Verdict(id=f"lost-{day}", made_at=now, model="demand", candidate="c", champion="b", opinions=(), outcome="failed")
+            )
+        with house.store.transaction() as t:
+            for record in records:
+                house.journal.append(t, record)
+                if isinstance(record, Candidate):
+                    house.versions.admit(t, record, None, now=now, id=f"v{number}")
+            if moved:
+                generation += 1
+                words = {"id": f"t{generation}", "made_at": now, "candidate": candidate, "previous": previous, "made_from": made_from}
+                house.journal.append(t, traffic(generation, champion=champion, stage="canary" if candidate else "steady", **words))
+    for until in (MONDAY + 20 * DAY, MONDAY + 40 * DAY):
+        found, (again, leads) = delivery_of(house, "demand", until=until), counted(tmp_path, until)
+        told = {"deployments": found.deployments, "failed": found.failed, "undone": found.undone, "refused": found.refused}
+        assert told == {name: again[name] for name in told}
+        assert found.per_week == pytest.approx(again["deployments"] / ((until - MONDAY) / (7 * DAY)))
+        assert (found.lead.count, found.lead.longest) == (len(leads), max(leads, default=None))
+        assert found.lead.median == (median_low(leads) + median_high(leads)) / 2 if leads else found.lead.median is None
+    assert sum(told.values()) > 5, "there is something to count"

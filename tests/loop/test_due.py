@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from everloop import Model, Source, canary, days, every, hours, money, shadow
+from everloop import Model, Source, canary, days, every, hours, money, shadow, worse_than_champion
 from everloop.loop.control.due import due, step_ends
 from everloop.records import Traffic
 
@@ -51,3 +51,9 @@ def test_steps_end_as_the_plan_says():
     assert step_ends(CHURN, rolling) == MONDAY + timedelta(hours=12)
     assert step_ends(CHURN, replace(rolling, step=7)) == MONDAY  # the plan was shortened: it is over
     assert step_ends(CHURN, replace(rolling, stage="bake")) == MONDAY + CHURN.matures_after
+
+
+def test_bake_is_over_when_the_last_figure_is_known_too():
+    feared = CHURN.but("churn", roll_back_when=worse_than_champion(ORDERS.total("amount", next=days(90)), by=0.05))
+    rolling = replace(STEADY, stage="bake", previous="v1")
+    assert step_ends(feared, rolling) == MONDAY + days(90)

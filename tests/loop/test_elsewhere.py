@@ -18,7 +18,8 @@ from everloop.loop.tell.elsewhere import MOST_NEW, tell_predictions
 from everloop.loop.turn import turn
 from everloop.loop.watching import seen
 from everloop.monitor.drift import drifts
-from everloop.project.conditions import at_most, shadow
+from everloop.project.conditions import at_most
+from everloop.project.steps import shadow
 from everloop.records import Candidate, Contest, Verdict
 from everloop.serving.answered import SCHEMA, hashed
 from everloop.serving.log import AnswersLog

@@ -162,8 +162,10 @@ def test_bytes_that_come_back_are_loaded_with_the_next_word(tmp_path, following)
     write(tmp_path, 2, traffic(2, "b", previous="a"))
     until(lambda: workers(tmp_path)[7].failed)
     loads.broken.clear()
+    assert generation(follow) == 1
     write(tmp_path, 3, traffic(3, "b", previous="a"))
     until(lambda: generation(follow) == 3)
+    assert "b" in follow.table.seats["demand"].predictors
 
 
 @pytest.mark.parametrize("body", [b"", b'{"form":1,', b"\xff" * 10])

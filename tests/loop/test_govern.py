@@ -29,10 +29,15 @@ def test_nothing_forbids_what_is_within_every_limit():
     ("words", "sentence"),
     [
         ({"last_trained_at": NOW - timedelta(days=3)}, "it was trained at 2026-10-30 00:00 UTC, and a truth takes longer than that"),
-        ({"spent": timedelta(hours=3), "budget": hours(2)}, "the training budget of 7 days is spent"),
+        (
+            {"last_trained_at": NOW - timedelta(days=10), "limits": Governor(cooldown=timedelta(days=14))},
+            "it was trained at 2026-10-23 00:00 UTC, and 14 days have to pass before it is trained again",
+        ),
+        ({"spent": timedelta(hours=3), "budget": hours(2)}, "it has been trained for 3 hours in 7 days, and its budget is 2 hours"),
         ({"runs_today": 4}, "it has been trained 4 times in 24 hours, and 4 times is the most"),
         ({"runs_this_week": 2, "limits": Governor(runs_a_week=2)}, "it has been trained twice in 7 days, and twice is the most"),
-        ({"money": 5.5, "limits": Governor(money_a_week=5.0)}, "7 days of training have cost 5.50, and 5.00 is the most"),
+        ({"money_today": 1.5, "limits": Governor(money_a_day=1.0)}, "24 hours of training have cost 1.50, and 1.00 is the most"),
+        ({"money_this_week": 5.5, "limits": Governor(money_a_week=5.0)}, "7 days of training have cost 5.50, and 5.00 is the most"),
         ({"fresh": 3}, "only 3 truths have matured that nobody has learnt from, of 20 that it takes"),
         (
             {"failures": 2, "fresh": 400},
@@ -41,7 +46,7 @@ def test_nothing_forbids_what_is_within_every_limit():
                 "or for a person (everloop turn demand --retrain)"
             ),
         ),
-        ({"waiting": "d0"}, "a question is waiting for an answer (everloop approve demand)"),
+        ({"waiting": ("undo",)}, "a question is waiting for an answer (everloop approve demand)"),
     ],
 )
 def test_every_limit_has_its_sentence(words, sentence):
@@ -54,7 +59,7 @@ def test_after_failures_much_new_truth_is_enough():
 
 
 def test_money_without_a_limit_is_only_shown():
-    assert because(money=1e6) is None
+    assert because(money_today=1e6, money_this_week=1e6) is None
 
 
 def test_a_person_is_not_governed():

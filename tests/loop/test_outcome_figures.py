@@ -12,7 +12,7 @@ from everloop import beats_champion, canary, days, hours, outcome, slipped, wors
 from everloop.errors import ProjectError
 from everloop.lake.receive import receive
 from everloop.loop.tell.outcomes import tell_outcomes
-from everloop.project.conditions import ab
+from everloop.project.steps import ab
 from everloop.records import Signals
 from everloop.rollout import arm_of, compared
 from everloop.rollout.again import differences

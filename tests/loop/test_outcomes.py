@@ -126,6 +126,15 @@ def test_counting_by_arm_counts_units_not_clicks(house):
     assert (count.units, count.with_outcome, count.sum, count.mean) == (2, 1, 3.0, 1.5)
 
 
+def test_what_came_since_of_an_answer_given_before_is_not_counted(house):
+    older = {"model": "demand", "product_id": "p3", "moment": day(2).isoformat(), "version": "v1", "value": 1.0, "id": "p3-2"}
+    tell_predictions(house, [older], NOW)
+    tell_outcomes(house, [click(event_id=u, unit=u, hours=1) | {"prediction": f"{u}-2"} for u in ("p1", "p2", "p3")], NOW)
+    tell_outcomes(house, [click(event_id="mine", hours=1)], NOW)
+    [count] = outcome_counts(house, demand, "click", day(1) - timedelta(hours=1))
+    assert (count.units, count.with_outcome, count.sum) == (2, 1, 1.0)
+
+
 def given(*rows):
     names = ("id", "version", "arm", "unit", "moment", "error")
     return pa.table(

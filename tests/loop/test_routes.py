@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from everloop import Model, Source, days, every, rollout
-from everloop.errors import StoreError
+from everloop.errors import HouseBusy, StoreError
 from everloop.loop.adopt import adopt
 from everloop.loop.house import open_house
 from everloop.loop.people import undo
@@ -132,6 +132,16 @@ def test_a_worker_counts_from_when_it_lives_and_confirms_by_what_it_says(house):
     assert acknowledged(house, "churn", 2) == ((), (101,))
     one.close()
     assert list((house.settings.house / "workers").iterdir()) == []
+
+
+def test_a_process_that_opens_its_doors_twice_is_told_so_and_the_first_go_on(house):
+    one = Living(house.settings.house)
+    one.say(1, {"churn": 1}, {})
+    with pytest.raises(HouseBusy, match=r"already, and one process answers once.*close them"):
+        Living(house.settings.house, patience=0.02)
+    assert workers(house.settings.house)[one.pid].generations == {"churn": 1}
+    one.close()
+    Living(house.settings.house, patience=0.02).close()
 
 
 def test_a_worker_that_was_killed_is_waited_for_by_nobody(house):

@@ -45,7 +45,7 @@ from pathlib import Path
 from everloop.loop.serve import supervise as s
 from everloop.settings import read_settings
 s.BEGIN, s.WORKER, s.CONTROL = "fake_begin", "fake_worker", "fake_control"
-s.PATIENCE = float(sys.argv[3])
+s.PATIENCE, s.LONGEST = float(sys.argv[3]), 0.2
 folder = Path(sys.argv[1])
 said = {"project": folder / "project.py", "settings": read_settings(folder, environ={}), "as_json": True}
 serving = s.Serving(**said, port=0, workers=int(sys.argv[2]))
@@ -143,7 +143,7 @@ def test_nobody_outlives_a_supervisor_that_was_killed(tree):
     pids = grown.ready()["workers"]
     grown.process.kill()
     grown.process.wait()
-    until(lambda: not any(lives(pid) for pid in pids), 10)
+    assert until(lambda: not any(lives(pid) for pid in pids), 10)
 
 
 def test_one_that_never_starts_is_told_with_its_last_words(tree):
@@ -166,7 +166,8 @@ def test_one_that_was_ready_once_is_never_given_up(tree):
     grown = tree(once + WAITS, workers=1)
     [first] = grown.ready()["workers"]
     os.kill(first, signal.SIGKILL)
-    until(lambda: (w := grown.serving()["workers"]) and w != [first], 90)
+    [again] = until(lambda: (w := grown.serving()["workers"]) != [first] and w, 90)
+    assert lives(again)
 
 
 def test_what_cannot_be_done_is_told_at_once(tree):

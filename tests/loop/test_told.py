@@ -22,7 +22,8 @@ from everloop.loop.steps import training_table
 from everloop.loop.tell.meant import LONGEST, told_id
 from everloop.loop.tell.own import own_source
 from everloop.loop.tell.told import TRUTHS, seal_told, tell_predictions, tell_truths, told_truths
-from everloop.loop.watching import seen, told_of
+from everloop.loop.truths import told_of
+from everloop.loop.watching import seen
 from tests.loop.houses import NOW, day, demand, house_at, leaves, likes, spread, topics
 
 LATER = NOW + timedelta(seconds=1)

@@ -15,11 +15,13 @@ from everloop.lake.receive import receive
 from everloop.loop.adopt import adopt
 from everloop.loop.split import cap, figures, lived, met, split_units
 from everloop.loop.trial import trial_of
-from everloop.project.conditions import ab
+from everloop.project.steps import ab
 from everloop.records import Signals, identity
 from everloop.rollout import arm_of, begin, compared, step
+from everloop.rollout.verdict import replay
 from everloop.serving.answered import SCHEMA
 from everloop.serving.log import AnswersLog
+from everloop.stats.evalue import above_rate
 from tests.loop.houses import NOW, Mean, house_at
 
 orders = Source("orders", id="order_id", time="ordered_at", columns={"visitor_id": str, "amount": int})
@@ -61,15 +63,17 @@ class Rollout:
             self.house.pointers.move(t, traffic, expected_generation=traffic.generation - 1)
         self.traffic = traffic
 
-    def answer(self, units, now, *, micros=200, value=5.0, failing=(), by=lambda unit: unit):
-        """Answer these units at once, each by whom the split says; what the candidate fails at, the champion answers."""
+    def answer(self, units, now, *, micros=200, value=5.0, failing=(), broken=(), by=lambda unit: unit):
+        """Answer these units at once, each by whom the split says; what the candidate fails at, the champion answers, if it is not
+        broken."""
         rows = []
         for unit in units:
             arm = arm_of(by(unit), self.traffic)
             version = "v1" if arm == "candidate" else self.champion
             failed = arm == "candidate" and unit in failing
-            rows.append((unit, version, arm, "it cannot" if failed else None))
-            rows += [(unit, self.champion, "champion", None)] if failed else []
+            theirs = "it cannot either" if unit in broken else None
+            rows.append((unit, version, arm, ("it cannot" if failed else None) if arm == "candidate" else theirs))
+            rows += [(unit, self.champion, "champion", theirs)] if failed else []
         table = pa.table(
             {
                 "id": [identity(unit, version, now) for unit, version, *_ in rows],
@@ -150,6 +154,36 @@ def test_a_failure_is_the_candidates_though_the_champion_answered_for_it(rollout
     assert trial.says == "roll back"
 
 
+def test_one_failure_among_the_champions_first_answers_excuses_nothing(rollout):
+    rollout.begin()
+    mine, others = by_arm(rollout)
+    rollout.answer(others[:3], NOW + timedelta(hours=1), broken=others[:1])
+    early = rollout.trial(NOW + timedelta(hours=2))
+    assert 0.005 == early.limit_before < early.limit < 0.12, "one of three may be a sixteenth"
+    keep(rollout, early)
+    rollout.answer(UNITS, NOW + timedelta(hours=3), failing=set(mine[:20]))
+    late = rollout.trial(NOW + timedelta(hours=4))
+    assert late.limit == late.limit_before == 0.005, "what the champion did later lowers it again, to where it began"
+    assert late.says == "roll back"
+    assert "more than 0.5 % is proven" in late.because
+    assert replay(late) == late
+
+
+def test_what_fails_for_both_versions_lifts_the_limit_and_the_evidence_is_never_more_than_against_the_one_fixed_at_the_start(rollout):
+    rollout.begin()
+    rollout.answer(UNITS, NOW + timedelta(hours=1), broken=UNITS[::2], failing=set(UNITS[::2]))
+    trial = rollout.trial(NOW + timedelta(hours=2))
+    assert 0.5 < trial.limit < 0.9
+    assert trial.beyond < 1 < above_rate(trial.failed, trial.answers, trial.limit_before).value
+    values = [above_rate(trial.failed, trial.answers, share).value for share in np.linspace(trial.limit_before, 0.99, 50)]
+    assert (np.diff(values) <= 0).all(), "evidence falls as the share it bets against rises"
+
+
+def keep(rollout, trial):
+    with rollout.house.store.transaction() as t:
+        rollout.house.journal.append(t, replace(NOTHING, trial=trial))
+
+
 def alone(rollout, units, now, **words):
     for n, unit in enumerate(units):
         rollout.answer([unit], now + timedelta(seconds=n), **words)
@@ -179,6 +213,38 @@ def test_a_batch_says_nothing_about_how_long_one_answer_takes(rollout):
     rollout.begin()
     rollout.answer(UNITS, NOW + timedelta(hours=1), micros=lambda version: 45_000 if version == "v1" else 150)
     assert rollout.trial(NOW + timedelta(hours=4)).guards[1].epochs[0].candidate_events == 0
+
+
+def by_arm(rollout):
+    arms = {unit: arm_of(unit, rollout.traffic) for unit in UNITS}
+    return [[u for u in UNITS if arms[u] == arm and compared(u, rollout.traffic)] for arm in ("candidate", "champion")]
+
+
+def test_of_a_batch_with_one_row_of_the_candidate_nobody_is_slow(rollout, monkeypatch):
+    monkeypatch.setattr("everloop.loop.trial.LEAST_ALONE", 5)
+    alone(rollout, UNITS[:5], NOW - days(1))
+    rollout.begin()
+    mine, others = by_arm(rollout)
+    for n, unit in enumerate(mine[:12]):
+        # As the service counts: what a version took for its part of the batch, divided by its rows there. Both took 20 ms.
+        rollout.answer([unit, *others[:19]], NOW + timedelta(hours=1, seconds=n), micros=lambda v: 20_000 if v == "v1" else 1_053)
+    slow = rollout.trial(NOW + timedelta(hours=4)).guards[1]
+    assert slow.bound == 10.0
+    assert [(e.candidate_events, e.champion_events) for e in slow.epochs] == [(0, 0)]
+    assert slow.evidence == 1.0
+
+
+def test_a_row_of_the_champion_in_a_batch_before_the_start_does_not_say_how_long_one_answer_takes(rollout, monkeypatch):
+    monkeypatch.setattr("everloop.loop.trial.LEAST_ALONE", 5)
+    rollout.begin()
+    mine, others = by_arm(rollout)
+    for n, unit in enumerate(others[:6]):
+        rollout.answer([unit, *mine[:3]], NOW + timedelta(seconds=n))
+    rollout.keep(replace(rollout.traffic, id="over", generation=rollout.traffic.generation + 1, stage="steady", candidate=None, share=0.0))
+    rollout.keep(begin(rollout.traffic, "v2", rollout.model.roll_out, now=NOW + days(1), id="begun again"))
+    slow = rollout.trial(NOW + days(1) + timedelta(hours=1)).guards[1]
+    assert slow.bound is None
+    assert "one at a time" in slow.why_silent
 
 
 def test_answers_far_beyond_what_the_champion_ever_said_are_odd(rollout):
@@ -217,9 +283,7 @@ def test_what_was_fixed_before_the_start_stays_as_it_was(rollout):
     rollout.begin()
     rollout.answer(UNITS, NOW + timedelta(hours=1))
     trial = rollout.trial(NOW + timedelta(hours=2))
-    kept = replace(NOTHING, trial=replace(trial, guards=tuple(replace(g, bound=77.0) for g in trial.guards)))
-    with rollout.house.store.transaction() as t:
-        rollout.house.journal.append(t, kept)
+    keep(rollout, replace(trial, guards=tuple(replace(g, bound=77.0) for g in trial.guards)))
     assert rollout.trial(NOW + timedelta(hours=3)).guards[-1].bound == 77.0
 
 

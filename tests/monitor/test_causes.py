@@ -10,6 +10,7 @@ import numpy as np
 from everloop.monitor.causes import causes, suspects, with_causes
 from everloop.monitor.hints import Hints, Nearby
 from everloop.monitor.profile import profile
+from everloop.monitor.rhythm import seasons_of
 from everloop.monitor.seen import Answered, Seen
 from everloop.monitor.spec import describe
 from everloop.monitor.units import quantiles
@@ -136,3 +137,23 @@ def test_a_slip_is_split_by_segments_and_a_drift_of_answers_too():
     assert "of the change of the answers lies where region is" in told.sentence
     # AUC is no ratio of two sums: nothing is said rather than something wrong.
     assert with_causes(replace(slip, measure="auc"), seen, span=DAY).causes == ()
+
+
+def test_a_saturday_is_held_against_saturdays_here_too():
+    rng, monday = np.random.default_rng(5), datetime(2026, 8, 3, tzinfo=UTC)
+
+    def window(n, **shift):
+        at = np.full(1000, int((monday + n * DAY).timestamp() * 1e6))
+        values = {x: rng.normal(shift.get(x, 0.0), 1, 1000) for x in ("weekly", "other")}
+        values["weekly"] += 0.8 * ((monday + n * DAY).weekday() >= 5)
+        return values, at
+
+    days = [window(n) for n in range(56)]
+    learnt = {x: np.concatenate([values[x] for values, _ in days]) for x in ("weekly", "other")}
+    spec = describe(learnt)
+    reference = profile(spec, learnt, np.concatenate([at for _, at in days]))
+    seasons = seasons_of([profile(spec, *day) for day in days], DAY)
+    windows = [profile(spec, *window(n, weekly=0.3 * (n == 68))) for n in range(56, 69)]  # the last is a Saturday, and unlike others
+    matched = {s.feature: s.z for s in suspects(reference, windows, Hints(), seasons=seasons, span=DAY)}
+    pooled = {s.feature: s.z for s in suspects(reference, windows, Hints())}
+    assert matched["weekly"] > 3 > max(pooled["weekly"], matched["other"])

@@ -90,6 +90,35 @@ def test_with_a_short_promise_three_bad_weeks_in_a_row_are_needed():
     assert slipped(promised, since).outcome == "passed"
 
 
+def daily(factor, *, days=54, promised=28, units=60, seed=0):
+    """Answers day by day that are off by 20 % at weekends and by 60 % on working days, and by ``factor(day, weekend)`` more than that; and
+    how many of the days were promised."""
+    rng = np.random.default_rng(seed)
+    day = np.repeat(np.arange(days), units)
+    weekend = (day + 3) % 7 >= 5  # 1 January 1970 was a Thursday
+    off = np.where(weekend, 0.2, 0.6) * np.array([factor(d, w) for d, w in zip(day, weekend, strict=True)])
+    truth = rng.gamma(4, 3, len(day))
+    said = numbers(truth * (1 + off * rng.choice([-1, 1], len(day)) * rng.uniform(0.5, 1.5, len(day))))
+    whole = Answered(version="v", units=words(np.tile(np.arange(units), days)), moments=day * DAY, truth=truth, answers=said)
+    return whole.take(day < promised), whole.take(day >= promised)
+
+
+def test_a_weekend_as_bad_as_a_working_day_has_slipped_and_among_all_days_it_would_not():
+    promised, since = daily(lambda d, weekend: 3.0 if weekend and d >= 49 else 1.0, days=53)
+    found = slip(WAPE, promised, since, by=0.1, span=timedelta(days=1), zone="UTC", seed=0)
+    assert (found.outcome, found.seasonal, found.since // DAY) == ("passed", True, 51)
+    every = np.concatenate([by_period(WAPE, side, timedelta(days=1)).values for side in (promised, since)])
+    assert every[-2:].max() <= every[:-2].max()  # the rival: among all days these are nothing out of the ordinary
+
+
+def test_days_of_the_week_that_differ_as_promised_are_no_slip():
+    for seed in range(5):
+        promised, since = daily(lambda d, weekend: 1.0, seed=seed)
+        found = slip(WAPE, promised, since.take(since.moments >= 47 * DAY), by=0.1, span=timedelta(days=1), seed=seed)
+        assert found.outcome != "passed"
+        assert abs(found.change.effect) < 0.1  # like with like, though the days since are another mix
+
+
 def test_a_measure_that_is_better_when_higher_slips_downwards():
     rng = np.random.default_rng(0)
     n, weeks = 300, 12

@@ -8,6 +8,7 @@ import pytest
 from tests.stats.shop import numbers, words
 
 from everloop.errors import Unknown
+from everloop.monitor.drift import moved
 from everloop.monitor.profile import Profile, answers_as_column, profile, profile_of
 from everloop.monitor.spec import BINS, Bins, Spec, describe
 from everloop.records import Shape
@@ -151,3 +152,11 @@ def test_a_profile_takes_less_than_two_kilobytes_a_feature_however_many_rows():
 
 def test_bins_count_a_column_by_themselves():
     assert Bins("number", edges=(0.0, 1.0)).count(np.array([0.5, np.nan])).tolist() == [1, 0, 1, 0]
+
+
+def test_where_the_middle_half_is_one_value_no_distance_is_told_in_its_spreads():
+    learnt, now = (np.append(np.full(heavy, 0.2), RNG.random(1000 - heavy)) for heavy in (800, 700))
+    spec = describe({"x": learnt})
+    found = moved(profile(spec, {"x": learnt}), profile(spec, {"x": now}))["x"]
+    assert found.wasserstein is None
+    assert found.d > 0.03

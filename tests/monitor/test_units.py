@@ -69,3 +69,22 @@ def test_too_little_to_tell_says_nothing():
     assert np.isnan(quantiles(np.array([np.nan, np.inf]))).all()
     category = describe({"x": np.array(["a", "b"], dtype=object)}).features["x"]
     assert np.isnan(quantiles_of(category, category.count(np.array(["a"], dtype=object)))).all()
+
+
+@pytest.mark.parametrize("kind", ["prices", "lengths"])
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.5])
+def test_a_part_of_the_rows_in_another_unit_is_told_with_its_share(kind, share):
+    rng = np.random.default_rng(7)
+    was, now = KINDS[kind](rng, 20_000), KINDS[kind](rng, 3_000)
+    for factor in (100, 1000, 60, 1 / 100):
+        found = unit_change(seen(was), quantiles(np.where(rng.random(len(now)) < share, factor * now, now)))
+        assert found is not None
+        assert found.factor == pytest.approx(factor)
+        assert found.share == pytest.approx(share, abs=0.06)
+
+
+def test_new_values_far_away_are_no_part_in_another_unit():
+    rng = np.random.default_rng(8)
+    was, now = KINDS["prices"](rng, 20_000), KINDS["prices"](rng, 3_000)
+    for new in (np.zeros(900), np.full(900, 99_999.0), rng.normal(2000, 100, 900), 3 * now[:900]):
+        assert unit_change(seen(was), quantiles(np.append(now, new))) is None

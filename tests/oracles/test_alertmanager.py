@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.loop.houses import demand, house_at
 from tests.oracles.prometheus_tools import alertmanager, asked
 
 from everloop.clock import wall
 from everloop.connect.alertmanager import Alertmanager
 from everloop.connect.message import Message
+from everloop.loop.adopt import adopt
+from everloop.loop.keep import keep_record
+from everloop.loop.news.again import tell_again
+from everloop.records import Signal, Signals
+from everloop.settings import Address
 
 
 def message(incident="41c9a0d2", state="firing", over=None, hours=2):
@@ -58,3 +65,34 @@ def test_what_the_real_one_refuses_is_told(tmp_path):
         assert "400" in line.send(early), "an end before its beginning"
         assert line.send(Message(key="k", severity="info", title="t", body="hello\nNext: x")) is None
         assert [a["labels"]["alertname"] for a in asked(f"{url}/api/v2/alerts")] == ["EverloopNews"]
+
+
+@pytest.mark.slow
+def test_a_real_one_that_was_restarted_hears_again_what_is_so(tmp_path):
+    house = with_people(house_at(tmp_path, (demand,)), "")
+    adopt(house, demand, wall() - timedelta(days=9))
+    slip = Signal(clause=repr(demand.tell_when[0]), kind="slip", fired=True, outcome="passed", sentence="MAE 9 against 5")
+    for days in (5, 4, 3, 2):
+        at = wall() - timedelta(days=days)
+        look = Signals(id=f"look-{days}", made_at=at, model="demand", until=at, signals=(replace(slip, fired=days == 5),))
+        with house.store.transaction() as t:
+            keep_record(house, t, look, model=demand, turn=f"turn-{days}", verb="watch")
+        if days == 5:
+            for _ in range(2):  # two lives of it, each without a memory of the one before
+                shutil.rmtree(tmp_path / "am", ignore_errors=True)
+                (tmp_path / "am").mkdir()
+                with alertmanager(tmp_path / "am") as url:
+                    told = with_people(house, url.replace("http", "alertmanager"))
+                    assert asked(f"{url}/api/v2/alerts") == []
+                    assert tell_again(told, wall()) == 1
+                    assert [a["labels"]["cause"] for a in asked(f"{url}/api/v2/alerts")] == ["change"]
+    assert house.incidents.all()[0].state == "resolved"
+    with alertmanager(tmp_path) as url:
+        told = with_people(house, url.replace("http", "alertmanager"))
+        soon = house.incidents.all()[0].resolved_at + timedelta(minutes=5)
+        assert tell_again(told, soon) == 1
+        assert asked(f"{url}/api/v2/alerts") == []
+
+
+def with_people(house, url):
+    return replace(house, settings=replace(house.settings, people={"everybody": (Address(url),)}))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from everloop.errors import ProjectError
+from everloop.project.model import Model
 
 HEAD = '''"""A small shop, and a bank next door."""
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -277,4 +278,6 @@ def test_a_mistake_is_told_with_its_line_and_its_cure(tmp_path: Path, name: str)
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_same_files_without_the_mistake_are_fine(model: str) -> None:
-    exec(compile(written(model), "project.py", "exec"), {"__name__": "project"})
+    made: dict[str, object] = {"__name__": "project"}
+    exec(compile(written(model), "project.py", "exec"), made)
+    assert [one.name for one in made.values() if isinstance(one, Model)] == [model]

@@ -194,6 +194,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: churn(baseline=asked()), "do not answer the same questions"),
     (lambda: churn(learner=lambda rows: rows), "the learner is a lambda"),
     (lambda: churn(learner=3), "the learner, 3, cannot fit"),
+    (lambda: churn(learner=[print, sum]), "churn: learner= names one learner, and this is a list of 2; a turn learns one candidate."),
     (lambda: churn(learner={2: Learner()}), "one for each quantile"),
     (lambda: churn(learner={0.5: Learner()}), "predicts no number, so it has no quantiles"),
     (lambda: churn(fed_as="panda"), "fed_as='panda' is unknown. Did you mean 'pandas'?"),
@@ -255,6 +256,7 @@ def test_the_same_words_are_fine_where_they_belong() -> None:
     ("words", "told"),
     [
         ({}, "churn: auc compares questions with one another, and the two arms of a split have none in common."),
+        ({}, "Say roll_back_when=worse_than_champion(…) of 'logloss'"),
         ({"roll_back_when": worse_than_champion("recall"), "answers": yes_above(0.5)}, "churn: recall compares"),
         ({"roll_back_when": (), "roll_out": ab(0.5, wins_when=beats_champion(), within=week)}, "churn: auc compares"),
         ({"roll_back_when": worse_than_champion(orders.which("product_id", next=week, most=3))}, "is a list, and people are counted"),

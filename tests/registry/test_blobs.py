@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+from functools import partial
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_what_was_never_saved_is_unknown(blobs):
 
 @pytest.mark.parametrize("name", ["../../house.db", "", "abc", "0" * 63 + "/", "Z" * 64])
 def test_no_name_leads_out_of_the_folder(blobs, name):
-    for verb in (blobs.read, blobs.has, blobs.remove):
+    for verb in (blobs.read, blobs.has, partial(blobs.drop, untouched_since=0.0)):
         with pytest.raises(StoreError, match="no SHA-256"):
             verb(name)
 
@@ -96,6 +97,6 @@ def test_a_temporary_file_left_by_a_crash_is_no_body(blobs):
 
 def test_what_nothing_refers_to_can_go(blobs):
     sha = blobs.save(b"one")
-    blobs.remove(sha)
-    blobs.remove(sha)
+    assert blobs.drop(sha, untouched_since=float("inf")) == 3
+    assert blobs.drop(sha, untouched_since=float("inf")) == 0
     assert not blobs.has(sha)

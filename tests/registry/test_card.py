@@ -1,10 +1,15 @@
 """The model card says where a version comes from, and cannot be broken by what it says."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
+import pyarrow as pa
+import yaml
+
 from everloop.records import Candidate, Opinion, Shape, TrainingSet, Verdict, Version
-from everloop.registry.card import card, interval, markdown
+from everloop.registry.card import card, hub, interval, markdown, page
+from everloop.stats.summary import summaries
 from everloop.testing.registry import MONDAY
 
 CANDIDATE = Candidate(
@@ -27,15 +32,15 @@ VERSION = Version(id="v1", made_at=MONDAY, model="demand", number=1, candidate="
 
 
 def whole(**words):
-    said = {"version": VERSION, "candidate": CANDIDATE, "verdict": VERDICT, "training_set": LEARNT} | words
-    return card(*said.values(), explained="demand predicts what sells.\nIt is asked every day.", head="41:" + "f" * 64)
+    said = {"verdict": VERDICT, "explained": "demand predicts what sells.\nIt is asked every day.", "head": "41:" + "f" * 64} | words
+    return card(VERSION, CANDIDATE, said.pop("verdict"), LEARNT, **said)
 
 
 def test_a_card_says_what_a_stranger_would_ask():
     text = markdown(whole())
     for said in (
         "# demand@1", "> demand predicts what sells.", "12,345", "2025-11-02 00:00 UTC", "2,000 questions from 2026-10-10 00:00 UTC",
-        '{"alpha": 1}', "+3.1 % (+2.1 % to +4.1 %)", "- its wape is 3.1 % better", "**passed**", "a" * 64, "s1", "41:ffff", "abc",
+        "alpha=1", "+3.1 % (+2.1 % to +4.1 %)", "- its wape is 3.1 % better", "**passed**", "a" * 64, "s1", "41:ffff", "abc",
         "scikit-learn",
     ):  # fmt: skip
         assert said in text, said
@@ -79,3 +84,35 @@ def test_an_interval_says_what_is_not_known():
     assert interval(Opinion(clause="", outcome="passed", sentence="")) == "—"
     assert interval(Opinion(clause="", outcome="passed", sentence="", effect=-0.5)) == "-50.0 %"
     assert interval(Opinion(clause="", outcome="passed", sentence="", effect=0.1, low=0.01)) == "+10.0 % (+1.0 % to unbounded)"
+
+
+SHEET = summaries(pa.table({"x": [1.0, 2.0, None], "town": ["Bonn", "Bonn", "Köln"]}), ["x", "town"])
+
+
+def test_a_card_tells_its_data_column_by_column_and_what_moves_its_answers():
+    text = markdown(whole(sheet=SHEET, moves={"town": 0.2, "x": 0.8}, worth=["revenue: 12.5 a unit"]))
+    assert "| x | double | 66.7% | 2 | 1 | 1.5 | 2 | — |" in text
+    assert "Bonn (66.7%)" in text
+    assert text.index("| x | 80.0% |") < text.index("| town | 20.0% |")
+    assert "- revenue: 12.5 a unit" in text
+    assert "What moves" not in markdown(whole())
+
+
+def test_the_hub_reads_its_metadata():
+    _, front, text = hub(whole()).split("---\n", 2)
+    told = yaml.safe_load(front)
+    assert told["library_name"] == "sklearn"
+    (entry,) = told["model-index"]
+    (result,) = entry["results"]
+    assert result["task"]["type"] == "tabular-regression"
+    assert result["metrics"] == [{"type": "wape", "value": 0.4187}]
+    assert text.strip().startswith("# demand@1")
+
+
+def test_the_page_draws_the_contest_and_lets_no_html_through():
+    hostile = replace(VERDICT, by="Kim", reason="<script>alert(1)</script>", outcome="passed")
+    text = page(whole(verdict=hostile, explained="<img src=x onerror=alert(1)>"))
+    assert "<svg" in text
+    assert "<table>" in text
+    assert "<script>" not in text
+    assert "<img" not in text

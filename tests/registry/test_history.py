@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from everloop.errors import Unknown
-from everloop.project.conditions import canary, shadow
+from everloop.project.steps import canary, shadow
 from everloop.records import Candidate, Extent, Opinion, Shape, Snapshot, TrainingSet, Verdict, Version
 from everloop.registry import history
 from everloop.registry.journal import Journal

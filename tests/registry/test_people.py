@@ -68,6 +68,12 @@ def test_a_question_waits_for_a_word(store):
     assert approvals.find("decision-1").by == "Ada"
 
 
+def test_whether_to_undo_comes_before_what_was_asked_earlier_and_the_rest_in_order(store):
+    for number, asks in enumerate(("retrain", "promote", "undo"), start=1):
+        do(store, Approvals(store).ask, decision(number, action="ask", asks=asks))
+    assert [question.action for question in Approvals(store).waiting("demand")] == ["undo", "retrain", "promote"]
+
+
 def test_a_question_is_answered_once(store):
     do(store, Approvals(store).ask, ASKED)
     answer(store, approved=False)

@@ -27,9 +27,10 @@ revenue = orders.total("amount", next=days(3))
 
 
 class Says:
-    """Answers what was bought in the last week, times a factor; once let in, it raises about some of those it is asked about."""
+    """Answers what was bought in the last week, times a factor; once let in, it raises about some of those it is asked about, or for now
+    about all."""
 
-    let_in = False
+    let_in = fails_now = False
 
     def __init__(self, times=1.0, fails=0.0):
         self.times, self.fails = times, fails
@@ -39,6 +40,8 @@ class Says:
 
     def predict(self, X):
         asked = np.asarray(X)[:, 0]
+        if Says.fails_now:
+            raise ValueError("not now")
         if Says.let_in and self.fails and (np.abs(np.sin(asked * 37.0)) < self.fails).any():
             raise ValueError("it cannot")
         return self.times * asked

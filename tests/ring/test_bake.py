@@ -10,7 +10,7 @@ from everloop import canary, days, worse_than_champion
 from everloop.errors import Unknown
 from everloop.loop.look import why
 from everloop.loop.replayed import replayed
-from everloop.loop.watching import bakes_for
+from everloop.project.shape import bakes_for
 from everloop.records import Signals
 from everloop.rollout.verdict import replay
 from tests.ring.shops import Says, Shop, orders, revenue, usual

@@ -7,25 +7,29 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from everloop import Model, days, drifted
+from everloop.cli import app
 from everloop.loop.answers import answer_due, answers_of
 from everloop.loop.drifting import measure
+from everloop.loop.look import status
 from everloop.loop.profiles import profiles_of, rows_learnt
 from everloop.loop.tell.elsewhere import tell_predictions
 from everloop.loop.turn import turn
 from everloop.monitor import ANSWERS
-from tests.loop.houses import NOW, day, demand, house_at
+from tests.loop.houses import NOW, Mean, daily, day, demand, house_at, orders
 from tests.ring.conftest import END
 from tests.ring.test_learnt import named
 
 
-def told(house, days, *, jump=10**9):
+def told(house, count, *, jump=10**9):
     """Answers of a service elsewhere, sixty products a day; from day ``jump`` on prices are twice what they were."""
     rng = np.random.default_rng(1)
-    for n in range(1, days):
+    for n in range(1, count):
         rows = [
             {
-                "model": "demand", "product_id": f"p{i}", "moment": day(days - n).isoformat(), "version": "v1",
+                "model": "demand", "product_id": f"p{i}", "moment": day(count - n).isoformat(), "version": "v1",
                 "value": float(rng.gamma(4, 2)),
                 "features": {"price": float(rng.gamma(9, 1)) * (2 if n >= jump else 1), "kind": str(rng.choice(["a", "b"]))},
             }
@@ -51,7 +55,8 @@ def test_a_jump_is_told_named_and_seen_by_the_classifier(tmp_path):
     found = measure(house, demand, classify=True)
     assert [d.feature for d in found.found if d.drifted] == ["price"]
     assert str(found).splitlines()[1].startswith("  DRIFTED  price: D 0.")
-    assert found.apart is None  # nobody here knows what the service learnt from
+    assert found.apart.auc > 0.7  # against its first answers, for nobody here knows what it learnt from
+    assert found.features[found.apart.weights.argmax()] == "price"
     assert json.loads(json.dumps(found.as_plain(), default=str))["features"][0]["drifted"] is True
 
 
@@ -75,6 +80,34 @@ def test_what_a_champion_learnt_from_has_seasons_and_answers_it_had_not_learnt(l
     assert len(rows) + answered == reference.rows == int(reference.counts["sold"].sum())
     assert 0 < answered < len(rows)  # those it was judged on
     assert sum(w.first_at > reference.last_at for w in windows) == 3
-    assert "nothing to compare yet" in str(measure(house, model, classify=True))  # forty products a day are too few
+    said = str(measure(house, model, classify=True))  # forty products a day are too few
+    assert "nothing to compare yet: low information: a window has about 40 answers, so 7 days are looked at together" in said
+    assert json.loads(json.dumps(measure(house, model).as_plain(), default=str))["waiting"]["rows"] == 120
     again = profiles_of(house, model, house.traffic(model), answers_of(house, model))
     assert [w.to_plain() for w in again[1]] == [w.to_plain() for w in windows]
+
+
+def test_status_says_what_could_not_be_judged_and_what_a_quiet_year_costs_without_working_it_out(tmp_path, monkeypatch):
+    known = orders.total("quantity", last=days(7))
+    watched = Model(
+        "demand", predicts=orders.total("quantity", next=days(1)), per="product_id", asked=daily, knows=known, learner=Mean(),
+        tell_when=drifted(),
+    )  # fmt: skip
+    house = house_at(tmp_path, models=(watched,))
+    told(house, 40)
+    few = [{"model": "demand", "product_id": f"p{i}", "moment": NOW.isoformat(), "version": "v1", "value": 8.0} for i in range(7)]
+    tell_predictions(house, few, NOW)
+    turn(house, watched, NOW + timedelta(minutes=1))
+    monkeypatch.setattr("everloop.monitor.quiet.quiet_year", None)
+    (line,) = status(house)
+    assert "low information: the window of 2026-11-02 00:00 UTC has 7 answers, and it takes 50" in str(line)
+    assert "\n  A quiet year costs " in str(line)
+    found = measure(house, watched)
+    assert "Not judged yet: low information: the window of 2026-11-02" in str(found)
+
+
+def test_drift_of_every_model_names_those_that_have_not_begun(opened, tmp_path):
+    house, model = opened("shop")
+    house.store.close()
+    done = CliRunner().invoke(app, ["drift", "-p", str(tmp_path / "shop")])
+    assert (done.exit_code, done.output) == (0, f"{model.name}: has not begun. Next: everloop turn {model.name}\n")

@@ -202,14 +202,16 @@ def kill_under_load(up, house, model, kills):
 
 def test_a_worker_that_is_killed_loses_nothing_it_acknowledged(opened, served):
     house, model = opened("shop")
-    kill_under_load(served(house, "serve", "--workers", "2"), house, model, 3)
+    answered, kept = kill_under_load(served(house, "serve", "--workers", "2"), house, model, 3)
+    assert answered + kept >= 3 * 20
 
 
 @pytest.mark.slow
 def test_twenty_kills_lose_nothing(opened, served):
     """A hundred are killed in the bench."""
     house, model = opened("shop")
-    kill_under_load(served(house, "serve", "--workers", "2"), house, model, 20)
+    answered, kept = kill_under_load(served(house, "serve", "--workers", "2"), house, model, 20)
+    assert answered + kept >= 20 * 20
 
 
 def swap_under_load(up, house, model, first, second, swaps):
@@ -262,7 +264,8 @@ def test_swaps_under_load_fail_no_request_and_never_go_back(opened, served):
     house, model = opened("shop")
     traffic, second = with_two_versions(house, model)
     up = served(house, "serve", "--workers", "2")
-    swap_under_load(up, house, model, house.version(traffic.champion), second, 8)
+    took, given = swap_under_load(up, house, model, house.version(traffic.champion), second, 8)
+    assert (len(took), given >= 8 * 6) == (8, True)
 
 
 @pytest.mark.slow
@@ -271,6 +274,7 @@ def test_two_hundred_swaps_under_load(opened, served):
     traffic, second = with_two_versions(house, model)
     up = served(house, "serve", "--workers", "2")
     took, given = swap_under_load(up, house, model, house.version(traffic.champion), second, 200)
+    assert (len(took), given >= 200 * 6) == (200, True)
     print(f"{given} requests, swap p50 {took[100] * 1000:.0f} ms, p99 {took[197] * 1000:.0f} ms")
 
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from everloop.errors import EverloopError, Overtaken
-from everloop.project.conditions import ab, beats_champion, canary, shadow
+from everloop.project.conditions import beats_champion
 from everloop.project.spans import days, hours
+from everloop.project.steps import ab, canary, shadow
 from everloop.records import Signal, Signals, Trial
 from everloop.rollout import begin, due, first, step, steps, undo
 from everloop.testing.registry import MONDAY

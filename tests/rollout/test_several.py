@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everloop.errors import EverloopError, Overtaken
-from everloop.project.conditions import ab, bandit, beats_champion, canary, shadow
+from everloop.project.conditions import beats_champion
 from everloop.project.source import Source
 from everloop.project.spans import days, hours
+from everloop.project.steps import ab, bandit, canary, shadow
 from everloop.records import Epoch, Guard, Signals, Trial
 from everloop.registry.written import as_data, read_back
 from everloop.rollout import arm_of, begin, chance, compared, drop, due, first, step, undo

@@ -183,9 +183,17 @@ class FakeDoors:
         self._ask("status")
         return [{"model": "demand", "champion": "demand@3"}]
 
-    def incidents(self):
-        self._ask("incidents")
+    def incidents(self, model, every):
+        self._ask("incidents", model, every)
         return [{"model": "demand", "state": "firing"}]
+
+    def acknowledge(self, incident, by, reason, now):
+        self._ask("acknowledge", incident, by, reason, now)
+        return "demand: firing, acknowledged by ann", {"incident": incident}
+
+    def snooze(self, incident, until, by, reason, now):
+        self._ask("snooze", incident, until, by, reason, now)
+        return "demand: firing, snoozed", {"incident": incident}
 
     def ready(self):
         return self.is_ready

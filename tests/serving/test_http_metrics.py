@@ -64,7 +64,7 @@ def test_every_metric_says_what_it_is(tmp_path):
         assert known.samples
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(0, 1000), max_size=30))
 def test_buckets_hold_what_is_at_most_their_edge(tmp_path_factory, seconds):
     with Metrics(tmp_path_factory.mktemp("m"), "w") as metrics:
@@ -92,8 +92,17 @@ def test_a_label_may_be_any_text(tmp_path_factory, label):
 def test_a_label_that_breaks_out_would_be_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_escaped", lambda value: value)  # the mutant
     with Metrics(tmp_path, "w") as metrics:
-        metrics.add("everloop_answer_errors_total", 'x"} 5\neverloop_answers_dropped_total 77 #')
-        assert value(metrics.said(), "everloop_answers_dropped_total") == 77
+        metrics.add("everloop_answer_errors_total", 'x"} 5\neverloop_told_total 77 #')
+        assert value(metrics.said(), "everloop_told_total") == 77
+
+
+def test_what_has_not_happened_yet_is_told_as_0_so_that_its_first_time_is_an_increase(tmp_path):
+    with Metrics(tmp_path, "a") as metrics:
+        for name in ("everloop_answers_dropped_total", "everloop_shadows_dropped_total", "everloop_series_dropped_total"):
+            assert value(metrics.said(), name) == 0
+        metrics.dropped(7)
+        assert value(metrics.said(), "everloop_answers_dropped_total") == 7
+        assert value(metrics.said(), "everloop_worker_started_total") == 1
 
 
 def test_any_worker_tells_the_sums_of_all(tmp_path):

@@ -43,11 +43,18 @@ def by_uvicorn(folder):
 
 
 @contextmanager
-def by_granian(folder):
+def by_granian(folder, server="granian"):
     """In a process of its own, which is given the socket as a worker is by its supervisor."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         passed = listening.fileno()
-        command = [sys.executable, str(Path(__file__).with_name("by_granian.py")), str(Path(__file__).parent), str(folder), str(passed)]
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("by_granian.py")),
+            str(Path(__file__).parent),
+            str(folder),
+            str(passed),
+            server,
+        ]
         with subprocess.Popen(command, pass_fds=[passed], stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout.readline() == "ready\n"
@@ -63,16 +70,19 @@ def served(request, tmp_path):
         yield None, f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def test_granian_finishes_what_is_in_flight_and_leaves_the_socket_to_others(tmp_path):
-    with by_granian(tmp_path) as (listening, process):
+@pytest.mark.parametrize("server", ["uvicorn", "granian"])
+def test_who_is_told_to_end_answers_for_a_while_finishes_what_is_in_flight_and_leaves_the_socket_to_others(tmp_path, server):
+    with by_granian(tmp_path, server) as (listening, process):
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with ThreadPoolExecutor(1) as asking:
             slow = asking.submit(httpx.get, f"{url}/slow")
             while not (tmp_path / "asked").exists():
                 time.sleep(0.005)
             process.terminate()
+            assert process.stdout.readline() == "leaving\n"
+            assert httpx.get(f"{url}/health/live", timeout=10).status_code == 200, "it answers who comes while it drains"
             assert slow.result(10).status_code == 200
-        assert process.stdout.read() == "leaving\nleft\n"
+        assert process.stdout.read() == "left\n"
         assert process.wait(10) == 0
         with socket.create_connection(listening.getsockname(), timeout=5):
             pass  # it still listens: the next worker will answer
@@ -81,7 +91,7 @@ def test_granian_finishes_what_is_in_flight_and_leaves_the_socket_to_others(tmp_
 def test_without_granian_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "granian.server.embed", None)
     with pytest.raises(Missing, match=r"everloop\[granian\]"):
-        granian.serve(None, None, ready=print, leaving=print, grace=1)
+        granian.serve(None, None, ready=print, leaving=print, drain=0.0, grace=1)
 
 
 def test_over_a_socket_it_is_the_same_app(served):

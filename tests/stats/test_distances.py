@@ -39,7 +39,7 @@ def test_figures_of_counts_are_scipys(name):
     _, old, new = counted(PAIRS[name])
     old, new = (side.counts["x"].astype(float) for side in (old, new))
     p, q = old / old.sum(), new / new.sum()
-    found = of_names(old, new, [str(i) for i in range(len(old))])
+    [found] = of_names([old], [new], [[str(i) for i in range(len(old))]])
     assert found.jensen_shannon == pytest.approx(jensenshannon(p, q, base=2), abs=1e-12)
     assert found.d == l_infinity(old, new)[0] == pytest.approx(np.abs(p - q).max(), abs=1e-15)
     theirs = float(entropy(q, p))
@@ -59,15 +59,15 @@ def test_one_row_of_a_million_moves_no_distance_by_a_hundredth():
     np.testing.assert_allclose(scores[1:], [scores[0]] * 2, rtol=0.01)
     # Bins of equal width over both sides, as others make them, are blinded by it.
     edges = np.linspace(-4, 1e6, 18)
-    blind = of_names(*(np.histogram(side, edges)[0] for side in (reference, np.append(current, 1e6))), [str(i) for i in range(17)])
+    [blind] = of_names(*([np.histogram(side, edges)[0]] for side in (reference, np.append(current, 1e6))), [[str(i) for i in range(17)]])
     assert blind.jensen_shannon < 0.1 < scores[0][2]
 
 
 def test_too_few_rows_say_nothing():
     few, many = np.array([0, 0, 50, 49]), np.array([0, 0, 50, 50])
-    assert of_numbers(few, many, np.arange(2.0)) is None
-    assert of_names(many, few, ["empty", "unseen", "a", "b"]) is None
-    assert of_numbers(many, many, np.arange(2.0)).d == 0
+    assert of_numbers([few, many], [many, many], [np.arange(2.0)] * 2)[0] is None
+    assert of_names([many], [few], [["empty", "unseen", "a", "b"]]) == [None]
+    assert of_numbers([few, many], [many, many], [np.arange(2.0)] * 2)[1].d == 0
     assert wasserstein_of_counts(np.zeros(3), np.ones(3), np.arange(2.0)) is None
 
 

@@ -19,6 +19,7 @@ from everloop.cli import (
     demo,
     drift,
     export,
+    house,
     incidents,
     keys,
     looking,
@@ -27,6 +28,7 @@ from everloop.cli import (
     scoring,
     serving,
     skew,
+    versions,
 )  # fmt: skip
 from everloop.errors import EverloopError
 
@@ -60,6 +62,9 @@ VERBS: tuple[Callable[..., None], ...] = (
     looking.history,
     looking.why,
     looking.verify,
+    versions.card,
+    versions.reproduce,
+    house.clean,
     demo.demo,
 )
 """Every verb, in the order help tells them; each is called by its function's name."""

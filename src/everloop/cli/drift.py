@@ -24,6 +24,8 @@ def drift(
 
     opened = open_light(project, house, stage)
     models = [opened.project.model(model)] if model else list(opened.project.models.values())
-    found = [measure(opened, m, classify=classify) for m in models]
-    say([each.as_plain() for each in found], "\n".join(map(str, found)), as_json)
+    begun = [m for m in models if model or opened.pointers.current(m.name)]
+    found = [measure(opened, m, classify=classify) for m in begun]
+    waiting = [f"{m.name}: has not begun. Next: everloop turn {m.name}" for m in models if m not in begun]
+    say([each.as_plain() for each in found], "\n".join([*map(str, found), *waiting]), as_json)
     raise typer.Exit(1 if any(one.drifted for each in found for one in each.found) else 0)

@@ -8,7 +8,7 @@ import typer
 
 from everloop.cli.opening import open_light
 from everloop.cli.options import HERE, At, By, Folder, Json, Project, Reason, Stage
-from everloop.cli.saying import instant_of, moment_after, say
+from everloop.cli.saying import instant_of, say
 
 Id = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id, or the first four letters of it or more.")]
 
@@ -22,11 +22,9 @@ def incidents(
     as_json: Json = False,
 ) -> None:
     """What is wrong now, with which model, since when, and who is at it."""
-    from everloop.loop.incidents import spoken_incidents
+    from everloop.loop.incidents import incidents_of, spoken_incidents
 
-    opened = open_light(project, house, stage)
-    name = opened.project.model(model).name if model else None
-    found = opened.incidents.all(name) if every else opened.incidents.open(name)
+    found = incidents_of(open_light(project, house, stage), model, every=every)
     say(found, spoken_incidents(found), as_json)
 
 
@@ -41,10 +39,10 @@ def acknowledge(
     as_json: Json = False,
 ) -> None:
     """Say that somebody is at an incident."""
-    from everloop.loop.incidents import say_of, spoken_incident
+    from everloop.loop import incidents as there
 
-    word = say_of(open_light(project, house, stage), incident, "acknowledge", by=by, reason=reason, now=instant_of(now))
-    say(word, spoken_incident(word), as_json)
+    word = there.acknowledge(open_light(project, house, stage), incident, by=by, reason=reason, now=instant_of(now))
+    say(word, there.spoken_incident(word), as_json)
 
 
 def snooze(
@@ -59,9 +57,7 @@ def snooze(
     as_json: Json = False,
 ) -> None:
     """Tell nobody of an incident before a moment; if it is not over by then, people are told again."""
-    from everloop.loop.incidents import say_of, spoken_incident
+    from everloop.loop import incidents as there
 
-    at = instant_of(now)
-    end = moment_after(at, until)
-    word = say_of(open_light(project, house, stage), incident, "snooze", by=by, reason=reason, now=at, until=end)
-    say(word, spoken_incident(word), as_json)
+    word = there.snooze(open_light(project, house, stage), incident, until, by=by, reason=reason, now=instant_of(now))
+    say(word, there.spoken_incident(word), as_json)

@@ -19,7 +19,7 @@ def init(
     from everloop.loop.start import start_project
 
     written = start_project(kind, folder, end=wall())
-    typer.echo(f"Wrote {', '.join(str(p.relative_to(folder)) for p in written)} in {folder.resolve()}.")
+    typer.echo(f"Wrote {', '.join(str(p.relative_to(folder)) for p in written)} in {folder}.")
     where = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
     typer.echo(f"Next: {where}everloop explain && everloop ingest && everloop turn")
 

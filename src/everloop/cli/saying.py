@@ -35,20 +35,3 @@ def span_of(text: str | None) -> timedelta | None:
     from everloop.settings import span
 
     return None if text is None else span(text)
-
-
-def moment_after(now: datetime, text: str) -> datetime:
-    """The instant somebody typed, or the one after ``now`` by the span they typed.
-
-    >>> from datetime import UTC
-    >>> moment_after(datetime(2026, 11, 2, tzinfo=UTC), "6h").hour
-    6
-    """
-    from everloop.clock import instant
-    from everloop.errors import SettingsError
-    from everloop.settings import span
-
-    try:
-        return now + span(text)
-    except SettingsError:
-        return instant(text)

@@ -2,7 +2,8 @@
 
 In: a URL and a message. Out: nothing where it was taken, else why not, in words that hold no secret. It speaks version 2 of its API
 (``POST /api/v2/alerts``). An incident is one alert there from its beginning to its end: its labels never change, and when it is over it is
-sent again with the instant of its end. News that is no incident has no end, so that Alertmanager lets it go by itself.
+sent again with the instant of its end. Alertmanager keeps alerts in its memory alone, so whoever uses this tells it again what is still so.
+News that is no incident has no end, so that Alertmanager lets it go by itself.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from everloop.clock import wall
 from everloop.connect.message import Message, masked, without_secrets
 from everloop.errors import SettingsError
 
 SCHEMES = ("alertmanager", "alertmanagers")
 SECONDS = 5.0
 PORT = 9093
-FOR_EVER = timedelta(days=3650)
-"""How long an incident that is not over fires there: Alertmanager would take one without an end for over after some minutes."""
+HELD = timedelta(days=1)
+"""How long an incident fires there after it was last told: without an end Alertmanager would take it for over after some minutes, and an
+end far away would hold for ever what nobody could tell the end of."""
 _TAKEN = range(200, 300)
 
 
@@ -62,12 +65,18 @@ class Alertmanager:
 
     def send(self, message: Message) -> str | None:
         """None where it was taken, else why not. Raises nothing."""
-        body = json.dumps([alert_of(message)]).encode()
+        return self.tell([message])
+
+    def tell(self, messages: Sequence[Message]) -> str | None:
+        """Several at once: None where they were taken, else why not. Raises nothing."""
+        now = wall()
+        body = json.dumps([alert_of(message, now) for message in messages]).encode()
+        key = {"Idempotency-Key": messages[0].key} if len(messages) == 1 else {}
         connection: http.client.HTTPConnection | None = None
         try:
             kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
             connection = kind(self._host, self._port, timeout=SECONDS)
-            connection.request("POST", self._path, body, {**self._headers, "Idempotency-Key": message.key})
+            connection.request("POST", self._path, body, {**self._headers, **key})
             reply = connection.getresponse()
             said = reply.read(2_000).decode("utf-8", "replace")
         except Exception as error:  # whatever the network does, this recipient was not reached
@@ -78,10 +87,11 @@ class Alertmanager:
         return None if reply.status in _TAKEN else without_secrets(f"{reply.status} {reply.reason}: {said}", self._url)
 
 
-def alert_of(message: Message) -> dict[str, Any]:
-    """A message as Alertmanager takes it.
+def alert_of(message: Message, now: datetime) -> dict[str, Any]:
+    """A message as Alertmanager takes it at ``now`` (aware, wall time).
 
-    >>> alert_of(Message(key="k", severity="info", title="everloop: info", body="hello\\nNext: everloop status"))["labels"]
+    >>> now = datetime.fromisoformat("2026-11-02T14:03Z")
+    >>> alert_of(Message(key="k", severity="info", title="everloop: info", body="hello\\nNext: everloop status"), now)["labels"]
     {'alertname': 'EverloopNews', 'severity': 'info', 'news': 'k'}
     """
     facts = message.facts
@@ -95,7 +105,7 @@ def alert_of(message: Message) -> dict[str, Any]:
         labels = {"alertname": "EverloopIncident", "severity": _text(facts, "urgency"), "model": _text(facts, "model")}
         labels |= {"cause": _text(facts, "cause"), "incident": _text(facts, "incident")}
         began, over = _text(facts, "fired_at"), _text(facts, "resolved_at")
-        alert |= {"startsAt": began, "endsAt": over or (datetime.fromisoformat(began) + FOR_EVER).isoformat()}
+        alert |= {"startsAt": began, "endsAt": over or (max(datetime.fromisoformat(began), now) + HELD).isoformat()}
     return {"labels": {name: text for name, text in labels.items() if text}, **alert}
 
 

@@ -15,8 +15,17 @@ from typing import Any
 from everloop.errors import Missing
 
 
-def serve(asgi: Callable[..., Any], listener: socket.socket, *, ready: Callable[[], None], leaving: Callable[[], None], grace: int) -> None:
-    """Answer on this socket until SIGTERM or SIGINT, then finish the requests in flight, for at most ``grace`` seconds.
+def serve(
+    asgi: Callable[..., Any],
+    listener: socket.socket,
+    *,
+    ready: Callable[[], None],
+    leaving: Callable[[], None],
+    drain: float,
+    grace: int,
+) -> None:
+    """Answer on this socket until SIGTERM or SIGINT and for ``drain`` seconds more, unless told again; then finish the requests in flight,
+    for at most ``grace`` seconds.
 
     ``ready`` is called once it answers, ``leaving`` when it is told to end. The socket is left open for whoever else answers on it. Raises
     Missing where granian is not installed.
@@ -44,9 +53,12 @@ def serve(asgi: Callable[..., Any], listener: socket.socket, *, ready: Callable[
         server = OnThisSocket(asgi, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False, log_enabled=False)
         server.workers_kill_timeout = grace
 
+        told: list[bool] = []
+
         def leave() -> None:
             leaving()
-            server.stop()
+            told.append(True)
+            asyncio.get_running_loop().call_later(drain if len(told) == 1 else 0.0, server.stop)
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, leave)

@@ -17,6 +17,8 @@ from everloop.project.conditions import always, at_least, at_most, fresh, meets,
 from everloop.project.source import Source
 
 VERSION = "v3.1.0"
+MOST_SAID = 1_000_000
+"""Words, numbers and lists of a contract, each as often as it is said."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,13 @@ def read(text: str, sources: Mapping[str, Source], *, name: str = "contract.yaml
         raise Missing("open-data-contract-standard", "contracts", "A data contract") from None
     try:
         plain = yaml.safe_load(text)
+        if not isinstance(plain, dict):
+            what = "it is empty" if plain is None else f"it is a {type(plain).__name__}, not a table of words"
+            raise EverloopError(f"{name} is no data contract: {what}. It begins with kind: DataContract.")
+        _bounded(plain, name)
         said = OpenDataContractStandard.model_validate(plain)
-    except (yaml.YAMLError, ValueError) as error:
-        raise EverloopError(f"{name} is no data contract: {' '.join(str(error).split())[:300]}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise EverloopError(f"{name} is no data contract: {_wrong(error)}") from error
     if said.kind != "DataContract" or not str(said.apiVersion or "").lstrip("v").startswith("3."):
         raise EverloopError(
             f"{name} is no data contract that is read here: kind is {said.kind!r}, apiVersion {said.apiVersion!r}. "
@@ -73,6 +79,29 @@ def read(text: str, sources: Mapping[str, Source], *, name: str = "contract.yaml
         raise EverloopError(f"{name} has no schema, so it asks nothing of any table.")
     terms += [of_service(service, mine) for service in said.slaProperties or ()]
     return Contract(said.name or said.id or name, tuple(terms))
+
+
+def _bounded(plain: object, name: str) -> None:
+    """Refuse what a few lines say too often: an alias of YAML stands for all it names, also for aliases. Raises EverloopError."""
+    seen, left = 0, [plain]
+    while left:
+        one = left.pop()
+        seen += 1
+        left += [*one, *one.values()] if isinstance(one, dict) else one if isinstance(one, list) else []
+        if seen > MOST_SAID or len(left) > MOST_SAID:
+            raise EverloopError(f"{name} is no data contract: its aliases make more than {MOST_SAID:,} words of it.")
+
+
+def _wrong(error: Exception) -> str:
+    """What is wrong, in a line: of a file that does not fit the standard the first three places."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply."
+    places = getattr(error, "errors", None)
+    if places is None:
+        return " ".join(str(error).split())[:300]
+    found = [f"{'.'.join(map(str, one['loc'])) or 'all of it'}: {one['msg']}" for one in places(include_url=False, include_input=False)]
+    more = f"; and {len(found) - 3:,} more" if len(found) > 3 else ""
+    return ("; ".join(found[:3]) + more)[:300] + "."
 
 
 def write(name: str, sources: Iterable[Source], habits: Mapping[str, Habit] | None = None) -> str:

@@ -77,6 +77,8 @@ def _of_property(said: Any, source: Source, keys: int) -> Iterator[Term]:
         sentence = f"In {source.name}, {name} is {called(kind)}, and the contract says {said.logicalType}."
         yield Lacking(source.name, f"{name}.logicalType", sentence)
         return
+    if said.logicalType and said.logicalType not in (*NUMBERS, *TYPES):
+        yield Refused(source.name, f"{name}.logicalType", f"no column here is of a type {said.logicalType[:60]!r}")
     if said.required or (said.primaryKey and keys):
         yield _rule(source, name, f"{name}.required", f"{name} is there", f"{quoted(name)} IS NOT NULL", empties=True)
     if said.unique:
@@ -92,8 +94,11 @@ def _of_property(said: Any, source: Source, keys: int) -> Iterator[Term]:
             yield Refused(source.name, f"{name}.{other}", "it says how a value is made or meant, not what it may be")
 
 
+NUMBERS = ("integer", "number")
+
+
 def _fits(logical: str, kind: Kind) -> bool:
-    if logical in ("integer", "number"):
+    if logical in NUMBERS:
         return is_numeric(kind) and (logical == "number" or kind is not float)
     return kind in TYPES.get(logical, (kind,))
 

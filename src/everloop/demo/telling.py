@@ -16,7 +16,7 @@ from everloop.demo.shop import starts
 from everloop.demo.year import FIRST, Year
 from everloop.loop.answers import answers_of
 from everloop.loop.spoken import spoken_record
-from everloop.loop.watching import told_of
+from everloop.loop.truths import told_of
 from everloop.project.model import Model
 from everloop.records import Decision, Outcome, Traffic, Verdict
 from everloop.registry.history import names

@@ -6,6 +6,7 @@ In: a model and the event tables of a snapshot. Out: a ``TrainingSet`` whose bod
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +31,7 @@ from everloop.records import TrainingSet
 
 #: How much of a cut there was is written into the Parquet file's own metadata under this name.
 METADATA = b"everloop"
+A_WEEK = timedelta(days=7)
 
 
 def as_of(
@@ -50,16 +52,18 @@ def as_of(
 
     The body is a Parquet file, one row for each question (for rankings, and candidate) by moment, then unit: ``question, moment, unit``,
     the unit columns, (``item``), the model's columns, ``baseline``, ``truth``, (``relevant``) and a ``group:…`` for each ``fair_across``.
-    A truth that is void, or mature and still empty, is left out and counted as void. ``learn_from``: a change point; older questions are
-    left out. ``judge_after``: the last moment the champion learnt from. ``max_questions``: a seeded choice of about so many, told in the
+    A truth that is void, or mature and still empty, is left out and counted as void. ``learn_from``: a change point. At most half of what
+    was asked since judges; and older questions are left out once that leaves a week to learn from, for what learnt from fewer days knows no
+    Sunday. ``judge_after``: the last moment the champion learnt from. ``max_questions``: a seeded choice of about so many, told in the
     file's metadata. ``told``: truths that are no event (as for ``truth.with_told``); the questions they are about are learnt from even
     where nobody would have asked them by the model's own clock. Nothing to learn from is a TrainingSet without rows. Raises Unknown for a
     table or column that is not there.
     """
     with Reader(tables) as reader:
-        asked = _asked(reader, model, now, learn_from, max_questions, seed)
+        first = learn_from if learn_from is not None and _leaves_a_week(model, learn_from, now) else None
+        asked = _asked(reader, model, now, first, max_questions, seed)
         if told is not None and told.num_rows:
-            asked = with_told_questions(asked, model, told, first=learn_from, last=now, at_most=max_questions)
+            asked = with_told_questions(asked, model, told, first=first, last=now, at_most=max_questions)
         asked = stepped(model, asked)
         found = truths_in(reader, Spine(model, asked), model.predicts, micros(now))
         if told is not None and told.num_rows and model.steps == 1:  # what somebody tells does not say of which step of a path
@@ -67,7 +71,7 @@ def as_of(
             found = with_told(found, _moments(asked), units, told, by_unit=isinstance(model.per, Source))
         there = np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
         kept = there & _recent(model, asked, found.mature)
-        cut = _cut(model, asked, kept, now, judge_after)
+        cut = _cut(model, asked, kept, now, judge_after, learn_from)
         mature = counted_through(asked.filter(pa.array(kept)))
         table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)))
     body = {"asked": asked.num_rows, "kept": mature.num_rows, "at_most": max_questions, "seed": seed}
@@ -185,6 +189,18 @@ def _asked(reader: Reader, model: Model, now: datetime, learn_from: datetime | N
     return questions_in(reader, model, first=first, last=now, at_most=max_questions, seed=seed)
 
 
+def _leaves_a_week(model: Model, learn_from: datetime, now: datetime) -> bool:
+    """Whether what was asked since a change leaves a week to learn from beside what judges, and the gap between them. Questions that are
+    a week apart know of no Sundays anyhow: of them any number will do."""
+    if model.asked is not None and model.asked.span >= A_WEEK:
+        return True
+    since = now - model.matures_after - learn_from
+    share = split.FIFTH if model.holdout is None else model.holdout
+    judges = min(since * share if isinstance(share, float) else share, since / 2)
+    tick = timedelta(microseconds=1) if model.asked is None else model.asked.span
+    return since - max(math.ceil(judges / tick) - 1, 0) * tick - model.matures_after >= A_WEEK
+
+
 def is_undated(model: Model) -> bool:
     """Whether a model asks about the rows of a source without a time, so that nothing is older than anything else."""
     return isinstance(model.per, Source) and not model.per.time
@@ -199,11 +215,25 @@ def _recent(model: Model, asked: pa.Table, mature: NDArray[np.bool_]) -> NDArray
     return np.ones(len(moments), dtype=np.bool_)
 
 
-def _cut(model: Model, asked: pa.Table, kept: NDArray[np.bool_], now: datetime, judge_after: datetime | None) -> split.Split | None:
+def _cut(
+    model: Model,
+    asked: pa.Table,
+    kept: NDArray[np.bool_],
+    now: datetime,
+    judge_after: datetime | None,
+    learn_from: datetime | None,
+) -> split.Split | None:
     moments = _moments(asked)[kept]
     if is_undated(model):
         return split.Split(micros(now), micros(now)) if len(moments) else None
-    return split.split_by_time(moments, model.holdout, length(model.matures_after), None if judge_after is None else micros(judge_after))
+    holdout = model.holdout
+    since = 0 if learn_from is None or not len(moments) else int(moments.max()) - micros(learn_from)
+    if since > 0:
+        # Or a change would have to be as old as the holdout is long before anything is learnt of it.
+        usual = split.split_by_time(moments, holdout, 0, None)
+        if usual is not None and usual.judge_from < int(moments.max()) - since // 2:
+            holdout = timedelta(microseconds=since // 2)
+    return split.split_by_time(moments, holdout, length(model.matures_after), None if judge_after is None else micros(judge_after))
 
 
 def _moments(asked: pa.Table) -> Micros:

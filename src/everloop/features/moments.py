@@ -88,6 +88,26 @@ def ticks(asked: every, first: datetime, last: datetime) -> list[datetime]:
     return [instant(t) for t in range(from_, end + 1, step)]
 
 
+def last_ticks(asked: every, moments: Micros) -> Micros:
+    """The last tick of a clock at or before each of these moments (n,), int64 µs UTC.
+
+    >>> at_noon = every(timedelta(days=1), at="12:00", zone="Europe/Berlin")
+    >>> asked = micros(datetime(2026, 3, 29, 9, 59, tzinfo=UTC)), micros(datetime(2026, 3, 29, 10, tzinfo=UTC))
+    >>> [instant(int(t)).isoformat()[:16] for t in last_ticks(at_noon, np.array(asked))]
+    ['2026-03-28T11:00', '2026-03-29T10:00']
+    """
+    step = length(asked.span)
+    if not len(moments):
+        return moments
+    if asked.at is None or step % DAY:
+        origin = (4 * DAY if step % (7 * DAY) == 0 else 0) + (_time_of_day(asked.at) if asked.at else 0)
+        return moments - (moments - origin) % step
+    # A change of clocks makes a day an hour longer.
+    found = _local_ticks(asked, step // DAY, int(moments.min()) - step - DAY, int(moments.max()))
+    opened = np.array([micros(tick) for tick in found], dtype=np.int64)
+    return opened[np.searchsorted(opened, moments, side="right") - 1]
+
+
 def _local_ticks(asked: every, days: int, begin: int, end: int) -> list[datetime]:
     zone, at = zone_of(asked.zone), _clock_time(str(asked.at))
     origin = date(1970, 1, 5) if days % 7 == 0 else date(1970, 1, 1)

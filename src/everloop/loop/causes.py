@@ -9,6 +9,7 @@ from everloop.clock import said
 from everloop.loop import watching
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
+from everloop.loop.measured import evidence_said
 from everloop.monitor.causes import Cause, causes
 from everloop.monitor.watch import watch
 from everloop.project.model import Model
@@ -24,6 +25,8 @@ class Because:
     fired: tuple[str, ...]
     since: datetime | None
     causes: tuple[Cause, ...]
+    done: str | None = None
+    """What the last turn did about drift that is only told."""
 
 
 def why_now(house: House, model: Model, now: datetime) -> Because:
@@ -35,9 +38,10 @@ def why_now(house: House, model: Model, now: datetime) -> Because:
     fired = [s for s in signals.signals if s.fired and s.kind in ("drift", "slip", "data")]
     since = min((s.since for s in fired if s.since is not None), default=None)
     metric = next((s.measure for s in fired if s.kind == "slip"), None)
-    asked = model.asked.span if model.asked is not None else timedelta(days=1)
-    found = causes(seen, since=since, span=asked, metric=metric)
-    return Because(model.name, now, tuple(s.sentence for s in fired), since, tuple(found))
+    asked, zone = (model.asked.span, model.asked.zone) if model.asked is not None else (timedelta(days=1), None)
+    found = causes(seen, since=since, span=asked, metric=metric, zone=zone)
+    done = next(evidence_said(house, model), None)
+    return Because(model.name, now, tuple(s.sentence for s in fired), since, tuple(found), done)
 
 
 def spoken_because(because: Because) -> str:
@@ -52,4 +56,5 @@ def spoken_because(because: Because) -> str:
     since = f" (since {because.since:%Y-%m-%d})" if because.since else ""
     lines = [f"{because.model}, as of {said(because.as_of)}: {head}{since}."]
     lines += [f"{place}. {cause.sentence}" for place, cause in enumerate(because.causes, 1)]
-    return "\n".join(lines if because.causes else [*lines, "Nothing stands out."])
+    lines += [] if because.causes else ["Nothing stands out."]
+    return "\n".join([*lines, f"The last turn {because.done}."] if because.done else lines)

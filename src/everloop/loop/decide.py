@@ -9,7 +9,7 @@ always wins over a wish.
 | answers that fail or are slow since a takeover, or a drop that began with it | back to the version before |
 | proven worse, on data that is sound | retrain, from the change point on |
 | drift that ``retrain_when`` lists | retrain: the user's words win |
-| drift that is only told | a ticket, with what the truth says of it; nothing is learnt |
+| drift that is only told | a ticket, with what the truth says of it; a week of truths later a candidate is held beside, as evidence |
 | drift of what hardly matters, or that the season explains | it is noted in the signal, which does not fire |
 | truths that stopped coming | their owner is told; nothing that rests on truth is decided |
 """
@@ -17,7 +17,7 @@ always wins over a wish.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from everloop.loop.govern import Memory, forbidden
 from everloop.monitor.deployed import GUARDRAIL, SOON
@@ -29,6 +29,8 @@ BY_TRUTH = ("slip", "truths")
 """Wishes that rest on truth, and mean nothing while truths do not come."""
 BY_ANSWERS = ("drift", "slip")
 """Wishes that rest on answers given lately, and mean nothing where a season, or data that was broken then, explains them."""
+A_WEEK = timedelta(days=7)
+"""Of truths after a drift was told: so much of them a rehearsal waits for."""
 
 
 def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, now: datetime, id: str) -> Decision:
@@ -125,11 +127,37 @@ def _only_told(
     if drift:
         kept = next((s.sentence for s in signals.signals if s.kind == "slip" and s.outcome == "failed"), None)
         flat = f"the truth shows no loss ({kept})" if kept else "whether it costs anything, truths have yet to tell"
-        because = (*_sentences(drift), f"a person is told; nothing is learnt, for {flat}")
-        return _decision(model, "hold", because, "drift", now, id, made_from)
+        because = (*_sentences(drift), f"a person is told; nothing is learnt to take over, for {flat}")
+        return _with_evidence(model, signals, memory, because, now=now, id=id, made_from=made_from)
     if told := signals.fired("volume"):
         return _decision(model, "hold", (*_sentences(told), "a person is told"), "volume", now, id, made_from)
+    if memory.drift_told_at is not None and now >= rehearsal_at(model, memory.drift_told_at):
+        # What was out of the ordinary for a fortnight is a habit, and drifts no more; what it costs is still to be found out.
+        because = (f"drift was told since {memory.drift_told_at:%Y-%m-%d %H:%M} UTC",)
+        return _with_evidence(model, signals, memory, because, now=now, id=id, made_from=made_from)
     return _decision(model, "hold", ("nothing fired",), memory.cause, now, id, made_from)
+
+
+def rehearsal_at(model: Model, told_at: datetime) -> datetime:
+    """When there is a week of mature truths after drift was told, so that a candidate that knows of it can be learnt and compared."""
+    return told_at + model.matures_after + A_WEEK
+
+
+def _with_evidence(
+    model: Model, signals: Signals, memory: Memory, because: tuple[str, ...], *, now: datetime, id: str, made_from: tuple[str, ...]
+) -> Decision:
+    """Drift that was told: a rehearsal where it is due and has not been, when one is due otherwise."""
+    told_at = memory.drift_told_at or now
+    if memory.rehearsed_at is not None and memory.rehearsed_at >= told_at:
+        said = f"a candidate learnt on {memory.rehearsed_at:%Y-%m-%d} was held beside the champion since: {memory.evidence or 'no verdict'}"
+    elif now < (at := rehearsal_at(model, told_at)):
+        said = f"a candidate is held beside the champion as evidence from {at:%Y-%m-%d %H:%M} UTC on"
+    elif why := forbidden(model, memory, signals.fresh, now=now):
+        said = f"a candidate would be held beside the champion as evidence, but {why}"
+    else:
+        said = "a candidate is learnt and held beside the champion, as evidence; it takes over only if a person says so"
+        return _decision(model, "rehearse", (*because, said), "drift", now, id, made_from)
+    return _decision(model, "hold", (*because, said), "drift", now, id, made_from)
 
 
 def _unsound(signals: Signals, memory: Memory) -> bool:
@@ -149,13 +177,17 @@ def _excuse(signals: Signals, memory: Memory) -> tuple[str, str] | None:
     return None
 
 
-def permit(model: Model, verdict: Verdict, *, now: datetime, id: str) -> Decision:
-    """May a candidate with this verdict take over: promote, ask a person, or hold with the reason."""
+def permit(model: Model, verdict: Verdict, *, now: datetime, id: str, rehearsed: bool = False) -> Decision:
+    """May a candidate with this verdict take over: promote, ask a person, or hold with the reason. One that was only rehearsed never does
+    without a person's yes.
+    """
     made_from, cause = (verdict.id,), "verdict"
     if not verdict.passed:
         return _decision(model, "hold", (f"the verdict is: {verdict.outcome}",), cause, now, id, made_from)
     because = (f"{verdict.by} let it in: {verdict.reason}" if verdict.by else "it passed the gate",)
     level = model.autonomy["promote"]
+    if rehearsed and level == "act":
+        level, because = "suggest", (f"{because[0]}; it was learnt as evidence of what drift costs",)
     if level == "act" or verdict.by:
         return _decision(model, "promote", because, cause, now, id, made_from)
     if level == "observe":
@@ -181,7 +213,7 @@ def _with_leave(
         return _decision(model, action, reasons, cause, now, id, made_from, learn_from=_since(signals))
     if level == "observe":
         return _decision(model, "hold", (*reasons, "it only observes"), cause, now, id, made_from)
-    if memory.waiting:
+    if action in memory.waiting:
         return _decision(model, "hold", (*reasons, "the question about it is still open"), cause, now, id, made_from)
     return _decision(model, "ask", reasons, cause, now, id, made_from, learn_from=_since(signals), asks=action)
 

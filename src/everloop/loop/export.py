@@ -27,6 +27,7 @@ from everloop.features.compile import features
 from everloop.features.questions import questions
 from everloop.lake.snapshot import read
 from everloop.loop.house import House
+from everloop.loop.lineage import snapshot_of, training_set_of, version_named
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Snapshot, TrainingSet
@@ -109,7 +110,7 @@ def to_dvc(house: House, model: Model, folder: Path, *, version: str | None = No
     """
     pinned = dvc.said_by(folder, model.name)
     training_set = _pinned_set(house, model, folder) if again else _training_set(house, model, version)
-    snapshot = _snapshot_of(house, training_set)
+    snapshot = snapshot_of(house, training_set)
     bodies = {"training.parquet": house.blobs.read(training_set.body)}
     for source in model.sources if snapshot is not None else ():
         if snapshot is not None and snapshot.extent(source.name) is not None:
@@ -189,14 +190,7 @@ def _split_on(model: Model | None) -> tuple[str, ...]:
 def _training_set(house: House, model: Model, version: str | None) -> TrainingSet:
     """The training set a version learnt from, or the newest there is. Raises Unknown where there is none."""
     if version is not None:
-        named = house.versions.named(version)
-        if named.model != model.name:
-            raise Unknown("version", version, [v.name for v in house.versions.all(model.name)], where=model.name)
-        parents = map(house.journal.find, house.candidate(named.candidate).made_from)
-        found = next((record for record in parents if isinstance(record, TrainingSet)), None)
-        if found is None:
-            raise Unknown("training set of", version, next="Nothing of this house was learnt for it.")
-        return found
+        return training_set_of(house, house.candidate(version_named(house, model, version).candidate), version)
     for entry in house.journal.read(kind="TrainingSet", model=model.name, newest_first=True, limit=1):
         if isinstance(entry.record, TrainingSet):
             return entry.record
@@ -210,10 +204,6 @@ def _pinned_set(house: House, model: Model, folder: Path) -> TrainingSet:
     if not isinstance(record, TrainingSet) or (record.model, record.body) != (model.name, pins.get("body")):
         raise Unknown("training set", str(pins.get("training_set")), where="this house", next="The pins are of another house.")
     return record
-
-
-def _snapshot_of(house: House, training_set: TrainingSet) -> Snapshot | None:
-    return next((record for record in map(house.journal.find, training_set.made_from) if isinstance(record, Snapshot)), None)
 
 
 def _pins(model: Model, training_set: TrainingSet, snapshot: Snapshot | None, bodies: Mapping[str, bytes]) -> dvc.Pins:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from everloop.project.model import Model
+from everloop.project.spoken_values import spoken_span
 from everloop.settings import Governor
 
 ENOUGH = 0.1
@@ -19,15 +20,19 @@ class Memory:
     """What happened before, as far as it bears on this decision."""
 
     cause: str = "schedule"
-    last_trained_at: datetime | None = None
+    last_trained_at: datetime | None = None  # to take over; a rehearsal is none
+    rehearsed_at: datetime | None = None  # when the newest candidate of all was learnt, one of a rehearsal too
+    evidence: str | None = None  # what came of that, as a clause
+    drift_told_at: datetime | None = None  # since when drift has been told of that nothing was learnt from
     ever_learnt: bool = False  # a learned version has been champion
     truths: int = 0  # mature truths there are to learn from
-    waiting: str | None = None  # id of a decision a person has not answered yet
+    waiting: tuple[str, ...] = ()  # the actions people were asked about and have not answered yet
     spent: timedelta = timedelta(0)  # hours of training in the last 7 days
     plan: Literal["advance", "promote", "finish", "divide"] | None = None  # what the roll-out plan says is due
     runs_today: int = 0  # trainings in the last 24 hours
     runs_this_week: int = 0
-    money: float = 0.0  # what the trainings of the last 7 days cost, at the declared price
+    money_today: float = 0.0  # what the trainings of the last 24 hours cost, by the declared prices
+    money_this_week: float = 0.0
     failures: int = 0  # candidates in a row that came to nothing
     learnt_rows: int = 0  # what the newest candidate learnt from
     promoted_at: datetime | None = None  # since when the champion answers everybody
@@ -49,17 +54,18 @@ def _reasons(model: Model, memory: Memory, fresh: int | None, now: datetime) -> 
         yield "it only observes"
     if memory.waiting:
         yield f"a question is waiting for an answer (everloop approve {model.name})"
-    cooldown = max(model.matures_after, timedelta(hours=1))
-    if memory.last_trained_at is not None and now - memory.last_trained_at < cooldown:
-        yield f"it was trained at {memory.last_trained_at:%Y-%m-%d %H:%M} UTC, and a truth takes longer than that"
+    if memory.last_trained_at is not None and now - memory.last_trained_at < max(model.matures_after, limits.cooldown):
+        longer = model.matures_after >= limits.cooldown
+        why = "a truth takes longer than that" if longer else f"{spoken_span(limits.cooldown)} have to pass before it is trained again"
+        yield f"it was trained at {memory.last_trained_at:%Y-%m-%d %H:%M} UTC, and {why}"
     if model.budget is not None and memory.spent >= model.budget:
-        yield "the training budget of 7 days is spent"
+        yield f"it has been trained for {spoken_span(memory.spent)} in 7 days, and its budget is {spoken_span(model.budget)}"
     if memory.runs_today >= limits.runs_a_day:
         yield f"it has been trained {_times(memory.runs_today)} in 24 hours, and {_times(limits.runs_a_day)} is the most"
     if memory.runs_this_week >= limits.runs_a_week:
         yield f"it has been trained {_times(memory.runs_this_week)} in 7 days, and {_times(limits.runs_a_week)} is the most"
-    if limits.money_a_week is not None and memory.money >= limits.money_a_week:
-        yield f"7 days of training have cost {memory.money:,.2f}, and {limits.money_a_week:,.2f} is the most"
+    yield from _dear("24 hours", memory.money_today, limits.money_a_day)
+    yield from _dear("7 days", memory.money_this_week, limits.money_a_week)
     if memory.last_trained_at is not None and fresh is not None:
         if memory.failures >= limits.failures:
             enough = max(limits.fresh_truths, round(ENOUGH * memory.learnt_rows))
@@ -70,6 +76,11 @@ def _reasons(model: Model, memory: Memory, fresh: int | None, now: datetime) -> 
                 )
         if fresh < limits.fresh_truths:
             yield f"only {fresh:,} truths have matured that nobody has learnt from, of {limits.fresh_truths:,} that it takes"
+
+
+def _dear(span: str, cost: float, most: float | None) -> Iterator[str]:
+    if most is not None and cost >= most:
+        yield f"{span} of training have cost {cost:,.2f}, and {most:,.2f} is the most"
 
 
 def _times(count: int) -> str:

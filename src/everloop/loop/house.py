@@ -287,7 +287,7 @@ class House:
 
     def kept_in_turn(self, id: str) -> list[Record]:
         """The records of the turn a record belongs to, in the order they were kept."""
-        turn = next((e.turn for e in self.journal.read() if e.record.id == id), None)
+        turn = self.journal.turn_of(id)
         return [e.record for e in self.journal.read(turn=turn)] if turn else []
 
 

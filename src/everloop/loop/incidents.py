@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Connection
 
-from everloop.clock import said
-from everloop.errors import EverloopError
+from everloop.clock import instant, said
+from everloop.errors import EverloopError, SettingsError
 from everloop.monitor.deployed import GUARDRAIL
-from everloop.monitor.incident import Stands, after_look, after_release, after_report, said_by, symptoms_of
+from everloop.monitor.incident import Stands, after_look, after_release, after_report, said_already, said_by, symptoms_of
 from everloop.project.model import Model
 from everloop.records import Decision, Incident, Record, Report, Signals, Traffic
 from everloop.registry.sentences import clause
+from everloop.settings import span
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 LOOKS = 60
 """How many looks back it is looked whether an incident has been calm."""
 A_DAY = timedelta(days=1)
+LONGEST_SAID = 60
+"""Letters of what somebody said that an error repeats."""
 
 
 def incidents_by(house: House, t: Connection, record: Record, model: Model) -> list[Incident]:
@@ -66,12 +69,19 @@ def _stands(house: House, t: Connection, model: Model) -> Stands:
         tells |= {GUARDRAIL, *(repr(c) for c in model.roll_back_when)}
     return Stands(
         model=model.name,
-        incidents=tuple(house.incidents.all(model.name, limit=20, within=t)),
+        incidents=_known(house, t, model),
         released_at=_released_at(house, t, model),
         rolling=traffic is not None and traffic.rolling and traffic.stage != "bake",
         window=window_of(model),
         tells=frozenset(tells),
     )
+
+
+def _known(house: House, t: Connection, model: Model) -> tuple[Incident, ...]:
+    """The newest incidents, and every one that is open however long ago it changed; newest change first."""
+    newest = house.incidents.all(model.name, limit=20, within=t)
+    known = {incident.incident: incident for incident in (*newest, *house.incidents.open(model.name, within=t))}
+    return tuple(sorted(known.values(), key=lambda incident: incident.made_at, reverse=True))
 
 
 def _released_at(house: House, t: Connection, model: Model) -> datetime | None:
@@ -97,7 +107,48 @@ def _before(house: House, t: Connection, model: Model, look: Signals) -> list[Si
 # -- what people say -----------------------------------------------------------------------------------------------------------------
 
 
-def say_of(
+def acknowledge(house: House, id: str, *, by: str, reason: str, now: datetime) -> Incident:
+    """A person's word, journalled, that somebody is at an incident. ``id``: the incident, or the first letters of it.
+
+    Raises Unknown; Overtaken where somebody else said something at the same moment; EverloopError without a name and a reason, and for an
+    incident that is over.
+    """
+    return _say_of(house, id, "acknowledge", by=by, reason=reason, now=now)
+
+
+def snooze(house: House, id: str, until: str, *, by: str, reason: str, now: datetime) -> Incident:
+    """A person's word, journalled, that nobody is to be told of an incident before ``until``: a span from now (``6h``), or an instant.
+
+    Raises as ``acknowledge`` does, and EverloopError for what is no such text and for a snooze that ends before it begins.
+    """
+    end = snoozed_until(now, until)
+    if end <= now:
+        raise EverloopError(f"A snooze has to end later than now ({said(now)}), and {until!r} does not. Say 6h, 2d, or an instant.")
+    return _say_of(house, id, "snooze", by=by, reason=reason, now=now, until=end)
+
+
+def snoozed_until(now: datetime, text: str) -> datetime:
+    """The instant that is said, or the one after ``now`` by the span that is said.
+
+    >>> snoozed_until(datetime.fromisoformat("2026-11-02T00:00Z"), "6h").hour
+    6
+
+    Raises EverloopError for text that is neither.
+    """
+    try:
+        return now + span(text)
+    except OverflowError:
+        raise EverloopError(f"{text!r} from now is past the last instant there is. Say 6h, 2d, or an instant.") from None
+    except SettingsError:
+        pass
+    try:
+        return instant(text)
+    except EverloopError:
+        shown = text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}…"
+        raise EverloopError(f"{shown!r} is neither a span nor an instant. Say 6h, 2d, or 2026-11-02T14:03Z.") from None
+
+
+def _say_of(
     house: House,
     id: str,
     what: Literal["acknowledge", "snooze"],
@@ -107,19 +158,14 @@ def say_of(
     now: datetime,
     until: datetime | None = None,
 ) -> Incident:
-    """A person's word about an incident, journalled: *acknowledge* (somebody is at it) or *snooze* (tell nobody before ``until``).
-
-    ``id``: an incident, or the first letters of it. Raises Unknown; EverloopError without a name and a reason, for one that is over,
-    and for a snooze that ends before it begins.
-    """
     if not by.strip() or not reason.strip():
         raise EverloopError(f"Say who and why: everloop {what} {id} --by … --reason …")
-    if what == "snooze" and (until is None or until <= now):
-        raise EverloopError(f"A snooze has to end later than now ({said(now)}). Say --until 6h, 2d, or an instant.")
     with house.store.transaction() as t:
         there = house.incidents.named(id, within=t)
         if not there.open:
             raise EverloopError(f"The incident {there.incident} of {there.model} is over. See: everloop incidents --all")
+        if said_already(there, what, by=by, reason=reason, until=until):
+            return there
         word = said_by(there, what, by=by, reason=reason, now=now, until=until)
         house.fence(t)
         house.journal.append(t, word, verb=what, back=timedelta.max)
@@ -127,6 +173,15 @@ def say_of(
 
 
 # -- what there is -------------------------------------------------------------------------------------------------------------------
+
+
+def incidents_of(house: House, model: str | None = None, *, every: bool = False) -> list[Incident]:
+    """What is wrong now, the oldest first; ``every``: also what is over, what changed last first. Of one model or of all.
+
+    Raises Unknown.
+    """
+    name = house.project.model(model).name if model else None
+    return house.incidents.all(name) if every else house.incidents.open(name)
 
 
 def spoken_incidents(incidents: list[Incident]) -> str:

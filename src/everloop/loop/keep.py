@@ -19,6 +19,7 @@ from everloop.errors import Overtaken, StoreError
 from everloop.lake.alone import alone
 from everloop.loop.incidents import incidents_by
 from everloop.loop.news.alerts import alert_of
+from everloop.loop.overtaken import withdraw_overtaken
 from everloop.loop.spending import METER, cost
 from everloop.project.model import Model
 from everloop.records import Decision, Record, Traffic, Version, identity
@@ -93,8 +94,8 @@ class Keep:
 
 
 def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str) -> R:
-    """In one transaction: the record, the pointer it moves, the question it asks, the incidents it opens, moves or ends, and the alerts
-    that come of it. Raises Overtaken at the fence."""
+    """In one transaction: the record, the pointer it moves, the questions it asks or overtakes, the incidents it opens, moves or ends, and
+    the alerts that come of it. Raises Overtaken at the fence."""
     house.fence(t)
     if isinstance(record, Version):
         candidate, verdict = house.candidate(record.candidate, within=t), house.verdict(record.verdict, within=t)
@@ -107,6 +108,7 @@ def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: s
     changes = incidents_by(house, t, record, model)
     if isinstance(record, Traffic):
         house.pointers.move(t, record, expected_generation=record.generation - 1)
+        withdraw_overtaken(house, t, record)
     if isinstance(record, Decision) and record.asks:
         house.approvals.ask(t, record)
     for incident in changes:

@@ -4,6 +4,7 @@ fed by its own. In: a model, a candidate, questions with today's features. Out: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -13,8 +14,11 @@ from everloop.project.heard import hear
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, column_names
 from everloop.project.source import Source
-from everloop.records import Candidate
+from everloop.records import Candidate, Decision, TrainingSet
 from everloop.serving.answer import Older
+
+if TYPE_CHECKING:
+    from everloop.loop.house import House
 
 Tables = Callable[[Model], Mapping[str, pa.Table]]
 
@@ -44,3 +48,13 @@ def as_learnt(model: Model, columns: Mapping[str, AnyReading], asked: pa.Table, 
         asked = asked.append_column(name, found.column(name)) if at < 0 else asked.set_column(at, name, found.column(name))
     read = definitions(model) | {name: letters(model, reading) for name, reading in columns.items()}
     return Older(asked, "".join(read.values()))
+
+
+def new_reference(house: House, candidate: Candidate) -> str | None:
+    """From what drift is measured while a candidate answers that was learnt because of drift; None for any other."""
+    find = house.journal.find
+    learnt = next((r for r in map(find, candidate.made_from) if isinstance(r, TrainingSet)), None)
+    if learnt is None or not any(isinstance(r, Decision) and r.cause == "drift" for r in map(find, learnt.made_from)):
+        return None
+    since, until = (f"{at:%Y-%m-%d}" if at else "?" for at in (learnt.first_at, learnt.learn_until))
+    return f"drift is measured from training set {learnt.id} ({learnt.learn_rows:,} questions, {since} to {until})"

@@ -19,12 +19,12 @@ from everloop import rollout
 from everloop.loop.answers import answers_of
 from everloop.loop.house import House
 from everloop.loop.split import READ, SERVED, figures, sizes, split_units
-from everloop.project.conditions import ab, bandit
 from everloop.project.metrics import OF_KIND, needs_yes
 from everloop.project.model import Model
 from everloop.project.reading import Arithmetic, Reading
 from everloop.project.spoken_conditions import say_measure
 from everloop.project.spoken_voice import Voice
+from everloop.project.steps import ab, bandit
 from everloop.records import Lift, Traffic
 from everloop.registry import history
 from everloop.stats.losses import adds_up
@@ -32,15 +32,15 @@ from everloop.stats.measures import measure
 from everloop.stats.sequences import difference
 from everloop.stats.shapes import Floats
 
-LATELY = timedelta(days=28)
+BLOCK = timedelta(days=28)
 
 
 def lifts(house: House, model: Model, traffic: Traffic, now: datetime) -> tuple[Lift, ...]:
-    """Each figure that matters, over the units met in the last four weeks (less, where the control is younger): the metric the model is
-    held to by itself, and what its tests are about. Nothing where no unit keeps the baseline."""
+    """Each figure that matters, over the units met in the last four to eight weeks (less, where the control is younger; ``counted_since``):
+    the metric the model is held to by itself, and what its tests are about. Nothing where no unit keeps the baseline."""
     if not 0 < traffic.control < 1:
         return ()
-    given = answers_of(house, model, since=max(now - LATELY, _kept_since(house, traffic)))
+    given = answers_of(house, model, since=counted_since(_kept_since(house, traffic), now))
     rows = given.select(READ).filter(pc.is_in(given.column("arm"), value_set=pa.array([*SERVED, "control"])))
     rows = rows.sort_by([("answered_at", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
     names = np.array([*split_units(house, model, rows), None], dtype=object)[:-1]
@@ -69,7 +69,8 @@ def _lifts(house: House, model: Model, traffic: Traffic, rows: pa.Table, names: 
 
 
 def _compared(what: str, values: Floats, kept: NDArray[np.bool_], there: NDArray[np.bool_], control: float) -> Iterator[Lift]:
-    """The mean of the model's units less that of those that keep the baseline, with an interval that holds at all times at once."""
+    """The mean of the model's units less that of those that keep the baseline, with an interval that holds at all times at once, as long as
+    the start of the count stands still."""
     values, kept = np.asarray(values[there], dtype=np.float64), kept[there]
     if not kept.any() or kept.all():
         return
@@ -88,6 +89,19 @@ def figures_of(model: Model) -> list[str | Reading | Arithmetic]:
     have = (model.metric, *OF_KIND[model.kind])
     mine = [metric for metric in have if adds_up(measure(metric)) and not needs_yes(metric, model.kind)]
     return [*mine[:1], *{repr(on): on for on in hoped if isinstance(on, Reading | Arithmetic)}.values()]
+
+
+def counted_since(kept_since: datetime, now: datetime) -> datetime:
+    """From when on units are counted: the start of the four weeks before those under way, both counted from when the control began.
+
+    A confidence sequence holds from one start, known before anything that is counted happened; one that slid along with ``now`` would begin
+    a new one at every look. This one stands still for four weeks, and moves by the calendar alone.
+
+    >>> began = datetime(2026, 1, 1)
+    >>> [counted_since(began, began + timedelta(days=n)).isoformat()[:10] for n in (0, 55, 56, 83, 84)]
+    ['2026-01-01', '2026-01-01', '2026-01-29', '2026-01-29', '2026-02-26']
+    """
+    return kept_since + max((now - kept_since) // BLOCK - 1, 0) * BLOCK
 
 
 def _kept_since(house: House, traffic: Traffic) -> datetime:

@@ -12,7 +12,7 @@ from everloop.loop.spending import spent, spoken_cost
 from everloop.loop.spoken import spoken_causes, spoken_lift
 from everloop.project.model import Model
 from everloop.project.spoken_values import spoken_span
-from everloop.records import Candidate, Cost, Record, Signals, Traffic, Version
+from everloop.records import Candidate, Cost, Decision, Record, Signals, Traffic, Version
 from everloop.registry import history as past
 from everloop.registry.sentences import Naming, clause
 from everloop.stats.rounded import percent
@@ -34,11 +34,15 @@ class Standing:
     confidence: str | None = None
     """How sure each version was of its newest answers, where answers are chances or shares."""
     trained: str | None = None
-    """How long the trainings of the last seven days took, of what the budget allows, and what they cost at the declared price."""
+    """How long the trainings of the last seven days took, of what the budget allows; None where there is no budget."""
+    waits: str | None = None
+    """Why its last turn did nothing about what was wished for or found."""
     skewed: str | None = None
     """The features that were served otherwise than the event log tells, when that was last looked at."""
     brought: tuple[str, ...] = ()
     """What the model brings over the baseline some units keep, figure by figure, when it was last turned."""
+    drift: tuple[str, ...] = ()
+    """What of its drift the last turn could not judge, and what watching for it costs in a quiet year."""
     truth: tuple[str, ...] = ()
     """What the last turn said of mature truth, of truths that stopped coming, and of what is estimated before the truth; apart."""
     incidents: int = 0
@@ -46,7 +50,7 @@ class Standing:
     spent: Cost | None = None
     """What its turns have taken in the seven days up to its last one; None where nothing was measured."""
     measured: tuple[str, ...] = ()
-    """Its error on mature truth, what a roll-out under way found, and what people were told to do, each in a sentence."""
+    """What a roll-out under way found, and what people did, each in a sentence."""
 
     def __str__(self) -> str:
         if self.champion is None or self.since is None:
@@ -69,7 +73,9 @@ class Standing:
         if self.spent:
             line += f"; turns of the last 7 days took {spoken_cost(self.spent)}"
         line += f"; last turned {said(self.last_turn)}." if self.last_turn else "."
-        return "\n  ".join([line, *self.brought, *(f"{sentence}." for sentence in self.truth), *self.measured])
+        waits = [f"{self.waits}."] if self.waits else []
+        sentences = [f"{sentence}." for sentence in (*self.drift, *self.truth)]
+        return "\n  ".join([line, *waits, *self.brought, *sentences, *self.measured])
 
 
 def status(house: House) -> list[Standing]:
@@ -95,8 +101,10 @@ def status(house: House) -> list[Standing]:
                 turning=opened.started_at if opened else None,
                 confidence=_confidence(house, model, name),
                 trained=_trained(house, model, last.now if last else None),
+                waits=None if traffic is None or traffic.rolling else _waits(house, model),
                 skewed=standing_skew(house, model),
                 brought=_brought(house, model) if traffic and traffic.control else (),
+                drift=_said_of_drift(house, model, traffic) if traffic else (),
                 truth=_said_of_truth(house, model, traffic),
                 incidents=len(house.incidents.open(model.name)),
                 spent=spent_until(house, model.name, last.now) if last else None,
@@ -114,12 +122,23 @@ def _brought(house: House, model: Model) -> tuple[str, ...]:
     return ()
 
 
+def _said_of_drift(house: House, model: Model, traffic: Traffic) -> tuple[str, ...]:
+    """The sentences of drift that could not be judged in the newest turn, and what a quiet year costs, as was last worked out."""
+    from everloop.loop.quiet import quiet_kept
+
+    kept = next(iter(house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)), None)
+    signals = kept.record.signals if kept is not None and isinstance(kept.record, Signals) else ()
+    unjudged = [s.sentence for s in signals if s.kind == "drift" and "low information" in s.sentence]
+    quiet = quiet_kept(house, model, traffic)
+    return (*dict.fromkeys(unjudged), *([str(quiet)] if quiet is not None else []))
+
+
 def _said_of_truth(house: House, model: Model, traffic: Traffic | None) -> tuple[str, ...]:
     """The sentences of the newest signals that rest on truth or stand in for it, of who answers now; each once."""
     kept = next(iter(house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)), None)
     if kept is None or traffic is None or not isinstance(kept.record, Signals) or kept.record.made_at < traffic.since:
         return ()
-    sayings = [s.sentence for s in kept.record.signals if s.kind in ("slip", "outage", "estimate") and s.as_of is not None]
+    sayings = [s.sentence for s in kept.record.signals if s.kind in ("slip", "outage", "estimate", "calibration") and s.as_of is not None]
     return tuple(dict.fromkeys(sayings))
 
 
@@ -136,16 +155,22 @@ def _confidence(house: House, model: Model, name: Naming) -> str | None:
 
 
 def _trained(house: House, model: Model, now: datetime | None) -> str | None:
-    """Training in the seven days before the last turn; None where there is neither a budget nor a price."""
-    price = house.settings.prices.get("cpu_hour")
-    if now is None or (model.budget is None and price is None):
+    """Training in the seven days before the last turn, where there is a budget for it. What it cost in money is in what turns took."""
+    if now is None or model.budget is None:
         return None
     kept = house.journal.read(kind="Candidate", model=model.name, since=now - timedelta(days=7))
     runs = [e.record for e in kept if isinstance(e.record, Candidate)]
-    line = f"trained for {spoken_span(timedelta(seconds=round(sum(c.seconds for c in runs))))}"
-    line += f" of {spoken_span(model.budget)}" if model.budget is not None else ""
-    line += " in 7 days"
-    return line if price is None else f"{line}, which cost {sum(c.cpu_seconds for c in runs) / 3600 * price:,.2f}"
+    took = timedelta(seconds=round(sum(c.seconds for c in runs)))
+    return f"trained for {spoken_span(took)} of {spoken_span(model.budget)} in 7 days"
+
+
+def _waits(house: House, model: Model) -> str | None:
+    """What stood against it, which is the last of the reasons; the others are told as what was found."""
+    newest = next(iter(house.journal.read(kind="Decision", model=model.name, newest_first=True, limit=1)), None)
+    decision = newest.record if newest is not None else None
+    if not isinstance(decision, Decision) or decision.action != "hold" or len(decision.because) < 2:
+        return None
+    return f"it waits: {decision.because[-1]}"
 
 
 def history(house: House, model: Model, instant: datetime | None = None) -> tuple[list[str], list[Record]]:

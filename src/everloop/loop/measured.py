@@ -1,4 +1,4 @@
-"""What was last measured of a model, in sentences: its error, its roll-out, and what people did. Reads the journal and what was told;
+"""What was last measured of a model, in sentences: its roll-out, and what people did. Reads the journal and what was told;
 nothing is judged anew."""
 
 from __future__ import annotations
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from everloop.loop.house import House
+from everloop.loop.learnt import new_reference
 from everloop.project.model import Model
-from everloop.records import Signals
+from everloop.records import Decision, Signals
 from everloop.registry.history import names
-from everloop.registry.sentences import Naming
+from everloop.registry.sentences import Naming, clause
 from everloop.rollout.sentences import sentence
 from everloop.stats.intervals import wilson
 from everloop.stats.rounded import figure, percent, span_of
@@ -22,14 +23,26 @@ def measured(house: House, model: Model, now: datetime) -> tuple[str, ...]:
     """Sentences of the newest signals that were kept, and of the outcomes of the four weeks before ``now``."""
     newest = next((entry.record for entry in house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)), None)
     told = list(_of_signals(newest, names(house.journal))) if isinstance(newest, Signals) else []
-    return (*told, *_of_outcomes(house, model, now))
+    reference = new_reference(house, house.champion(house.traffic(model)))
+    told += [reference] if reference else []
+    return (*told, *evidence_said(house, model), *_of_outcomes(house, model, now))
+
+
+def evidence_said(house: House, model: Model) -> Iterator[str]:
+    """What the last decision says of drift that was told: what it costs, and how the candidate held beside the champion did."""
+    for entry in house.journal.read(kind="Decision", model=model.name, newest_first=True, limit=2):
+        record = entry.record
+        if isinstance(record, Decision) and record.cause == "drift" and not record.retrains:
+            yield clause(record)
+            return
 
 
 def _of_signals(signals: Signals, name: Naming) -> Iterator[str]:
-    """The error of the champion, and how the roll-out stands; of several candidates, that of each."""
+    """How the roll-out stands; of several candidates, that of each."""
     tested = {trial.candidate for trial in signals.trials} if signals.beside else set()
     for signal in signals.signals:
-        if signal.kind in ("slip", "worse", "better") and signal.value is not None and signal.measure is not None:
+        # What the champion's error is on mature truth, and what stands in for it, is said beside this, with how much truth there is.
+        if signal.kind in ("worse", "better") and signal.value is not None and signal.measure is not None:
             yield f"{name(signal.about)}: {signal.sentence}" if signal.about and signal.about in tested else signal.sentence
     for trial in signals.trials:
         whose = f"the roll-out of {name(trial.candidate)}" if signals.beside else "the roll-out"

@@ -23,6 +23,9 @@ from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Finding, Report
 
+LARGEST = 5_000_000
+"""Bytes of a file: all there is to say of a thousand columns takes a tenth of it."""
+
 
 def with_files(house: House, model: Model, report: Report, tables: Mapping[str, pa.Table], now: datetime) -> Report:
     """A report with what the files of ``meets`` find in the same rows. Raises EverloopError for a file that cannot be read or is none."""
@@ -65,6 +68,9 @@ def read_beside(house: House, file: str) -> str:
     """The text of a file named from where the project file is. Raises EverloopError where there is none."""
     path = (house.project.path.parent if house.project.path else Path.cwd()) / file
     try:
+        size = path.stat().st_size
+        if size > LARGEST:
+            raise EverloopError(f"{file} has {size / 1e6:,.1f} MB, and {LARGEST / 1e6:g} MB is the most. Is it the right file?")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no UTF-8 text"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
 from everloop.loop.keep import Step, keep_record, turn_id
+from everloop.loop.overtaken import asked_about
 from everloop.loop.serve.compiled import compile_served
 from everloop.loop.serve.routes import spread, write_routes
 from everloop.loop.spoken import spoken_record
@@ -76,11 +78,12 @@ def answer_question(
     now: datetime,
     go_on: Callable[[House, Model, datetime, str], str] = turned_here,
 ) -> str:
-    """A person's word on what a model waits for; a yes is carried out at once. Returns what happened, in sentences.
+    """A person's word on what a model waits for, whether to undo before anything else; a yes is carried out at once. Returns what happened,
+    in sentences.
 
     ``go_on`` goes round the ring where the yes is to a retrain, and tells the story: here, unless a controller is to do it.
 
-    Raises EverloopError where nothing waits, or without a name and a reason.
+    Raises EverloopError where nothing waits, or without a name and a reason; Overtaken for a yes to taking back what is tested no more.
     """
     waiting = house.approvals.waiting(model.name)
     if not waiting:
@@ -111,11 +114,15 @@ def _carry_out(
         verdict = next(v for v in (house.verdict(id, within=t) for id in decision.made_from) if v is not None)
         return _let_in(house, t, model, house.candidate(verdict.candidate, within=t), verdict, now=now, turn=turn)
     traffic = house.traffic(model, within=t)
-    if decision.drops and set(decision.drops) < set(traffic.candidates):
-        moved = do.dropped(traffic, decision, now, identity(turn, "traffic"))
+    about = asked_about(house, decision, traffic, within=t)
+    if not about:
+        raise Overtaken(
+            f"{model.name}: what was asked about is tested no more, or another version answers by now; nothing was changed. "
+            f"See: everloop history {model.name}. To take back what answers now: everloop undo {model.name}"
+        )
+    if set(about) < set(traffic.candidates):
+        moved = do.dropped(traffic, replace(decision, drops=about), now, identity(turn, "traffic"))
         return keep_record(house, t, moved, model=model, turn=turn, verb="undo")
-    if decision.drops and not set(decision.drops) & set(traffic.versions):
-        raise Overtaken(f"{model.name}: what was asked about is tested no more; nothing was changed. See: everloop history {model.name}")
     return _take_back(house, t, model, by=by, reason=reason, now=now)
 
 

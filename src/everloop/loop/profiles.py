@@ -6,7 +6,7 @@ The windows of what was learnt from come first: they are the habit that the newe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import msgspec
@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 
 from everloop.clock import from_microseconds, microseconds
 from everloop.errors import LearnerFailed
+from everloop.features.moments import last_ticks
 from everloop.loop.house import House
 from everloop.monitor.profile import ANSWERS, Profile, answers_as_column, profile
 from everloop.monitor.rhythm import BUCKET, Season, seasons_of
+from everloop.monitor.scores import Scores
 from everloop.monitor.spec import Spec, describe
 from everloop.project.model import Model
 from everloop.records import Candidate, Shape, Traffic, TrainingSet
 from everloop.registry.facts import Facts
 from everloop.serving.answered import features_of
-from everloop.stats.shapes import Answers
+from everloop.stats.shapes import Answers, Floats
 from everloop.training.rows import holdout, learnable
 
 FIRST_WINDOWS, FIRST_ANSWERS = 4, 200
@@ -98,16 +100,33 @@ class Learnt:
         return {"habit": [w.to_plain() for w in windows], "seasons": [s.to_plain() for s in seasons_of(seasonal, span, zone)]}
 
 
+@dataclass(frozen=True)
+class Labels:
+    """The champion's own answers, by ``ids``, and their ``truth`` (n,): 1 and 0, NaN while it is not mature."""
+
+    ids: pa.ChunkedArray
+    truth: Floats
+
+    def beside(self, shape: Shape, rows: pa.Table) -> tuple[Floats, Floats]:
+        """The chances and truths of these rows (n,), NaN where an answer is not the champion's own."""
+        place = pc.index_in(rows.column("id"), value_set=self.ids.combine_chunks())
+        mine, where = place.is_valid().to_numpy(), place.fill_null(0).to_numpy()
+        chances = np.where(mine, Answers.from_arrow(shape, rows.column("answer")).value, np.nan)
+        return chances, self.truth[where] if len(self.truth) else chances
+
+
 def profiles_of(
-    house: House, model: Model, traffic: Traffic, given: pa.Table
+    house: House, model: Model, traffic: Traffic, given: pa.Table, labels: Labels | None = None
 ) -> tuple[Profile | None, tuple[Profile, ...], tuple[Season, ...]]:
     """The profile of what the champion learnt from, one of each window of the answers ``given``, oldest first, and what it learnt from by
-    season.
+    season. Of a champion that answers with chances, windows also hold what came of them: by ``labels``, else as was known when they were
+    last counted.
     """
     champion = house.champion(traffic)
     elsewhere = champion.format == "elsewhere"
     reference = reference_of(house, model, champion) or (reference_elsewhere(house, model, traffic, given) if elsewhere else None)
-    windows = windows_of(house, model, champion, reference, in_windows(model, given) if elsewhere else given)
+    labels = labels if champion.shape.kind == "chance" else None
+    windows = windows_of(house, model, champion, reference, in_windows(model, given), labels)
     return reference, windows, seasons_kept(house, model, champion, reference)
 
 
@@ -168,13 +187,14 @@ def reference_elsewhere(house: House, model: Model, traffic: Traffic, given: pa.
 
 
 def in_windows(model: Model, given: pa.Table) -> pa.Table:
-    """Answers at the beginning of the window each was given in: those of a service elsewhere come at any moment, not at ticks."""
-    span = DAY if model.asked is None else model.asked.span // timedelta(microseconds=1)
+    """Answers at the beginning of the window each was given in: a request over HTTP, or to a service elsewhere, comes at any moment."""
     moments = given.column("moment").to_numpy().astype(np.int64)
-    return given.set_column(given.schema.get_field_index("moment"), "moment", pa.array(moments - moments % span))
+    return given.set_column(given.schema.get_field_index("moment"), "moment", pa.array(_starts(model, moments)))
 
 
-def windows_of(house: House, model: Model, champion: Candidate, reference: Profile | None, given: pa.Table) -> tuple[Profile, ...]:
+def windows_of(
+    house: House, model: Model, champion: Candidate, reference: Profile | None, given: pa.Table, labels: Labels | None = None
+) -> tuple[Profile, ...]:
     """One profile for each window of answers, oldest first, counted against the reference's bins."""
     if reference is None or not len(given):
         return ()
@@ -190,23 +210,26 @@ def windows_of(house: House, model: Model, champion: Candidate, reference: Profi
     past = [Profile.from_plain(plain, reference.spec) for plain in (habit.body["habit"] if habit else [])]
     found = [p for p in past if p.last_at is not None and p.last_at < windows[0]][-HABIT:]
     fresh: dict[int, Profile] = {}
+    told = None if labels is None else labels.beside(champion.shape, served)
     for start in windows.tolist():
         rows = np.flatnonzero(starts == start)
-        body = kept.get(start)
+        one = None if (body := kept.get(start)) is None else Profile.from_plain(body, reference.spec)
+        scores = None if one is None else one.scores
         # A window that has grown since is counted again.
-        if body is not None and body["rows"] == len(rows):
-            found.append(Profile.from_plain(body, reference.spec))
-            continue
-        fresh[start] = _counted(reference.spec, served.take(pa.array(rows)), model, champion.shape)
-        found.append(fresh[start])
+        if one is None or one.rows != len(rows):
+            one = replace(_counted(reference.spec, served.take(pa.array(rows)), model, champion.shape), scores=scores)
+            fresh[start] = one
+        if told is not None and (now := Scores.of(told[0][rows], told[1][rows])) != scores:
+            one = fresh[start] = replace(one, scores=now)
+        found.append(one)
     if fresh:
         _keep(house.facts, house, model, name, fresh)
     return tuple(found)
 
 
 def _starts(model: Model, moments: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The window of each moment: its own tick, or its UTC day where questions come at any time."""
-    return moments if model.asked is not None else moments - moments % DAY
+    """Where the window of each moment begins: at the last tick of the model's clock, or its UTC day where questions come at any time."""
+    return moments - moments % DAY if model.asked is None else last_ticks(model.asked, moments)
 
 
 def _counted(spec: Spec, rows: pa.Table, model: Model, shape: Shape) -> Profile:

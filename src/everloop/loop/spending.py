@@ -108,6 +108,16 @@ def spent(records: Iterable[Record]) -> Cost | None:
     )
 
 
+def money_of(records: Iterable[Record]) -> float:
+    """What these cost in money; nothing where nothing had a price.
+
+    >>> money_of([])
+    0.0
+    """
+    total = spent(records)
+    return (total.money or 0.0) if total is not None else 0.0
+
+
 def spoken_cost(cost: Cost) -> str:
     """A cost in a few words.
 

@@ -22,7 +22,7 @@ from everloop.features.spine import Spine, as_text, carry
 from everloop.features.truth import truths
 from everloop.loop.asked import questions_of
 from everloop.loop.house import House
-from everloop.loop.watching import as_truth, told_of
+from everloop.loop.truths import as_truth, told_of
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading
 from everloop.project.resolve import keys

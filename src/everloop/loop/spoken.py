@@ -50,13 +50,16 @@ def spoken_decision(decision: Decision) -> str:
     why = "; ".join(decision.because)
     if decision.asks:
         return f"A person is asked whether to {ASKED[decision.asks]} (everloop approve {decision.model}): {why}."
-    since = f" Only what happened since {decision.learn_from:%Y-%m-%d} is learnt from." if decision.learn_from and decision.retrains else ""
+    since = ""
+    if decision.learn_from and decision.retrains:
+        since = f" What happened since {decision.learn_from:%Y-%m-%d} judges, and alone is learnt from once there is enough of it."
     return f"{ACTIONS[decision.action]}: {why}.{since}"
 
 
 ACTIONS = {
     "hold": "Nothing to do",
     "retrain": "Retrain",
+    "rehearse": "Learn a candidate and hold it beside the champion, as evidence",
     "advance": "The roll-out goes a step on",
     "promote": "The candidate takes over",
     "undo": "Take it back",
@@ -64,6 +67,7 @@ ACTIONS = {
 }
 ASKED = {
     "retrain": "retrain",
+    "rehearse": "rehearse a candidate",
     "promote": "let the candidate take over",
     "undo": "take it back",
     "advance": "go on",

@@ -26,25 +26,18 @@ from everloop.loop.tell.figures import told_of_units, told_rows, usual_most
 from everloop.loop.watching import failed, seen
 from everloop.monitor.clauses import by_split
 from everloop.monitor.deployed import GUARDRAIL
-from everloop.project.conditions import (
-    ab,
-    answers_within,
-    as_good_as_champion,
-    bandit,
-    beats_champion,
-    is_figure,
-    outcome,
-    worse_than_champion,
-)
+from everloop.project.conditions import answers_within, as_good_as_champion, beats_champion, is_figure, outcome, worse_than_champion
 from everloop.project.model import Model
 from everloop.project.reading import Arithmetic, Reading
 from everloop.project.spoken_conditions import say_measure
 from everloop.project.spoken_voice import Voice
+from everloop.project.steps import ab, bandit
 from everloop.records import Guard, Signal, Signals, Traffic, Trial
 from everloop.rollout.plan import Step, steps
 from everloop.rollout.sentences import sentence
 from everloop.rollout.several import winner
 from everloop.rollout.verdict import epochs, is_proven, judged, together, watched, with_weights, within
+from everloop.stats.intervals import wilson
 from everloop.stats.measures import Measure, measure
 from everloop.stats.rounded import figure
 from everloop.stats.shapes import Floats
@@ -126,7 +119,7 @@ def trial_of(house: House, model: Model, traffic: Traffic, found: Signals, *, no
         ends_at=traffic.since + test.lasts if test is not None else None,
         answers=len(of_candidate),
         failed=failed(of_candidate),
-        limit=max(before.limit, _too_many(given, traffic.champion)),
+        limit=max(before.limit_before, _too_many(given, traffic.champion)),
         epochs=epochs(standing.split.units),
         guards=tuple(_filled(standing, guard, counted.get(guard.name)) for guard in guards),
     )
@@ -163,19 +156,24 @@ def _test_number(house: House, traffic: Traffic, before: Trial) -> tuple[int, in
 
 def _begun(house: House, model: Model, traffic: Traffic, began: datetime) -> Trial:
     """What a trial is held to, by what the champion did in the four weeks before."""
-    theirs = _earlier(house, model, traffic.champion, began)
+    everyone = _answered_before(house, model, began)
+    theirs = everyone.filter(pc.field("version") == traffic.champion)
     lowest, highest = _usual_range(model, theirs)
-    alone = theirs.filter(pa.array(_alone(theirs)))
+    # Of a batch that several versions answered, the champion's may be one row: it is alone only if nobody else's is beside it.
+    seen_by_somebody = everyone.filter(pc.field("arm") != "shadow")
+    alone = seen_by_somebody.filter(pa.array(_alone(seen_by_somebody))).filter(pc.field("version") == traffic.champion)
     slow = None
     if len(alone) >= LEAST_ALONE:
         slow = max(float(np.quantile(alone.column("microseconds").to_numpy(), 0.99)) / 1000, _noticed(model))
+    limit = _too_many(theirs, traffic.champion)
     return Trial(
         candidate=traffic.candidate or "",
         champion=traffic.champion,
         salt=traffic.salt,
         began_at=began,
         until=began,
-        limit=_too_many(theirs, traffic.champion),
+        limit=limit,
+        limit_before=limit,
         lowest=lowest,
         highest=highest,
         guards=(Guard(name="slow", what="", role="harm", bound=slow),),
@@ -190,14 +188,26 @@ def _noticed(model: Model) -> float:
 
 def _earlier(house: House, model: Model, champion: str, began: datetime) -> pa.Table:
     """What the champion answered in the four weeks before."""
+    return _answered_before(house, model, began).filter(pc.field("version") == champion)
+
+
+def _answered_before(house: House, model: Model, began: datetime) -> pa.Table:
+    """What anybody answered in the four weeks before."""
     earlier = answers_of(house, model, since=began - BEFORE).select(READ)
-    return earlier.filter((pc.field("answered_at") < microseconds(began)) & (pc.field("version") == champion))
+    return earlier.filter(pc.field("answered_at") < microseconds(began))
 
 
 def _too_many(given: pa.Table, champion: str) -> float:
-    """The share of failing answers that is too many: half a percent, or half as much again as the champion's."""
+    """The share of failing answers that is too many: half a percent, or half as much again as the champion's is at least, by the lower
+    end of Wilson's interval, so that a few failures among a few answers allow for nothing.
+
+    A bet against a share needs one that is fixed before the first case. That is the one of the four weeks before the start
+    (``Trial.limit_before``). What fails for both versions meanwhile lifts the limit of a look (``Trial.limit``), never below that one, and
+    evidence falls as the share it bets against rises: at every look it is at most that of the bet against the share fixed at the start,
+    and so proves no more. A look that comes later may lower it again, down to there.
+    """
     theirs = given.filter(pc.equal(given.column("version"), champion))
-    usual = failed(theirs) / len(theirs) if len(theirs) else 0.0
+    usual, _ = wilson(failed(theirs), len(theirs))
     return min(max(0.005, 1.5 * usual), 0.99)
 
 
@@ -217,12 +227,11 @@ def _numbers(answers: pa.Table) -> Floats:
 
 
 def _alone(answers: pa.Table) -> NDArray[np.bool_]:
-    """Which answers were given one at a time. Those of a batch share its time between them, so a small arm's would look slow."""
-    keys = list(zip(answers.column("version").to_pylist(), answers.column("answered_at").to_pylist(), strict=True))
-    count: dict[tuple[str, int], int] = {}
-    for key in keys:
-        count[key] = count.get(key, 0) + 1
-    return np.array([count[key] == 1 for key in keys], dtype=bool)
+    """Which answers were given one at a time. Those of a batch were given in the same instant and share its time between them, and of
+    a small arm one row bears all of its part: they say nothing of anybody, whichever version they are by."""
+    at = answers.column("answered_at").to_numpy()
+    _, whose, count = np.unique(at, return_inverse=True, return_counts=True)
+    return np.asarray(count[whose] == 1, dtype=bool)
 
 
 # -- the figures that are watched ----------------------------------------------------------------------------------------------------

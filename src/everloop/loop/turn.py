@@ -23,7 +23,7 @@ def turn(house: House, model: Model, now: datetime, cause: str = "schedule") -> 
             keep(do.undo, traffic, decision)
         elif decision.advances:
             keep(do.advance, traffic, decision)
-        elif decision.retrains:
+        elif decision.retrains or decision.rehearses:
             snapshot = keep(do.snapshot)
             if keep(do.check, snapshot).passed and (training_set := keep(do.as_of, snapshot, decision)).learn_rows:
                 candidate = keep(do.train, training_set)

@@ -5,52 +5,40 @@ Nothing is judged here: ``monitor`` judges what is ``Seen``, ``decide`` decides 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from everloop import rollout
 from everloop.clock import EPOCH, microseconds
-from everloop.features.compile import features as read_features
-from everloop.features.truth import Truths, rows_of, truths, with_told
 from everloop.loop.answers import answers_of
-from everloop.loop.asked import questions_of
 from everloop.loop.detected import alarms, followed_before
 from everloop.loop.figures import confidences, figures_of, with_groups
 from everloop.loop.findings import findings_now
 from everloop.loop.foreseen import foresee, promised_known, with_known
-from everloop.loop.govern import Memory
 from everloop.loop.hints import hints_of
 from everloop.loop.house import House
-from everloop.loop.profiles import in_windows, profiles_of
+from everloop.loop.profiles import Labels, in_windows, profiles_of, span_of_windows
+from everloop.loop.quiet import keep_quiet
+from everloop.loop.remembered import began, champion_since, last_trained, newest_to_serve, trained
+from everloop.loop.slices import NO_SLICES, Slices
 from everloop.loop.tell.answerable import is_elsewhere
-from everloop.loop.tell.told import told_truths
+from everloop.loop.truths import Told, as_truth, in_immature_windows, in_mature_windows, maturity_of, told_of
 from everloop.loop.year_ago import year_ago
 from everloop.monitor.deployed import SOON
 from everloop.monitor.error import truth_span
-from everloop.monitor.maturity import NEVER, Maturity, maturity, window_span
 from everloop.monitor.seen import Answered, Seen, Served
 from everloop.project.model import Model
-from everloop.project.reading import Reading, leaves
-from everloop.project.shape import figures_known_after
-from everloop.project.source import Source
-from everloop.records import Approval, Candidate, Decision, Signals, Traffic, Verdict
+from everloop.records import Candidate, Traffic
 from everloop.registry import history
 from everloop.stats.blocks import periods
 from everloop.stats.shapes import Answers, Paired, Strings
 from everloop.training.rehearse import read_paired
-from everloop.training.rehearse import truths as truth_array
 
 LOOKS_BACK = timedelta(days=365)
-UNTRAINED = ("baseline", "elsewhere")
 FIRST, LAST = 4, 8  # periods a service elsewhere is held to: its own first, or the last of its version before
-SLICES, VALUES = 8, 50  # how many columns are looked into for where it goes wrong, and of how many values each at most
 
 
 def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen:
@@ -64,13 +52,15 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
     told = told_of(house, model, given, now)
     mine = told.of(traffic.champion, beginning if elsewhere else since)
     ripe = maturity_of(model, mine, now)
-    reference, windows, seasons = profiles_of(house, model, traffic, given)
     done = in_mature_windows(model, mine, ripe)
+    reference, windows, seasons = profiles_of(house, model, traffic, given, _labels(model, mine, done.only_mature()))
     first, held = _first_and_rest(house, model, traffic, told, done) if elsewhere else (None, done)
-    promised = _promised(house, traffic) if first is None else _answered(house, first, traffic.champion, NO_SLICES)
+    promised = promised_of(house, traffic) if first is None else _answered(house, first, traffic.champion, NO_SLICES)
+    keep_quiet(
+        house, model, traffic, reference, windows, seasons, span_of_windows(model), None if model.asked is None else model.asked.zone
+    )
     slices = Slices.of(house, model, [*given.column("unit").to_pylist(), *(promised.units if promised else ())], now)
-    served = in_windows(model, given) if elsewhere else given
-    newest = _newest(served)
+    served, newest = in_windows(model, given), _newest(model, given)
     by_name = foresee(house, model, traffic, promised)
     answered = _answered(house, held, traffic.champion, slices, model)
     return Seen(
@@ -90,7 +80,7 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
         failed=failed(newest),
         microseconds=newest.column("microseconds").to_numpy().astype(np.int64),
         truths_since_training=_truths_since(mine, champion),
-        last_trained_at=_last_trained(house, model),
+        last_trained_at=last_trained(house, model),
         promoted_at=since,
         hints=hints_of(house, model, traffic, champion=champion, reference=reference, given=served, groups=slices.for_units, now=now),
         findings=findings_now(house, model, now),
@@ -98,161 +88,22 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
         figures=figures_of(house, model, mine.table, now),
         before=_served_before(house, model, traffic, since, now),
         fresh=_fresh(house, model, told, now),
-        confidence=confidences(house, given),
+        confidence=confidences(house, served),
     )
 
 
-def memory(house: House, model: Model, traffic: Traffic, signals: Signals, *, now: datetime, cause: str) -> Memory:
-    """What happened before, as far as it bears on what to do now."""
-    waiting = house.approvals.waiting(model.name)
-    runs, price = trained(house, model), house.settings.prices.get("cpu_hour", 0.0)
-    week = [c for c in runs if c.made_at > now - timedelta(days=7)]
-    return Memory(
-        cause=cause,
-        last_trained_at=runs[0].made_at if runs else None,
-        ever_learnt=_ever_learnt(house, model, traffic),
-        truths=max((c.rows for c in _candidates(house, model)), default=0),
-        waiting=waiting[0].decision if waiting else None,
-        spent=timedelta(seconds=sum(c.seconds for c in week)),
-        plan=rollout.due(traffic, model.roll_out, now, bake=bakes_for(model), signals=signals),
-        runs_today=sum(c.made_at > now - timedelta(days=1) for c in runs),
-        runs_this_week=len(week),
-        money=sum(c.cpu_seconds for c in week) / 3600 * price,
-        failures=failures(house, model),
-        learnt_rows=runs[0].rows if runs else 0,
-        promoted_at=champion_since(house, traffic),
-        broken_at=_fired_at(house, model, "data", now - max(model.matures_after, timedelta(days=1))),
-        season_at=_fired_at(house, model, "season", now - min(8 * max(truth_span(model), timedelta(days=1)), timedelta(days=28))),
-        limits=house.settings.governor,
-    )
-
-
-def bakes_for(model: Model) -> timedelta:
-    """How long the way back stays open after the last step: until the first truth has matured, and what the last units of the split did."""
-    return max(model.matures_after, figures_known_after(model))
-
-
-def failures(house: House, model: Model) -> int:
-    """How many candidates in a row came to nothing, not let in or taken back, since one stayed, or since a person last had a word in it."""
-    count, taken_back = 0, False
-    for entry in house.journal.read(kind=("Verdict", "Approval", "Decision"), model=model.name, newest_first=True, limit=200):
-        record = entry.record
-        if isinstance(record, Decision) and record.undoes and record.by is None and not record.drops:
-            taken_back = True
-        asked = isinstance(record, Decision) and (record.by is not None or (record.retrains and record.cause in ("demand", "approved")))
-        if asked or isinstance(record, Approval):
-            return count + taken_back
-        if isinstance(record, Verdict):
-            if record.passed and not taken_back:
-                return count
-            count, taken_back = count + 1, False
-    return count
-
-
-def _fired_at(house: House, model: Model, kind: str, since: datetime) -> datetime | None:
-    """When a kind of signal last fired after an instant: truths since may still be made of what it is about."""
-    for entry in house.journal.read(kind="Signals", model=model.name, since=since, newest_first=True):
-        if isinstance(entry.record, Signals) and entry.record.fired(kind) and entry.record.made_at > since:
-            return entry.record.made_at
-    return None
-
-
-def champion_since(house: House, traffic: Traffic) -> datetime:
-    """Since when the champion of this traffic has answered everybody, without a break."""
-    since = traffic.since
-    for before in reversed(history.history(house.journal, traffic.model)):
-        if before.champion != traffic.champion:
-            break
-        since = before.since
-    return since
-
-
-def began(house: House, traffic: Traffic) -> datetime:
-    """When the roll-out under way began; the traffic's own beginning where there is none."""
-    since = traffic.since
-    for before in reversed(history.history(house.journal, traffic.model)):
-        if not before.rolling:
-            break
-        since = before.since
-    return since
-
-
-@dataclass(frozen=True)
-class Told:
-    """Answers with what came of them: a mask of those whose truth is mature, the truths, and since when it is known what came of each
-    (µs; ``NEVER`` where it is not known yet), row for row."""
-
-    table: pa.Table
-    truth: NDArray[Any]
-    mature: NDArray[np.bool_]
-    known_at: NDArray[np.int64]
-
-    @property
-    def moments(self) -> NDArray[np.int64]:
-        return np.asarray(self.table.column("moment").to_numpy(), dtype=np.int64)
-
-    def of(self, version: str, since: datetime) -> Told:
-        """What one version answered from an instant on, failures aside."""
-        mask = pc.and_(pc.equal(self.table.column("version"), version), pc.is_null(self.table.column("error")))
-        mask = pc.and_(mask, pc.greater_equal(self.table.column("answered_at"), microseconds(since)))
-        return self.take(np.flatnonzero(mask.to_numpy(zero_copy_only=False)))
-
-    def take(self, rows: NDArray[np.int64]) -> Told:
-        return Told(self.table.take(pa.array(rows)), self.truth[rows], self.mature[rows], self.known_at[rows])
-
-    def only_mature(self) -> Told:
-        return self.take(np.flatnonzero(self.mature))
-
-
-def told_of(house: House, model: Model, given: pa.Table, now: datetime) -> Told:
-    """Answers with their truths as known now, worked out once for each question. What somebody told (``loop.told``) wins over what the
-    events say, and is mature at once; what is told to be void leaves."""
-    if not len(given):
-        return Told(given, np.zeros(0, dtype=object), np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64))
-    asked = given.select(["moment", "unit"]).group_by(["moment", "unit"], use_threads=False).aggregate([])
-    found = _derived(house, model, asked, now)
-    units, moments = asked.column("unit").combine_chunks(), asked.column("moment").to_numpy().astype(np.int64)
-    found = with_told(found, moments, units, told_truths(house, model, now), by_unit=isinstance(model.per, Source))
-    known = truth_array(pa.table({"truth": found.truth}), model.shape)
-    rows = rows_of(given.select(["moment", "unit"]), asked)
-    there = found.mature & ~found.void & np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
-    since = np.full(len(asked), NEVER) if found.known_at is None else found.known_at
-    return Told(given, known[rows], there[rows], since[rows])
-
-
-def maturity_of(model: Model, told: Told, now: datetime) -> Maturity | None:
-    """How mature these answers' windows are; None where nothing was answered."""
-    if not len(told.table):
+def _labels(model: Model, mine: Told, done: Told) -> Labels | None:
+    """What came of a champion's chances in mature windows: elsewhere what came is what comes first."""
+    if model.kind != "chance":
         return None
-    return maturity(told.moments, told.known_at, now=now, span=window_span(model), wait=model.matures_after)
-
-
-def in_mature_windows(model: Model, told: Told, ripe: Maturity | None) -> Told:
-    """Without the answers of windows too little of whose truth is known: they decide nothing."""
-    if ripe is None or ripe.mature.all():
-        return told
-    return told.take(np.flatnonzero(ripe.mature[periods(told.moments, window_span(model))]))
-
-
-def in_immature_windows(model: Model, told: Told, ripe: Maturity | None) -> Told:
-    """Only the answers of windows too little of whose truth is known, and nothing of the truth there is."""
-    rows = np.zeros(0, dtype=np.int64) if ripe is None else np.flatnonzero(~ripe.mature[periods(told.moments, window_span(model))])
-    waiting = told.take(rows)
-    return replace(waiting, mature=np.ones(len(rows), dtype=bool), truth=np.full(len(rows), None, dtype=object))
+    ids, truth = mine.table.column("id"), np.full(len(mine.table), np.nan)
+    place = pc.index_in(done.table.column("id"), value_set=ids.combine_chunks()).to_numpy()
+    truth[place.astype(np.int64)] = as_truth(done.truth, "chance").astype(np.float64)
+    return Labels(ids, truth)
 
 
 def _with_groups(promised: Answered | None, slices: Slices) -> Answered | None:
     return None if promised is None else replace(promised, groups={**slices.for_units(promised.units), **promised.groups})
-
-
-def _derived(house: House, model: Model, asked: pa.Table, now: datetime) -> Truths:
-    """What the events say came of these questions. Where not one event of what is predicted ever arrived, they say nothing, not zero."""
-    sources = {reading.source.name for reading in leaves(model.predicts)}
-    if any(house.lake.log.counters(name).last_seq for name in sources):
-        return truths(model.predicts, questions_of(model, asked), house.tables(model), model=model, known_at=now)
-    kind = {"ranking": pa.list_(pa.string()), "shares": pa.string()}.get(model.kind, pa.float64())
-    none = np.zeros(len(asked), dtype=bool)
-    return Truths(pa.nulls(len(asked), kind), none, none, np.full(len(asked), NEVER))
 
 
 def _answered(house: House, told: Told, version: str, slices: Slices, model: Model | None = None) -> Answered | None:
@@ -273,7 +124,7 @@ def _answered(house: House, told: Told, version: str, slices: Slices, model: Mod
     return found if model is None else with_known(house, model, version, found, done.table)
 
 
-def _promised(house: House, traffic: Traffic) -> Answered | None:
+def promised_of(house: House, traffic: Traffic) -> Answered | None:
     """What the champion answered in the contest it won."""
     contest = house.contest_of(house.version(traffic.champion))
     if contest is None or contest.body is None:
@@ -345,58 +196,17 @@ def _live(house: House, model: Model, told: Told, traffic: Traffic, slices: Slic
     )
 
 
-@dataclass(frozen=True)
-class Slices:
-    """The categories known of each unit, so that where it goes wrong can be said: ``values`` by column, at a unit's ``place``."""
-
-    place: Mapping[str, int]
-    values: Mapping[str, list[str | None]]
-
-    @staticmethod
-    def of(house: House, model: Model, units: Iterable[str], now: datetime) -> Slices:
-        """Few-valued text columns of the sources the units are found in, read once."""
-        readings = [] if isinstance(model.per, Source) else list(_categories(model))[:SLICES]
-        names = list(dict.fromkeys(units))
-        if not readings or not names:
-            return Slices({}, {})
-        asked = pa.table({"moment": pa.array(np.full(len(names), microseconds(now)), pa.int64()), "unit": pa.array(names, pa.string())})
-        found = read_features(readings, questions_of(model, asked), house.tables(model), model=model)
-        values = {reading.columns[0]: found.column(reading.name).to_pylist() for reading in readings}
-        return Slices({name: i for i, name in enumerate(names)}, {c: v for c, v in values.items() if len(set(v)) <= VALUES})
-
-    def for_units(self, units: Iterable[str]) -> dict[str, Strings]:
-        """The categories of these units, row for row."""
-        rows = [self.place[unit] for unit in units] if self.values else []
-        return {column: np.array([*(values[i] for i in rows), None], dtype=object)[:-1] for column, values in self.values.items()}
-
-
-NO_SLICES = Slices({}, {})
-
-
-def _categories(model: Model) -> Iterator[Reading]:
-    for source in model.sources:
-        if set(model.unit) <= set(source.every_column) and source.id != model.unit:
-            for column, kind in source.columns.items():
-                hidden = column in (*model.unit, *source.id, *source.private) or column.endswith("_id")
-                if kind is str and not hidden:
-                    yield source.latest(column)
-
-
 def _units(table: pa.Table) -> Strings:
     return np.array([*table.column("unit").to_pylist(), None], dtype=object)[:-1]
 
 
-def as_truth(truth: NDArray[np.object_], kind: str) -> NDArray[np.object_] | NDArray[np.float64]:
-    """Truths as measures take them."""
-    return truth if kind in ("ranking", "shares") else truth.astype(np.float64)
-
-
-def _newest(given: pa.Table) -> pa.Table:
-    """The answers of the newest moment that were given to somebody."""
+def _newest(model: Model, given: pa.Table) -> pa.Table:
+    """The answers that were given to somebody within the length of a window up to the newest: all that were asked at one tick, or what came
+    within a whole window where requests come at any moment, so that one that has just begun is not judged by its first request."""
     served = given.filter(pc.not_equal(given.column("arm"), "shadow"))
-    if not len(served):
-        return served
-    return served.filter(pc.equal(served.column("moment"), pc.max(served.column("moment"))))
+    moments = served.column("moment").to_numpy().astype(np.int64)
+    since = moments.max(initial=0) - span_of_windows(model) // timedelta(microseconds=1)
+    return served.filter(pa.array(moments > since))
 
 
 def failed(given: pa.Table) -> int:
@@ -418,20 +228,11 @@ def _fresh(house: House, model: Model, told: Told, now: datetime) -> int | None:
     """Mature truths of questions nobody has learnt from: those after what the newest candidate learnt from; None where none was asked."""
     if not len(told.table):
         return None
-    until = next((c.learnt_until for c in trained(house, model) if c.made_at <= now), None)
+    learnt = newest_to_serve(house, [c for c in trained(house, model) if c.made_at <= now])
+    until = learnt.learnt_until if learnt is not None else None
     moments = told.moments
     new = told.mature & (moments > (microseconds(until) if until is not None else moments.min() - 1))
     return len(set(zip(moments[new].tolist(), told.table.column("unit").take(pa.array(np.flatnonzero(new))).to_pylist(), strict=True)))
-
-
-def trained(house: House, model: Model) -> list[Candidate]:
-    """Every candidate that learnt something, the newest first."""
-    return [c for c in _candidates(house, model) if c.format not in UNTRAINED]
-
-
-def _candidates(house: House, model: Model) -> list[Candidate]:
-    found = [e.record for e in house.journal.read(kind="Candidate", model=model.name, newest_first=True)]
-    return [c for c in found if isinstance(c, Candidate)]
 
 
 def _truths_since(told: Told, champion: Candidate) -> int:
@@ -440,12 +241,3 @@ def _truths_since(told: Told, champion: Candidate) -> int:
         return int(told.mature.sum())
     moments = told.table.column("moment").to_numpy()
     return int((told.mature & (moments > microseconds(champion.learnt_until))).sum())
-
-
-def _last_trained(house: House, model: Model) -> datetime | None:
-    return next((c.made_at for c in trained(house, model)), None)
-
-
-def _ever_learnt(house: House, model: Model, traffic: Traffic) -> bool:
-    """Whether something learnt has ever been let in. What was let in and taken back was learnt all the same."""
-    return any(isinstance(house.verdict(v.verdict), Verdict) for v in house.versions.all(model.name))

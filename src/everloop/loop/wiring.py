@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,10 +20,11 @@ from everloop import checks, gates, lake, rollout, training
 from everloop.errors import Overtaken
 from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
-from everloop.loop import met, trial, watching
+from everloop.loop import met, remembered, trial
 from everloop.loop.beside import why_not_beside
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
+from everloop.loop.learnt import new_reference
 from everloop.loop.project_file import open_project
 from everloop.loop.tell import logged, told
 from everloop.loop.tell.answerable import way_back
@@ -42,6 +44,7 @@ from everloop.records import (
 from everloop.registry.blobs import Blobs
 from everloop.training.environment import environment
 from everloop.training.light import compile_version, load_light
+from everloop.training.train import Save
 
 
 def watch(step: Step, traffic: Traffic) -> Signals:
@@ -51,7 +54,7 @@ def watch(step: Step, traffic: Traffic) -> Signals:
 
 def decide(step: Step, traffic: Traffic, signals: Signals) -> Decision:
     """The one thing to do now."""
-    memory = watching.memory(step.house, step.model, traffic, signals, now=step.now, cause=step.cause)
+    memory = remembered.memory(step.house, step.model, traffic, signals, now=step.now, cause=step.cause)
     return deciding.decide(step.house.held_back(step.model), traffic, signals, memory, now=step.now, id=step.id)
 
 
@@ -175,7 +178,8 @@ def judge(step: Step, contest: Contest) -> Verdict:
 
 def permit(step: Step, verdict: Verdict) -> Decision:
     """May the candidate take over? It asks a person where the model does not act by itself."""
-    return deciding.permit(step.house.held_back(step.model), verdict, now=step.now, id=step.id)
+    rehearsed = remembered.is_rehearsal(step.house, step.house.candidate(verdict.candidate))
+    return deciding.permit(step.house.held_back(step.model), verdict, now=step.now, id=step.id, rehearsed=rehearsed)
 
 
 def admit(step: Step, candidate: Candidate, verdict: Verdict) -> Version:
@@ -221,12 +225,18 @@ def open_in_child(path: Path | None) -> None:
         open_project(path)
 
 
-def _train(
-    model: Model, blobs: Blobs, training_set: TrainingSet, *, champion: Candidate, allow_pickle: bool, compiled: Path, **words: object
+def learnt(
+    model: Model, blobs: Blobs, training_set: TrainingSet, *, champion: Candidate | None, save: Save, allow_pickle: bool, **words: object
 ) -> Candidate:
+    """A candidate learnt from a training set whose body is among the blobs; what it takes goes where ``save`` puts it."""
     table = pq.read_table(pa.BufferReader(blobs.read(training_set.body)))
-    before = load_any(champion, blobs.read, given=model.baseline, allow_pickle=allow_pickle) if champion.artefact else None
-    made = training.train(model, table, training_set, save=blobs.save, champion=before, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
+    goes_on = champion if champion is not None and champion.artefact else None
+    before = load_any(goes_on, blobs.read, given=model.baseline, allow_pickle=allow_pickle) if goes_on is not None else None
+    return training.train(model, table, training_set, save=save, champion=before, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
+
+
+def _train(model: Model, blobs: Blobs, training_set: TrainingSet, *, allow_pickle: bool, compiled: Path, **words: Any) -> Candidate:
+    made = learnt(model, blobs, training_set, save=blobs.save, allow_pickle=allow_pickle, **words)
     with suppress(Exception):  # a copy for lean workers: whoever finds none loads the artefact
         compile_version(made, blobs.read, compiled, allow_pickle=allow_pickle)
     return made
@@ -255,12 +265,8 @@ def _still(traffic: Traffic, made_from: tuple[str, ...]) -> None:
 
 def _new_reference(step: Step, version: Version) -> str:
     """From what on drift is measured once a version answers that was learnt because of drift; nothing for any other."""
-    find = step.house.journal.find
-    learnt = next((r for r in map(find, step.house.candidate(version.candidate).made_from) if isinstance(r, TrainingSet)), None)
-    if learnt is None or not any(isinstance(r, Decision) and r.cause == "drift" for r in map(find, learnt.made_from)):
-        return ""
-    since, until = (f"{at:%Y-%m-%d}" if at else "?" for at in (learnt.first_at, learnt.learn_until))
-    return f"; once it answers, drift is measured from training set {learnt.id} ({learnt.learn_rows:,} questions, {since} to {until})"
+    said = new_reference(step.house, step.house.candidate(version.candidate))
+    return f"; once it answers, {said}" if said else ""
 
 
 def _snapshot(step: Step, training_set: TrainingSet) -> Snapshot:

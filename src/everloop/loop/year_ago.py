@@ -13,10 +13,10 @@ from everloop.features.compile import features as read_features
 from everloop.loop.asked import questions_of
 from everloop.loop.house import House
 from everloop.loop.profiles import span_of_windows
+from everloop.loop.quiet import watches_drift
 from everloop.monitor.drift import drifts
 from everloop.monitor.profile import ANSWERS, Profile, profile
 from everloop.monitor.rhythm import Season
-from everloop.project.conditions import drifted
 from everloop.project.model import Model
 from everloop.project.source import Source
 
@@ -30,7 +30,7 @@ def year_ago(
     nothing is known of that time.
     """
     # A question about a row was not there to be asked a year ago.
-    if reference is None or not windows or not len(newest) or not _watches_drift(model) or isinstance(model.per, Source):
+    if reference is None or not windows or not len(newest) or not watches_drift(model) or isinstance(model.per, Source):
         return None
     zone = None if model.asked is None else model.asked.zone
     inputs = [name for name in reference.spec.features if name != ANSWERS]
@@ -47,7 +47,3 @@ def year_ago(
         return None
     found = read_features(model.knows, asked, tables, model=model)
     return profile(reference.spec, found.select([c for c in found.column_names if c in reference.spec.features]))
-
-
-def _watches_drift(model: Model) -> bool:
-    return any(isinstance(c, drifted) for c in (*model.retrain_when, *model.tell_when))

@@ -14,16 +14,19 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from everloop.monitor.drift import LEAST_ROWS, broken, moved
+from everloop.monitor.drift import broken, judged, moved, references
 from everloop.monitor.hints import Hints
+from everloop.monitor.lots import LEAST_ROWS
 from everloop.monitor.profile import ANSWERS, Profile
+from everloop.monitor.rhythm import Season
 from everloop.monitor.seen import Answered, Seen
 from everloop.monitor.units import UnitChange, quantiles_of, unit_change
 from everloop.records import Signal
-from everloop.stats.distances import Moved
+from everloop.stats.distances import Moved, l_infinity
 from everloop.stats.measures import measure
 from everloop.stats.mix import Part, Side, Split, drill
 from everloop.stats.rounded import figure, percent
+from everloop.stats.two_sample import ks_of_counts
 
 Kind: TypeAlias = Literal["data", "unit", "version", "definition", "feature", "segment"]
 
@@ -54,27 +57,44 @@ class Suspect:
     now: Moved
 
 
-def suspects(reference: Profile, windows: Sequence[Profile], hints: Hints) -> list[Suspect]:
-    """The features of the newest window, the likeliest culprit first.
+def suspects(
+    reference: Profile, windows: Sequence[Profile], hints: Hints, *, seasons: Sequence[Season] = (), span: timedelta | None = None,
+    zone: str | None = None,
+) -> list[Suspect]:  # fmt: skip
+    """The features of the newest window, the likeliest culprit first; each window against what was learnt from in its own season, as the
+    alarm has it (``drift.references``).
 
     z is against the earlier windows, the newest three left out (a drift that is told of began there); before there are eight of them,
     against what chance makes of so many rows (Kolmogorov). Two spreads beyond is what one feature in forty does by chance: only what goes
     farther counts. A feature whose importance nobody knows counts like any other; one that moves no answer has no score.
     """
-    kept = [w for w in windows if w.rows >= LEAST_ROWS]
+    lots = judged(reference, windows, span, zone)
+    kept = lots.windows
     if not kept or reference.rows < LEAST_ROWS:
         return []
-    past = kept[:-LATELY] if len(kept) >= HABIT + LATELY else kept[:-1]
-    before, now = [moved(reference, w) for w in past], moved(reference, kept[-1])
-    by_chance = float(np.sqrt(1 / reference.rows + 1 / kept[-1].rows))
+    pairs = list(zip(references(reference, kept, seasons, lots.span, zone), kept, strict=True))
+    past = pairs[:-LATELY] if len(kept) >= HABIT + LATELY else pairs[:-1]
+    before, now = [_how_far(*pair) for pair in past], moved(*pairs[-1])
+    by_chance = float(np.sqrt(1 / pairs[-1][0].rows + 1 / kept[-1].rows))
     found = []
     for name, here in now.items():
         if name == ANSWERS:
             continue
-        z = _z(here.d, [p[name].d for p in before if name in p], by_chance)
+        z = _z(here.d, [p[name] for p in before if name in p], by_chance)
         share = hints.importance.get(name, 0.0) if hints.importance else None
         found.append(Suspect(name, z, share, max(z - CHANCE, 0.0) * (1.0 if share is None else share), here))
     return sorted(found, key=lambda s: (-s.score, -s.z, s.feature))
+
+
+def _how_far(reference: Profile, window: Profile) -> dict[str, float]:
+    """How far each feature lies (``d`` of ``moved``, and nothing else: there are many windows)."""
+    found = {}
+    for name, bins in reference.spec.features.items():
+        old, new = reference.counts[name].astype(np.float64), window.counts[name].astype(np.float64)
+        if min(old.sum(), new.sum()) >= LEAST_ROWS:
+            apart = ks_of_counts if bins.kind == "number" else l_infinity
+            found[name] = apart(old, new)[0]  # type: ignore[index]
+    return found
 
 
 def _z(d: float, habit: Sequence[float], by_chance: float) -> float:
@@ -97,7 +117,7 @@ def unit_changes(reference: Profile, hints: Hints) -> dict[str, UnitChange]:
     return found
 
 
-def causes(seen: Seen, *, since: datetime | None, span: timedelta, metric: str | None = None) -> list[Cause]:
+def causes(seen: Seen, *, since: datetime | None, span: timedelta, metric: str | None = None, zone: str | None = None) -> list[Cause]:
     """Everything that may be behind a change that began at ``since`` (None: lately), likeliest first; ``span`` is how far apart windows
     lie: what happened within one of it is near. With a ``metric``, the segments are those of its change on mature truth since then.
     """
@@ -105,7 +125,7 @@ def causes(seen: Seen, *, since: datetime | None, span: timedelta, metric: str |
     ranked: list[Suspect] = []
     if seen.reference is not None and seen.windows:
         changed = unit_changes(seen.reference, seen.hints)
-        ranked = suspects(seen.reference, seen.windows, seen.hints)
+        ranked = suspects(seen.reference, seen.windows, seen.hints, seasons=seen.seasons, span=span, zone=zone)
         found += _data(seen.reference, seen.windows[-1], changed)
     found += [c for c in _nearby(seen.hints, since, span) if c.kind == "data"]
     found += [c for c in _nearby(seen.hints, since, span) if c.kind != "data"]
@@ -114,14 +134,14 @@ def causes(seen: Seen, *, since: datetime | None, span: timedelta, metric: str |
     return found + (_segments(split, "the answers" if metric is None else metric) if split else [])
 
 
-def with_causes(signal: Signal, seen: Seen, *, span: timedelta) -> Signal:
+def with_causes(signal: Signal, seen: Seen, *, span: timedelta, zone: str | None = None) -> Signal:
     """A signal that fired, with what may be behind it: all of it in ``causes``, a change of unit and the likeliest feature in its sentence.
 
     Where several features drifted at once, what the signal is about becomes the one the answers hang on most.
     """
     if not signal.fired or signal.kind not in ("drift", "slip", "data"):
         return signal
-    everything = causes(seen, since=signal.since, span=span, metric=signal.measure if signal.kind == "slip" else None)
+    everything = causes(seen, since=signal.since, span=span, metric=signal.measure if signal.kind == "slip" else None, zone=zone)
     unit = next((c for c in everything if c.kind == "unit" and (signal.kind == "slip" or c.about == signal.about)), None)
     sentence = signal.sentence + (f"; {unit.sentence}" if unit is not None and signal.kind != "slip" else "")
     first = next((c for c in everything if c.kind == "feature"), None)

@@ -2,61 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-
-import numpy as np
 
 import everloop.monitor.beside as beside
 from everloop.clock import from_microseconds
-from everloop.monitor.drift import LEAST_ROWS, LITTLE, Drift, carried, drifts
-from everloop.monitor.error import LEAST_PERIODS, Slip, realised, slip, truth_span, where_worst
+from everloop.monitor.bounds import judged_by
+from everloop.monitor.drift import LITTLE, Drift, carried, drifts, judged
+from everloop.monitor.error import truth_span
 from everloop.monitor.estimated import Estimated, estimated
 from everloop.monitor.maturity import window_span
 from everloop.monitor.profile import ANSWERS
 from everloop.monitor.season import as_a_year_ago
-from everloop.monitor.seen import Answered, Seen
+from everloop.monitor.watched import NOTHING, Watched, _evidence, title
 from everloop.project.conditions import (
     as_good_as_champion,
-    at_least,
-    at_most,
     beats_champion,
     drifted,
     fair_across,
     is_figure,
     new_truths,
-    slipped,
     worse_than_champion,
 )
 from everloop.project.model import Model
-from everloop.project.reading import is_reading
-from everloop.project.spoken_conditions import SEEN_BY, spoken_metric
-from everloop.records import Followed, Outcome, Signal, Traffic
-from everloop.stats.bootstrap import Estimate
+from everloop.records import Outcome, Signal
 from everloop.stats.fairness import across
-from everloop.stats.intervals import mean, wilson
 from everloop.stats.measures import measure
 from everloop.stats.rounded import figure, percent, span_of
-
-NOTHING: Outcome = "not enough evidence"
-
-
-@dataclass(frozen=True)
-class Watched:
-    """Everything a condition is judged by."""
-
-    model: Model
-    traffic: Traffic
-    seen: Seen
-    now: datetime
-    seed: int
-    followed: Mapping[str, Followed] = field(default_factory=dict)
-
-    def metric(self, on: object) -> str:
-        return on if isinstance(on, str) else self.model.metric
-
 
 # -- drift ---------------------------------------------------------------------------------------------------------------------------
 
@@ -70,13 +44,12 @@ def drift(w: Watched, condition: drifted) -> Signal:
         return replace(blank, sentence="there is no profile to compare with yet", about=about)
     features = [n for n in seen.reference.spec.features if n != ANSWERS] if what == "inputs" else [what]
     asked = w.model.asked
-    found = drifts(
-        seen.reference, seen.windows, features, floor_psi=condition.psi, seasons=seen.seasons, seed=w.seed,
-        span=timedelta(days=1) if asked is None else asked.span, zone=None if asked is None else asked.zone,
-    )  # fmt: skip
+    span, zone = timedelta(days=1) if asked is None else asked.span, None if asked is None else asked.zone
+    found = drifts(seen.reference, seen.windows, features, floor_psi=condition.psi, seasons=seen.seasons, seed=w.seed, span=span, zone=zone)
+    lots = judged(seen.reference, seen.windows, span, zone)
     if not found:
-        sentence = f"{what} cannot be compared: too few rows (fewer than {LEAST_ROWS}), or nobody counted them"
-        return replace(blank, sentence=sentence, about=about)
+        why = str(lots.waiting) if lots.waiting else "too few rows were learnt from, or nobody counted them"
+        return replace(blank, sentence=f"{what} cannot be compared: {why}", about=about, rows=lots.waiting.rows if lots.waiting else 0)
     gone = [d for d in found if d.drifted]
     seasonal = {d.feature for d in gone if as_a_year_ago(seen.reference, seen.windows[-1], seen.year_ago, d.feature)}
     gone = [d for d in gone if d.feature not in seasonal]
@@ -89,11 +62,12 @@ def drift(w: Watched, condition: drifted) -> Signal:
         blank,
         fired=fired,
         outcome="passed" if fired else "failed",
-        sentence=_found_sentence(what, gone, worst, seasonal, None if fired and condition.share is None else share),
+        sentence=_found_sentence(what, gone, worst, seasonal, None if fired and condition.share is None else share)
+        + (f"; {lots.waiting}" if lots.waiting else ""),
         about=worst.feature if gone or what != "inputs" else None,
         measure="psi",
         value=worst.now.psi,
-        rows=seen.windows[-1].rows,
+        rows=lots.windows[-1].rows,
         since=from_microseconds(since) if since is not None and gone else None,
     )
 
@@ -127,180 +101,6 @@ def _drift_sentence(worst: Drift, count: int) -> str:
 
 
 # -- the realised error --------------------------------------------------------------------------------------------------------------
-
-
-def slipped_since(w: Watched, condition: slipped) -> Signal:
-    """Proven worse on mature truth than when promoted (``error.slip``), since when, and where most."""
-    if condition.detector is not None:
-        return _detected(w, condition)
-    name = w.metric(condition.on)
-    blank = Signal(clause=repr(condition), kind="slip", fired=False, outcome=NOTHING, sentence="", measure=name, coverage=w.seen.coverage)
-    seen = w.seen
-    if seen.answered is None or not len(seen.answered):
-        return replace(blank, sentence="no answer since the promotion has a mature truth yet")
-    if seen.promised is None or not len(seen.promised):
-        return replace(
-            blank, sentence=f"there is no {spoken_metric(name)} of when it was promoted to compare with", rows=len(seen.answered)
-        )
-    one, span = measure(name), truth_span(w.model)
-    found = slip(one, seen.promised, seen.answered, by=condition.by, span=span, seed=w.seed)
-    if found.change is None:
-        sentence = f"{found.of} of the {LEAST_PERIODS} periods with mature truth that it takes"
-        return replace(blank, sentence=sentence, rows=len(seen.answered))
-    change, since = found.change, found.since
-    sentence = _slip_sentence(name, found, condition.by)
-    if found.outcome == "passed" and since is not None:
-        place = where_worst(one, seen.promised, seen.answered.take(seen.answered.moments >= since), seed=w.seed)
-        if place is not None:
-            sentence += (
-                f"; most of it where {place.name.replace('_', ' ')} is {place.value} ({figure(place.before)} to {figure(place.now)})"
-            )
-            blank = replace(blank, about=f"{place.name}={place.value}")
-    return replace(
-        blank,
-        fired=found.outcome == "passed",
-        outcome=found.outcome,
-        sentence=sentence,
-        value=change.candidate,
-        low=change.low,
-        high=change.high,
-        rows=change.rows,
-        since=from_microseconds(since) if since is not None else None,
-    )
-
-
-def _detected(w: Watched, condition: slipped) -> Signal:
-    """Whether a detector that looks at every matured truth says that losses went up, and since when."""
-    name, clause = w.metric(condition.on), repr(condition)
-    blank = Signal(clause=clause, kind="slip", fired=False, outcome=NOTHING, sentence="", measure=name, coverage=w.seen.coverage)
-    state, alarm = w.followed.get(clause), w.seen.alarms.get(clause)
-    if state is not None:
-        fired, rows, value, since = state.alarm is not None, state.rows, state.evidence, state.changed_at
-        evidence = f"evidence {_evidence(value)} of the {state.target:,.0f} that it takes"
-        no_more = f"losses of {rows:,} matured truths are not proven to exceed {figure(state.mean)} of at most 1 ({evidence})"
-    elif alarm is not None and alarm.why_silent is None:
-        since = None if alarm.since is None else from_microseconds(alarm.since)
-        fired, rows, value = since is not None, alarm.rows, None
-        no_more = f"{SEEN_BY[condition.detector or 'adwin']} sees no change in the losses of {rows:,} matured truths"
-    else:
-        silent = "there is too little of when it was promoted to compare with" if alarm is None else alarm.why_silent
-        return replace(blank, sentence=silent or "")
-    sentence = f"{title(name)}: {no_more}"
-    if fired:
-        who = "is proven, by bets on" if state is not None else f"is seen by {SEEN_BY[condition.detector or 'adwin']}, on"
-        begun = f", since {since:%Y-%m-%d}" if since else ""
-        sentence = f"{title(name)} {who} {rows:,} matured truths, to be worse than when promoted{begun}"
-    outcome: Outcome = "passed" if fired else "failed"
-    return replace(blank, fired=fired, outcome=outcome, sentence=sentence, value=value, rows=rows, since=since)
-
-
-def _slip_sentence(name: str, found: Slip, by: float) -> str:
-    change = found.change
-    assert change is not None
-    begun = f" since {day(found.since)}" if found.since is not None else f" in {found.periods} periods"
-    sentence = f"{title(name)} {figure(change.candidate)}{begun}, against {figure(change.champion)} when promoted"
-    if change.effect is None:
-        return sentence
-    sentence += f": {percent(abs(change.effect))} {'worse' if change.effect < 0 else 'better'}"
-    if change.low is not None and change.high is not None:
-        low, high = (-change.high, -change.low) if change.effect < 0 else (change.low, change.high)
-        sentence += f" ({span_of(low, high)})"
-    return sentence + (
-        f", more than {percent(by)} is proven" if found.outcome == "passed" else f", not proven to be more than {percent(by)}"
-    )
-
-
-def bound(w: Watched, condition: at_least | at_most) -> Signal:
-    """A measure or a reading proven beyond a bound: of serving from the newest window, of truth from the newest four periods, of a reading
-    the mean over the units answered.
-    """
-    seen = w.seen
-    if is_reading(condition.what):
-        found = _mean_of(w, condition)
-    elif condition.what == "errors":
-        low, high = wilson(seen.failed, seen.answers)
-        found = Estimate(seen.failed / seen.answers, low, high, seen.answers) if seen.answers else Estimate(None, None, None, 0)
-    elif condition.what == "p99_ms":
-        return _latency(w, condition)
-    else:
-        table = judged_by(w, condition)
-        found = Estimate(None, None, None, 0)
-        if table is not None and len(table):
-            found = realised(measure(str(condition.what)), table, truth_span(w.model), seed=w.seed)
-    beyond, short = _sides(condition, found.low, found.high)
-    return _bound_signal(w, condition, found, "passed" if beyond else "failed" if short else NOTHING)
-
-
-def judged_by(w: Watched, condition: object) -> Answered | None:
-    """Whose answers a condition is about: the champion's; in shadow and canary, what takes the candidate back is about the candidate's."""
-    live = w.seen.live
-    if w.traffic.stage not in ("shadow", "canary") or condition not in w.model.roll_back_when:
-        return w.seen.answered
-    if live is None or w.traffic.candidate is None:
-        return None
-    return Answered(
-        version=w.traffic.candidate, units=live.units, moments=live.moments, truth=live.truth, answers=live.candidate, groups=live.groups
-    )
-
-
-def _mean_of(w: Watched, condition: at_least | at_most) -> Estimate:
-    """The mean of a reading, each unit counted once (Student's t over units, 95 %)."""
-    figures = w.seen.figures.get(repr(condition.what))
-    there = np.isfinite(figures.values) if figures is not None else np.zeros(0, dtype=bool)
-    if figures is None or not there.any():
-        return Estimate(None, None, None, 0)
-    _, unit = np.unique(figures.units[there].astype(str), return_inverse=True)
-    means = np.bincount(unit, weights=figures.values[there]) / np.bincount(unit)
-    found = mean(means)
-    return Estimate(float(means.mean()), None, None, len(means)) if found is None else Estimate(*found, len(means))
-
-
-def _latency(w: Watched, condition: at_least | at_most) -> Signal:
-    """p99 is at least x where at least one answer in a hundred is proven to take x; judged on that share, by Wilson's interval."""
-    times = np.asarray(w.seen.microseconds, dtype=np.float64) / 1000
-    n = len(times)
-    value = float(np.quantile(times, 0.99)) if n else None
-    low, high = wilson(int((times >= condition.value).sum()), n)
-    slow, fast = n > 0 and low >= 0.01, n > 0 and high < 0.01
-    beyond, short = (slow, fast) if isinstance(condition, at_least) else (fast, slow)
-    return _bound_signal(w, condition, Estimate(value, None, None, n), "passed" if beyond else "failed" if short else NOTHING)
-
-
-def _sides(condition: at_least | at_most, low: float | None, high: float | None) -> tuple[bool, bool]:
-    if low is None or high is None:
-        return False, False
-    if isinstance(condition, at_least):
-        return low >= condition.value, high < condition.value
-    return high <= condition.value, low > condition.value
-
-
-def _bound_signal(w: Watched, condition: at_least | at_most, found: Estimate, outcome: Outcome) -> Signal:
-    reads = is_reading(condition.what)
-    name = condition.what.name if reads else str(condition.what)  # type: ignore[union-attr]
-    head = name if reads else title(name)
-    say = percent if name == "errors" else figure
-    word = "at least" if isinstance(condition, at_least) else "at most"
-    if found.value is None:
-        sentence = f"{head}: nothing to work it out from yet"
-    else:
-        within = f" ({say(found.low)} … {say(found.high)})" if found.low is not None else ""
-        proven = "is proven" if outcome == "passed" else "does not hold" if outcome == "failed" else "is not proven"
-        of = "units" if reads else "answers"
-        sentence = f"{head} {say(found.value)}{within} on {found.rows:,} {of}: {word} {say(condition.value)} {proven}"
-    return Signal(
-        clause=repr(condition),
-        kind="figure" if reads else "errors" if name == "errors" else "latency" if name == "p99_ms" else "slip",
-        fired=outcome == "passed",
-        outcome=outcome,
-        sentence=sentence,
-        measure=None if reads else name,
-        about=name if reads else None,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        rows=found.rows,
-        coverage=w.seen.coverage if not reads and name not in ("errors", "p99_ms") else None,
-    )
 
 
 def estimates(w: Watched) -> Iterable[Signal]:
@@ -406,10 +206,6 @@ def _beside_sentence(name: str, found: beside.Beside, worse: bool, by: float) ->
     return f"{sentence}; {more} {proven}{evidence}"
 
 
-def _evidence(value: float) -> str:
-    return "over 1,000,000" if value > 1e6 else figure(value)
-
-
 # -- the rest ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -448,18 +244,3 @@ def enough_truths(w: Watched, condition: new_truths) -> Signal:
     return Signal(
         clause=repr(condition), kind="truths", fired=due, outcome="passed" if due else "failed", sentence=sentence, value=count, rows=count
     )
-
-
-def title(name: str) -> str:
-    """A metric at the head of a sentence.
-
-    >>> title("wape"), title("logloss")
-    ('WAPE', 'Log loss')
-    """
-    spoken = spoken_metric(name)
-    return spoken[0].upper() + spoken[1:]
-
-
-def day(moment: int) -> str:
-    """An instant in µs as a date (UTC)."""
-    return f"{from_microseconds(moment):%Y-%m-%d}"

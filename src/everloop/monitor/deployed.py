@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from everloop.monitor.clauses import Watched
+from everloop.monitor.watched import Watched
 from everloop.project.conditions import answers_within
 from everloop.records import Signal
 from everloop.stats.intervals import wilson

@@ -22,9 +22,10 @@ from everloop.project.model import Model
 from everloop.records import Followed
 from everloop.stats.measures import Measure, measure
 from everloop.stats.shapes import Floats
-from everloop.stats.shiryaev import Detector, above, follow
+from everloop.stats.shiryaev import Detector, follow, learning
 
 LEAST = 100  # answers of the contest, by which the mean is known that is not to be exceeded
+MOST = 0.99  # who loses more than this on average has next to nothing more to lose
 
 
 def followed(model: Model, seen: Seen, *, now: datetime) -> dict[str, Followed]:
@@ -64,11 +65,15 @@ def _begun(clause: str, seen: Seen, one: Measure, by: float) -> Followed | None:
     if promised is None or len(promised) < LEAST or not by_arms(one.name, promised.answers.shape.kind):
         return None
     before = seen.followed.get(clause)
-    if before is not None and before.version == promised.version:
+    if before is not None and before.version == promised.version and before.means:
         return before
     cap = cap_of(one, promised)
-    mean = above(float(losses_of(one, promised, cap).mean()), len(promised), by=by)
-    return Followed(clause=clause, version=promised.version, cap=cap, mean=mean) if mean < 1 else None
+    losses = losses_of(one, promised, cap)
+    if float(losses.mean()) * (1 + by) >= MOST:
+        return None
+    new = learning(losses, by=by)
+    fixed = {"mean": new.mean, "means": new.means, "worth": new.worth, "stakes": new.stakes, "target": new.target}
+    return Followed(clause=clause, version=promised.version, cap=cap, **fixed)  # type: ignore[arg-type]
 
 
 def _on(state: Followed, seen: Seen, one: Measure, model: Model, now: datetime) -> Followed:
@@ -95,7 +100,10 @@ def _in_windows(table: Answered, ripe: Maturity, wanted: NDArray[np.bool_]) -> N
 
 
 def _follow(state: Followed, table: Answered, one: Measure) -> Followed:
-    before = Detector(state.mean, state.target, state.rows, state.wealth, state.longest, state.began, state.alarm, state.change)
+    before = Detector(
+        state.mean, state.means, state.worth, state.stakes, state.target,
+        state.rows, state.wealth, state.longest, state.began, state.alarm, state.change,
+    )  # fmt: skip
     after = follow(before, losses_of(one, table, state.cap))
     began_at = _moments(state.began_at, before, after.began, table)
     changed_at = state.changed_at
@@ -108,6 +116,7 @@ def _follow(state: Followed, table: Answered, one: Measure) -> Followed:
         longest=after.longest,
         began=after.began,
         began_at=began_at,
+        evidence=after.evidence,
         alarm=after.alarm,
         change=after.change,
         changed_at=changed_at,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everloop.monitor.habit import HABIT, Past, judge
+from everloop.monitor.lots import LEAST_ROWS, Lots, lots_of
 from everloop.monitor.profile import Profile
 from everloop.monitor.rhythm import LEAST, Season, names_of, reference_for
 from everloop.monitor.spec import Bins, Counts
@@ -23,7 +24,6 @@ from everloop.stats.distances import Moved, Series, of_names, of_numbers, series
 from everloop.stats.shapes import Floats
 from everloop.stats.two_sample import chi_square
 
-LEAST_ROWS = 50  # habits are of windows as small as these; a distance by itself takes a hundred rows
 DRAWN, TEN = 99, 10
 LITTLE = 0.01
 """Features on which less than this share of the answers rests between them may drift: it is noted, and nothing is done."""
@@ -45,32 +45,40 @@ class Drift:
 
 def moved(reference: Profile, window: Profile, features: Sequence[str] | None = None, *, least: int = LEAST_ROWS) -> dict[str, Moved]:
     """All distances of every feature; one with fewer than ``least`` rows on either side is left out."""
+    known = reference.spec.features
+    wanted = list(known if features is None else features)
+    numbers, names = ([n for n in wanted if known[n].kind == kind] for kind in ("number", "category"))
+    by_number = of_numbers(*_pairs(reference, window, numbers), [known[n].cuts for n in numbers], least=least)
+    by_name = of_names(*_pairs(reference, window, names), [("empty", "unseen", "other", *known[n].top) for n in names], least=least)
+    of = dict(zip((*numbers, *names), (*by_number, *by_name), strict=True))
     found = {}
-    for name in reference.spec.features if features is None else features:
-        bins = reference.spec.features[name]
-        old, new = reference.counts[name].astype(np.float64), window.counts[name].astype(np.float64)
-        if bins.kind == "number":
-            one = of_numbers(old, new, np.array(bins.edges), least=least)
-        else:
-            one = of_names(old, new, ("empty", "unseen", "other", *bins.top), least=least)
+    for name in wanted:
+        one = of[name]
         if one is not None:
             new_name = window.unseen[name].first if one.most == "unseen" and name in window.unseen else None
             found[name] = one if new_name is None else replace(one, most=new_name)
     return found
 
 
+def _pairs(reference: Profile, window: Profile, names: Sequence[str]) -> tuple[list[Floats], list[Floats]]:
+    """The counts of these features on both sides."""
+    old, new = ([side.counts[n].astype(np.float64) for n in names] for side in (reference, window))
+    return old, new
+
+
 def drifts(
     reference: Profile, windows: Sequence[Profile], features: Sequence[str], *, floor_psi: float | None = None,
     seasons: Sequence[Season] = (), span: timedelta | None = None, zone: str | None = None, seed: int = 0,
 ) -> list[Drift]:  # fmt: skip
-    """Which of these features have drifted; ``windows`` oldest first, the newest last. Windows with fewer than 50 rows are passed over;
-    with none left nothing is said about any feature. ``seasons`` are those of what was learnt from, in windows of ``span`` by the clocks
+    """Which of these features have drifted; ``windows`` oldest first, the newest last. Windows with fewer than 50 rows are passed over, or
+    looked at together where they are the rule (``lots.py``); with none left nothing is said about any feature. ``seasons`` are
+    those of what was learnt from, in windows of ``span`` by the clocks
     of ``zone``; none, or no span: every window is held against the whole reference.
     """
-    kept = [i for i, w in enumerate(windows) if w.rows >= LEAST_ROWS]
-    if not kept or reference.rows < LEAST_ROWS:
+    lots = judged(reference, windows, span, zone)
+    mine, span = lots.windows, lots.span
+    if not mine or reference.rows < LEAST_ROWS:
         return []
-    mine = [windows[i] for i in kept]
     against = references(reference, mine, seasons, span, zone)
     now = moved(against[-1], mine[-1], [n for n in features if n in reference.spec.features])
     names = list(now)
@@ -80,14 +88,23 @@ def drifts(
     few = bool((np.isfinite(past.d[:-1]).sum(axis=0) < HABIT).any())
     blocks = [window for window, learnt in zip(mine, past.learnt, strict=True) if learnt]
     cold = _drawn(reference, blocks, names, mine[-1].rows, seed) if few else None
-    judged = judge(past, cold=cold, floor_psi=floor_psi)
+    found = judge(past, cold=cold, floor_psi=floor_psi)
     return [
         Drift(
-            n, bool(judged.alarm[-1, j]), now[n], float(judged.upper[j]) if np.isfinite(judged.upper[j]) else None,
-            kept[_first(judged.beyond[:, j])] if judged.alarm[-1, j] else None, float(judged.score[j]),
+            n, bool(found.alarm[-1, j]), now[n], float(found.upper[j]) if np.isfinite(found.upper[j]) else None,
+            lots.first[_first(found.beyond[:, j])] if found.alarm[-1, j] else None, float(found.score[j]),
         )
         for j, n in enumerate(names)
     ]  # fmt: skip
+
+
+def judged(reference: Profile, windows: Sequence[Profile], span: timedelta | None, zone: str | None) -> Lots:
+    """The windows that can be judged, added up where each alone is too small; none where no window since was learnt has rows enough."""
+    new = [not learnt_from(reference, w) for w in windows]
+    lots = lots_of(windows, new, span, zone)
+    since = [w for w in lots.windows if not learnt_from(reference, w)]
+    # A window that was learnt from is no news.
+    return lots if since or not any(new) else replace(lots, windows=(), first=())
 
 
 def carried(features: Sequence[str], of: Sequence[str], importance: Mapping[str, float]) -> float:

@@ -1,10 +1,14 @@
 """The realised error: what became of the champion's answers, period by period, and whether it slipped since it was promoted.
 
+A model that errs by 0.4 at weekends and by 0.7 on working days, as shops do, hides a weekend of 0.7 among its working days. So a period is
+held against the promised periods of its own season (``rhythm.names_of``), the narrowest of which at least four were promised.
+
 In: answers whose truth is mature. Out: numbers and a finding; no clock, no disk. Immature answers are not handed in: they decide nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +16,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from everloop.monitor.rhythm import LEAST, names_of
 from everloop.monitor.seen import Answered
 from everloop.project.model import Model
 from everloop.project.reading import leaves
@@ -44,7 +49,8 @@ class Series:
 @dataclass(frozen=True)
 class Slip:
     """Whether it slipped: ``change`` is the newest window against what was promised (an effect: below 0 is worse), ``since`` (µs UTC)
-    when it began, where that can be told; ``periods`` how many the window has, ``of`` how many there are since the promotion.
+    when it began, where that can be told; ``periods`` how many the window has, ``of`` how many there are since the promotion; ``seasonal``
+    says whether each was held against promised periods of its own season alone.
     """
 
     outcome: Outcome
@@ -52,6 +58,23 @@ class Slip:
     since: int | None
     periods: int
     of: int
+    seasonal: bool = False
+
+
+@dataclass(frozen=True)
+class Seasons:
+    """The season each period is held against (``own``), and all it belongs to (``names``), those promised first; "" is any season."""
+
+    own: tuple[str, ...]
+    names: tuple[frozenset[str], ...]
+
+    @property
+    def differ(self) -> bool:
+        return len(set(self.own)) > 1
+
+    def of(self, season: str) -> NDArray[np.bool_]:
+        """Which periods belong to a season."""
+        return np.array([not season or season in names for names in self.names], dtype=bool)
 
 
 def truth_span(model: Model) -> timedelta:
@@ -87,10 +110,13 @@ def realised(measure: Measure, table: Answered, span: timedelta, *, seed: int, l
     return estimate(measure, newest.truth, newest.answers, newest.units, newest.moments, seed=seed, span=span)
 
 
-def slip(measure: Measure, promised: Answered, since: Answered, *, by: float, span: timedelta, seed: int) -> Slip:
+def slip(
+    measure: Measure, promised: Answered, since: Answered, *, by: float, span: timedelta, zone: str | None = None, seed: int
+) -> Slip:  # fmt: skip
     """Is the champion proven worse than when it was promoted, by more than ``by`` of what it was?
 
-    The newest 2, 3, 4, 8 … periods since the promotion are each held against the contest it won. It has slipped if, for one of them,
+    The newest 2, 3, 4, 8 … periods since the promotion are each held against the contest it won, like seasons (by the clocks of ``zone``,
+    UTC if unsaid) with like. It has slipped if, for one of them,
 
     1. the interval of the change (units drawn anew, the same in both) lies beyond ``by``, at a confidence that grows with each period
        that is looked at (``stats.multiple.share_of_look``, at most 99.5 %), and
@@ -105,46 +131,86 @@ def slip(measure: Measure, promised: Answered, since: Answered, *, by: float, sp
     if len(promised) == 0 or len(now) < LEAST_PERIODS:
         return Slip("not enough evidence", None, None, 0, len(now))
     alpha = max(share_of_look(len(now) - LEAST_PERIODS + 1), LEAST_ALPHA)
-    which = periods(since.moments, span)
+    which, seasons = periods(since.moments, span), _seasons(was, now, span, zone)
     every = np.concatenate([was.values, now.values])
-    level = number(measure.finish(measure.rows(promised.truth, promised.answers, np.ones(len(promised))).sum(axis=0)))
+    levels = _levels(measure, promised, span, seasons)
     for m in sorted({m for m in (2, 3, 4, 8, 16, 32, len(now)) if m <= len(now)}):
-        if not _beyond_habit(measure, every[: len(every) - m], every[len(every) - m :], level, by):
+        if not _beyond_habit(measure, every, len(every) - m, seasons, levels, by):
             continue
-        change = _change(measure, promised, since.take(which >= len(now) - m), 1 - alpha, seed)
+        alike = _alike(promised, was, now, span, seasons, m)
+        change = _change(measure, promised, since.take(which >= len(now) - m), 1 - alpha, seed, alike)
         if change.high is not None and change.high < -by:
-            return Slip("passed", change, _since(was, now, m, seed), m, len(now))
-    change = _change(measure, promised, since, 0.95, seed)
+            level = np.array([levels[season] for season in seasons.own], dtype=np.float64)
+            return Slip("passed", change, _since(every - level, now, m, seed), m, len(now), seasons.differ)
+    change = _change(measure, promised, since, 0.95, seed, _alike(promised, was, now, span, seasons, len(now)))
     within = change.low is not None and change.low >= -by
-    return Slip("failed" if within else "not enough evidence", change, None, len(now), len(now))
+    return Slip("failed" if within else "not enough evidence", change, None, len(now), len(now), seasons.differ)
 
 
-def _change(measure: Measure, before: Answered, after: Answered, confidence: float, seed: int) -> Effect:
-    sides = [
-        (measure.rows(side.truth, side.answers, np.ones(len(side))), side.units, side.moments) for side in (before, after)
-    ]  # fmt: skip
+def _seasons(was: Series, now: Series, span: timedelta, zone: str | None) -> Seasons:
+    """The seasons of all periods; all alike where one has no season of which enough periods were promised."""
+    names = [names_of(at, span, zone) for at in (*was.at.tolist(), *now.at.tolist())]
+    promised = Counter(name for found in names[: len(was)] for name in found)
+    own = tuple(next((name for name in found if promised[name] >= LEAST), "") for found in names)
+    return Seasons(own if all(own) else ("",) * len(own), tuple(map(frozenset, names)))
+
+
+def _levels(measure: Measure, promised: Answered, span: timedelta, seasons: Seasons) -> dict[str, float]:
+    """What was promised of each season; NaN where it cannot be worked out."""
+    which = periods(promised.moments, span)
+    found = {}
+    for season in set(seasons.own):
+        own = promised.take(seasons.of(season)[which])
+        level = number(measure.finish(measure.rows(own.truth, own.answers, np.ones(len(own))).sum(axis=0)))
+        found[season] = np.nan if level is None else level
+    return found
+
+
+def _alike(promised: Answered, was: Series, now: Series, span: timedelta, seasons: Seasons, m: int) -> Floats | None:
+    """What each promised row counts, so that seasons weigh as they do in the newest ``m`` periods; None where all are alike."""
+    if not seasons.differ:
+        return None
+    window = now.rows[len(now) - m :]
+    weights = np.zeros(len(was))
+    for season in set(seasons.own[-m:]):
+        there = seasons.of(season)[: len(was)]
+        mine = np.array([one == season for one in seasons.own[-m:]])
+        weights[there] += window[mine].sum() / was.rows[there].sum()
+    return np.asarray(weights[periods(promised.moments, span)], dtype=np.float64)
+
+
+def _change(measure: Measure, before: Answered, after: Answered, confidence: float, seed: int, weights: Floats | None = None) -> Effect:
+    sides = []
+    for side, w in ((before, np.ones(len(before)) if weights is None else weights), (after, np.ones(len(after)))):
+        there = side.take(w > 0)
+        terms = measure.rows(there.truth, there.answers, w[w > 0]) * w[w > 0][:, None]
+        sides.append((terms, there.units, there.moments))
     return effect_of_terms(measure, sides[0], sides[1], confidence=confidence, seed=seed, span=timedelta(0), same_moments=False)
 
 
-def _beyond_habit(measure: Measure, before: Floats, window: Floats, level: float | None, by: float) -> bool:
-    """Whether two periods of the window (three without a habit) are too bad to be chance; everything turned so that more is worse."""
-    before, window = before[np.isfinite(before)], window[np.isfinite(window)]
-    if level is None:
-        return False
+def _beyond_habit(measure: Measure, every: Floats, first: int, seasons: Seasons, levels: dict[str, float], by: float) -> bool:
+    """Whether two periods from ``first`` on (three without a habit) are too bad to be chance; all turned so that more is worse."""
     sign = -1.0 if measure.better == "higher" else 1.0
-    if measure.better == "zero":
-        before, window, level = np.abs(before), np.abs(window), abs(level)
-    usual = next_one(sign * before, 0.9) if len(before) >= HABIT else None
-    limit = sign * level + by * abs(level)
-    if usual is None:
-        return int((sign * window > limit).sum()) >= 3
-    return int((sign * window > max(limit, usual[1])).sum()) >= 2
+    values = np.abs(every) if measure.better == "zero" else sign * every
+    beyond, least = 0, 2
+    for season in set(seasons.own[first:]):
+        level = abs(levels[season]) if measure.better == "zero" else sign * levels[season]
+        habit = values[:first][seasons.of(season)[:first]]
+        habit = habit[np.isfinite(habit)]
+        usual = next_one(habit, 0.9) if len(habit) >= HABIT else None
+        if usual is None:
+            least = 3
+        window = values[first:][[one == season for one in seasons.own[first:]]]
+        # Without a level nothing is beyond it: a comparison with NaN never holds.
+        beyond += int((window > np.maximum(level + by * abs(level), -np.inf if usual is None else usual[1])).sum())
+    return beyond >= least
 
 
-def _since(was: Series, now: Series, window: int, seed: int) -> int | None:
-    """When it began: the change point of the whole series, if it lies after the promotion; else where the window begins."""
-    found = change_point(np.concatenate([was.values, now.values]), seed=seed)
-    index = len(now) - window if found is None else found.index - len(was)
+def _since(off: Floats, now: Series, window: int, seed: int) -> int | None:
+    """When it began: the change point of how far all periods are off what was promised, if it lies after the promotion; else where the
+    window begins."""
+    found = change_point(off, seed=seed)
+    index = len(now) - window if found is None else found.index - (len(off) - len(now))
     return int(now.at[max(index, 0)])
 
 

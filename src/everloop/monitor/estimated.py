@@ -7,7 +7,7 @@ what mature truth says; they are never mixed with it and decide nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeAlias
@@ -26,8 +26,8 @@ from everloop.stats.measures import Measure, says_yes
 from everloop.stats.shapes import Answers, Floats
 
 Whole: TypeAlias = NDArray[np.int64]
-Foresee: TypeAlias = Callable[[Answered], Foreseen | None]
-"""What the measure will come to on these answers, whose truth it does not look at."""
+Foresee: TypeAlias = Callable[[Sequence[Answered]], list[Foreseen | None]]
+"""What the measure will come to on each of these lots of answers, whose truth it does not look at; all at once costs as one."""
 
 LEAST, LEAST_REFERENCE, TESTED = 50, 300, 12
 BEYOND = 3.3  # standard deviations: one honest estimate in a thousand is as far off
@@ -80,11 +80,11 @@ def by_chances(measure: Measure, promised: Answered) -> Foresee | None:
     shape = promised.answers.shape
     if shape.kind == "chance":
         curve = calibration(promised.answers.value, as_floats(promised.truth))
-        return lambda of: _of_chance(measure, curve, of.answers)
+        return lambda lots: [_of_chance(measure, curve, of.answers) for of in lots]
     if shape.kind == "shares" and promised.answers.values is not None:
         truth = promised.truth.astype(str)
         curves = [calibration(promised.answers.values[:, i], (truth == label).astype(float)) for i, label in enumerate(shape.labels)]
-        return lambda of: _of_shares(measure, shape.labels, curves, of.answers)
+        return lambda lots: [_of_shares(measure, shape.labels, curves, of.answers) for of in lots]
     return None
 
 
@@ -100,17 +100,24 @@ class Losses(Protocol):
 def by_losses(measure: Measure, losses: Losses) -> Foresee:
     """Estimates of a measure of numbers from the losses to be expected."""
 
-    def foresee(of: Answered) -> Foreseen | None:
-        if of.known is None or not len(of):
-            return None
-        sums = losses.terms(of.known, of.answers.value).sum(axis=0)
-        value = float(measure.finish(sums))
-        steps = np.diag(np.maximum(np.abs(sums), 1.0) * 1e-6)
-        slope = np.array([(float(measure.finish(sums + step)) - value) / step.sum() for step in steps])
-        sd = float(np.sqrt(max(len(of) * (slope @ losses.spread @ slope), 0.0)))
-        return Foreseen(value, sd) if np.isfinite(value) and np.isfinite(sd) else None
+    def foresee(lots: Sequence[Answered]) -> list[Foreseen | None]:
+        told = [(of.known, of.answers.value) for of in lots if of.known is not None and len(of)]
+        if not told:
+            return [None] * len(lots)
+        terms = losses.terms(np.concatenate([known for known, _ in told]), np.concatenate([said for _, said in told]))
+        own = iter(np.split(terms, np.cumsum([len(said) for _, said in told])[:-1]))
+        return [_of_losses(measure, next(own), losses.spread) if of.known is not None and len(of) else None for of in lots]
 
     return foresee
+
+
+def _of_losses(measure: Measure, terms: Floats, spread: Floats) -> Foreseen | None:
+    sums = terms.sum(axis=0)
+    value = float(measure.finish(sums))
+    steps = np.diag(np.maximum(np.abs(sums), 1.0) * 1e-6)
+    slope = np.array([(float(measure.finish(sums + step)) - value) / step.sum() for step in steps])
+    sd = float(np.sqrt(max(len(terms) * (slope @ spread @ slope), 0.0)))
+    return Foreseen(value, sd) if np.isfinite(value) and np.isfinite(sd) else None
 
 
 def estimated(
@@ -123,7 +130,7 @@ def estimated(
     open_ = open_.take(has_answer(open_.answers))
     if len(open_) < LEAST:
         return None
-    found = foresee(open_)
+    (found,) = foresee([open_])
     if found is None:
         return None
     tested = None if mature is None else backtest(measure, foresee, promised, judged(mature), span=span)
@@ -138,12 +145,13 @@ def backtest(measure: Measure, foresee: Foresee, promised: Answered, mature: Ans
     of what it made of the promotion, by which chances were calibrated.
     """
     promised = judged(promised)
-    level, known = measure.value(promised.truth, promised.answers), foresee(promised)
+    level, windows = measure.value(promised.truth, promised.answers), _windows(mature, span)
+    known, *each = foresee([promised, *windows])
     if level is None or known is None:
         return None
     said, was, far = [], [], 0.0
-    for window in _windows(mature, span):
-        foreseen, real = foresee(window), measure.value(window.truth, window.answers)
+    for window, foreseen in zip(windows, each, strict=True):
+        real = measure.value(window.truth, window.answers)
         if foreseen is not None and real is not None:
             said.append(foreseen.value)
             was.append(real)

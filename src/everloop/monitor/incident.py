@@ -127,8 +127,18 @@ def said_by(
     id = identity(incident.incident, incident.change + 1, what)
     made = _next(incident, id, now, (incident.id,))
     if what == "acknowledge":
-        return replace(made, acknowledged_by=by, by=by, reason=reason, because=f"{by} has seen it")
+        before = incident.acknowledged_by
+        because = f"{by} has seen it" + (f", as {before} had before" if before not in (None, by) else "")
+        return replace(made, acknowledged_by=by, by=by, reason=reason, because=because)
     return replace(made, snoozed_until=until, by=by, reason=reason, because=f"{by} wants to hear no more of it for now")
+
+
+def said_already(
+    incident: Incident, what: Literal["acknowledge", "snooze"], *, by: str, reason: str, until: datetime | None = None
+) -> bool:  # fmt: skip
+    """Whether the last change of an incident is this very word of this person, so that saying it once more changes nothing."""
+    last = incident.acknowledged_by == by if what == "acknowledge" else incident.snoozed_until == until
+    return (incident.by, incident.reason) == (by, reason) and incident.id == identity(incident.incident, incident.change, what) and last
 
 
 def symptoms_of(signals: Signals) -> tuple[Symptom, ...]:

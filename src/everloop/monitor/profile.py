@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from everloop.errors import Unknown
 from everloop.monitor.columns import Columns, Part, chunks, numbers, rows_of, tally
+from everloop.monitor.scores import Scores
 from everloop.monitor.spec import Bins, Counts, Spec
 from everloop.stats.frequent import Frequent
 from everloop.stats.shapes import Answers, Floats
@@ -55,7 +56,8 @@ class Totals:
 @dataclass(frozen=True)
 class Profile:
     """Counts of ``rows`` rows against a Spec; ``first_at`` and ``last_at`` are the least and greatest moment (µs UTC) in it. ``totals`` are
-    those of numbers, ``unseen`` the names of categories that the reference did not have.
+    those of numbers, ``unseen`` the names of categories that the reference did not have; ``scores`` what chances the champion gave in it
+    and what came of them, None where it does not answer with chances.
 
     >>> from everloop.monitor.spec import describe
     >>> spec = describe({"price": np.arange(10.0)})
@@ -73,6 +75,7 @@ class Profile:
     last_at: int | None = None
     totals: Mapping[str, Totals] = field(default_factory=dict)
     unseen: Mapping[str, Frequent] = field(default_factory=dict)
+    scores: Scores | None = None
 
     def __add__(self, other: Profile) -> Profile:
         self._same_spec(other)
@@ -84,6 +87,7 @@ class Profile:
             last_at=max((at for at in (self.last_at, other.last_at) if at is not None), default=None),
             totals={n: self.totals.get(n, Totals()) + other.totals.get(n, Totals()) for n in {**self.totals, **other.totals}},
             unseen={n: self.unseen.get(n, Frequent()) + other.unseen.get(n, Frequent()) for n in {**self.unseen, **other.unseen}},
+            scores=scores_of((self, other)),
         )
 
     def without(self, part: Profile) -> Profile:
@@ -109,6 +113,7 @@ class Profile:
             "counts": {name: _packed(c) for name, c in self.counts.items()},
             "totals": {n: [t.nan, t.infinite, t.total, t.least, t.greatest] for n, t in self.totals.items()},
             "unseen": {n: {"counts": dict(f.counts), "lost": f.lost} for n, f in self.unseen.items()},
+            **({} if self.scores is None else {"scores": self.scores.to_plain()}),
         }  # fmt: skip
 
     @staticmethod
@@ -120,6 +125,7 @@ class Profile:
             spec, plain["rows"], {name: _unpacked(c) for name, c in plain["counts"].items()}, plain["first_at"], plain["last_at"],
             {n: Totals(*t) for n, t in plain["totals"].items()},
             {n: Frequent(f["counts"], f["lost"]) for n, f in plain["unseen"].items()},
+            Scores.from_plain(plain["scores"]) if "scores" in plain else None,
         )  # fmt: skip
 
     def _same_spec(self, other: Profile) -> None:
@@ -156,6 +162,12 @@ def profile_of(spec: Spec, batches: Iterable[pa.RecordBatch]) -> Profile:
     3
     """
     return reduce(add, (profile(spec, batch) for batch in batches), profile(spec, {}))
+
+
+def scores_of(profiles: Iterable[Profile]) -> Scores | None:
+    """The chances and truths of several windows in one table; None where none of them has any."""
+    tables = [one.scores for one in profiles if one.scores is not None]
+    return reduce(add, tables) if tables else None
 
 
 def answers_as_column(answers: Answers) -> NDArray[Any]:

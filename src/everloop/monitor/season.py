@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from everloop.monitor.drift import LEAST_ROWS, moved
+from everloop.monitor.drift import moved
+from everloop.monitor.lots import LEAST_ROWS
 from everloop.monitor.profile import Profile
 from everloop.stats.distances import Moved
 

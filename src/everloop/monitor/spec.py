@@ -69,7 +69,7 @@ class Bins:
         >>> Bins("number", edges=(0.0, 1.0, 5.0)).place(np.array([-1.0, 0.0, 4.9, np.inf])).tolist()
         [0, 1, 2, 3]
         """
-        edges, cells = self._edges, self._cells
+        edges, cells = self.cuts, self._cells
         if cells is None or len(values) < 1_000:
             return np.searchsorted(edges, values, side="right")
         cell = cells.of(values)
@@ -91,12 +91,13 @@ class Bins:
         return float(2.0 ** max(int(np.ceil(np.log2(greatest))) - 30, -1000)) if greatest > 0 else 2.0**-30
 
     @cached_property
-    def _edges(self) -> Floats:
+    def cuts(self) -> Floats:
+        """The edges as an array."""
         return np.array(self.edges, dtype=np.float64)
 
     @cached_property
     def _cells(self) -> _Cells | None:
-        return _Cells.over(self._edges)
+        return _Cells.over(self.cuts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from everloop.monitor.drift import LEAST_ROWS, Broken, broken
+from everloop.monitor.drift import Broken, broken
+from everloop.monitor.lots import LEAST_ROWS
 from everloop.monitor.profile import Profile
 from everloop.project.model import Model
 from everloop.records import Finding, Signal

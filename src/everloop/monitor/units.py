@@ -1,7 +1,8 @@
 """Units: do the values of a column look like the old ones in another unit? Quantiles in, a finding out; no clock, no disk.
 
 A change of unit multiplies every quantile by the same number, one that has a name: 100 where euros became cents, 1.609 where miles became
-kilometres. Also told: values that became one over what they were, and degrees. It is put as a question, for prices may rise by 61 %.
+kilometres. Also told: values that became one over what they were, degrees, and a part of the rows alone that changed its unit, as where one
+of several shops did. It is put as a question, for prices may rise by 61 %.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from typing import Final
 import numpy as np
 
 from everloop.monitor.spec import Bins, Counts
-from everloop.stats.rounded import figure
+from everloop.stats.rounded import figure, percent
 from everloop.stats.shapes import Floats
 
 LEVELS: Final = np.arange(1, 20) / 20
 """The quantiles that are compared: 0.05, 0.10, … 0.95."""
 LEAST, SLACK, FINE = 8, 0.12, 0.03
 """Quantiles that must say something; how far apart (in logarithms) their ratios may lie; how far where the factor is below 5."""
+FAR, PART, OFF, CLEARER, LIKELIER = 20.0, (0.15, 0.95), 0.06, 3.0, 1.5
+"""A part of the rows: the least factor that tells it from a spread that grew; how large the part is; how far (in shares) a level may lie
+from where such a part puts it; how many times closer that has to be than no change; and how many times closer a factor has to be than one
+that is met more often (``FACTORS`` begins with those).
+"""
 
 FACTORS: Final = (
     (100.0, "cents", "euros"),
@@ -46,11 +52,12 @@ _BOTH_WAYS: Final = FACTORS + tuple((1 / factor, old, new) for factor, new, old 
 
 @dataclass(frozen=True)
 class UnitChange:
-    """``kind``: times, one over, or degrees; ``factor``: now = factor * before, or now = factor / before."""
+    """``kind``: times, one over, or degrees; ``factor``: now = factor * before, or now = factor / before; ``share`` of the rows."""
 
     kind: str
     factor: float
     sentence: str
+    share: float = 1.0
 
 
 def quantiles_of(bins: Bins, counts: Counts) -> Floats:
@@ -87,11 +94,15 @@ def unit_change(before: Floats, now: Floats) -> UnitChange | None:
     'its values are about 100 times what they were: a change of unit (cents for euros)?'
     >>> unit_change(was, 1.3 * was), unit_change(was, was)
     (None, None)
+    >>> rows = np.random.default_rng(2).lognormal(2, 1, 5000)
+    >>> unit_change(was, np.quantile(np.append(rows[:1500] * 100, rows[1500:]), LEVELS)).sentence
+    'about 30.7 % of its values are about 100 times what they were: a change of unit (cents for euros) in a part of the rows?'
     """
     there = np.isfinite(before) & np.isfinite(now)
     if there.sum() < LEAST or len(np.unique(before[there])) < 4:
         return None
-    return _times(before[there], now[there]) or _degrees(before[there], now[there]) or _one_over(before, now)
+    whole = _times(before[there], now[there]) or _degrees(before[there], now[there]) or _one_over(before, now)
+    return whole or (_in_part(before, now) if there.all() else None)
 
 
 def _times(before: Floats, now: Floats) -> UnitChange | None:
@@ -111,8 +122,40 @@ def _times(before: Floats, now: Floats) -> UnitChange | None:
     slack = SLACK if max(factor, 1 / factor) >= 5 else FINE
     if abs(middle - np.log(factor)) > slack / 2 or off > slack:
         return None
-    times = figure(factor) if factor > 1 else f"1/{figure(1 / factor)}"
-    return UnitChange("times", factor, f"its values are about {times} times what they were: a change of unit ({new} for {old})?")
+    return UnitChange("times", factor, f"its values are about {_said(factor)} times what they were: a change of unit ({new} for {old})?")
+
+
+def _in_part(before: Floats, now: Floats) -> UnitChange | None:
+    """The factor and the share of the rows that explain the newest quantiles best, if they do: of a share s, the distribution is
+    (1 - s) F(x) + s F(x / factor), F being that of before, so that s is found by least squares.
+    """
+    if len(np.unique(before)) < LEAST or ((before < 0).any() and (before > 0).any()):
+        return None
+    still = LEVELS - _below(before, now)
+    found = []
+    for known in _BOTH_WAYS:
+        if max(known[0], 1 / known[0]) < FAR:
+            continue
+        apart = _below(before, now / known[0]) - _below(before, now)
+        share = float(still @ apart / (apart @ apart)) if apart.any() else 0.0
+        off = float(np.abs(still - share * apart).max())
+        if PART[0] <= share <= PART[1] and off <= OFF and off * CLEARER <= np.abs(still).max():
+            found.append((off, share, known))
+    if not found:
+        return None
+    closest = min(off for off, _, _ in found)
+    share, (factor, new, old) = next((share, known) for off, share, known in found if off <= LIKELIER * closest)
+    said = f"about {percent(share)} of its values are about {_said(factor)} times what they were"
+    return UnitChange("times", factor, f"{said}: a change of unit ({new} for {old}) in a part of the rows?", share)
+
+
+def _below(before: Floats, values: Floats) -> Floats:
+    """The share of what was before that lies below each value, by its quantiles; half a step stands for what lies beyond them."""
+    return np.asarray(np.interp(values, before, LEVELS, left=LEVELS[0] / 2, right=1 - LEVELS[0] / 2), dtype=np.float64)
+
+
+def _said(factor: float) -> str:
+    return figure(factor) if factor > 1 else f"1/{figure(1 / factor)}"
 
 
 def _degrees(before: Floats, now: Floats) -> UnitChange | None:

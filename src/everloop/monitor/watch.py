@@ -13,20 +13,21 @@ from typing import TypeAlias
 
 import everloop.monitor.clauses as clauses
 from everloop.clock import microseconds
+from everloop.monitor.bounds import bound
+from everloop.monitor.calibrated import calibrated
 from everloop.monitor.causes import with_causes
-from everloop.monitor.clauses import Watched
 from everloop.monitor.deployed import deployed
 from everloop.monitor.detector import followed
 from everloop.monitor.error import truth_span
 from everloop.monitor.schedule import due
 from everloop.monitor.seen import Seen
+from everloop.monitor.slips import slipped_since
 from everloop.monitor.unfit import came_apart, unfit
+from everloop.monitor.watched import NOTHING, Watched, day
 from everloop.project.conditions import (
-    ab,
     as_good_as_champion,
     at_least,
     at_most,
-    bandit,
     beats_champion,
     drifted,
     fair_across,
@@ -36,6 +37,7 @@ from everloop.project.conditions import (
 )
 from everloop.project.model import Model
 from everloop.project.spans import every
+from everloop.project.steps import ab, bandit
 from everloop.records import Signal, Signals, Traffic
 
 Condition: TypeAlias = object
@@ -43,15 +45,15 @@ Judge: TypeAlias = Callable[..., Signal]
 
 _JUDGES: dict[type, Judge] = {
     drifted: clauses.drift,
-    slipped: clauses.slipped_since,
+    slipped: slipped_since,
     worse_than_champion: clauses.worse_than,
     beats_champion: clauses.better_than,
     as_good_as_champion: clauses.better_than,
     fair_across: clauses.fair,
     new_truths: clauses.enough_truths,
     every: lambda w, clock: due(clock, w.seen.last_trained_at, w.now),
-    at_least: clauses.bound,
-    at_most: clauses.bound,
+    at_least: bound,
+    at_most: bound,
 }
 
 
@@ -72,12 +74,13 @@ def watch(model: Model, traffic: Traffic, seen: Seen, *, now: datetime, id: str,
     outage = tuple(_outage(watched))
     found = [_of_truth(_JUDGES[type(condition)](watched, condition), seen, frozen=bool(outage)) for condition in said.values()]
     apart = came_apart(seen.reference, seen.windows) if seen.reference is not None and seen.windows else ()
-    asked = model.asked.span if model.asked is not None else timedelta(days=1)
+    asked, zone = (model.asked.span, model.asked.zone) if model.asked is not None else (timedelta(days=1), None)
+    fell = (*found, *unfit(model, seen.findings), *apart, *outage, *deployed(watched))
     return Signals(
         id=id, made_at=now, made_from=(traffic.id, *made_from), model=model.name, until=now,
         signals=(
-            *(with_causes(s, seen, span=asked) for s in (*found, *unfit(model, seen.findings), *apart, *outage, *deployed(watched))),
-            *clauses.estimates(watched),
+            *(with_causes(s, seen, span=asked, zone=zone) for s in fell),
+            *clauses.estimates(watched), *calibrated(seen),
         ),
         followed=tuple(on.values()), fresh=seen.fresh, confidence=seen.confidence,
     )  # fmt: skip
@@ -92,7 +95,7 @@ def _of_truth(signal: Signal, seen: Seen, *, frozen: bool) -> Signal:
     if not frozen:
         return signal
     stopped = f"{signal.sentence}; truths stopped coming, so it decides nothing"
-    return replace(signal, fired=False, outcome=clauses.NOTHING, sentence=stopped)
+    return replace(signal, fired=False, outcome=NOTHING, sentence=stopped)
 
 
 def _outage(watched: Watched) -> Iterable[Signal]:
@@ -115,6 +118,6 @@ def _outage(watched: Watched) -> Iterable[Signal]:
     overdue = watched.now - model.matures_after - 2 * max(asked, truth_span(model))
     newest = None if seen.answered is None or not len(seen.answered) else int(seen.answered.moments.max())
     if (microseconds(seen.promoted_at) if newest is None else newest) < microseconds(overdue):
-        since = "since the promotion" if newest is None else f"for questions after {clauses.day(newest)}"
-        sentence = f"no truth has come {since}, though answers were given and truths of {clauses.day(microseconds(overdue))} are due"
+        since = "since the promotion" if newest is None else f"for questions after {day(newest)}"
+        sentence = f"no truth has come {since}, though answers were given and truths of {day(microseconds(overdue))} are due"
         yield Signal(clause="outage", kind="outage", fired=True, outcome="passed", sentence=sentence, coverage=seen.coverage)

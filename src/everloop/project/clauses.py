@@ -10,11 +10,9 @@ from everloop.errors import Mistake
 from everloop.project import refuse
 from everloop.project.belongs import misplaced, stands_in
 from everloop.project.conditions import (
-    ab,
     as_good_as_champion,
     at_least,
     at_most,
-    bandit,
     beats_champion,
     cost,
     drifted,
@@ -29,6 +27,7 @@ from everloop.project.reading import Arithmetic, Reading, leaves
 from everloop.project.resolve import readings_in
 from everloop.project.said import Word, said
 from everloop.project.shape import ahead_of
+from everloop.project.steps import ab, bandit
 
 if TYPE_CHECKING:
     from everloop.project.model import Model
@@ -102,9 +101,11 @@ def _by_arms(model: Model, word: worse_than_champion | beats_champion | as_good_
     name = model.metric if word.on is None else word.on
     if model.answer_changes_truth and isinstance(name, str) and name in OF_KIND[model.kind] and not by_arms(name, model.kind):
         others = refuse.listed([repr(other) for other in OF_KIND[model.kind] if by_arms(other, model.kind)], "or")
+        # What no metric is said of may stand nowhere in the file.
+        says = "roll_back_when=" * (word.on is None and isinstance(word, worse_than_champion)) + type(word).__name__
         yield refuse.mistake(
             f"{model.name}: {name} compares questions with one another, and the two arms of a split have none in common.",
-            f"Say {type(word).__name__}(…) of {others}, or of a reading with next=.",
+            f"Say {says}(…) of {others}, or of a reading with next=.",
             place=model.place,
             keyword="answer_changes_truth",
             words=("Model", "but"),

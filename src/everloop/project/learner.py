@@ -113,6 +113,9 @@ def learner_mistakes(name: str, learner: object, may_be_empty: str | None, fail:
             what = f"{name}: the learner is a lambda, which has no name to be found under again."
             return [fail(what, "Say def learn(rows): … in a module, and learner=learn.")]
         return []
+    if isinstance(learner, list | tuple):
+        what = f"{name}: learner= names one learner, and this is a {type(learner).__name__} of {len(learner)}; a turn learns one candidate."
+        return [fail(what, f"Say one of them here; others are tested beside it by everloop admit FILE --model {name}.")]
     if not callable(getattr(learner, "fit", None)):
         what = f"{name}: the learner, {learner_repr(learner)}, cannot fit."
         return [fail(what, "Say an object with fit and predict, or a function of the training rows.")]

@@ -15,15 +15,12 @@ from everloop.project.conditions import (
     RetrainCondition,
     RollBackCondition,
     RowCondition,
-    Step,
     TellCondition,
     beats_champion,
-    canary,
     drifted,
     only_new,
     quantiles,
     search,
-    shadow,
     slipped,
     worse_than_champion,
     yes_above,
@@ -36,6 +33,7 @@ from everloop.project.said import Place, caller, said
 from everloop.project.shape import baseline_reading, kind_of, matures_after, shape_of, steps_of
 from everloop.project.source import Source
 from everloop.project.spans import every, hours
+from everloop.project.steps import Step, canary, shadow
 from everloop.project.unbuilt import not_yet
 from everloop.project.verbs import Names, as_names
 from everloop.records import Kind, Shape

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from everloop.project.columns import Kind, is_numeric
-from everloop.project.conditions import ab, bandit, cost
+from everloop.project.conditions import cost
 from everloop.project.reading import Arithmetic, Reading, calendar, leaves
 from everloop.project.said import Word
 from everloop.project.source import Source
+from everloop.project.steps import ab, bandit
 
 if TYPE_CHECKING:
     from everloop.project.model import Model

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from everloop.project.conditions import ab, outcome, quantiles, worse_than_champion, yes_above
+from everloop.project.conditions import outcome, quantiles, worse_than_champion, yes_above
 from everloop.project.reading import AnyReading, Arithmetic, Reading, leaves
 from everloop.project.resolve import readings_in
 from everloop.project.source import Source
+from everloop.project.steps import ab
 from everloop.records import Kind, Shape
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ def figures_known_after(model: Model) -> timedelta:
     feared = [word.on for word in model.roll_back_when if isinstance(word, worse_than_champion)]
     hoped = [win.on for step in model.roll_out if isinstance(step, ab) for win in step.wins_when]
     return max((figure_known_after(on) for on in feared + hoped if isinstance(on, outcome | Reading | Arithmetic)), default=timedelta(0))
+
+
+def bakes_for(model: Model) -> timedelta:
+    """How long the way back stays open after the last step: until the first truth has matured, and what the last units of the split did."""
+    return max(model.matures_after, figures_known_after(model))
 
 
 def matures_after(model: Model) -> timedelta:

@@ -10,17 +10,13 @@ from everloop.project.conditions import (
     RetrainCondition,
     RollBackCondition,
     RowCondition,
-    Step,
     TellCondition,
-    ab,
     always,
     answers_within,
     as_good_as_champion,
     at_least,
     at_most,
-    bandit,
     beats_champion,
-    canary,
     cost,
     drifted,
     fair_across,
@@ -29,7 +25,6 @@ from everloop.project.conditions import (
     new_truths,
     one_of,
     outcome,
-    shadow,
     slipped,
     usual_volume,
     worse_than_champion,
@@ -53,6 +48,7 @@ from everloop.project.spoken_values import (
     spoken_zone,
 )
 from everloop.project.spoken_voice import Voice
+from everloop.project.steps import Step, ab, bandit, canary, shadow
 
 Condition: TypeAlias = RowCondition | PromoteCondition | RollBackCondition | RetrainCondition | TellCondition
 Against: TypeAlias = beats_champion | as_good_as_champion | worse_than_champion

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from everloop.project.columns import money, unit
-from everloop.project.conditions import Step, ab, bandit, only_new, outcome, search, shadow, worse_than_champion
+from everloop.project.conditions import only_new, outcome, search, worse_than_champion
 from everloop.project.learner import is_function
 from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, leaves
 from everloop.project.shape import figure_known_after
@@ -28,6 +28,7 @@ from everloop.project.spoken_values import (
     spoken_zone,
 )
 from everloop.project.spoken_voice import Voice, one_of_a
+from everloop.project.steps import Step, ab, bandit, shadow
 
 if TYPE_CHECKING:
     from everloop.project.model import Model

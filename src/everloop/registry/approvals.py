@@ -83,8 +83,9 @@ class Approvals:
         self._end(connection, decision, "withdrawn", reason=reason, answered_at=microseconds(now))
 
     def waiting(self, model: str | None = None, *, within: Connection | None = None) -> list[Question]:
-        """Questions nobody has answered yet, oldest first."""
-        query = select(APPROVALS).where(APPROVALS.c.state == "waiting").order_by(APPROVALS.c.asked_at, APPROVALS.c.decision)
+        """Questions nobody has answered yet: whether to undo before all others, for harm does not wait; then the oldest first."""
+        order = (APPROVALS.c.action != "undo", APPROVALS.c.asked_at, APPROVALS.c.decision)
+        query = select(APPROVALS).where(APPROVALS.c.state == "waiting").order_by(*order)
         with self.store.reading(within) as connection:
             rows = connection.execute(query if model is None else query.where(APPROVALS.c.model == model)).all()
         return [_question(row) for row in rows]

@@ -2,6 +2,9 @@
 
 A body is written to a temporary file, synced, renamed into place, and its folder synced: it is there whole or not at all. What is read
 is hashed again, so bytes that rotted or were cut off are ArtefactBroken and never believed.
+
+A body is saved before the record that names it is kept. So that none goes in between, saving what is there already marks it as new, and a
+body is dropped by moving it aside first: one that was marked meanwhile is moved back.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -35,7 +39,7 @@ class Blobs:
         sha = hashlib.sha256(body).hexdigest()
         path = self.path(sha)
         try:
-            if not (path.exists() and path.stat().st_size == len(body)):
+            if _marked(path) != len(body):
                 self._write(path, body)
         except OSError as error:
             self._refuse(error)
@@ -73,9 +77,40 @@ class Blobs:
             if _SHA.fullmatch(sha := path.parent.name + path.name):
                 yield sha
 
-    def remove(self, sha: str) -> None:
-        """Drop a body nothing refers to; one that is not there is no matter."""
-        self.path(sha).unlink(missing_ok=True)
+    def drop(self, sha: str, *, untouched_since: float) -> int:
+        """Drop a body that nothing names; returns its bytes, 0 where it stays since it was saved after ``untouched_since`` (seconds since
+        1970, by the clock of the disk), or is not there."""
+        path = self.path(sha)
+        aside = path.with_name(f".{path.name}.{os.getpid()}.gone")
+        try:
+            if path.stat().st_mtime >= untouched_since:
+                return 0
+            path.rename(aside)
+            found = aside.stat()
+            if found.st_mtime >= untouched_since:
+                aside.rename(path)
+                return 0
+            aside.unlink()
+        except FileNotFoundError:
+            return 0
+        return found.st_size
+
+    def put_back(self) -> None:
+        """Bring back what was moved aside by a process that died before it had looked at it again."""
+        for aside in sorted(self.folder.glob("*/.*.gone")):
+            path = aside.with_name(aside.name[1:].partition(".")[0])
+            with suppress(FileNotFoundError):
+                if path.exists():
+                    aside.unlink()
+                else:
+                    aside.rename(path)
+
+    def leftovers(self, *, untouched_since: float) -> Iterator[Path]:
+        """Files whose writing was killed halfway, and so long ago that nobody is at it any more."""
+        for path in sorted(self.folder.glob("*/.*.part")):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < untouched_since:
+                    yield path
 
     def _write(self, path: Path, body: bytes) -> None:
         if not path.parent.exists():
@@ -97,6 +132,15 @@ class Blobs:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HouseFull(f"There is no room left in {self.folder}. Nothing was half-written. Make room and run it again.") from error
         raise StoreError(f"{self.folder} cannot be written: {error.strerror}.") from error
+
+
+def _marked(path: Path) -> int | None:
+    """Mark a body as saved now. Its bytes; None where there is none, or was moved aside before it was marked."""
+    try:
+        os.utime(path)
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,24 +1,49 @@
-"""The model card: what a version predicts, what it learnt from, what it had to beat and by how much it did.
+"""The model card: what a version predicts, what it learnt from, what it had to beat and by how much it did; and a sheet of its data.
 
-In: records. Out: data, or Markdown. No clock, no disk. The card names the journal's head, so a card kept elsewhere anchors the journal.
+In: records. Out: data, Markdown as the Hugging Face Hub reads it, or a page. No clock, no disk. The card names the journal's head, so that
+a card kept elsewhere anchors the journal.
 """
 
 from __future__ import annotations
 
+import html
+import json
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from everloop.clock import said
+from everloop.plots.forest import Effect, intervals
 from everloop.records import Candidate, Opinion, TrainingSet, Verdict, Version
+from everloop.stats.summary import Summary
 
 _UNKNOWN = "—"
 
 
+#: What the Hub calls a task, by the kind of answer; of no other kind it has a name.
+TASKS = {
+    "number": "tabular-regression", "quantiles": "tabular-regression",
+    "chance": "tabular-classification", "shares": "tabular-classification",
+}  # fmt: skip
+LIBRARIES = {"skops": "sklearn", "lightgbm": "lightgbm", "xgboost": "xgboost", "onnx": "onnx"}
+
+
 def card(
-    version: Version, candidate: Candidate, verdict: Verdict | None, training_set: TrainingSet | None, *, explained: str, head: str = ""
+    version: Version,
+    candidate: Candidate,
+    verdict: Verdict | None,
+    training_set: TrainingSet | None,
+    *,
+    explained: str,
+    head: str = "",
+    moves: Mapping[str, float] | None = None,
+    sheet: Sequence[Summary] = (),
+    worth: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A version's card as plain data. ``explained`` is the model read aloud; a baseline has neither verdict nor training set."""
+    """A version's card as plain data. ``explained`` is the model read aloud; a baseline has neither verdict nor training set. ``moves`` is
+    the share of each column in what moves its answers, ``sheet`` what its columns held, ``worth`` what answering by it is worth, in
+    sentences."""
     return {
         "version": version.name,
         "admitted_at": _instant(version.made_at),
@@ -27,6 +52,9 @@ def card(
         "learner": {"name": candidate.learner, "parameters": candidate.parameters, "format": candidate.format, "seed": candidate.seed},
         "knows": list(candidate.knows or candidate.columns),
         "data": _data(candidate, training_set),
+        "sheet": [vars(one) | {"most": list(one.most) if one.most else None} for one in sheet],
+        "moves": dict(sorted((moves or {}).items(), key=lambda pair: -pair[1])),
+        "worth": list(worth),
         "verdict": None if verdict is None else _verdict(verdict),
         "environment": dict(candidate.environment),
         "code": {"commit": candidate.commit, "uncommitted": candidate.dirty, "definition": candidate.definition},
@@ -42,6 +70,55 @@ def card(
         },
         "journal_head": head or None,
     }
+
+
+def hub(card: dict[str, Any]) -> str:
+    """A card as a README of the Hugging Face Hub: its metadata (as JSON, which YAML is a superset of), then the Markdown.
+
+    Source: https://huggingface.co/docs/hub/model-cards, "Model card metadata".
+    """
+    task = TASKS.get(card["answers"]["kind"])
+    told: dict[str, Any] = {"tags": ["everloop", *([task] if task else [])]}
+    if (library := LIBRARIES.get(card["learner"]["format"])) is not None:
+        told["library_name"] = library
+    measured = [o for o in (card["verdict"] or {}).get("opinions", ()) if o["measure"] and o["candidate"] is not None]
+    if measured and task:
+        data = {"type": "everloop", "name": f"{card['version']}, held out", "revision": card["lineage"]["training_set"]}
+        metrics = [{"type": o["measure"], "value": o["candidate"]} for o in measured]
+        told["model-index"] = [{"name": card["version"], "results": [{"task": {"type": task}, "dataset": data, "metrics": metrics}]}]
+    return f"---\n{json.dumps(told, indent=2)}\n---\n\n{markdown(card)}"
+
+
+def page(card: dict[str, Any]) -> str:
+    """A card as one HTML page that needs nothing else, with its contest drawn."""
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown(card))
+    drawn = _contest(card)
+    head, found, rest = body.partition("<h2>What it had to show</h2>")
+    name = html.escape(card["version"])
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta name="color-scheme" content="light dark"><title>{name}</title><style>{STYLE}</style></head><body><main>'
+        f"{head}{found}{drawn}{rest}</main></body></html>\n"
+    )
+
+
+STYLE = (
+    ":root{color-scheme:light dark}body{margin:0;font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;"
+    "color:#1c2330;background:#fff}main{max-width:46rem;margin:0 auto;padding:1.5rem 1rem 4rem}h1{font-size:1.7rem}"
+    "h2{font-size:1.15rem;margin-top:2.2rem}blockquote{margin:0;padding-left:1rem;border-left:3px solid #9aa3b0}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto;max-width:100%}td,th{padding:.3rem .7rem .3rem 0;text-align:left;"
+    "vertical-align:top;border-bottom:1px solid #9aa3b044}td:nth-child(2){overflow-wrap:anywhere}thead th:empty{padding:0}"
+    "code{font-size:.85em;overflow-wrap:anywhere}"
+    "@media (prefers-color-scheme:dark){body{color:#e8ecf2;background:#14181f}}"
+)
+
+
+def _contest(card: dict[str, Any]) -> str:
+    opinions = (card["verdict"] or {}).get("opinions", ())
+    effects = [Effect(o["clause"], o["effect"], o["low"], o["high"], outcome=o["outcome"]) for o in opinions if o["effect"] is not None]
+    return intervals(f"{card['version']} against {card['verdict']['against']}", effects) if effects else ""
 
 
 def markdown(card: dict[str, Any]) -> str:
@@ -62,7 +139,7 @@ def markdown(card: dict[str, Any]) -> str:
         "## How it answers",
         _rows(
             ("learner", learner["name"]),
-            ("parameters", learner["parameters"]),
+            ("parameters", _parameters(learner["parameters"])),
             ("format", learner["format"]),
             ("seed", str(learner["seed"])),
             ("answer", card["answers"]["kind"]),
@@ -71,6 +148,9 @@ def markdown(card: dict[str, Any]) -> str:
         "It knows: " + ("; ".join(_plain(k) for k in card["knows"]) or "nothing but the unit's own past") + ".",
         "## What it had to show",
         _shown(card["verdict"]),
+        *_section("## What it is worth", "\n".join(f"- {_plain(one)}" for one in card["worth"])),
+        *_section("## What moves its answers", _rows(*((name, f"{share:.1%}") for name, share in card["moves"].items()))),
+        *_section("## Its data, column by column", _sheet(card["sheet"])),
         "## Where it comes from",
         _rows(*((name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value) for name, value in lineage.items())),
         "## What learning it took",
@@ -163,6 +243,31 @@ def _shown(verdict: dict[str, Any] | None) -> str:
 
 def _rows(*pairs: tuple[str, Any]) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {_plain(key)} | {_plain(str(value)) if value else _UNKNOWN} |" for key, value in pairs)])
+
+
+def _parameters(said_: str) -> str:
+    """A learner's parameters and searched settings, a pair each; as they were written where they are of another make."""
+    try:
+        told = json.loads(said_)
+        pairs = {**told.get("parameters", {}), **told.get("settings", {})} if "identity" in told else told
+    except (ValueError, AttributeError, TypeError):
+        return said_
+    return ", ".join(f"{name}={value}" for name, value in pairs.items())
+
+
+def _section(title: str, body: str) -> tuple[str, ...]:
+    return (title, body) if body.replace("|", "").replace("-", "").strip() else ()
+
+
+def _sheet(columns: list[dict[str, Any]]) -> str:
+    """What each column held, a row each; nothing where nothing is known."""
+    lines = ["| column | kind | filled | different values | least | median | largest | commonest |", "|---|---|--:|--:|--:|--:|--:|---|"]
+    for c in columns:
+        most = f"{c['most'][0]} ({c['most'][1]:.1%})" if c["most"] else _UNKNOWN
+        numbers = [_number(c[key]) for key in ("low", "middle", "high")]
+        cells = [_plain(c["name"]), _plain(c["kind"]), f"{c['filled']:.1%}", f"{c['distinct']:,}", *numbers, _plain(most)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) if columns else ""
 
 
 def _quoted(text: str) -> str:

@@ -19,6 +19,7 @@ from everloop.registry.written import read_as, written
 from everloop.sql.schema import METADATA
 
 SHORTEST = 4  # letters of an id that may stand for all of it
+LONGEST = 60  # letters of what was asked for that an error repeats
 
 INCIDENTS = Table(
     "incidents",
@@ -61,9 +62,10 @@ class Incidents:
         return incident
 
     def open(self, model: str | None = None, *, within: Connection | None = None) -> list[Incident]:
-        """Those that are not over, of one model or of all, oldest first."""
-        query = select(INCIDENTS.c.body).where(INCIDENTS.c.state != "resolved").order_by(INCIDENTS.c.at, INCIDENTS.c.incident)
-        return self._read(query if model is None else query.where(INCIDENTS.c.model == model), within)
+        """Those that are not over, of one model or of all, the one that opened first before the others."""
+        query = select(INCIDENTS.c.body).where(INCIDENTS.c.state != "resolved")
+        found = self._read(query if model is None else query.where(INCIDENTS.c.model == model), within)
+        return sorted(found, key=lambda incident: (incident.opened_at, incident.incident))
 
     def all(
         self, model: str | None = None, *, since: datetime | None = None, limit: int = 100, within: Connection | None = None
@@ -84,7 +86,7 @@ class Incidents:
         found = self._read(far, within) if len(text) >= SHORTEST else []
         if len(found) != 1:
             why = "Say more of its letters." if len(found) > 1 else "See what there is: everloop incidents"
-            raise Unknown("incident", text, where="this house", next=why)
+            raise Unknown("incident", text[:LONGEST], where="this house", next=why)
         return found[0]
 
     def _read(self, query: Select[Any], within: Connection | None) -> list[Incident]:

@@ -118,6 +118,11 @@ class Journal:
             row = connection.execute(select(JOURNAL.c.kind, JOURNAL.c.body).where(JOURNAL.c.id == id)).first()
         return None if row is None else read_back(row.kind, row.body)
 
+    def turn_of(self, id: str, *, within: Connection | None = None) -> str | None:
+        """The turn that kept the record of this id; None where no turn did, or there is no such record."""
+        with self.store.reading(within) as connection:
+            return connection.execute(select(JOURNAL.c.turn).where(JOURNAL.c.id == id)).scalar()
+
     def get(self, id: str, *, within: Connection | None = None) -> Record:
         """The record of this id. Raises Unknown."""
         record = self.find(id, within=within)

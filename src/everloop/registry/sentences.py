@@ -39,6 +39,7 @@ def clause(record: Record, name: Naming = str) -> str:
             return _traffic(record, name)
         case Decision():
             what = f"asked a person whether to {record.asks}" if record.asks else f"decided to {record.action}"
+            what += " a candidate beside the champion, as evidence" if record.rehearses else ""
             return f"{what}, because {'; '.join(record.because)}" if record.because else what
         case Verdict():
             return _verdict(record)

@@ -23,7 +23,7 @@ from everloop.errors import EverloopError, StoreError
 T = TypeVar("T")
 
 KINDS: dict[str, type[records.Record]] = {
-    kind.__name__: kind for kind in records.Record.__subclasses__() if kind.__module__ == records.__name__
+    kind.__name__: kind for kind in records.Record.__subclasses__() if kind.__module__.startswith(f"{records.__name__}.")
 }
 """Every kind of record the journal keeps, by name."""
 

@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from everloop.errors import EverloopError
-from everloop.project.conditions import ab, as_good_as_champion, bandit, beats_champion, canary, shadow
+from everloop.project.conditions import as_good_as_champion, beats_champion
+from everloop.project.steps import ab, bandit, canary, shadow
 
 Plan: TypeAlias = Sequence[shadow | canary | ab | bandit]
 

@@ -133,7 +133,7 @@ def features_of(answers: pa.Table, columns: Sequence[str]) -> pa.Table:
     >>> features_of(one, ["price", "kind"]).to_pydict()
     {'price': [2.5, None], 'kind': ['tea', None]}
     """
-    said = [msgspec.json.decode(f) if f else {} for f in answers.column("features").to_pylist()]
+    said = msgspec.json.decode(f"[{','.join(f or '{}' for f in answers.column('features').to_pylist())}]")
     return pa.table({name: _one_kind([row.get(name) for row in said]) for name in columns})
 
 
@@ -220,6 +220,7 @@ def hashed(value: object, salt: str) -> str | None:
 
 
 def _one_kind(values: list[Any]) -> pa.Array:
-    if any(isinstance(v, str) for v in values):
+    kinds = set(map(type, values))
+    if str in kinds:
         return pa.array([None if v is None else str(v) for v in values], pa.string())
-    return pa.array([None if v is None else float(v) for v in values], pa.float64())
+    return pa.array(values if kinds <= {float, type(None)} else [None if v is None else float(v) for v in values], pa.float64())

@@ -310,10 +310,25 @@ class StatusReply(Struct):
     models: list[dict[str, Any]]
 
 
+class SnoozeAsk(Struct, forbid_unknown_fields=True):
+    """Until when nobody is to be told: a span from now (``6h``, ``2d``), or an instant. Who says so, and why."""
+
+    until: str
+    by: str
+    reason: str
+
+
 class IncidentsReply(Struct):
-    """What is wrong now, the oldest first."""
+    """What is wrong now, the oldest first; with those that are over, the newest first."""
 
     incidents: list[dict[str, Any]]
+
+
+class IncidentReply(Struct):
+    """An incident as a word left it, aloud and as data."""
+
+    sentence: str
+    incident: dict[str, Any]
 
 
 class ReadyReply(Struct):

@@ -145,7 +145,7 @@ def release() -> str:
     return version("everloop")
 
 
-A = TypeVar("A", asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.OnlineFeaturesAsk)
+A = TypeVar("A", asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.SnoozeAsk, asks.OnlineFeaturesAsk)
 
 
 def meant(body: bytes, kind: type[A]) -> A:

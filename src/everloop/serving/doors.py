@@ -137,8 +137,16 @@ class Doors(Protocol):
         """Each model's standing, as ``everloop status --json`` says it."""
         ...
 
-    def incidents(self) -> list[Mapping[str, Any]]:
-        """What is wrong now, the oldest first, as ``everloop incidents --json`` says it."""
+    def incidents(self, model: str | None, every: bool) -> list[Mapping[str, Any]]:
+        """What is wrong now, the oldest first, as ``everloop incidents --json`` says it; ``every``: also what is over."""
+        ...
+
+    def acknowledge(self, incident: str, by: str, reason: str, now: datetime) -> tuple[str, Mapping[str, Any]]:
+        """Somebody is at an incident. A sentence, and the incident as that left it."""
+        ...
+
+    def snooze(self, incident: str, until: str, by: str, reason: str, now: datetime) -> tuple[str, Mapping[str, Any]]:
+        """Nobody is told of an incident before ``until`` (a span from now, or an instant). A sentence, and the incident."""
         ...
 
     def ready(self) -> Ready:

@@ -89,7 +89,10 @@ class Metrics:
         self._map[:_START] = MAGIC + struct.pack("<Q", 8 * (there[-1][1] + there[-1][2]) if there else _START)
         self._cells = memoryview(self._map).cast("d")
         self._names = {name: begin for name, begin, cells in there if cells == _cells_of(name)}
-        self.add("everloop_worker_started_total")
+        for name, family in FAMILIES.items():
+            if family.kind == "counter" and not family.labels:
+                # From nothing to its first count nobody sees an increase: what has not happened yet is told as 0.
+                self.add(name, count=float(name == "everloop_worker_started_total"))
 
     def add(self, family: str, *labels: str, count: float = 1.0) -> None:
         """Count so much more, in the series of these label values (in the family's order). Raises KeyError for no family."""

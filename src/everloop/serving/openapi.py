@@ -27,13 +27,14 @@ _ASKS: dict[str, type] = {
     "features": asks.OnlineFeaturesAsk, "infer": inference.InferAsk, "infer_by": inference.InferAsk,
     "truths": asks.Truth, "outcomes": asks.Outcome, "predictions": asks.ForeignPrediction, "turn": asks.TurnAsk, "score": asks.ScoreAsk,
     "undo": asks.WordAsk, "approve": asks.WordAsk, "reject": asks.WordAsk, "cancel": asks.WordAsk,
+    "acknowledge": asks.WordAsk, "snooze": asks.SnoozeAsk,
 }  # fmt: skip
 _REPLIES: dict[str, type] = {
     "features": asks.OnlineFeaturesReply,
     "events": asks.ReceivedReply, "truths": asks.ReceivedReply, "outcomes": asks.ReceivedReply, "predictions": asks.ReceivedReply,
     "turn": asks.TurnsReply, "score": asks.ScoreReply, "undo": asks.SentenceReply, "approve": asks.SentenceReply,
     "reject": asks.SentenceReply, "cancel": asks.SentenceReply, "status": asks.StatusReply,
-    "incidents": asks.IncidentsReply, "live": asks.LiveReply,
+    "incidents": asks.IncidentsReply, "acknowledge": asks.IncidentReply, "snooze": asks.IncidentReply, "live": asks.LiveReply,
     "ready": asks.ReadyReply, "infer": inference.InferReply, "infer_by": inference.InferReply, "oip_model": inference.InferenceModel,
     "oip_version": inference.InferenceModel, "oip_model_ready": inference.InferenceModelReady,
     "oip_version_ready": inference.InferenceModelReady, "oip_live": inference.InferenceLive, "oip_ready": inference.InferenceReady,
@@ -52,6 +53,27 @@ _VERSION = {
     "required": True,
     "schema": {"type": "string"},
     "description": "A version in force: 3, or demand@3.",
+}
+_INCIDENT = {
+    "name": "incident",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The incident's id, or the first four letters of it or more.",
+}
+_OF_MODEL = {
+    "name": "model",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Those of this model alone.",
+}
+_ALL = {
+    "name": "all",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "boolean"},
+    "description": "Also those that are over.",
 }
 _EXPLAIN = {
     "name": "explain",
@@ -124,7 +146,7 @@ def statuses(path: Path) -> tuple[int, ...]:
         found |= {409, 422, 503}
     if path.timed:
         found |= {409}
-    if "{" in path.path or path.name in ("features", "invocations", "turn", "score", "truths", "outcomes", "predictions"):
+    if "{" in path.path or path.name in ("features", "invocations", "turn", "score", "truths", "outcomes", "predictions", "incidents"):
         found |= {404}
     return tuple(sorted(found | _NOT_READY.get(path.name, set())))
 
@@ -137,7 +159,7 @@ _NOT_READY: dict[str, set[int]] = {
 
 def _operation(path: Path, turned: bool) -> Json:
     said: Json = {"operationId": path.name, "summary": path.says, "tags": [_tag(path)]}
-    parameters = [p for p in (_MODEL, _SOURCE, _VERSION) if f"{{{p['name']}}}" in path.path]
+    parameters = [p for p in (_MODEL, _SOURCE, _VERSION, _INCIDENT) if f"{{{p['name']}}}" in path.path]
     parameters += _QUERIES.get(path.name, [])
     if path.timed:
         parameters.append(_now(turned))
@@ -152,7 +174,7 @@ def _operation(path: Path, turned: bool) -> Json:
     return said
 
 
-_QUERIES = {"events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH]}
+_QUERIES = {"events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH], "incidents": [_OF_MODEL, _ALL]}
 
 
 def _tag(path: Path) -> str:

@@ -56,6 +56,8 @@ PATHS = (
     Path("cancel", "POST", "/v1/models/{model}/cancel", "End the turn under way, its training included.", "operate", "json"),
     Path("status", "GET", "/v1/status", "Each model's standing.", "operate"),
     Path("incidents", "GET", "/v1/incidents", "What is wrong now, with which model, since when, and who is at it.", "operate"),
+    Path("acknowledge", "POST", "/v1/incidents/{incident}/acknowledge", "Say that somebody is at an incident.", "operate", "json", True),
+    Path("snooze", "POST", "/v1/incidents/{incident}/snooze", "Tell nobody of an incident before a moment.", "operate", "json", True),
     Path("metrics", "GET", "/metrics", "Counters and latencies of all workers, as Prometheus reads them.", "operate"),
     Path("live", "GET", "/health/live", "Is this process alive?"),
     Path("ready", "GET", "/health/ready", "Can this worker answer, and if not, why?"),
@@ -75,7 +77,7 @@ for _path in PATHS:
 
 
 def at(path: str) -> tuple[Mapping[str, Path], str, str]:
-    """The methods of a path, the name in it (of a model or a source), and the version; no methods: there is no such path.
+    """The methods of a path, the name in it (of a model, a source or an incident), and the version; no methods: there is no such path.
 
     >>> methods, name, _ = at("/v1/models/churn/predict")
     >>> methods["POST"].name, name

@@ -1,7 +1,8 @@
-"""What stands behind the question mark of a path: one parameter at most, and one that is mistyped is refused. Bytes in, values out."""
+"""What stands behind the question mark of a path: a parameter at most once, and one that is mistyped is refused. Bytes in, values out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
@@ -31,17 +32,39 @@ def explain(query: bytes) -> bool:
     >>> explain(b"explain=true"), explain(b"")
     (True, False)
     """
-    said = parameter(query, "explain", "explain=true")
-    if said not in (None, "true", "false"):
-        raise RefusedError("invalid", f"explain is {short(said)}. Say explain=true, or nothing.", field="explain")
-    return said == "true"
+    return _yes(parameter(query, "explain", "explain=true"), "explain")
+
+
+def which_incidents(query: bytes) -> tuple[str | None, bool]:
+    """``model=demand`` and ``all=true`` of a query. Raises RefusedError (422).
+
+    >>> which_incidents(b"model=demand&all=true"), which_incidents(b"")
+    (('demand', True), (None, False))
+    """
+    said = _parameters(query, {"model": "model=NAME", "all": "all=true"})
+    return said.get("model"), _yes(said.get("all"), "all")
 
 
 def parameter(query: bytes, wanted: str, example: str) -> str | None:
     """The one parameter a query may have; another one could be this one mistyped, and is refused. Raises RefusedError (422)."""
-    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=None) if query else []
-    for name, _ in said:
-        if name != wanted or len(said) > 1:
-            what = f"There is no parameter {short(name)}.{did_you_mean(name, [wanted])}" if name != wanted else f"{wanted} comes twice."
-            raise RefusedError("invalid", f"{what} Say {example}, or nothing.", field=name[:60])
-    return said[0][1] if said else None
+    return _parameters(query, {wanted: example}).get(wanted)
+
+
+def _parameters(query: bytes, examples: Mapping[str, str]) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=None) if query else []:
+        if name not in examples or name in said:
+            what = (
+                f"There is no parameter {short(name)}.{did_you_mean(name, list(examples))}"
+                if name not in examples
+                else f"{name} comes twice."
+            )
+            raise RefusedError("invalid", f"{what} Say {' or '.join(examples.values())}, or nothing.", field=name[:60])
+        said[name] = value
+    return said
+
+
+def _yes(said: str | None, name: str) -> bool:
+    if said not in (None, "true", "false"):
+        raise RefusedError("invalid", f"{name} is {short(said)}. Say {name}=true, or nothing.", field=name)
+    return said == "true"

@@ -30,7 +30,7 @@ KINDS = {
     "no_key": (401, "A key is needed, or the one shown is not known."),
     "no_scope": (403, "The key may not do this."),
     "no_such_path": (404, "There is no such path."),
-    "unknown": (404, "Nobody knows the model, the source or the unit."),
+    "unknown": (404, "Nobody knows the model, the source, the unit or the incident."),
     "no_such_method": (405, "The path is there, the method is not."),
     "too_slow": (408, "The body did not come in time."),
     "overtaken": (409, "Somebody else was faster."),

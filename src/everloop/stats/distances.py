@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from everloop.stats.psi import coarse, psi
+from everloop.stats.psi import coarse, psi_of_rows
 from everloop.stats.shapes import Floats
-from everloop.stats.two_sample import chi_square, jensen_shannon, ks_of_counts
+from everloop.stats.two_sample import chi_square_of_rows, jensen_shannon_of_rows, ks_of_rows
 
 LEAST_ROWS, CLIPPED = 100, 0.001
 TEN = 10
@@ -46,44 +46,51 @@ class Moved:
     most: str | None = None
 
 
-def of_numbers(reference: Floats, current: Floats, edges: Floats, *, least: int = LEAST_ROWS) -> Moved | None:
-    """Of two histograms [empty, below, …, above] over the same ``edges``; None where a side has fewer than ``least`` rows.
+def of_numbers(
+    references: Sequence[Floats], currents: Sequence[Floats], edges: Sequence[Floats], *, least: int = LEAST_ROWS
+) -> list[Moved | None]:
+    """Of pairs of histograms [empty, below, …, above], each over ``edges`` of its own; None where a side has fewer than ``least`` rows.
 
     >>> edges = np.array([0.0, 1.0, 2.0, 3.0])
-    >>> moved = of_numbers(np.array([0, 0, 200, 200, 200, 0]), np.array([0, 0, 100, 200, 300, 0]), edges)
+    >>> [moved] = of_numbers([np.array([0, 0, 200, 200, 200, 0])], [np.array([0, 0, 100, 200, 300, 0])], [edges])
     >>> round(moved.d, 3), round(moved.psi, 3), round(moved.psi_raw, 3)
     (0.167, 0.175, 0.182)
     """
-    old, new = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
-    tested = ks_of_counts(old, new)
-    if tested is None or min(old.sum(), new.sum()) < least:
-        return None
-    rose = new / new.sum() - old / old.sum()
-    ends = (float(rose[1]), float(rose[-1])) if len(rose) > 2 else (None, None)
-    ten = [np.append(side[:1], coarse(side[1:], old[1:])) for side in (old, new)]
-    rest = _of_counts(old, new, ten)
-    return Moved(
-        *tested, *rest, empty=float(rose[0]), wasserstein=wasserstein_of_counts(old[1:], new[1:], edges), below=ends[0], above=ends[1]
-    )
+    old, new = _stacked(references), _stacked(currents)
+    d, p = ks_of_rows(old, new)
+    rose = _rose(old, new)
+    ten = [np.concatenate([side[:, :1], coarse(side[:, 1:], old[:, 1:])], axis=1) for side in (old, new)]
+    found: list[Moved | None] = []
+    for i, (rest, there) in enumerate(zip(_of_counts(old, new, ten), _enough(old, new, least), strict=True)):
+        cuts, last = edges[i], len(references[i]) - 1
+        ends = (float(rose[i, 1]), float(rose[i, last])) if last > 1 else (None, None)
+        area = wasserstein_of_counts(references[i][1:], currents[i][1:], cuts) if there else None
+        one = Moved(float(d[i]), float(p[i]), *rest[:-1], empty=float(rose[i, 0]), wasserstein=area, below=ends[0], above=ends[1])
+        found.append(one if there else None)
+    return found
 
 
-def of_names(reference: Floats, current: Floats, names: Sequence[str], *, least: int = LEAST_ROWS) -> Moved | None:
-    """Of two histograms [empty, unseen, …] with these ``names`` for their places; None where a side has fewer than ``least`` rows.
+def of_names(
+    references: Sequence[Floats], currents: Sequence[Floats], names: Sequence[Sequence[str]], *, least: int = LEAST_ROWS
+) -> list[Moved | None]:
+    """Of pairs of histograms [empty, unseen, …], each with ``names`` for its places; None where a side has fewer than ``least`` rows.
 
-    >>> moved = of_names(np.array([0, 0, 500, 500]), np.array([0, 0, 300, 700]), ["empty", "unseen", "a", "b"])
+    >>> [moved] = of_names([np.array([0, 0, 500, 500])], [np.array([0, 0, 300, 700])], [["empty", "unseen", "a", "b"]])
     >>> moved.most, round(moved.d, 3), round(moved.cramers_v, 3)
     ('a', 0.2, 0.204)
     """
-    old, new = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
-    homogeneous = chi_square(old, new)
-    if homogeneous is None or min(old.sum(), new.sum()) < least:
-        return None
-    largest, place = l_infinity(old, new)
-    rose = new / new.sum() - old / old.sum()
-    by_mass = np.argsort(-old, kind="stable")
-    ten = [np.append(side[by_mass[: TEN - 1]], side[by_mass[TEN - 1 :]].sum()) for side in (old, new)]
-    rest = _of_counts(old, new, ten)
-    return Moved(largest, homogeneous[1], *rest, empty=float(rose[0]), unseen=float(rose[1]), most=names[place])
+    old, new = _stacked(references), _stacked(currents)
+    rose = _rose(old, new)
+    by_mass = np.argsort(-old, axis=1, kind="stable")
+    ten = [np.concatenate([side[:, : TEN - 1], side[:, TEN - 1 :].sum(axis=1, keepdims=True)], axis=1)
+           for side in (np.take_along_axis(one, by_mass, axis=1) for one in (old, new))]  # fmt: skip
+    found: list[Moved | None] = []
+    for i, (rest, there) in enumerate(zip(_of_counts(old, new, ten), _enough(old, new, least), strict=True)):
+        place = int(np.abs(rose[i]).argmax())
+        largest, p = abs(float(rose[i, place])), rest[-1]
+        one = Moved(largest, p, *rest[:-1], empty=float(rose[i, 0]), unseen=float(rose[i, 1]), most=names[i][place]) if there else None
+        found.append(one)
+    return found
 
 
 def l_infinity(reference: Floats, current: Floats) -> tuple[float, int]:
@@ -114,14 +121,13 @@ def wasserstein_of_counts(reference: Floats, current: Floats, edges: Floats) -> 
     first, third = np.interp([0.25, 0.75], below[0], edges)
     scale = (third - first) / 1.349
     # Edges within these quantiles: beyond the last of them straight lines might lead to a single value of a million.
-    low = edges[min(int(np.searchsorted(below[0], CLIPPED)), len(edges) - 1)]
-    high = edges[max(int(np.searchsorted(below[0], 1 - CLIPPED, side="right")) - 1, 0)]
-    if not scale > 0 or not high > low:
+    low = min(int(np.searchsorted(below[0], CLIPPED)), len(edges) - 1)
+    high = max(int(np.searchsorted(below[0], 1 - CLIPPED, side="right")) - 1, 0)
+    # A value that is heavy by itself has a bin as wide as a rounding error.
+    if not high > low or not scale > 1e-9 * (edges[high] - edges[low]):
         return None
-    inside = (edges > low) & (edges < high)
-    at = np.concatenate([[low], edges[inside], [high]])
-    gap = np.interp(at, edges, below[0]) - np.interp(at, edges, below[1])
-    one, other, width = gap[:-1], gap[1:], np.diff(at)
+    gap = below[0][low : high + 1] - below[1][low : high + 1]
+    one, other, width = gap[:-1], gap[1:], np.diff(edges[low : high + 1])
     # Where the difference changes sign between two edges, the two triangles; elsewhere the trapezium.
     crosses = one * other < 0
     steep = np.abs(one) + np.abs(other)
@@ -144,10 +150,28 @@ def kullback_leibler(reference: Floats, current: Floats) -> float | None:
         return float(np.where(q > 0, q * np.log(q / p), 0.0).sum())
 
 
-def _of_counts(old: Floats, new: Floats, ten: list[Floats]) -> tuple[float, float, float, float, float]:
-    """PSI raw and corrected, Jensen and Shannon's distance, chi-square and Cramér's V."""
-    statistic, _, v = chi_square(old, new) or (0.0, 1.0, 0.0)
-    return psi(*ten, corrected=False) or 0.0, psi(*ten) or 0.0, jensen_shannon(old, new) or 0.0, statistic, v
+def _stacked(lot: Sequence[Floats]) -> Floats:
+    """Histograms as rows of one array; empty bins after the last of a shorter one change no distance."""
+    found = np.zeros((len(lot), max((len(one) for one in lot), default=1)))
+    for row, one in zip(found, lot, strict=True):
+        row[: len(one)] = one
+    return found
+
+
+def _enough(old: Floats, new: Floats, least: int) -> list[bool]:
+    return [bool(x) for x in np.minimum(old.sum(axis=1), new.sum(axis=1)) >= max(least, 1)]
+
+
+def _rose(old: Floats, new: Floats) -> Floats:
+    """By how much each share rose."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(new / new.sum(axis=1, keepdims=True) - old / old.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _of_counts(old: Floats, new: Floats, ten: Sequence[Floats]) -> list[tuple[float, float, float, float, float, float]]:
+    """PSI raw and corrected, Jensen and Shannon's distance, chi-square and Cramér's V; and the p-value of chi-square."""
+    statistic, p, v = chi_square_of_rows(old, new)
+    return list(zip(*(x.tolist() for x in (*psi_of_rows(*ten), jensen_shannon_of_rows(old, new), statistic, v, p)), strict=True))
 
 
 @dataclass(frozen=True)
@@ -168,20 +192,11 @@ def series(reference: Floats, current: Floats, ten: NDArray[np.intp], *, ordered
     >>> found.d.round(3).tolist(), found.side.tolist(), found.psi.round(2).tolist()
     ([0.2, 0.0], [-1, 1], [0.17, 0.0])
     """
-    n, m = reference.sum(axis=1, keepdims=True), current.sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        change = current / m - reference / n
-        change = np.cumsum(change, axis=1) if ordered else change
-        place = np.abs(change).argmax(axis=1)
-        farthest = np.take_along_axis(change, place[:, None], axis=1)[:, 0]
-        side = np.where(farthest < 0, -1, 1) * (1 if ordered else place + 1)
-        coarse_bins = np.eye(int(ten.max(initial=0)) + 1)[ten]
-        old, new = reference @ coarse_bins, current @ coarse_bins
-        used = (old > 0) | (new > 0)
-        k = used.sum(axis=1, keepdims=True)
-        p, q = (old + 0.5) / (n + 0.5 * k), (new + 0.5) / (m + 0.5 * k)
-        raw = np.where(used, (p - q) * np.log(p / q), 0.0).sum(axis=1)
-        noise = ((k - 1) * (1 / n + 1 / m))[:, 0]
-    there = (n > 0).all(axis=1) & (m > 0).all(axis=1)
-    far, raw, corrected = (np.where(there, x, np.nan) for x in (np.abs(farthest), raw, np.maximum(0.0, raw - noise)))
+    change = np.cumsum(_rose(reference, current), axis=1) if ordered else _rose(reference, current)
+    place = np.abs(change).argmax(axis=1)
+    farthest = np.take_along_axis(change, place[:, None], axis=1)[:, 0]
+    side = np.where(farthest < 0, -1, 1) * (1 if ordered else place + 1)
+    coarse_bins = np.eye(int(ten.max(initial=0)) + 1)[ten]
+    raw, corrected = psi_of_rows(reference @ coarse_bins, current @ coarse_bins)
+    far = np.where(np.isnan(raw), np.nan, np.abs(farthest))
     return Series(far, raw, corrected, side.astype(np.int64))

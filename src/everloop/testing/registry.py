@@ -10,21 +10,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any, Protocol
 
 import pytest
 from sqlalchemy import Connection
 
 from everloop.errors import ClockWentBack, EverloopError, Overtaken, StoreError, Unknown
-from everloop.records import Alert, Decision, Traffic
+from everloop.records import Alert, Decision, Incident, Symptom, Traffic
 from everloop.registry.errands import Errand, Errands, Verb, errand_id
+from everloop.registry.incidents import Incidents
 from everloop.registry.journal import Journal
 from everloop.registry.keys import ApiKeys
 from everloop.registry.outbox import Outbox
-from everloop.registry.store import ErrandStore, JournalStore, KeyStore, OutboxStore, TrafficStore, open_store
+from everloop.registry.store import ErrandStore, IncidentStore, JournalStore, KeyStore, OutboxStore, TrafficStore, open_store
 from everloop.registry.traffic import Pointers
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -57,6 +60,19 @@ def traffic(generation: int, *, model: str = "demand", champion: str = "v0", **w
     return Traffic(**{"model": model, "champion": champion, "generation": generation, **said, **words})
 
 
+def incident(named: str, change: int = 1, **words: Any) -> Incident:
+    """An incident as its ``change`` left it: it opened at the first hour of a Monday, and each change takes an hour.
+
+    >>> incident("41c9", 2).id
+    '41c9-2'
+    """
+    at = MONDAY + timedelta(hours=change)
+    shown = (Symptom(clause="drifted()", kind="drift", about="price", sentence="price drifted"),)
+    said: dict[str, Any] = {"id": f"{named}-{change}", "made_at": at, "cause": "change", "state": "firing", "severity": "warning"}
+    said |= {"model": "demand", "symptoms": shown, "opened_at": MONDAY + timedelta(hours=1)}
+    return Incident(**{"incident": named, "change": change, **said, **words})
+
+
 class JournalSuite:
     """A journal keeps what it was given, in order, once; and can prove it."""
 
@@ -76,6 +92,12 @@ class JournalSuite:
         assert journal.get("decision-2") == decision(2)
         assert [e.record for e in journal.read()] == [decision(1), decision(2)]
         assert [(e.seq, e.turn, e.verb, e.kind) for e in journal.read(limit=1)] == [(1, "turn-1", "decide", "Decision")]
+
+    def test_a_record_knows_the_turn_that_kept_it(self, tmp_path: Path) -> None:
+        store, journal = self._with(tmp_path, 1, 2)
+        with store.transaction() as t:
+            journal.append(t, decision(3))
+        assert [journal.turn_of(id) for id in ("decision-1", "decision-2", "decision-3", "nobody")] == ["turn-1", "turn-0", None, None]
 
     def test_what_is_not_there_is_unknown(self, tmp_path: Path) -> None:
         _, journal = self._with(tmp_path)
@@ -419,3 +441,99 @@ class KeySuite:
         store, keys = self._with(tmp_path, "till")
         with pytest.raises(Unknown, match="till"), store.transaction() as t:
             keys.revoke(t, "tell", now=MONDAY)
+
+
+class IncidentSuite:
+    """Each incident stands as its newest change left it, and a change is put in force only on top of the one before it."""
+
+    def open(self, folder: Path) -> tuple[Transactions, IncidentStore]:
+        store = open_store(f"sqlite:///{folder / 'house.db'}")
+        return store, Incidents(store)
+
+    def _with(self, folder: Path, *changes: Incident) -> tuple[Transactions, IncidentStore]:
+        store, incidents = self.open(folder)
+        for change in changes:
+            with store.transaction() as t:
+                assert incidents.move(t, change) == change
+        return store, incidents
+
+    def test_an_incident_stands_as_its_newest_change_left_it(self, tmp_path: Path) -> None:
+        first, second = incident("aaaa1"), incident("aaaa1", 2, acknowledged_by="Ada")
+        _, incidents = self._with(tmp_path, first, second)
+        assert incidents.find("aaaa1") == second
+        assert incidents.find("aaaa") is None
+        assert incidents.open() == incidents.all() == [second]
+
+    def test_the_change_that_is_in_force_again_is_no_second_one(self, tmp_path: Path) -> None:
+        store, incidents = self._with(tmp_path, incident("aaaa1"), incident("aaaa1", 2))
+        with store.transaction() as t:
+            assert incidents.move(t, incident("aaaa1", 2)) == incident("aaaa1", 2)
+        assert incidents.all() == [incident("aaaa1", 2)]
+
+    def test_of_two_who_change_it_from_the_same_state_the_second_is_overtaken(self, tmp_path: Path) -> None:
+        store, incidents = self._with(tmp_path, incident("aaaa1"), incident("aaaa1", 2, acknowledged_by="Ada"))
+        for late in (incident("aaaa1", 2, id="Bob's", acknowledged_by="Bob"), incident("aaaa1", 1, id="anew"), incident("aaaa1", 4)):
+            with pytest.raises(Overtaken, match="changed by somebody else"), store.transaction() as t:
+                incidents.move(t, late)
+        assert incidents.all() == [incident("aaaa1", 2, acknowledged_by="Ada")]
+
+    def test_an_incident_begins_with_its_first_change(self, tmp_path: Path) -> None:
+        store, incidents = self._with(tmp_path)
+        with pytest.raises(Overtaken), store.transaction() as t:
+            incidents.move(t, incident("aaaa1", 2))
+        assert incidents.all() == []
+
+    def test_a_change_is_the_newest_though_the_clock_was_set_back(self, tmp_path: Path) -> None:
+        back = incident("aaaa1", 3, made_at=MONDAY - timedelta(days=1), acknowledged_by="Ada")
+        _, incidents = self._with(tmp_path, incident("aaaa1"), incident("aaaa1", 2), back)
+        assert incidents.find("aaaa1") == back
+        assert incidents.open() == [back]
+
+    def test_the_oldest_stands_first_whichever_changed_last_and_what_is_over_is_not_open(self, tmp_path: Path) -> None:
+        over = incident("bbbb1", 2, state="resolved", resolved_at=MONDAY)
+        _, incidents = self._with(
+            tmp_path,
+            incident("aaaa1"),
+            incident("cccc1", opened_at=MONDAY + timedelta(hours=2)),
+            incident("aaaa1", 2, made_at=MONDAY + timedelta(hours=9)),
+            incident("bbbb1", model="churn"),
+            over,
+        )
+        assert [i.incident for i in incidents.open()] == ["aaaa1", "cccc1"]
+        assert incidents.open("churn") == []
+        assert [i.incident for i in incidents.all()] == ["aaaa1", "bbbb1", "cccc1"]
+        assert [i.incident for i in incidents.all(limit=1)] == ["aaaa1"]
+        assert incidents.all("churn") == [over]
+        assert [i.incident for i in incidents.all(since=MONDAY + timedelta(hours=9))] == ["aaaa1"]
+
+    def test_the_first_letters_name_one_and_no_more(self, tmp_path: Path) -> None:
+        _, incidents = self._with(tmp_path, incident("aaaa1"), incident("aaaa2"), incident("b%_c1"))
+        assert incidents.named("AAAA1 ").incident == "aaaa1"
+        assert incidents.named("b%_c").incident == "b%_c1"
+        for text in ("aaaa", "aaa", "", "%%%%", "____", "b__c", "zzzz", "z" * 10_000):
+            with pytest.raises(Unknown) as wrong:
+                incidents.named(text)
+            assert len(str(wrong.value)) < 200
+
+    def test_a_transaction_that_fails_changes_nothing(self, tmp_path: Path) -> None:
+        store, incidents = self._with(tmp_path, incident("aaaa1"))
+        with pytest.raises(ZeroDivisionError), store.transaction() as t:
+            incidents.move(t, incident("aaaa1", 2))
+            assert incidents.find("aaaa1", within=t) == incident("aaaa1", 2)
+            1 / 0  # noqa: B018
+        assert incidents.all() == [incident("aaaa1")]
+
+    def test_those_who_change_it_at_once_change_it_one_after_the_other(self, tmp_path: Path) -> None:
+        store, incidents = self._with(tmp_path, incident("aaaa1"))
+        at_once = Barrier(2)
+
+        def acknowledge(who: str) -> None:
+            at_once.wait(10)
+            for _ in range(5):
+                with store.transaction() as t:
+                    there = incidents.named("aaaa1", within=t)
+                    incidents.move(t, incident("aaaa1", there.change + 1, acknowledged_by=who))
+
+        with ThreadPoolExecutor(2) as both:
+            list(both.map(acknowledge, ("Ada", "Bob")))
+        assert incidents.all()[0].change == 11

@@ -6,12 +6,17 @@ the same, loses on average what it lost there.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from everloop.stats.shapes import Floats
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 FOLDS, TREES = 3, 40
 
@@ -27,9 +32,7 @@ class LossModel:
 
     def terms(self, known: Floats, said: Floats) -> Floats:
         """The terms (n, terms) of answers ``said`` (n,) to questions of which ``known`` (n, columns) is known; NaN is empty."""
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(limits=1):
+        with _one_thread():
             return _predict(self.models, np.column_stack([known, said]))
 
 
@@ -43,16 +46,28 @@ def learn_losses(columns: tuple[str, ...], known: Floats, said: Floats, terms: F
     >>> bool(found.terms(np.array([[0.1]]), np.zeros(1))[0, 0] < 0.3 < found.terms(np.array([[0.9]]), np.zeros(1))[0, 0])
     True
     """
-    from threadpoolctl import threadpool_limits
-
     inputs = np.column_stack([known, said])
     place = np.arange(len(inputs)) * FOLDS // len(inputs)
     left = np.empty_like(terms)
-    with threadpool_limits(limits=1):  # on so few rows threads wait longer for one another than they work
+    with _one_thread():  # on so few rows threads wait longer for one another than they work
         for fold in range(FOLDS):
             out = place == fold
             left[out] = terms[out] - _predict(_fit(inputs[~out], terms[~out], seed), inputs[out])
         return LossModel(columns, _fit(inputs, terms, seed), np.atleast_2d(np.cov(left, rowvar=False)))
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    limit: AbstractContextManager[object] = _pools().limit(limits=1)
+    return limit
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """The pools of threads of scikit-learn's libraries, found once: looking through all libraries takes longer than many a prediction."""
+    import sklearn.ensemble  # noqa: F401 - its pools have to be there to be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _fit(inputs: Floats, terms: Floats, seed: int) -> tuple[Any, ...]:

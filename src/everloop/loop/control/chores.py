@@ -18,6 +18,7 @@ from everloop.errors import HouseBusy
 from everloop.loop.control.due import due
 from everloop.loop.control.errands import ask
 from everloop.loop.house import House
+from everloop.loop.news.again import tell_again
 from everloop.loop.news.alerts import clock_set_back
 from everloop.loop.news.deliver import deliver
 from everloop.loop.news.put import put_news
@@ -174,6 +175,11 @@ def look_for_skew(house: House, now: datetime) -> None:
 def deliver_alerts(house: House) -> None:
     """Put alerts on their way to people."""
     deliver(house, wall())
+
+
+def tell_incidents_again(house: House) -> None:
+    """Tell every Alertmanager what is still so."""
+    tell_again(house, wall())
 
 
 def forget_errands(house: House, now: datetime) -> int:

@@ -25,12 +25,23 @@ from sqlalchemy.exc import SQLAlchemyError
 from everloop.clock import monotonic, wall
 from everloop.errors import EverloopError, HouseBusy, Overtaken, StoreError
 from everloop.loop.answers import seal_answers
-from everloop.loop.control.chores import Chores, Routes, Schedule, Sealing, Tiles, deliver_alerts, forget_errands, look_for_skew
+from everloop.loop.control.chores import (
+    Chores,
+    Routes,
+    Schedule,
+    Sealing,
+    Tiles,
+    deliver_alerts,
+    forget_errands,
+    look_for_skew,
+    tell_incidents_again,
+)
 from everloop.loop.control.errands import carry_out, said_of
 from everloop.loop.control.gauges import Gauges
 from everloop.loop.control.held import Held, held
 from everloop.loop.house import House
 from everloop.loop.keep import Cancelled, Interrupted
+from everloop.loop.news.again import EVERY
 from everloop.loop.serve.routes import spread
 from everloop.records import Alert
 from everloop.registry.errands import Errand, Errands
@@ -284,6 +295,7 @@ class Errandry:
         chores = Chores(self.house, self.told)
         while not (self.stopping.is_set() or self.held.lost.is_set()):
             chores.do("deliver alerts", 2.0, lambda: deliver_alerts(self.house))
+            chores.do("tell Alertmanager of incidents again", EVERY.total_seconds(), lambda: tell_incidents_again(self.house))
             self.stopping.wait(0.2)
 
     def meter(self) -> None:

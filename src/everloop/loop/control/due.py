@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from everloop.features.moments import ticks
 from everloop.project.model import Model
+from everloop.project.shape import bakes_for
 from everloop.project.spans import every
 from everloop.records import Traffic
 from everloop.rollout.plan import steps
@@ -45,7 +46,7 @@ def step_ends(model: Model, traffic: Traffic | None) -> datetime | None:
     if traffic is None or not traffic.rolling:
         return None
     if traffic.stage == "bake":
-        return traffic.since + model.matures_after
+        return traffic.since + bakes_for(model)
     row = steps(model.roll_out)
     # A plan that was shortened meanwhile is over.
     return traffic.since + (row[traffic.step].lasts if traffic.step < len(row) else timedelta(0))

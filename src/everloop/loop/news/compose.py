@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from everloop.clock import said
 from everloop.connect.message import Fact, Message
 from everloop.errors import EverloopError
-from everloop.records import Alert, Decision, Incident, Record
+from everloop.loop.spoken import spoken_record
+from everloop.records import Alert, Decision, Incident, Record, identity
 from everloop.registry.outbox import Kept
 from everloop.settings import SEVERITIES
 
@@ -25,6 +26,16 @@ LONGEST = 2_000
 def composed(house: House, outgoing: Outgoing) -> Message:
     """The message of one alert, or of many: title, sentence, the next command to type, and where the journal ended."""
     return _one(house, outgoing.key, outgoing.news[0]) if len(outgoing.news) == 1 else _many(outgoing.key, outgoing.news)
+
+
+def standing(house: House, incident: Incident) -> tuple[Kept, Message]:
+    """An incident as it stands, as an alert and its message, whether or not its last change was news."""
+    model = house.project.models.get(incident.model)
+    owner = model.owner if model is not None else None
+    sentence = f"{incident.model}: {spoken_record(incident)}"
+    alert = Alert(model=incident.model, severity=incident.severity, sentence=sentence, owner=owner, key=incident.id)
+    kept = Kept(alert, incident.made_at, None, None)
+    return kept, _one(house, identity("again", incident.id), kept)
 
 
 def _one(house: House, key: str, kept: Kept) -> Message:
@@ -73,11 +84,6 @@ def _many(key: str, news: tuple[Kept, ...]) -> Message:
 
 def _lines(sentence: str, next: str, kept: Kept) -> str:
     return "\n".join([sentence, next, *([f"Journal: {kept.head}"] if kept.head else [])])
-
-
-def next_command(house: House, kept: Kept) -> str:
-    """What to type after an alert: a yes where a yes is asked for, else why it happened, else how things stand."""
-    return _next(kept.alert, _found(house, kept))
 
 
 def _next(alert: Alert, record: Record | None) -> str:

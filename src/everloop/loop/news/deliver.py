@@ -293,7 +293,7 @@ def try_out(house: House, name: str, *, opens: Opens | None = None) -> str:
             body=f"everloop writes to {name} here. Nothing happened; somebody tried it out.\nNext: everloop status",
             facts={"alerts": []},
         )
-        why = _within_time(lambda to=to, message=message: opens(to.url).send(message))
+        why = within_time(lambda to=to, message=message: opens(to.url).send(message))
         if why is None:
             with house.store.transaction() as t:
                 Letters(house.store).well(t, to.id)
@@ -304,7 +304,10 @@ def try_out(house: House, name: str, *, opens: Opens | None = None) -> str:
     return "\n".join(lines)
 
 
-def _within_time(work: Callable[[], str | None]) -> str | None:
+def within_time(work: Callable[[], str | None], *, name: str = "") -> str | None:
+    """What ``work`` says of a send, or that it took too long; it is then left to itself, and nothing of its name begins before it ends."""
+    if name and any(thread.name == name for thread in threading.enumerate()):
+        return "an earlier message is still under way"
     came: queue.SimpleQueue[str | Exception | None] = queue.SimpleQueue()
 
     def run() -> None:
@@ -313,7 +316,7 @@ def _within_time(work: Callable[[], str | None]) -> str | None:
         except Exception as error:
             came.put(error)
 
-    threading.Thread(target=run, daemon=True, name="everloop tries").start()
+    threading.Thread(target=run, daemon=True, name=name or "everloop tries").start()
     try:
         what = came.get(timeout=SEND_SECONDS)
     except queue.Empty:

@@ -26,7 +26,7 @@ from everloop.loop.serve.known import Known
 from everloop.loop.serve.shadows import Shadows
 from everloop.project.model import Model
 from everloop.project.source import Source
-from everloop.records import Prediction, Received
+from everloop.records import Incident, Prediction, Received
 from everloop.serving.answer import SEPARATOR
 from everloop.serving.doors import InForce, Ready, Row
 
@@ -213,11 +213,24 @@ class HouseDoors:
 
         return [vars(standing) for standing in status(self.house)]
 
-    def incidents(self) -> list[Mapping[str, Any]]:
-        """What is wrong now."""
+    def incidents(self, model: str | None, every: bool) -> list[Mapping[str, Any]]:
+        """What is wrong now; ``every``: also what is over."""
+        from everloop.loop.incidents import incidents_of
         from everloop.registry.written import as_data
 
-        return [as_data(incident) for incident in self.house.incidents.open()]
+        return [as_data(incident) for incident in incidents_of(self.house, model, every=every)]
+
+    def acknowledge(self, incident: str, by: str, reason: str, now: datetime) -> tuple[str, Mapping[str, Any]]:
+        """Somebody is at an incident."""
+        from everloop.loop.incidents import acknowledge
+
+        return _as_said(acknowledge(self.house, incident, by=by, reason=reason, now=now))
+
+    def snooze(self, incident: str, until: str, by: str, reason: str, now: datetime) -> tuple[str, Mapping[str, Any]]:
+        """Nobody is told of an incident before a moment."""
+        from everloop.loop.incidents import snooze
+
+        return _as_said(snooze(self.house, incident, until, by=by, reason=reason, now=now))
 
     def ready(self) -> Ready:
         """Whether this worker can answer."""
@@ -237,6 +250,13 @@ class HouseDoors:
     @cached_property
     def _house(self) -> House:
         return self._open()
+
+
+def _as_said(incident: Incident) -> tuple[str, Mapping[str, Any]]:
+    from everloop.loop.incidents import spoken_incident
+    from everloop.registry.written import as_data
+
+    return spoken_incident(incident), as_data(incident)
 
 
 @dataclass(frozen=True)

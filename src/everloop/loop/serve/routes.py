@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from everloop.clock import monotonic, wall
-from everloop.errors import StoreError
+from everloop.errors import HouseBusy, StoreError
 from everloop.lake.alone import alone
 from everloop.records import Candidate, Traffic
 from everloop.registry.written import as_data
@@ -142,24 +142,40 @@ def put_whole(path: Path, data: Mapping[str, Any], *, sync: bool = True) -> None
 
 
 class Living:
-    """The lock by which a worker shows that it lives, which the kernel takes back when it dies; ``say`` tells what it answers by."""
+    """The lock by which a worker shows that it lives, which the kernel takes back when it dies; ``say`` tells what it answers by.
 
-    def __init__(self, house: Path, pid: int | None = None) -> None:
+    Raises HouseBusy where this process has opened the doors of this house already and not closed them.
+    """
+
+    def __init__(self, house: Path, pid: int | None = None, *, patience: float = PATIENCE) -> None:
         self.pid = os.getpid() if pid is None else pid
         self._path = house / "workers" / f"{self.pid}.json"
         self._alive = self._path.with_suffix(".alive")
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = self._held(monotonic() + patience)
         self._path.unlink(missing_ok=True)  # of a dead process that had this number
-        self._fd = self._held()
 
-    def _held(self) -> int:
+    def _held(self, until: float) -> int:
         while True:
             fd = os.open(self._alive, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            with suppress(FileNotFoundError):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.stat(self._alive).st_ino == os.fstat(fd).st_ino:
                     return fd
+            except BlockingIOError:
+                if monotonic() >= until:
+                    os.close(fd)
+                    raise HouseBusy(self._twice()) from None
+                time.sleep(LOOK_EVERY)  # somebody looks whether we live, which takes no time
+            except FileNotFoundError:
+                pass
             os.close(fd)  # somebody took the file of a dead one away in this very moment
+
+    def _twice(self) -> str:
+        return (
+            f"The doors of the house in {self._path.parent.parent} are open in this process ({self.pid}) already, and one process answers "
+            "once for a house. Use those, close them before you open others, or open others in a process of their own: everloop serve"
+        )
 
     def say(self, number: int, generations: Mapping[str, int], failed: Mapping[str, str]) -> None:
         """Write by what this worker answers from now on. Raises StoreError."""

@@ -325,7 +325,9 @@ class _Tree:
 
     def _end(self, code: int) -> None:
         """Tell everybody to end; who takes too long is killed."""
-        self.code, self.ending = code, now() + PATIENCE
+        self.code, self.ending = code, now() + PATIENCE + self.serving.settings.serving.drain
+        # What comes when the last worker has ended is refused at once, not left to wait for nobody.
+        self.listener.close()
         for child in self.children:
             if child.process is not None:
                 with suppress(ProcessLookupError):

@@ -197,21 +197,33 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
         else:
             answer_on = by_uvicorn
         with socket.socket(fileno=told.socket) as listener:
-            answer_on(asgi, listener, ready=told.say_ready, leaving=leaving, grace=GRACE)
+            answer_on(asgi, listener, ready=told.say_ready, leaving=leaving, drain=settings.serving.drain, grace=GRACE)
 
 
-def by_uvicorn(asgi: Any, listener: socket.socket, *, ready: Callable[[], None], leaving: Callable[[], None], grace: int) -> None:
-    """Answer on this socket by uvicorn until told to end: ``ready`` once it answers, ``leaving`` when it is told."""
+def by_uvicorn(
+    asgi: Any, listener: socket.socket, *, ready: Callable[[], None], leaving: Callable[[], None], drain: float, grace: int
+) -> None:
+    """Answer on this socket by uvicorn until told to end: ``ready`` once it answers, ``leaving`` when it is told. It goes on answering for
+    ``drain`` seconds then, unless it is told again."""
+    import asyncio
+
     import uvicorn
 
     class Server(uvicorn.Server):
+        told = False
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            self.loop = asyncio.get_running_loop()
             await super().startup(sockets)
             ready()
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             leaving()
-            super().handle_exit(sig, frame)
+            end, again, self.told = super().handle_exit, self.told, True
+            if again or not drain:
+                end(sig, frame)
+            else:
+                self.loop.call_soon_threadsafe(self.loop.call_later, drain, end, sig, None)
 
     config = uvicorn.Config(
         asgi,

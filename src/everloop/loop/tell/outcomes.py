@@ -139,8 +139,11 @@ def counts_by_arm(given: pa.Table, outcomes: pa.Table) -> tuple[ArmCount, ...]:
 
 
 def outcome_counts(house: House, model: Model, name: str, since: datetime | None = None) -> tuple[ArmCount, ...]:
-    """``counts_by_arm`` of one outcome, of answers and outcomes from ``since`` on."""
-    return counts_by_arm(answers_of(house, model, since=since), outcomes_of(house, model, name, since))
+    """``counts_by_arm`` of one outcome, of answers given from ``since`` on and what came of these; what was told since of an answer given
+    before is left out, for its unit is not counted."""
+    given = answers_of(house, model, since=since).filter(_seen())
+    told = outcomes_of(house, model, name, since)
+    return counts_by_arm(given, told.filter(pc.is_in(told["prediction"], value_set=given["id"].combine_chunks())))
 
 
 _MICROSECOND = from_microseconds(1) - from_microseconds(0)

@@ -14,7 +14,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "predict": answers.predict, "features": answers.features, "events": happened.events, "truths": happened.truths,
     "outcomes": happened.outcomes, "predictions": happened.predictions, "turn": operating.turn, "score": operating.score,
     "undo": operating.undo, "approve": operating.approve, "reject": operating.reject, "cancel": operating.cancel,
-    "status": operating.status, "incidents": operating.incidents,
+    "status": operating.status, "incidents": operating.incidents, "acknowledge": operating.acknowledge, "snooze": operating.snooze,
     "metrics": operating.metrics, "live": open_to_all.live, "ready": open_to_all.ready,
     "openapi": open_to_all.openapi, "docs": open_to_all.docs, "home": open_to_all.home, "infer": inference.infer,
     "infer_by": inference.infer, "oip_model": inference.model, "oip_version": inference.model, "oip_model_ready": inference.model_ready,

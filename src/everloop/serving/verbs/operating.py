@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from everloop.serving import asks
 from everloop.serving.desk import Ask, Desk, Reply, meant, told
+from everloop.serving.queries import which_incidents
 from everloop.serving.refused import RefusedError
 
 LONGEST_WORD = 2_000  # characters of by= and reason=
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+S = TypeVar("S", asks.WordAsk, asks.SnoozeAsk)
 
 
 async def turn(desk: Desk, ask: Ask) -> Reply:
@@ -63,9 +66,25 @@ async def status(desk: Desk, ask: Ask) -> Reply:
 
 
 async def incidents(desk: Desk, ask: Ask) -> Reply:
-    """What is wrong now, the oldest first."""
-    there = await desk.in_thread(desk.people, desk.doors.incidents)
+    """What is wrong now, the oldest first; with ``all=true`` also what is over."""
+    name, every = which_incidents(ask.query)
+    model = None if name is None else desk.model(name).name
+    there = await desk.in_thread(desk.people, desk.doors.incidents, model, every)
     return told(asks.IncidentsReply([dict(one) for one in there]))
+
+
+async def acknowledge(desk: Desk, ask: Ask) -> Reply:
+    """Somebody is at an incident."""
+    said = await _signed(desk, ask, asks.WordAsk)
+    sentence, there = await desk.in_thread(desk.people, desk.doors.acknowledge, ask.name, said.by, said.reason, ask.now)
+    return told(asks.IncidentReply(sentence, dict(there)))
+
+
+async def snooze(desk: Desk, ask: Ask) -> Reply:
+    """Nobody is told of an incident before a moment."""
+    said = await _signed(desk, ask, asks.SnoozeAsk)
+    sentence, there = await desk.in_thread(desk.people, desk.doors.snooze, ask.name, said.until, said.by, said.reason, ask.now)
+    return told(asks.IncidentReply(sentence, dict(there)))
 
 
 async def metrics(desk: Desk, ask: Ask) -> Reply:
@@ -74,12 +93,16 @@ async def metrics(desk: Desk, ask: Ask) -> Reply:
 
 
 async def _word(desk: Desk, ask: Ask) -> tuple[str, asks.WordAsk]:
-    model, said = desk.model(ask.name).name, await desk.read(ask, meant, ask.body, asks.WordAsk)
+    return desk.model(ask.name).name, await _signed(desk, ask, asks.WordAsk)
+
+
+async def _signed(desk: Desk, ask: Ask, kind: type[S]) -> S:
+    said: S = await desk.read(ask, meant, ask.body, kind)
     for field, text in (("by", said.by), ("reason", said.reason)):
         if not text.strip() or len(text) > LONGEST_WORD:
             what = "is empty" if not text.strip() else f"has more than {LONGEST_WORD:,} characters"
             raise RefusedError("invalid", f"{field} {what}. The journal wants to know who says so, and why.", field=field)
-    return model, said
+    return said
 
 
 async def _done(desk: Desk, door: Callable[..., str], *given: object) -> Reply:

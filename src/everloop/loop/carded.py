@@ -1,0 +1,73 @@
+"""A version's card, gathered from the house. Changes nothing but what importance costs once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from everloop.errors import EverloopError, StoreError, Unknown
+from everloop.loop.hints import importance_of
+from everloop.loop.house import House
+from everloop.loop.lineage import training_set_of, version_named
+from everloop.loop.spoken import spoken_lift
+from everloop.project.model import Model
+from everloop.project.spoken import explain
+from everloop.records import Signals, Traffic, TrainingSet, Version
+from everloop.registry.card import card, hub, page
+from everloop.registry.written import as_data
+from everloop.stats.summary import summaries
+
+ENDINGS = (".md", ".html", ".json")
+LATELY = 200  # findings, newest first, among which that is looked for
+
+
+def card_of(house: House, model: Model, name: str) -> dict[str, object]:
+    """The card of the version of this name, as plain data. Raises Unknown."""
+    version = version_named(house, model, name)
+    candidate, training_set = house.candidate(version.candidate), _learnt_from(house, model, version.candidate, name)
+    called = {one.candidate: one.name for one in house.versions.all(model.name)}
+    verdict = house.verdict(version.verdict)
+    table = house.table(training_set) if training_set is not None and house.blobs.has(training_set.body) else None
+    return card(
+        version,
+        candidate,
+        replace(verdict, champion=called.get(verdict.champion, verdict.champion)) if verdict else None,
+        training_set,
+        explained=explain(model),
+        head=str(house.journal.head()),
+        moves=importance_of(house, model, candidate),
+        sheet=summaries(table, [*candidate.columns, "truth"]) if table is not None else (),
+        worth=_worth(house, version),
+    )
+
+
+def write_card(house: House, model: Model, name: str, file: Path) -> Path:
+    """Write it as Markdown with the Hub's metadata, as a page, or as data: what the file's ending says. Raises Unknown, StoreError."""
+    if file.suffix not in ENDINGS:
+        raise Unknown("kind of card", file.name, ENDINGS, next="Name a file that ends so.")
+    found = card_of(house, model, name)
+    text = {".md": hub, ".html": page}.get(file.suffix, lambda one: json.dumps(as_data(one), indent=2, ensure_ascii=False) + "\n")(found)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{file} cannot be written: {error.strerror}. Name another file: --to") from error
+    return file
+
+
+def _learnt_from(house: House, model: Model, id: str, name: str) -> TrainingSet | None:
+    try:
+        return training_set_of(house, house.candidate(id), name)
+    except EverloopError:
+        return None  # a baseline, or what was let in from elsewhere before anything was learnt here
+
+
+def _worth(house: House, version: Version) -> tuple[str, ...]:
+    """What was last found of it while it was champion, against the units that keep the baseline."""
+    for entry in house.journal.read(kind="Signals", model=version.model, newest_first=True, limit=LATELY):
+        if isinstance(entry.record, Signals) and entry.record.lifts:
+            answered = (r for r in map(house.journal.find, entry.record.made_from) if isinstance(r, Traffic))
+            if any(traffic.champion == version.id for traffic in answered):
+                return tuple(map(spoken_lift, entry.record.lifts))
+    return ()

@@ -1,0 +1,61 @@
+"""The nouns that travel from stage to stage, in the order in which they flow; frozen. Standard library only.
+
+Every record carries ``id``, ``made_at`` (UTC, business time) and ``made_from`` (the ids of its parents): lineage is a walk along
+``made_from``. Records are small and go into the journal as JSON; what is large is a *body* in the blob store, named by its SHA-256.
+A number that could not be worked out is ``None``, never NaN.
+"""
+
+from __future__ import annotations
+
+from everloop.records.contest import Candidate, Contest, Opinion, Verdict, Version
+from everloop.records.data import Extent, Finding, Outcome, Received, Report, Snapshot, TrainingSet
+from everloop.records.decision import Action, Approval, Decision
+from everloop.records.incident import Alert, Incident, Symptom
+from everloop.records.record import Cost, Record, identity
+from everloop.records.shape import Kind, Shape
+from everloop.records.signals import Cause, Confidence, Epoch, Followed, Guard, Lift, Part, Says, Severity, Signal, Signals, Trial
+from everloop.records.traffic import MOST_CANDIDATES, Arm, Prediction, Stage, Traffic, candidate_arms
+
+__all__ = [
+    "MOST_CANDIDATES",
+    "Action",
+    "Alert",
+    "Approval",
+    "Arm",
+    "Candidate",
+    "Cause",
+    "Confidence",
+    "Contest",
+    "Cost",
+    "Decision",
+    "Epoch",
+    "Extent",
+    "Finding",
+    "Followed",
+    "Guard",
+    "Incident",
+    "Kind",
+    "Lift",
+    "Opinion",
+    "Outcome",
+    "Part",
+    "Prediction",
+    "Received",
+    "Record",
+    "Report",
+    "Says",
+    "Severity",
+    "Shape",
+    "Signal",
+    "Signals",
+    "Snapshot",
+    "Stage",
+    "Symptom",
+    "Traffic",
+    "TrainingSet",
+    "Trial",
+    "Verdict",
+    "Version",
+    "candidate_arms",
+    "identity",
+]

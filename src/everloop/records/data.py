@@ -1,0 +1,94 @@
+"""Nouns of data: what was received, a snapshot of it, what was found in it, the rows to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from everloop.records.record import Record
+
+Outcome: TypeAlias = Literal["passed", "failed", "not enough evidence"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """What became of a delivery: rows kept, rows already known, rows refused (with at most five examples)."""
+
+    source: str
+    kept: int
+    duplicates: int
+    refused: int
+    examples: tuple[str, ...] = ()
+    through_seq: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How far one source is read: the Delta version and the last sequence number of it that counts."""
+
+    source: str
+    version: int
+    through_seq: int
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Record):
+    """What had happened as the lake knew it; can be read again, row for row in sequence order, by these extents."""
+
+    extents: tuple[Extent, ...]
+
+    def extent(self, source: str) -> Extent | None:
+        return next((e for e in self.extents if e.source == source), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One condition on one source: how many rows break it. ``share`` is the share of rows that must meet it, ``met`` the share that do."""
+
+    source: str
+    clause: str
+    outcome: Outcome
+    rows: int
+    broken: int
+    met: float | None
+    share: float
+    sentence: str
+    examples: tuple[str, ...] = ()
+    season: float | None = None  # how many times the usual a year ago was, where that explains what is found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Record):
+    """Whether a snapshot is fit to learn from."""
+
+    model: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(f.outcome == "passed" for f in self.findings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet(Record):
+    """Questions with their features and mature truths. ``body`` is a Parquet file (see docs/features.md) ordered by moment, then unit.
+
+    Rows with ``moment < learn_until`` are learnt from; rows with ``moment >= judge_from`` are the holdout; between them lies the gap
+    as long as a truth takes.
+    """
+
+    model: str
+    body: str
+    columns: tuple[str, ...]
+    rows: int
+    learn_rows: int
+    judge_rows: int
+    first_at: datetime | None
+    learn_until: datetime | None
+    judge_from: datetime | None
+    last_at: datetime | None
+    truths_known_at: datetime
+    immature: int = 0
+    void: int = 0
