@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from everloop.loop.adopt import adopt
-from everloop.loop.watching import failures
+from everloop.loop.remembered import failures
 from everloop.records import Approval, Decision, Opinion, TrainingSet, Verdict
 from tests.loop.houses import NOW, demand, house_at
 

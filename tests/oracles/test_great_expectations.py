@@ -47,3 +47,11 @@ def test_an_expectation_that_raises_and_rows_there_are_none_of_are_not_enough_ev
 
 def test_what_is_no_suite_is_refused(told):
     assert all(said.startswith("suite.json is no suite of Great Expectations 1.x: ") for said in told["refused"])
+
+
+def test_a_turn_learns_where_the_suite_holds_and_not_where_it_does_not(told):
+    fit, unfit = told["fit"], told["unfit"]
+    assert (fit["passed"], fit["wrong"]) == (True, [])
+    assert fit["candidates"] > unfit["candidates"], "the baseline is a candidate too"
+    assert unfit["passed"] is False
+    assert any("quantity" in sentence for sentence in unfit["wrong"])

@@ -59,7 +59,8 @@ def _reasons(model: Model, memory: Memory, fresh: int | None, now: datetime) -> 
         why = "a truth takes longer than that" if longer else f"{spoken_span(limits.cooldown)} have to pass before it is trained again"
         yield f"it was trained at {memory.last_trained_at:%Y-%m-%d %H:%M} UTC, and {why}"
     if model.budget is not None and memory.spent >= model.budget:
-        yield f"it has been trained for {spoken_span(memory.spent)} in 7 days, and its budget is {spoken_span(model.budget)}"
+        spent = spoken_span(_whole_seconds(memory.spent))
+        yield f"it has been trained for {spent} in 7 days, and its budget is {spoken_span(model.budget)}"
     if memory.runs_today >= limits.runs_a_day:
         yield f"it has been trained {_times(memory.runs_today)} in 24 hours, and {_times(limits.runs_a_day)} is the most"
     if memory.runs_this_week >= limits.runs_a_week:
@@ -85,3 +86,8 @@ def _dear(span: str, cost: float, most: float | None) -> Iterator[str]:
 
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def _whole_seconds(span: timedelta) -> timedelta:
+    """What was begun counts whole: a limit that is reached is never said to lie above what was spent."""
+    return -(-span // timedelta(seconds=1)) * timedelta(seconds=1)

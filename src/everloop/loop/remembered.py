@@ -36,7 +36,7 @@ def memory(house: House, model: Model, traffic: Traffic, signals: Signals, *, no
         ever_learnt=_ever_learnt(house, model, traffic),
         truths=max((c.rows for c in _candidates(house, model)), default=0),
         waiting=_waiting(house, model),
-        spent=timedelta(seconds=round(sum(c.seconds for c in week))),
+        spent=timedelta(seconds=sum(c.seconds for c in week)),
         plan=rollout.due(traffic, model.roll_out, now, bake=bakes_for(model), signals=signals),
         runs_today=len(day),
         runs_this_week=len(week),
