@@ -72,8 +72,8 @@ class Year:
             if not ticks(model.asked, now, now):  # type: ignore[arg-type]
                 continue
             self.decisions.append(self.hands.turn(model.name, now))
-            # Where the model only suggests, somebody in this shop says yes.
-            if self.house.approvals.waiting(model.name):
+            # Where the model only suggests, somebody in this shop says yes; what drift costs nobody here has asked about.
+            if model.autonomy["promote"] != "act" and self.house.approvals.waiting(model.name):
                 self.hands.say_yes(model.name, now)
         if number == self.plants.harm:
             self.force_harm(now + timedelta(hours=1))

@@ -5,6 +5,7 @@ Where the clock is turned by requests nothing begins by itself; only what has be
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from contextlib import suppress
@@ -12,6 +13,9 @@ from dataclasses import replace
 from functools import partial
 
 from everloop.loop.serve.supervised import Told, supervised
+
+LAST = 19
+"""How far this process steps back once nobody waits for it: as far as there is."""
 
 
 def begin(told: Told) -> None:
@@ -41,7 +45,8 @@ def begin(told: Told) -> None:
                 print(f"{model.name} cannot begin: {error}", file=sys.stderr, flush=True)
     write_routes(house)
     told.say_ready()
-    # Nobody waits for what is done from here on, and who starts later starts sooner.
+    # Nobody waits for what is done from here on, and who starts later starts sooner; those who answer go first.
+    os.nice(LAST)
     compile_served(house, wall())
     if not told.turned:
         with suppress(sqlite3.OperationalError, HouseBusy):  # the controller is at it
