@@ -25,7 +25,7 @@ def step(cause):
         id="c", **made, made_from=("set",), artefact="", format="skops", columns=(), shape=Shape(kind="number"), learner="", parameters=""
     )
     records = {r.id: r for r in (learnt, candidate, Decision(id="why", **made, action="retrain", because=(), cause=cause))}
-    house = SimpleNamespace(journal=SimpleNamespace(find=records.get), candidate=records.__getitem__)
+    house = SimpleNamespace(journal=SimpleNamespace(find=records.get), candidate=records.__getitem__, learnt_from=lambda _: learnt)
     return SimpleNamespace(house=house)
 
 

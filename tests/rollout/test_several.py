@@ -46,7 +46,7 @@ def split(traffic):
 
 
 @pytest.fixture
-def testing():
+def in_test():
     """Three candidates under test, each with a sixth of the units."""
     traffic = joined("v1", "v2", "v3")
     for hour in (6, 12):
@@ -76,9 +76,9 @@ def test_nobody_joins_where_no_test_with_fixed_shares_would_say_who_has_won(plan
         joined("v1", "v2", plan=plan)
 
 
-def test_nobody_joins_once_units_are_split_nor_twice_nor_as_the_sixth(testing):
+def test_nobody_joins_once_units_are_split_nor_twice_nor_as_the_sixth(in_test):
     with pytest.raises(Overtaken, match="another roll-out is in canary"):
-        begin(testing, "v4", PLAN, now=MONDAY, id="late")
+        begin(in_test, "v4", PLAN, now=MONDAY, id="late")
     with pytest.raises(Overtaken):
         joined("v1", "v2", "v2")
     with pytest.raises(EverloopError, match="5 candidates are tested at once already"):
@@ -88,12 +88,12 @@ def test_nobody_joins_once_units_are_split_nor_twice_nor_as_the_sixth(testing):
 # -- whose a unit is -------------------------------------------------------------------------------------------------------------------
 
 
-def test_candidates_have_equal_parts_of_the_share_and_propensities_say_so(testing):
-    counts = Counter(split(testing).values())
-    assert testing.propensities == pytest.approx({"champion": 0.5, "candidate": 1 / 6, "candidate-2": 1 / 6, "candidate-3": 1 / 6})
-    for arm, likely in testing.propensities.items():
+def test_candidates_have_equal_parts_of_the_share_and_propensities_say_so(in_test):
+    counts = Counter(split(in_test).values())
+    assert in_test.propensities == pytest.approx({"champion": 0.5, "candidate": 1 / 6, "candidate-2": 1 / 6, "candidate-3": 1 / 6})
+    for arm, likely in in_test.propensities.items():
         assert abs(counts[arm] - likely * len(UNITS)) < 4 * np.sqrt(likely * len(UNITS))
-    assert chance(testing) == pytest.approx((1 / 6) / (1 / 6 + 1 / 2))
+    assert chance(in_test) == pytest.approx((1 / 6) / (1 / 6 + 1 / 2))
 
 
 @settings(max_examples=30, deadline=None)
@@ -106,10 +106,10 @@ def test_a_rising_share_never_moves_a_unit_from_one_candidate_to_another(shares,
             assert now == was or was == "champion"
 
 
-def test_who_is_dropped_leaves_its_units_to_the_champion_and_nobody_elses_move(testing):
-    left = drop(testing, ("v1",), now=MONDAY + days(1), id="d", because="it does harm")
-    assert (left.arms, left.candidate, left.since, left.share) == ((None, "v2", "v3"), "v2", testing.since, testing.share)
-    before, after = split(testing), split(left)
+def test_who_is_dropped_leaves_its_units_to_the_champion_and_nobody_elses_move(in_test):
+    left = drop(in_test, ("v1",), now=MONDAY + days(1), id="d", because="it does harm")
+    assert (left.arms, left.candidate, left.since, left.share) == ((None, "v2", "v3"), "v2", in_test.since, in_test.share)
+    before, after = split(in_test), split(left)
     assert {unit for unit in UNITS if before[unit] != after[unit]} == {unit for unit in UNITS if before[unit] == "candidate"}
     assert all(after[unit] == "champion" and not compared(unit, left) for unit in UNITS if before[unit] == "candidate")
     assert left.by_arm == {"champion": "v0", "candidate-2": "v2", "candidate-3": "v3"}
@@ -118,10 +118,10 @@ def test_who_is_dropped_leaves_its_units_to_the_champion_and_nobody_elses_move(t
         drop(left, ("v2", "v3"), now=MONDAY, id="d", because="both do")
 
 
-def test_the_number_that_draws_a_candidate_knows_nothing_of_the_one_that_covers(testing):
+def test_the_number_that_draws_a_candidate_knows_nothing_of_the_one_that_covers(in_test):
     half = len(UNITS) // 2
-    ordered = sorted(UNITS, key=lambda unit: arm_of(unit, replace(testing, share=0.25)))
-    counts = [Counter(drawn(unit, testing.salt, 3) for unit in part) for part in (ordered[:half], ordered[half:])]
+    ordered = sorted(UNITS, key=lambda unit: arm_of(unit, replace(in_test, share=0.25)))
+    counts = [Counter(drawn(unit, in_test.salt, 3) for unit in part) for part in (ordered[:half], ordered[half:])]
     assert all(abs(count[place] - half / 3) < 100 for count in counts for place in range(3))
 
 
@@ -157,38 +157,38 @@ def looked(*trials):
     return Signals(id="s", made_at=MONDAY, model="demand", until=MONDAY, signals=(), trial=trials[0], beside=trials[1:])
 
 
-def test_the_one_that_is_proven_goes_on_alone_and_the_others_end(testing):
-    found = looked(trial("v1", testing, won=140), trial("v2", testing, won=260), trial("v3", testing, won=150))
+def test_the_one_that_is_proven_goes_on_alone_and_the_others_end(in_test):
+    found = looked(trial("v1", in_test, won=140), trial("v2", in_test, won=260), trial("v3", in_test, won=150))
     assert [t.says for t in found.trials] == ["not enough evidence", "promote", "not enough evidence"]
-    assert due(testing, PLAN, MONDAY + days(1), bake=days(1), signals=found) == "promote"
-    moved = step(testing, PLAN, found, now=MONDAY + days(1), id="won")
+    assert due(in_test, PLAN, MONDAY + days(1), bake=days(1), signals=found) == "promote"
+    moved = step(in_test, PLAN, found, now=MONDAY + days(1), id="won")
     assert (moved.stage, moved.champion, moved.previous, moved.arms) == ("bake", "v2", "v0", ())
     more = [*PLAN, canary(0.8, every=hours(1))]
-    alone = step(testing, more, found, now=MONDAY + days(1), id="won")
+    alone = step(in_test, more, found, now=MONDAY + days(1), id="won")
     assert (alone.stage, alone.candidate, alone.share, alone.arms) == ("canary", "v2", 0.8, ())
 
 
-def test_of_two_that_are_proven_the_one_with_more_evidence_wins(testing):
-    found = looked(trial("v1", testing, won=220), trial("v2", testing, won=230), trial("v3", testing, won=100))
+def test_of_two_that_are_proven_the_one_with_more_evidence_wins(in_test):
+    found = looked(trial("v1", in_test, won=220), trial("v2", in_test, won=230), trial("v3", in_test, won=100))
     assert [t.says for t in found.trials][:2] == ["promote", "promote"]
     assert winner(found.trials).candidate == "v2"
-    assert step(testing, PLAN, found, now=MONDAY, id="won").champion == "v2"
+    assert step(in_test, PLAN, found, now=MONDAY, id="won").champion == "v2"
 
 
-def test_what_would_prove_one_alone_does_not_prove_one_of_three(testing):
-    one, of_three = (trial("v1", testing, won=178, among=among) for among in (1, 3))
+def test_what_would_prove_one_alone_does_not_prove_one_of_three(in_test):
+    one, of_three = (trial("v1", in_test, won=178, among=among) for among in (1, 3))
     assert (one.says, of_three.says) == ("promote", "not enough evidence")
     assert of_three.guards[0].level == pytest.approx(one.guards[0].level / 3)
     assert "one of 3 candidates" in of_three.because
 
 
-def test_not_settled_in_time_the_champion_stays_and_all_candidates_end(testing):
-    found = looked(*(trial(version, testing, won=133) for version in ("v1", "v2", "v3")))
+def test_not_settled_in_time_the_champion_stays_and_all_candidates_end(in_test):
+    found = looked(*(trial(version, in_test, won=133) for version in ("v1", "v2", "v3")))
     late = MONDAY + days(8)
-    assert due(testing, PLAN, late, bake=days(1), signals=found) == "finish"
-    moved = step(testing, PLAN, found, now=late, id="over")
+    assert due(in_test, PLAN, late, bake=days(1), signals=found) == "finish"
+    moved = step(in_test, PLAN, found, now=late, id="over")
     assert (moved.stage, moved.champion, moved.candidate, moved.arms) == ("steady", "v0", None, ())
-    back = undo(testing, now=late, id="back")
+    back = undo(in_test, now=late, id="back")
     assert (back.stage, back.candidate, back.arms) == ("steady", None, ())
 
 
@@ -202,9 +202,9 @@ def test_a_plan_that_loses_its_test_meanwhile_promotes_none_of_several():
 # -- the sizes of all arms -------------------------------------------------------------------------------------------------------------
 
 
-def test_lost_units_of_one_arm_freeze_the_test_for_all_and_replay_says_the_same(testing):
-    whole = [trial(version, testing, won=100) for version in ("v1", "v2")]
-    lost = trial("v3", testing, won=50, theirs=350)
+def test_lost_units_of_one_arm_freeze_the_test_for_all_and_replay_says_the_same(in_test):
+    whole = [trial(version, in_test, won=100) for version in ("v1", "v2")]
+    lost = trial("v3", in_test, won=50, theirs=350)
     fair, frozen = together([*whole, replace(whole[0], candidate="v3")]), together([*whole, lost])
     assert not any(t.frozen for t in fair)
     assert all(t.frozen and t.mismatch == frozen[0].mismatch for t in frozen)
@@ -240,9 +240,9 @@ def test_one_that_is_better_is_found_and_the_sizes_of_arms_are_told_apart():
 # -- records of before -----------------------------------------------------------------------------------------------------------------
 
 
-def test_records_from_before_there_were_several_candidates_are_read_as_they_were_meant(testing):
-    one = replace(testing, arms=())
-    for record, later in ((one, ("arms",)), (looked(trial("v1", testing, among=1)), ("beside",))):
+def test_records_from_before_there_were_several_candidates_are_read_as_they_were_meant(in_test):
+    one = replace(in_test, arms=())
+    for record, later in ((one, ("arms",)), (looked(trial("v1", in_test, among=1)), ("beside",))):
         old = {name: value for name, value in as_data(record).items() if name not in later}
         if trials := old.get("trial"):
             trials.pop("among"), trials.pop("parts")

@@ -17,7 +17,7 @@ def demo(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """The whole story on a year of orders, offline, in about two minutes."""
+    """The whole story on a year of orders, offline, in a few minutes."""
     from importlib import import_module
 
     # The demo is a customer of the house, like any other: the terminal only opens its door.

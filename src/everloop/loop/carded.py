@@ -6,14 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from everloop.errors import EverloopError, StoreError, Unknown
+from everloop.errors import StoreError, Unknown
 from everloop.loop.hints import importance_of
 from everloop.loop.house import House
-from everloop.loop.lineage import training_set_of, version_named
+from everloop.loop.lineage import version_named
 from everloop.loop.spoken import spoken_lift
 from everloop.project.model import Model
 from everloop.project.spoken import explain
-from everloop.records import Signals, Traffic, TrainingSet, Version
+from everloop.records import Signals, Traffic, Version
 from everloop.registry.card import card, hub, page
 from everloop.registry.written import as_data
 from everloop.stats.summary import summaries
@@ -25,7 +25,8 @@ LATELY = 200  # findings, newest first, among which that is looked for
 def card_of(house: House, model: Model, name: str) -> dict[str, object]:
     """The card of the version of this name, as plain data. Raises Unknown."""
     version = version_named(house, model, name)
-    candidate, training_set = house.candidate(version.candidate), _learnt_from(house, model, version.candidate, name)
+    candidate = house.candidate(version.candidate)
+    training_set = house.learnt_from(candidate)
     called = {one.candidate: one.name for one in house.versions.all(model.name)}
     verdict = house.verdict(version.verdict)
     table = house.table(training_set) if training_set is not None and house.blobs.has(training_set.body) else None
@@ -54,13 +55,6 @@ def write_card(house: House, model: Model, name: str, file: Path) -> Path:
     except OSError as error:
         raise StoreError(f"{file} cannot be written: {error.strerror}. Name another file: --to") from error
     return file
-
-
-def _learnt_from(house: House, model: Model, id: str, name: str) -> TrainingSet | None:
-    try:
-        return training_set_of(house, house.candidate(id), name)
-    except EverloopError:
-        return None  # a baseline, or what was let in from elsewhere before anything was learnt here
 
 
 def _worth(house: House, version: Version) -> tuple[str, ...]:

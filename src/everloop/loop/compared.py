@@ -18,7 +18,7 @@ from everloop.loop.house import House
 from everloop.loop.profiles import DAY
 from everloop.monitor.profile import ANSWERS
 from everloop.project.model import Model
-from everloop.records import Traffic, TrainingSet
+from everloop.records import Traffic
 from everloop.serving.answered import features_of, private_columns
 from everloop.stats.shapes import Answers
 from everloop.training.rows import learnable
@@ -62,7 +62,7 @@ def to_evidently(house: House, model: Model, to: Path, now: datetime) -> tuple[i
 
 def _learnt(house: House, model: Model, traffic: Traffic) -> pa.Table | None:
     champion = house.champion(traffic)
-    training_set = next((r for r in map(house.journal.find, champion.made_from) if isinstance(r, TrainingSet)), None)
+    training_set = house.learnt_from(champion)
     if training_set is None or not training_set.learn_rows:
         return None
     table = learnable(house.table(training_set), training_set, champion.shape)

@@ -21,7 +21,7 @@ from everloop.monitor.profile import ANSWERS, Profile
 from everloop.monitor.units import quantiles
 from everloop.project.model import Model
 from everloop.project.spoken_values import spoken_count, spoken_list
-from everloop.records import Candidate, Report, Traffic, TrainingSet
+from everloop.records import Candidate, Report, Traffic
 from everloop.registry.sentences import clause
 from everloop.serving.answered import features_of, private_columns
 from everloop.stats.mix import Side
@@ -60,7 +60,7 @@ def importance_of(house: House, model: Model, champion: Candidate) -> dict[str, 
     kept = house.facts.latest(model.name, name)
     if kept is not None:
         return dict(kept.body)
-    training_set = next((r for r in map(house.journal.find, champion.made_from) if isinstance(r, TrainingSet)), None)
+    training_set = house.learnt_from(champion)
     if training_set is None or not training_set.learn_rows or champion.format in ("baseline", "elsewhere"):
         return {}
     table = learnable(house.table(training_set), training_set, champion.shape)

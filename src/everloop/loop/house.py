@@ -180,6 +180,10 @@ class House:
         assert isinstance(record, Candidate)
         return record
 
+    def learnt_from(self, candidate: Candidate) -> TrainingSet | None:
+        """The training set a candidate was learnt from, or a foreign one was tried on; None where there is none."""
+        return next((r for r in map(self.journal.find, candidate.made_from) if isinstance(r, TrainingSet)), None)
+
     def verdict(self, id: str | None, *, within: Connection | None = None) -> Verdict | None:
         record = self.journal.find(id, within=within) if id else None
         return record if isinstance(record, Verdict) else None

@@ -14,7 +14,7 @@ from everloop.project.heard import hear
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, column_names
 from everloop.project.source import Source
-from everloop.records import Candidate, Decision, TrainingSet
+from everloop.records import Candidate, Decision
 from everloop.serving.answer import Older
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def as_learnt(model: Model, columns: Mapping[str, AnyReading], asked: pa.Table, 
 
 def new_reference(house: House, candidate: Candidate) -> str | None:
     """From what drift is measured while a candidate answers that was learnt because of drift; None for any other."""
-    find = house.journal.find
-    learnt = next((r for r in map(find, candidate.made_from) if isinstance(r, TrainingSet)), None)
+    find, learnt = house.journal.find, house.learnt_from(candidate)
     if learnt is None or not any(isinstance(r, Decision) and r.cause == "drift" for r in map(find, learnt.made_from)):
         return None
     since, until = (f"{at:%Y-%m-%d}" if at else "?" for at in (learnt.first_at, learnt.learn_until))

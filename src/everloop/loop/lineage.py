@@ -18,8 +18,7 @@ def version_named(house: House, model: Model, name: str) -> Version:
 
 def training_set_of(house: House, candidate: Candidate, name: str) -> TrainingSet:
     """What a candidate was learnt from; ``name`` is what an error calls it. Raises Unknown where it was not learnt here."""
-    parents = map(house.journal.find, candidate.made_from)
-    found = next((record for record in parents if isinstance(record, TrainingSet)), None)
+    found = house.learnt_from(candidate)
     if found is None:
         raise Unknown("training set of", name, next="Nothing of this house was learnt for it.")
     return found

@@ -142,7 +142,7 @@ def rows_learnt(house: House, model: Model, champion: Candidate) -> tuple[list[s
 
 
 def _training_set(house: House, champion: Candidate) -> TrainingSet | None:
-    found = next((r for r in map(house.journal.find, champion.made_from) if isinstance(r, TrainingSet)), None)
+    found = house.learnt_from(champion)
     return found if found is not None and found.learn_rows else None
 
 

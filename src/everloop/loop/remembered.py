@@ -13,7 +13,7 @@ from everloop.loop.spending import money_of
 from everloop.monitor.error import truth_span
 from everloop.project.model import Model
 from everloop.project.shape import bakes_for
-from everloop.records import Approval, Candidate, Decision, Signals, Traffic, TrainingSet, Verdict
+from everloop.records import Approval, Candidate, Decision, Signals, Traffic, Verdict
 from everloop.registry import history
 from everloop.registry.sentences import clause
 
@@ -126,9 +126,8 @@ def last_trained(house: House, model: Model) -> datetime | None:
 
 def is_rehearsal(house: House, candidate: Candidate) -> bool:
     """Whether a candidate was learnt for evidence alone (``decide``: drift that is told); no schedule, no governor goes by it."""
-    find = house.journal.find
-    learnt = (r for r in map(find, candidate.made_from) if isinstance(r, TrainingSet))
-    return any(isinstance(r, Decision) and r.rehearses for one in learnt for r in map(find, one.made_from))
+    learnt = house.learnt_from(candidate)
+    return learnt is not None and any(isinstance(r, Decision) and r.rehearses for r in map(house.journal.find, learnt.made_from))
 
 
 def newest_to_serve(house: House, runs: list[Candidate]) -> Candidate | None:

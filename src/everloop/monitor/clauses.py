@@ -16,7 +16,7 @@ from everloop.monitor.estimated import Estimated, estimated
 from everloop.monitor.maturity import window_span
 from everloop.monitor.profile import ANSWERS
 from everloop.monitor.season import as_a_year_ago
-from everloop.monitor.watched import NOTHING, Watched, _evidence, title
+from everloop.monitor.watched import NOTHING, Watched, odds, title
 from everloop.project.conditions import (
     as_good_as_champion,
     beats_champion,
@@ -202,7 +202,7 @@ def _beside_sentence(name: str, found: beside.Beside, worse: bool, by: float) ->
         sentence += f" (at every look, losses differ by {figure(found.between[0])} … {figure(found.between[1])} a unit and period)"
     more = f"at most {percent(-by)} worse" if by < 0 else f"{f'more than {percent(by)} ' if by else ''}{'worse' if worse else 'better'}"
     proven = "is proven" if found.outcome == "passed" else "is not proven"
-    evidence = f" (evidence {_evidence(found.evidence)} : 1)" if found.evidence is not None and found.evidence > 1 else ""
+    evidence = f" (evidence {odds(found.evidence)} : 1)" if found.evidence is not None and found.evidence > 1 else ""
     return f"{sentence}; {more} {proven}{evidence}"
 
 

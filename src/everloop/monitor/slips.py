@@ -6,10 +6,8 @@ from dataclasses import replace
 
 from everloop.clock import from_microseconds
 from everloop.monitor.error import LEAST_PERIODS, Slip, slip, truth_span, where_worst
-from everloop.monitor.watched import NOTHING, Watched, _evidence, day, title
-from everloop.project.conditions import (
-    slipped,
-)
+from everloop.monitor.watched import NOTHING, Watched, day, odds, title
+from everloop.project.conditions import slipped
 from everloop.project.spoken_conditions import SEEN_BY, spoken_metric
 from everloop.records import Outcome, Signal
 from everloop.stats.measures import measure
@@ -64,7 +62,7 @@ def _detected(w: Watched, condition: slipped) -> Signal:
     state, alarm = w.followed.get(clause), w.seen.alarms.get(clause)
     if state is not None:
         fired, rows, value, since = state.alarm is not None, state.rows, state.evidence, state.changed_at
-        evidence = f"evidence {_evidence(value)} of the {state.target:,.0f} that it takes"
+        evidence = f"evidence {odds(value)} of the {state.target:,.0f} that it takes"
         no_more = f"losses of {rows:,} matured truths are not proven to exceed {figure(state.mean)} of at most 1 ({evidence})"
     elif alarm is not None and alarm.why_silent is None:
         since = None if alarm.since is None else from_microseconds(alarm.since)

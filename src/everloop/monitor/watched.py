@@ -31,7 +31,12 @@ class Watched:
         return on if isinstance(on, str) else self.model.metric
 
 
-def _evidence(value: float) -> str:
+def odds(value: float) -> str:
+    """Evidence as so many to one.
+
+    >>> odds(20.0), odds(3e9)
+    ('20', 'over 1,000,000')
+    """
     return "over 1,000,000" if value > 1e6 else figure(value)
 
 

@@ -8,11 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from everloop.project import refuse
-from everloop.project.said import Word, said
-
-if TYPE_CHECKING:
-    pass
 from everloop.project.conditions import as_good_as_champion, beats_champion, is_figure
+from everloop.project.said import Word, said
 
 
 @dataclass(frozen=True, repr=False)

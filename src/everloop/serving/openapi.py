@@ -45,57 +45,29 @@ _ERRORS: dict[str, type] = {"/v2": inference.InferError, "/invocations": invocat
 """How errors are said below a path; elsewhere by ``ErrorReply``."""
 _OTHER = (*_ERRORS.values(), asks.ErrorReply, asks.Item)
 _RECORDS = tuple(dict.fromkeys((*asks.ANSWERS.values(), *_ASKS.values(), *_REPLIES.values(), *_OTHER)))
-_MODEL = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The model's name."}
-_SOURCE = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The source's name."}
-_VERSION = {
-    "name": "version",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "A version in force: 3, or demand@3.",
-}
-_INCIDENT = {
-    "name": "incident",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "The incident's id, or the first four letters of it or more.",
-}
-_OF_MODEL = {
-    "name": "model",
-    "in": "query",
-    "required": False,
-    "schema": {"type": "string"},
-    "description": "Those of this model alone.",
-}
-_ALL = {
-    "name": "all",
-    "in": "query",
-    "required": False,
-    "schema": {"type": "boolean"},
-    "description": "Also those that are over.",
-}
-_EXPLAIN = {
-    "name": "explain",
-    "in": "query",
-    "required": False,
-    "schema": {"type": "boolean"},
-    "description": "Say with each answer which columns moved it most.",
-}
-_WHICH = {
-    "name": "model",
-    "in": "query",
-    "required": False,
-    "schema": {"type": "string"},
-    "description": "The model's name; where there is one model it need not be said.",
-}
-_KNOWN_AFTER = {
-    "name": "known_after",
-    "in": "query",
-    "required": False,
-    "schema": {"type": "string", "pattern": r"^(\d+(\.\d+)?[smhd]|0)$"},
-    "description": "These rows are history: each was known so long after it happened. Say 0, 90s, 10m, 1h or 2d.",
-}
+
+
+def _parameter(place: str, name: str, description: str, **schema: str) -> dict[str, Any]:
+    """One parameter of a route; those in a path have to be said."""
+    schema = schema or {"type": "string"}
+    return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": description}
+
+
+_MODEL = _parameter("path", "model", "The model's name.")
+_SOURCE = _parameter("path", "source", "The source's name.")
+_VERSION = _parameter("path", "version", "A version in force: 3, or demand@3.")
+_INCIDENT = _parameter("path", "incident", "The incident's id, or the first four letters of it or more.")
+_OF_MODEL = _parameter("query", "model", "Those of this model alone.")
+_ALL = _parameter("query", "all", "Also those that are over.", type="boolean")
+_EXPLAIN = _parameter("query", "explain", "Say with each answer which columns moved it most.", type="boolean")
+_WHICH = _parameter("query", "model", "The model's name; where there is one model it need not be said.")
+_KNOWN_AFTER = _parameter(
+    "query",
+    "known_after",
+    "These rows are history: each was known so long after it happened. Say 0, 90s, 10m, 1h or 2d.",
+    type="string",
+    pattern=r"^(\d+(\.\d+)?[smhd]|0)$",
+)
 
 
 def document(models: Mapping[str, Model], sources: Mapping[str, Source], *, turned: bool = False) -> Json:
