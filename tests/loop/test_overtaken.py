@@ -12,7 +12,7 @@ from everloop.loop.adopt import adopt
 from everloop.loop.keep import keep_record
 from everloop.loop.overtaken import asked_about
 from everloop.loop.people import answer_question
-from everloop.records import Decision
+from everloop.records import Candidate, Decision, Shape, Verdict
 from tests.loop.houses import NOW, demand, house_at
 
 HOUR = timedelta(hours=1)
@@ -45,9 +45,18 @@ class Asking:
     def ask(self, **words):
         now = self.traffic.made_at
         said = {"action": "ask", "asks": "undo", "cause": "worse", "because": ("worse it is",), "model": "demand"} | words
-        asked = Decision(id=f"ask-{self.traffic.generation}", made_at=now, made_from=(self.traffic.id, "signals"), **said)
+        said = {"made_from": (self.traffic.id, "signals")} | said
+        asked = Decision(id=f"ask-{self.traffic.generation}", made_at=now, **said)
         with self.house.store.transaction() as t:
             return keep_record(self.house, t, asked, model=demand, turn="turn", verb="decide")
+
+    def version(self, name):
+        """The id of a version made of a candidate of this name."""
+        said = {"model": "demand", "format": "skops", "columns": ("x",), "learner": "L", "parameters": "{}"}
+        candidate = Candidate(id=name, made_at=NOW, artefact=name, shape=Shape(kind="number"), **said)
+        with self.house.store.transaction() as t:
+            self.house.journal.append(t, candidate)
+            return self.house.versions.admit(t, candidate, None, now=NOW, id=f"version of {name}").id
 
     def waiting(self):
         return [question.action for question in self.house.approvals.waiting("demand")]
@@ -92,12 +101,26 @@ def test_a_question_waits_as_long_as_an_undo_would_take_back_what_it_is_about(as
     assert asking.waiting() == ["undo"]
 
 
-@pytest.mark.parametrize("asks", ["retrain", "promote"])
-def test_other_questions_are_no_matter_of_the_traffic(asking, asks):
+def test_whether_to_retrain_is_no_matter_of_the_traffic(asking):
     asking.move(**CANARY)
-    asking.ask(asks=asks)
+    asking.ask(asks="retrain")
     asking.move(**STEADY)
-    assert asking.waiting() == [asks]
+    assert asking.waiting() == ["retrain"]
+
+
+def test_whether_to_promote_is_asked_no_more_once_the_candidate_was_judged_against_another_champion_than_answers(asking):
+    first, second = (asking.version(name) for name in ("first", "second"))
+    asking.move(champion=first)
+    with asking.house.store.transaction() as t:
+        verdict = Verdict(
+            id="verdict", made_at=NOW, model="demand", candidate="new", champion="first", opinions=(), outcome="passed"
+        )  # fmt: skip
+        asking.house.journal.append(t, verdict)
+    asking.ask(asks="promote", made_from=("verdict",))
+    asking.move(**CANARY)
+    assert asking.waiting() == ["promote"], "its champion still answers"
+    asking.move(**STEADY | {"champion": second})
+    assert asking.waiting() == []
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,17 @@ def told(house, count, *, jump=10**9):
         tell_predictions(house, rows, NOW)
 
 
+def test_what_moved_as_it_did_a_year_ago_is_the_season_and_no_drift(tmp_path, monkeypatch):
+    house = house_at(tmp_path)
+    told(house, 30, jump=28)
+    assert measure(house, demand).drifted == ("price",)
+    monkeypatch.setattr("everloop.loop.drifting.year_ago", lambda house, model, reference, windows, *_: windows[-1])
+    found = measure(house, demand)
+    assert found.drifted == ()
+    assert str(found).splitlines()[1].startswith("  season   price: D 0.")
+    assert found.as_plain()["features"][0]["as_a_year_ago"] is True
+
+
 def test_quiet_days_are_quiet_and_what_they_cost_is_told(tmp_path):
     house = house_at(tmp_path)
     told(house, 40)

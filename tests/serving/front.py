@@ -181,6 +181,8 @@ class FakeDoors:
 
     def status(self):
         self._ask("status")
+        if self.hold is not None:
+            self.hold.wait(10)
         return [{"model": "demand", "champion": "demand@3"}]
 
     def incidents(self, model, every):

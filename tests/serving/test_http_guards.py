@@ -411,7 +411,7 @@ def test_whoever_sends_slowly_holds_no_place_and_whoever_is_at_the_door_does(tmp
                 await client.post("/v1/models/churn/undo", json=WORD),
                 await client.get("/health/live"),
                 await client.get("/health/ready"),
-                await client.get("/v1/status"),
+                await client.get("/v1/incidents"),
                 await client.get("/metrics"),
             ]
             hold.set()
@@ -428,6 +428,23 @@ def test_whoever_sends_slowly_holds_no_place_and_whoever_is_at_the_door_does(tmp
     # Two places for five that come at once: none of them broke anything, and all places are free again.
     assert {r.status_code for r in late} <= {200, 503}
     assert front.app.desk.under_way.taken == 0
+
+
+def test_an_undo_is_heard_while_more_look_on_than_there_are_threads(tmp_path):
+    hold = threading.Event()
+    front = Front(tmp_path, doors=FakeDoors(hold=hold))
+
+    async def play():
+        async with front.client() as client:
+            looking = [asyncio.create_task(client.get("/v1/status")) for _ in range(30)]
+            await asyncio.to_thread(front.doors.at_the_door.acquire, timeout=10)
+            undone = await asyncio.wait_for(client.post("/v1/models/churn/undo", json=WORD), 5)
+            hold.set()
+            return undone, await asyncio.gather(*looking)
+
+    undone, looked = asyncio.run(play())
+    assert undone.status_code == 200
+    assert {r.status_code for r in looked} == {200}
 
 
 def test_the_mutant_without_places_takes_everybody(tmp_path, monkeypatch):

@@ -28,4 +28,4 @@ def drift(
     found = [measure(opened, m, classify=classify) for m in begun]
     waiting = [f"{m.name}: has not begun. Next: everloop turn {m.name}" for m in models if m not in begun]
     say([each.as_plain() for each in found], "\n".join([*map(str, found), *waiting]), as_json)
-    raise typer.Exit(1 if any(one.drifted for each in found for one in each.found) else 0)
+    raise typer.Exit(1 if any(each.drifted for each in found) else 0)

@@ -19,7 +19,8 @@ from everloop.loop.answers import answers_of
 from everloop.loop.house import House
 from everloop.loop.profiles import in_windows, profiles_of, rows_learnt, span_of_windows
 from everloop.loop.quiet import quiet_of
-from everloop.loop.watching import promised_of
+from everloop.loop.watching import newest, promised_of
+from everloop.loop.year_ago import year_ago
 from everloop.monitor.calibrated import as_plain as chances_as_plain
 from everloop.monitor.calibrated import lines as spoken_chances
 from everloop.monitor.calibrated import promised_scores
@@ -29,6 +30,7 @@ from everloop.monitor.profile import ANSWERS, Profile, scores_of
 from everloop.monitor.quiet import QuietYear
 from everloop.monitor.sample import Sample, as_matrix, sample
 from everloop.monitor.scores import Scores
+from everloop.monitor.season import as_a_year_ago
 from everloop.project.model import Model
 from everloop.project.spoken_values import spoken_span
 from everloop.records import Traffic
@@ -58,6 +60,8 @@ class Drifting:
     """The newest window, where it cannot be judged yet."""
     together: timedelta | None = None
     """How long what is looked at lasts, where windows alone are too small."""
+    seasonal: frozenset[str] = frozenset()
+    """Features that left what was learnt from as they did a year ago: that is the season, and no drift."""
     why: str = ""
     """Why there is nothing to compare, or why nothing could be classified."""
 
@@ -67,10 +71,15 @@ class Drifting:
         since = f"{self.window:%Y-%m-%d %H:%M} UTC" if self.window is not None else "its newest answers"
         what = "window" if self.together is None else f"{spoken_span(self.together)}"
         lines = [f"{self.model}: the {what} of {since}, {self.rows:,} answers, against what the champion learnt from"]
-        lines += [f"  {_line(one)}" for one in self.found]
+        lines += [f"  {_line(one, one.feature in self.seasonal)}" for one in self.found]
         lines += [f"Not judged yet: {self.waiting}."] if self.waiting else []
         lines.append(str(self.quiet) + "." if self.quiet else "What a quiet year costs in false alarms is told from 20 windows on.")
         return "\n".join([*lines, *self._classified(), *self._meant()])
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """The features that have drifted, the season not counted."""
+        return tuple(one.feature for one in self.found if one.drifted and one.feature not in self.seasonal)
 
     def _meant(self) -> list[str]:
         return [] if self.meant is None else spoken_chances(self.meant, self.promised, self.yes_above)
@@ -87,7 +96,7 @@ class Drifting:
         """As plain values for JSON."""
         return {
             "model": self.model, "window": self.window, "rows": self.rows,
-            "features": [{**asdict(one), **asdict(one.now)} for one in self.found],
+            "features": [{**asdict(one), **asdict(one.now), "as_a_year_ago": one.feature in self.seasonal} for one in self.found],
             "quiet_year": None if self.quiet is None else asdict(self.quiet),
             "classifier": None if self.apart is None else {
                 "auc": self.apart.auc, "p": self.apart.p, "weights": dict(zip(self.features, self.apart.weights.tolist(), strict=True)),
@@ -118,11 +127,13 @@ def measure(house: House, model: Model, *, classify: bool = False) -> Drifting:
         return Drifting(model.name, None, 0, (), None, None, (), *chances, lots.waiting, why=few)
     inputs = [n for n in names if n != ANSWERS]
     apart, why = _apart(house, model, given, reference, lots.windows, inputs) if classify else (None, "")
+    then = year_ago(house, model, reference, windows, seasons, newest(model, given))
+    seasonal = frozenset(d.feature for d in found if d.drifted and as_a_year_ago(reference, windows[-1], then, d.feature))
     begun, quiet = lots.windows[-1].first_at, quiet_of(reference, windows, seasons, span, zone)
     return Drifting(
         model.name, None if begun is None else from_microseconds(begun), lots.windows[-1].rows,
         tuple(sorted(found, key=lambda d: (not d.drifted, -d.score))), quiet, apart, tuple(inputs), *chances, lots.waiting,
-        lots.span if lots.span != span else None, why,
+        lots.span if lots.span != span else None, seasonal, why,
     )  # fmt: skip
 
 
@@ -163,11 +174,11 @@ def _answered(given: pa.Table, window: Profile, features: Sequence[str]) -> Samp
     return sample(mine.column("id").to_pylist(), features_of(mine, features))
 
 
-def _line(one: Drift) -> str:
+def _line(one: Drift, seasonal: bool) -> str:
     now = one.now
     habit = f", by habit at most {figure(one.habit)}" if one.habit is not None else ", no habit yet"
     where = f" ({now.most})" if now.most else ""
     far = "" if now.wasserstein is None else f", {figure(now.wasserstein)} sd"
-    mark = "DRIFTED" if one.drifted else "as ever"
+    mark = "season " if seasonal else "DRIFTED" if one.drifted else "as ever"
     empty = f", empty {percent(now.empty)} more" if now.empty > 0.005 else ""
     return f"{mark}  {one.feature}: D {figure(now.d)}{where}{habit}; PSI {figure(now.psi)}, JS {figure(now.jensen_shannon)}{far}{empty}"

@@ -1,4 +1,5 @@
-"""Questions to people that the traffic has overtaken: an undo would by now take back another version than they were asked about."""
+"""Questions to people that the traffic has overtaken: an undo would by now take back another version than they were asked about, or a
+candidate take the place of another champion than it was judged against."""
 
 from __future__ import annotations
 
@@ -27,9 +28,20 @@ def asked_about(house: House, decision: Decision, traffic: Traffic, *, within: C
 
 
 def withdraw_overtaken(house: House, t: Connection, traffic: Traffic) -> None:
-    """Withdraw each question whether to undo that this traffic, as it comes into force, leaves nothing of to say yes to."""
+    """Withdraw each question that this traffic, as it comes into force, leaves nothing of to say yes to."""
     for question in house.approvals.waiting(traffic.model, within=t):
         decision = house.journal.get(question.decision, within=t)
-        if isinstance(decision, Decision) and decision.asks == "undo" and not asked_about(house, decision, traffic, within=t):
-            reason = "what it was about is tested no more, or another version answers by now"
-            house.approvals.withdraw(t, question.decision, reason=reason, now=traffic.made_at)
+        why = _overtaken(house, decision, traffic, within=t) if isinstance(decision, Decision) else None
+        if why is not None:
+            house.approvals.withdraw(t, question.decision, reason=why, now=traffic.made_at)
+
+
+def _overtaken(house: House, decision: Decision, traffic: Traffic, *, within: Connection) -> str | None:
+    if decision.asks == "undo" and not asked_about(house, decision, traffic, within=within):
+        return "what it was about is tested no more, or another version answers by now"
+    if decision.asks == "promote":
+        verdict = next((v for v in (house.verdict(id, within=within) for id in decision.made_from) if v is not None), None)
+        champion = house.versions.get(traffic.champion, within=within)
+        if verdict is not None and verdict.champion != champion.candidate:
+            return "the candidate was judged against another champion than answers now"
+    return None

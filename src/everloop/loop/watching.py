@@ -60,7 +60,7 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
         house, model, traffic, reference, windows, seasons, span_of_windows(model), None if model.asked is None else model.asked.zone
     )
     slices = Slices.of(house, model, [*given.column("unit").to_pylist(), *(promised.units if promised else ())], now)
-    served, newest = in_windows(model, given), _newest(model, given)
+    served, lately = in_windows(model, given), newest(model, given)
     by_name = foresee(house, model, traffic, promised)
     answered = _answered(house, held, traffic.champion, slices, model)
     return Seen(
@@ -76,15 +76,15 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
         foresee=by_name,
         followed=followed_before(house, model, traffic),
         alarms=alarms(model, promised, answered),
-        answers=len(newest),
-        failed=failed(newest),
-        microseconds=newest.column("microseconds").to_numpy().astype(np.int64),
+        answers=len(lately),
+        failed=failed(lately),
+        microseconds=lately.column("microseconds").to_numpy().astype(np.int64),
         truths_since_training=_truths_since(mine, champion),
         last_trained_at=last_trained(house, model),
         promoted_at=since,
         hints=hints_of(house, model, traffic, champion=champion, reference=reference, given=served, groups=slices.for_units, now=now),
         findings=findings_now(house, model, now),
-        year_ago=year_ago(house, model, reference, windows, seasons, newest),
+        year_ago=year_ago(house, model, reference, windows, seasons, lately),
         figures=figures_of(house, model, mine.table, now),
         before=_served_before(house, model, traffic, since, now),
         fresh=_fresh(house, model, told, now),
@@ -200,7 +200,7 @@ def _units(table: pa.Table) -> Strings:
     return np.array([*table.column("unit").to_pylist(), None], dtype=object)[:-1]
 
 
-def _newest(model: Model, given: pa.Table) -> pa.Table:
+def newest(model: Model, given: pa.Table) -> pa.Table:
     """The answers that were given to somebody within the length of a window up to the newest: all that were asked at one tick, or what came
     within a whole window where requests come at any moment, so that one that has just begun is not judged by its first request."""
     served = given.filter(pc.not_equal(given.column("arm"), "shadow"))

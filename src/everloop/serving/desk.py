@@ -82,10 +82,11 @@ class Desk:
     def __init__(self, doors: Doors, metrics: Metrics, in_flight: int) -> None:
         self.doors, self.metrics, self.stopping = doors, metrics, False
         self.under_way, self.turns, self.in_line = Places(in_flight), Places(TURNS), Places(IN_LINE)
-        # Threads of their own: whatever else is under way, an undo finds one free.
+        # Threads of their own: whatever else is under way, and whoever looks on, an undo finds one free.
         self.answering = ThreadPoolExecutor(min(8, in_flight), "everloop-answers")
         self.telling = ThreadPoolExecutor(4, "everloop-told")
         self.turning = ThreadPoolExecutor(TURNS, "everloop-turns")
+        self.looking = ThreadPoolExecutor(4, "everloop-looking")
         self.people = ThreadPoolExecutor(8, "everloop-people")
         self._forms: dict[str, tuple[Fit, Form | None]] = {}
         self._described: tuple[object, object, Mapping[str, Any]] | None = None
@@ -93,7 +94,7 @@ class Desk:
     def close(self) -> None:
         """Take nothing more on; what is under way goes on."""
         self.stopping = True
-        for pool in (self.answering, self.telling, self.turning, self.people):
+        for pool in (self.answering, self.telling, self.turning, self.looking, self.people):
             pool.shutdown(wait=False)
 
     def ready(self) -> bool:

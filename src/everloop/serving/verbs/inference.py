@@ -59,4 +59,4 @@ async def ready(desk: Desk, ask: Ask) -> Reply:
 
 async def server(desk: Desk, ask: Ask) -> Reply:
     """Which server this is."""
-    return told(inference.server(await desk.in_thread(desk.people, release)))
+    return told(inference.server(await desk.in_thread(desk.looking, release)))

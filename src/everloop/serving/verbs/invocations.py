@@ -26,4 +26,4 @@ async def ping(desk: Desk, ask: Ask) -> Reply:
 
 async def version(desk: Desk, ask: Ask) -> Reply:
     """Everloop's version, as text."""
-    return Reply(200, (await desk.in_thread(desk.people, release)).encode(), TEXT)
+    return Reply(200, (await desk.in_thread(desk.looking, release)).encode(), TEXT)

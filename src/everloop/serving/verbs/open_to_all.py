@@ -25,14 +25,14 @@ async def ready(desk: Desk, ask: Ask) -> Reply:
 
 async def openapi(desk: Desk, ask: Ask) -> Reply:
     """The description, for programs."""
-    return Reply(200, await desk.in_thread(desk.people, lambda: encode(desk.description())))
+    return Reply(200, await desk.in_thread(desk.looking, lambda: encode(desk.description())))
 
 
 async def docs(desk: Desk, ask: Ask) -> Reply:
     """The description, for people."""
     from everloop.serving.pages import docs_page
 
-    return Reply(200, (await desk.in_thread(desk.people, lambda: docs_page(desk.description()))).encode(), HTML, [_PAGE])
+    return Reply(200, (await desk.in_thread(desk.looking, lambda: docs_page(desk.description()))).encode(), HTML, [_PAGE])
 
 
 async def home(desk: Desk, ask: Ask) -> Reply:

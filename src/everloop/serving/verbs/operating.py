@@ -61,7 +61,7 @@ async def cancel(desk: Desk, ask: Ask) -> Reply:
 
 async def status(desk: Desk, ask: Ask) -> Reply:
     """Each model's standing."""
-    standing = await desk.in_thread(desk.people, desk.doors.status)
+    standing = await desk.in_thread(desk.looking, desk.doors.status)
     return told(asks.StatusReply([dict(one) for one in standing]))
 
 
@@ -69,7 +69,7 @@ async def incidents(desk: Desk, ask: Ask) -> Reply:
     """What is wrong now, the oldest first; with ``all=true`` also what is over."""
     name, every = which_incidents(ask.query)
     model = None if name is None else desk.model(name).name
-    there = await desk.in_thread(desk.people, desk.doors.incidents, model, every)
+    there = await desk.in_thread(desk.looking, desk.doors.incidents, model, every)
     return told(asks.IncidentsReply([dict(one) for one in there]))
 
 
@@ -89,7 +89,7 @@ async def snooze(desk: Desk, ask: Ask) -> Reply:
 
 async def metrics(desk: Desk, ask: Ask) -> Reply:
     """What all workers count, as Prometheus reads it."""
-    return Reply(200, (await desk.in_thread(desk.people, desk.metrics.said)).encode(), PROMETHEUS)
+    return Reply(200, (await desk.in_thread(desk.looking, desk.metrics.said)).encode(), PROMETHEUS)
 
 
 async def _word(desk: Desk, ask: Ask) -> tuple[str, asks.WordAsk]:
