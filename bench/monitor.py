@@ -24,7 +24,7 @@ SECTIONS: Final = {
     "nannyml": ("bench.monitor_truth", "nannyml"),
     "concept": ("bench.monitor_truth", "drift"),
     "shift": ("bench.monitor_shift", "shift"),
-    "late": ("bench.monitor_truth", "late"),
+    "late": ("bench.monitor_truth_late", "late"),
     "join": ("bench.monitor_truth", "join"),
     "troubles": ("bench.monitor_faults", "measure"),
 }

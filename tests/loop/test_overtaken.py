@@ -53,7 +53,7 @@ class Asking:
     def version(self, name):
         """The id of a version made of a candidate of this name."""
         said = {"model": "demand", "format": "skops", "columns": ("x",), "learner": "L", "parameters": "{}"}
-        candidate = Candidate(id=name, made_at=NOW, artefact=name, shape=Shape(kind="number"), **said)
+        candidate = Candidate(id=name, made_at=self.traffic.made_at, artefact=name, shape=Shape(kind="number"), **said)
         with self.house.store.transaction() as t:
             self.house.journal.append(t, candidate)
             return self.house.versions.admit(t, candidate, None, now=NOW, id=f"version of {name}").id
@@ -113,7 +113,7 @@ def test_whether_to_promote_is_asked_no_more_once_the_candidate_was_judged_again
     asking.move(champion=first)
     with asking.house.store.transaction() as t:
         verdict = Verdict(
-            id="verdict", made_at=NOW, model="demand", candidate="new", champion="first", opinions=(), outcome="passed"
+            id="verdict", made_at=asking.traffic.made_at, model="demand", candidate="new", champion="first", opinions=(), outcome="passed"
         )  # fmt: skip
         asking.house.journal.append(t, verdict)
     asking.ask(asks="promote", made_from=("verdict",))

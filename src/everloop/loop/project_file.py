@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
 from everloop.errors import EverloopError, Mistake, ProjectError, Unknown
+from everloop.project.learner import PROJECT_FILE
 from everloop.project.model import Model
 from everloop.project.source import Source
 
@@ -72,6 +75,7 @@ def open_project(path: Path | str = "project.py") -> Project:
 def _imported(path: Path) -> ModuleType:
     """The file as a module under a name of its own, so that functions in it can be found again from a child process."""
     name = "everloop_project_" + hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    _moved.now_at(name)
     if (folder := str(path.parent)) not in sys.path:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
@@ -88,6 +92,36 @@ def _imported(path: Path) -> ModuleType:
     except Exception as error:
         raise EverloopError(f"{path.name} could not be read: {type(error).__name__}: {error}") from error
     return module
+
+
+class _Moved(MetaPathFinder, Loader):
+    """Finds the project file opened last by the name it had wherever else it lay: versions learnt there say where their classes are."""
+
+    def __init__(self) -> None:
+        self._here: str | None = None
+
+    def now_at(self, name: str) -> None:
+        """The project file is opened under this name; what was found of an earlier one is forgotten."""
+        self._here = name
+        if self not in sys.meta_path:
+            sys.meta_path.append(self)
+        for other, module in list(sys.modules.items()):
+            if PROJECT_FILE.match(other) and getattr(module, "__name__", other) != other:
+                del sys.modules[other]
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        here = self._here in sys.modules and name != self._here and PROJECT_FILE.match(name)
+        return ModuleSpec(name, self) if here else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        assert self._here is not None
+        return sys.modules[self._here]
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
+_moved = _Moved()
 
 
 def _only_once(named: Mapping[str, Model | Source], value: Model | Source, path: Path) -> None:

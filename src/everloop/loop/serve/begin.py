@@ -45,9 +45,10 @@ def begin(told: Told) -> None:
                 print(f"{model.name} cannot begin: {error}", file=sys.stderr, flush=True)
     write_routes(house)
     told.say_ready()
-    # Nobody waits for what is done from here on, and who starts later starts sooner; those who answer go first.
+    # Nobody waits for what is done from here on, and who starts later starts sooner; those who answer go first. What they log meanwhile is
+    # no matter of a start: whoever turns the house looks at that.
     os.nice(LAST)
-    compile_served(house, wall())
+    compile_served(house, wall(), again=False)
     if not told.turned:
         with suppress(sqlite3.OperationalError, HouseBusy):  # the controller is at it
             known = Known(house.lake, list(house.project.models.values()), online_of(house.lake, house.settings))

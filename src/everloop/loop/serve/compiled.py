@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 AGAIN = timedelta(hours=1)
 """As long as there were fewer, they are looked for again after this time."""
-SPANS = (timedelta(days=1), timedelta(days=30))
-"""Rows of the last day, and of the last thirty where these are too few."""
+SPANS = (timedelta(minutes=1), timedelta(minutes=20), timedelta(hours=6), timedelta(days=5), timedelta(days=30))
+"""Rows of the last minute; where these are too few, of longer and longer: a busy house has millions a day."""
 _lines = logging.getLogger(__name__)
 
 
-def compile_served(house: House, now: datetime) -> list[str]:
+def compile_served(house: House, now: datetime, *, again: bool = True) -> list[str]:
     """Compile every version that answers or may answer again, where that is not done yet; the versions that stay as they are stored.
 
-    A worker that finds no compiled form loads the library the version was trained with: call this before routes are written.
+    A worker that finds no compiled form loads the library the version was trained with: call this before routes are written. ``again``:
+    forms that were compared with fewer than enough rows really asked are compared once more.
     """
     from everloop.training.light import path_of
 
@@ -41,7 +42,7 @@ def compile_served(house: House, now: datetime) -> list[str]:
             if candidate.format == "baseline":
                 continue
             try:
-                done = _compile(house, model, candidate, version.name, now)
+                done = _compile(house, model, candidate, version.name, now, again)
             except EverloopError:
                 done = False  # the worker that loads it says so
             if not done or not path_of(candidate, house.settings.compiled).exists():
@@ -49,7 +50,7 @@ def compile_served(house: House, now: datetime) -> list[str]:
     return left
 
 
-def _compile(house: House, model: Model, candidate: Candidate, name: str, now: datetime) -> bool:
+def _compile(house: House, model: Model, candidate: Candidate, name: str, now: datetime, again: bool) -> bool:
     from everloop.training.light import can_be_compiled, compile_version, parity_of
 
     folder = house.settings.compiled
@@ -57,7 +58,7 @@ def _compile(house: House, model: Model, candidate: Candidate, name: str, now: d
     if not can_be_compiled(candidate) or (before is not None and not before.agrees):
         return False
     logged: list[str] | None = None
-    if before is None or (before.logged < LOGGED and (before.at is None or abs(now - before.at) >= AGAIN)):
+    if before is None or (again and before.logged < LOGGED and (before.at is None or abs(now - before.at) >= AGAIN)):
         logged = really_asked(house, model, now)
         if before is not None and len(logged) < 2 * before.logged:
             logged = []  # hardly more than the last time, and it costs a load to ask them again

@@ -191,9 +191,10 @@ class Follow:
         """What a route becomes with what is loaded; None: what is in force stays so."""
         ids = {version: named.candidate.id for version, named in route.versions.items()}
         predictors = {version: self._loaded[id] for version, id in ids.items() if id in self._loaded}
+        rows = {version: self._rows[id] for version, id in ids.items() if id in self._rows}
         must = must_answer(route)
         if all(version in predictors for version in must):
-            return Seat(route, predictors, {version: self._rows[id] for version, id in ids.items() if id in self._rows})
+            return Seat(route, predictors, rows)
         if before is not None or any(version not in predictors and ids[version] not in self._failed for version in must):
             return None
         champion = route.traffic.champion
@@ -202,7 +203,7 @@ class Follow:
                 return None
             absent = route.versions[champion].candidate
             predictors[champion] = Absent(absent.shape, absent.columns, self._failed[absent.id])
-        return Seat(route, predictors)
+        return Seat(route, predictors, rows)
 
     # -- loading --
 
