@@ -106,6 +106,7 @@ def files() -> Iterator[Goal]:
 
 def counted(path: str) -> dict[str, float]:
     """What one pass over a file costs, its bins made from the first million rows; and what reading it alone does."""
+
     def batches() -> Iterator[pa.RecordBatch]:
         # Row group by row group: by itself it would read ahead, and hold, all of the file.
         return pq.ParquetFile(path, pre_buffer=False).iter_batches(batch_size=65_536, use_threads=False)
