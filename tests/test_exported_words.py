@@ -14,7 +14,7 @@ import everloop
 GRAMMAR = """
     Model Source text money unit minutes hours days every calendar always at_least at_most one_of fresh meets usual_volume
     beats_champion as_good_as_champion worse_than_champion fair_across answers_within cost shadow canary ab bandit
-    drifted slipped new_truths yes_above quantiles search only_new outcome explain
+    drifted slipped new_truths yes_above quantiles search only_new since_change outcome explain note
 """
 HEAVY = ("numpy", "scipy", "duckdb", "pyarrow", "sklearn", "pandas", "sqlalchemy", "deltalake", "skops")
 
@@ -22,7 +22,7 @@ HEAVY = ("numpy", "scipy", "duckdb", "pyarrow", "sklearn", "pandas", "sqlalchemy
 def test_the_list_is_the_grammar_and_sorted() -> None:
     assert set(everloop.__all__) == set(GRAMMAR.split())
     assert list(everloop.__all__) == sorted(everloop.__all__)
-    assert len(everloop.__all__) == 36
+    assert len(everloop.__all__) == 38
 
 
 @pytest.mark.parametrize("word", sorted(GRAMMAR.split()))

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
         outcome,
         quantiles,
         search,
+        since_change,
         slipped,
         usual_volume,
         worse_than_champion,
         yes_above,
     )
     from everloop.project.model import Model
+    from everloop.project.noted import note
     from everloop.project.reading import calendar
     from everloop.project.source import Source
     from everloop.project.spans import days, every, hours, minutes
@@ -65,12 +67,14 @@ __all__ = [
     "minutes",
     "money",
     "new_truths",
+    "note",
     "one_of",
     "only_new",
     "outcome",
     "quantiles",
     "search",
     "shadow",
+    "since_change",
     "slipped",
     "text",
     "unit",
@@ -82,6 +86,7 @@ __all__ = [
 _ELSEWHERE = {
     "columns": ("money", "text", "unit"),
     "model": ("Model",),
+    "noted": ("note",),
     "reading": ("calendar",),
     "source": ("Source",),
     "spans": ("days", "every", "hours", "minutes"),

@@ -53,7 +53,9 @@ class SourceFiles:
             path = Path(file)
             matches = sorted(path.parent.glob(path.name)) if re.search(r"[*?\[]", path.name) else [path] if path.exists() else []
             if not matches:
-                raise SettingsError(f"There is no file {file}. Put it there, or mend [sources] in {FILE}.")
+                pulled = Path(f"{file}.dvc").exists()
+                next_ = f"DVC has it: dvc pull {file}.dvc" if pulled else f"Put it there, or mend [sources] in {FILE}."
+                raise SettingsError(f"There is no file {file}. {next_}")
             found += matches
         return found
 
@@ -106,6 +108,18 @@ class Governor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Signing:
+    """Whose signature a version needs before it answers here, and what signs what is let in and exported here."""
+
+    key: Path | None = None
+    """A public key (PEM): nothing learnt answers here that was not signed by it. None: nobody is asked for a signature."""
+    private_key: Path | None = None
+    """The private key that signs here; None: nothing is signed here."""
+    password: str | None = field(default=None, repr=False)
+    """What opens the private key, where it is closed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where one house is and what it may do. URLs may hold secrets, so they are not in the repr."""
 
@@ -132,6 +146,9 @@ class Settings:
     """Who an ``owner=`` is; ``everybody`` is told what has no owner, or one who is not here."""
     prices: Mapping[str, float] = field(default_factory=dict)
     governor: Governor = Governor()
+    signing: Signing = Signing()
+    mlflow: str | None = field(default=None, repr=False)
+    """A tracking server of MLflow that everything is mirrored to; None: to none."""
     serving: Serving = Serving()
     skew: float = 0.01
     """The share of units whose answers are read again each day, to see whether they were made from what the event log tells."""
@@ -143,6 +160,14 @@ class Settings:
     @property
     def compiled(self) -> Path:
         return self.house / "compiled"
+
+    @property
+    def signatures(self) -> Path:
+        return self.house / "signatures"
+
+    def told_to_mlflow(self, candidate: str) -> Path:
+        """Where what a learner says to MLflow waits until the server has heard it."""
+        return self.house / "mlflow" / candidate
 
     @property
     def answers(self) -> Path:
@@ -230,6 +255,13 @@ def _redis(value: Any) -> str:
     # What was said is not repeated: it may hold a password.
     if not isinstance(value, str) or not re.match(r"(rediss?|valkeys?|unix)://.|\$\{\w+\}", value.strip()):
         raise SettingsError('say "redis://host:6379/0", rediss:// where it speaks TLS, or unix:///path/of/its/socket.')
+    return value.strip()
+
+
+def _http(value: Any) -> str:
+    # What was said is not repeated: it may hold a password.
+    if not isinstance(value, str) or not re.match(r"https?://.|\$\{\w+\}", value.strip()):
+        raise SettingsError('say "http://host:5000", the address of a tracking server.')
     return value.strip()
 
 
@@ -342,6 +374,8 @@ _KEYS: dict[str, Checker | dict[str, Checker]] = {
     },
     "online": {"url": _redis},
     "skew": {"share": _share},
+    "signing": {"key": _text, "private_key": _text, "password": _text},
+    "mlflow": {"url": _http},
 }
 
 
@@ -418,6 +452,7 @@ def _over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping[str, str]) -> Settings:
     house = root / Path(values.get("house", ".everloop")).expanduser()
     training, online = values.get("training", {}), values.get("online", {}).get("url")
+    mlflow = values.get("mlflow", {}).get("url")
     urls = {
         "lake": _url(_filled(values.get("lake", str(house / "lake")), env, "lake"), root),
         "registry": _url(_filled(values.get("registry", f"sqlite:///{house / 'house.db'}"), env, "registry"), root),
@@ -441,6 +476,8 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         people={name: _reached(said, env, f"people.{name}") for name, said in values.get("people", {}).items()},
         prices=values.get("prices", {}),
         governor=_governor(values.get("governor", {}), values.get("prices", {})),
+        signing=_signing(values.get("signing", {}), root, env),
+        mlflow=None if mlflow is None else _filled(mlflow, env, "mlflow.url"),
         serving=Serving(**values.get("serving", {})),
         skew=values.get("skew", {}).get("share", 0.01),
     )
@@ -451,6 +488,13 @@ def _governor(said: Mapping[str, Any], prices: Mapping[str, float]) -> Governor:
         if name in said and not any(prices.values()):
             raise SettingsError(f"{FILE}: governor.{name} is a limit on nothing: nothing has a price. Say one: [prices] cpu_hour = 0.05")
     return Governor(**said)
+
+
+def _signing(said: Mapping[str, Any], root: Path, env: Mapping[str, str]) -> Signing:
+    if "password" in said and "private_key" not in said:
+        raise SettingsError(f"{FILE}: signing.password opens nothing: there is no signing.private_key.")
+    paths = {name: root / Path(said[name]).expanduser() for name in ("key", "private_key") if name in said}
+    return Signing(**paths, password=_filled(said["password"], env, "signing.password") if "password" in said else None)
 
 
 def _filled(text: str, env: Mapping[str, str], name: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from everloop import Model, Source, always, at_least, at_most, days, every, fresh, hours, money, one_of
 from everloop.checks import check
+from everloop.checks.columns import column_findings
 from everloop.checks.judged import met_by_newest
 from everloop.clock import microseconds
 from everloop.errors import Unknown
@@ -282,8 +283,18 @@ def test_a_column_that_is_missing_new_or_of_another_type_stops_training():
     assert (finding.outcome, finding.clause, finding.rows) == ("failed", "columns", 412)
     assert finding.sentence == (
         "In orders, the newest delivery (number 2, 412 rows, 2026-11-02 12:00 UTC) did not come as declared: "
-        "price and shop are missing, tip is new and paid came as string."
+        "price and shop are missing, tip is new and paid came as string. "
+        "Take it back with everloop withdraw orders 2, and send it as declared."
     )
+
+
+def test_what_only_an_outcome_reads_may_be_missing_and_nothing_else():
+    late = Came(1, missing=("late",))
+    assert [f.outcome for f in column_findings(source(), [late], {"late"})] == ["passed"]
+    assert [f.outcome for f in column_findings(source(), [late])] == ["failed"]
+    (finding,) = column_findings(source(), [Came(1, missing=("late", "price"))], {"late"})
+    assert "price is missing" in finding.sentence
+    assert "late" not in finding.sentence.partition("declared")[2]
 
 
 def test_the_newest_delivery_decides():

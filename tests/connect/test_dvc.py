@@ -136,3 +136,40 @@ def test_rows_written_as_they_lie_would_be_other_bytes():
         pq.write_table(table, sink, compression="zstd")
     assert sinks[0].getvalue() != sinks[1].getvalue()
     assert parquet(parts) == parquet(whole)
+
+
+# -- files that DVC tracks, as sources ---------------------------------------------------------------------------------------------
+
+
+def test_a_tracked_file_is_known_by_its_pin_and_another_one_is_refused(tmp_path):
+    file = tmp_path / "orders.csv"
+    file.write_bytes(b"a,b\n1,2\n")
+    assert dvc.pin_of(file) is None
+    dvc.track(file, file.read_bytes())
+    # What dvc 3.67 wrote for this file.
+    pin = dvc.md5(b"a,b\n1,2\n")
+    assert (tmp_path / "orders.csv.dvc").read_text() == f"outs:\n- md5: {pin}\n  size: 8\n  hash: md5\n  path: orders.csv\n"
+    assert dvc.pin_of(file) == f"md5:{pin}"
+    file.write_bytes(b"a,b\n1,3\n")
+    with pytest.raises(EverloopError, match=r"not what orders\.csv\.dvc pins.*dvc checkout"):
+        dvc.pin_of(file)
+    file.unlink()
+    with pytest.raises(EverloopError, match="dvc pull"):
+        dvc.pin_of(file)
+
+
+def test_a_file_in_a_tracked_folder_is_known_by_the_folders_pin(tmp_path):
+    done = dvc.write(tmp_path, "churn", BODIES, PINS)
+    assert dvc.pin_of(tmp_path / "churn" / "sources" / "orders.parquet") == f"md5:{done.md5}"
+    (tmp_path / "churn" / "sources" / "more.parquet").write_bytes(b"c")
+    with pytest.raises(EverloopError, match=r"not what churn\.dvc pins"):
+        dvc.pin_of(tmp_path / "churn" / "training.parquet")
+
+
+def test_a_file_of_the_settings_that_waits_in_dvc_says_how_it_comes(tmp_path):
+    from everloop.errors import SettingsError
+    from everloop.settings import SourceFiles
+
+    (tmp_path / "orders.csv.dvc").write_text("outs:\n- md5: x\n  path: orders.csv\n")
+    with pytest.raises(SettingsError, match=r"DVC has it: dvc pull .*orders\.csv\.dvc"):
+        SourceFiles((str(tmp_path / "orders.csv"),)).paths()

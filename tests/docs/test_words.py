@@ -29,6 +29,7 @@ from everloop import (
 from everloop.errors import NotBuilt
 from everloop.project.metrics import METRICS, OF_KIND, PLURAL, SERVING
 from everloop.project.reading import PARTS
+from everloop.project.scorers import SCORERS
 from everloop.project.unbuilt import require_built
 from everloop.project.verbs import WINDOW, Verbs
 from everloop.stats.measures import MEASURES
@@ -111,8 +112,8 @@ def test_no_line_speaks_of_a_word_there_is_not():
 @pytest.mark.parametrize(
     ("was", "broken", "told"),
     [
-        ("confidence=0.95)` | proven better", "confidence=0.9)` | proven better", "beats_champion: confidence is 0.95"),
-        ("on=None, by=0, confidence=0.95)` | proven better", "on=None, confidence=0.95)` | proven better", "by is not there"),
+        ("confidence=0.95, finds=None)` | proven", "confidence=0.9, finds=None)` | proven", "beats_champion: confidence is 0.95"),
+        ("on=None, by=0, confidence=0.95, finds", "on=None, confidence=0.95, finds", "by is not there"),
         ("`new_truths(count)`", "`new_truths(number)`", "it is called count"),
         ("`only_new()`", "`only_old()`", "only_new is not said"),
     ],
@@ -176,7 +177,7 @@ def test_every_part_of_the_calendar_stands_there():
 def test_every_measure_stands_there_for_its_kind_of_answer():
     told = {row[0]: tuple(code(row[1].split(";")[0])) for row in rows(section(PAGE, "Measures"))}
     assert told == {PLURAL[kind]: names for kind, names in OF_KIND.items()} | {"serving": SERVING}
-    assert {name for names in told.values() for name in names} == set(METRICS)
+    assert {name for names in told.values() for name in names} == set(METRICS) - set(SCORERS)
 
 
 def untold_measures(root: Path) -> set[str]:
@@ -188,7 +189,12 @@ def untold_measures(root: Path) -> set[str]:
 
 def test_every_measure_that_is_worked_out_is_told_and_can_be_said():
     assert untold_measures(ROOT) == set()
-    assert set(MEASURES) == set(METRICS) - set(SERVING)
+    assert set(MEASURES) == set(METRICS) - set(SERVING) - set(SCORERS)
+
+
+def test_every_scorer_is_told_for_its_kind_of_answer():
+    told = {row[0]: set(code(row[1])) for row in rows(section(read("docs/statistics.md"), "Scorers"))}
+    assert told == {PLURAL[kind]: {s.name for s in SCORERS.values() if kind in s.kinds} for kind in ("number", "chance", "shares")}
 
 
 def test_a_measure_the_page_of_the_arithmetic_leaves_out_is_noticed(tmp_path):
@@ -222,10 +228,9 @@ seconds = visits.total("seconds", last=week)
 WAITING = {
     "`each=`": lambda: calls(predicts=visits.total("seconds", next=week, each=days(1))),
     "`one_per=`": lambda: calls(one_per="customer_id"),
-    "`tune=`": lambda: calls(tune=search(3, depth=(1, 3))),
-    "`cost(…)`": lambda: calls(promote_when=beats_champion(cost(missed=2, false_alarm=1))),
+    "`cost(…)` of a reading beyond the gate": lambda: calls(roll_back_when=worse_than_champion(cost(missed=seconds, false_alarm=1))),
     '`calendar("holiday")`': lambda: calls(knows=[seconds, calendar("holiday", holidays="DE", zone="UTC")]),
-    "`only_new()` for a learner without `partial_fit`": lambda: calls(learns_from=only_new()),
+    "`only_new()` for a learner that cannot go on": lambda: calls(learns_from=only_new()),
 }
 
 
@@ -251,6 +256,9 @@ def test_a_listed_word_can_be_said_but_is_refused_by_a_turn(word):
 
 def test_what_is_not_listed_turns():
     assert calls().not_yet == ()
+    assert calls(tune=search(3, depth=(1, 3))).not_yet == ()
+    assert calls(promote_when=beats_champion(cost(missed=2, false_alarm=seconds))).not_yet == ()
+    assert calls(roll_back_when=worse_than_champion(cost(missed=2, false_alarm=1))).not_yet == ()
     revenue = visits.total("seconds", next=week)
     assert calls(roll_out=ab(0.5, wins_when=beats_champion(revenue), within=week), tell_when=worse_than_champion(revenue)).not_yet == ()
     assert calls(tell_when=at_least(seconds, 3)).not_yet == ()

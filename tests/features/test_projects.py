@@ -39,5 +39,5 @@ def test_a_tiny_project_can_be_learnt_from(kind):
     found = live(model, tables, moment=END)
     assert found.num_rows > 30
     assert found.column_names == [
-        name for name in table.column_names if name not in ("truth", "relevant") and not name.startswith("group:")
+        name for name in table.column_names if name not in ("truth", "relevant", "before") and not name.startswith("group:")
     ]

@@ -81,10 +81,13 @@ def test_a_candidate_that_wins_by_luck_is_not_promoted():
     assert lucky > 20
 
 
-def test_the_same_answers_are_no_better_and_no_worse():
+def test_the_same_answers_are_no_better_and_no_worse_and_refused_all_the_same():
     pair = Paired(TWIN.units, TWIN.moments, TWIN.truth, TWIN.champion, TWIN.champion)
     assert verdict(pair, beats_champion("wape")).outcome == "failed"
-    assert verdict(pair, as_good_as_champion("wape")).outcome == "passed"
+    one = verdict(pair, as_good_as_champion("wape"))
+    assert [o.outcome for o in one.opinions] == ["passed", "failed"]
+    assert one.outcome == "failed"
+    assert one.opinions[1].sentence == "The candidate answers all 600 questions exactly as the champion does, so nothing would change"
 
 
 def test_as_good_as_forgives_its_margin_only():

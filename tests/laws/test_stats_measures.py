@@ -63,7 +63,7 @@ def test_auc_minds_ranks_only_and_turns_with_the_truth(seed):
 def test_the_truth_itself_is_the_best_answer(seed):
     truth, said = some(seed, "number")
     for name in OF_NUMBERS:
-        assert measure(name).value(truth, Answers(said.shape, truth)) == 0
+        assert measure(name).value(truth, Answers(said.shape, truth, scale=np.ones(len(truth)))) == 0
     yes, chance = some(seed, "chance")
     for name in OF_CHANCES:
         perfect, other = (measure(name).value(yes, a) for a in (Answers(chance.shape, yes), chance))

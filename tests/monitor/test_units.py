@@ -88,3 +88,10 @@ def test_new_values_far_away_are_no_part_in_another_unit():
     was, now = KINDS["prices"](rng, 20_000), KINDS["prices"](rng, 3_000)
     for new in (np.zeros(900), np.full(900, 99_999.0), rng.normal(2000, 100, 900), 3 * now[:900]):
         assert unit_change(seen(was), quantiles(np.append(now, new))) is None
+
+
+def test_what_no_unit_explains_overflows_nothing():
+    was = np.linspace(1, 20, len(LEVELS))
+    for huge in (1e308, -1e308):
+        assert unit_change(was, np.append(was[:-1], huge)) is None
+        assert unit_change(np.append(was[:-1], huge), was) is None

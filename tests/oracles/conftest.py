@@ -6,10 +6,12 @@ from tests.ring.test_doors import doors
 __all__ = ["doors", "opened", "prepared"]
 collect_ignore = [
     "in_evidently.py",
+    "in_fairlearn.py",
     "in_feast.py",
     "in_grafana.py",
     "in_great_expectations.py",
     "in_mlflow.py",
+    "in_mlflow_client.py",
     "in_mlserver.py",
     "in_ville.py",
 ]  # run in a tool's own environment, by path

@@ -99,3 +99,15 @@ def test_names_that_sort_oddly_have_the_hash_dvc_gives_them(repository):
     mine = (folder / "odd.dvc").read_text()
     say("dvc", "add", "-q", "odd")
     assert (folder / "odd.dvc").read_text() == mine
+
+
+def test_a_file_that_dvc_tracks_is_known_by_the_pin_dvc_wrote(repository):
+    folder, say = repository
+    (folder / "orders.csv").write_bytes(b"a,b\n1,2\n")
+    say("dvc", "add", "-q", "orders.csv")
+    theirs, ignored = (folder / "orders.csv.dvc").read_text(), (folder / ".gitignore").read_text()
+    files.track(folder / "orders.csv", b"a,b\n1,2\n")
+    assert (folder / "orders.csv.dvc").read_text() == theirs
+    assert (folder / ".gitignore").read_text() == ignored
+    assert files.pin_of(folder / "orders.csv") == f"md5:{files.said_by(folder, 'orders.csv')}"
+    assert say("dvc", "status") == CLEAN

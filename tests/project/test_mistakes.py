@@ -13,7 +13,7 @@ from everloop.project.model import Model
 HEAD = '''"""A small shop, and a bank next door."""
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import PoissonRegressor
-from everloop import Model, Source, ab, answers_within, beats_champion, canary, days, drifted, every, fair_across, hours, money, shadow, text
+from everloop import Model, Source, ab, answers_within, beats_champion, canary, days, drifted, every, fair_across, hours, money, shadow, slipped, text
 
 products = Source("products", id="product_id", columns={"category": str, "vendor": str})
 orders = Source("orders", id="line_id", time="ordered_at", late=days(1), of=products, columns={
@@ -118,7 +118,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "8 a metric that does not fit the answer": (
         written("demand", 'promote_when=[beats_champion("auc", by=0.01), answers_within(ms=30)],'),
         """project.py:20  demand answers with numbers, which have no auc.
-               They have wape, mae, rmse and bias.""",
+               They have wape, mae, rmse, bias and mase.""",
+    ),
+    "8 a metric that only a rehearsal can work out": (
+        written("demand", 'tell_when=slipped("mase", by=0.1),'),
+        """project.py:20  demand: MASE is measured in what was learnt from, which is at hand in the rehearsal alone.
+               It belongs in promote_when; here say 'wape', 'mae', 'rmse' or 'bias'.""",
     ),
     "9 fairness by a bare name": (
         written("demand", 'promote_when=[beats_champion("wape"), fair_across("region")],'),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from everloop import (
     Model,
@@ -19,13 +20,16 @@ from everloop import (
     days,
     drifted,
     every,
+    explain,
     hours,
     money,
     new_truths,
     one_of,
     only_new,
     quantiles,
+    search,
     shadow,
+    since_change,
     slipped,
     worse_than_champion,
 )
@@ -193,9 +197,9 @@ def test_a_calendar_is_a_column_for_each_part() -> None:
     [
         ("demand", ["each=", 'calendar("holiday")']),
         ("recommend", []),
-        ("churn", ["tune=search(…)"]),
-        ("fraud", ["cost(…)"]),
-        ("houses", ["tune=search(…)"]),
+        ("churn", []),
+        ("fraud", ["cost(…) of a reading"]),
+        ("houses", []),
         ("clicks", []),
         ("own_table", []),
     ],
@@ -217,7 +221,9 @@ def test_each_shop_waits_for_its_own_champion(load: Callable[[str], ModuleType])
 
 def test_learning_only_what_is_new_needs_a_learner_that_can_go_on() -> None:
     assert model(learns_from=only_new(), learner=Learning()).not_yet == ()
-    assert model(learns_from=only_new()).not_yet == ("learns_from=only_new() waits for a learner with partial_fit, which Learner has not",)
+    assert model(learns_from=only_new(), learner=HistGradientBoostingClassifier()).not_yet == ()
+    (sentence,) = model(learns_from=only_new()).not_yet
+    assert sentence.startswith("learns_from=only_new() waits for a learner that can go on")
 
 
 def test_names_keep_readings_apart() -> None:
@@ -235,3 +241,14 @@ def test_names_keep_readings_apart() -> None:
         "orders_count_last_7d_where_amount_at_least_5",
     ]  # fmt: skip
     assert all(name.isidentifier() for name in names)
+
+
+def test_settings_are_not_searched_of_a_champion_that_is_gone_on_from() -> None:
+    with pytest.raises(ProjectError, match=r"only_new\(\) goes on from the champion, whose settings stand"):
+        model(tune=search(3, depth=(1, 9)), learns_from=only_new(), learner=Learning())
+
+
+def test_what_is_learnt_since_a_change_is_said_aloud() -> None:
+    assert "It learns from what happened since the newest change that was found" in " ".join(
+        explain(model(learns_from=since_change())).split()
+    )

@@ -283,6 +283,6 @@ def test_a_bound_in_cents_that_was_meant_in_euros_is_heard() -> None:
 
 
 def test_what_cannot_be_turned_yet_is_said_only_when_asked_for() -> None:
-    model = demand(tune=search(40, depth=(1, 99)))
+    model = demand(one_per="product_id")
     assert explain(model, pending=True) == f"{explain(model)}\n\nNot turned yet: {model.not_yet[0]}."
     assert explain(demand(), pending=True) == explain(demand())

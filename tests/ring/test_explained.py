@@ -39,7 +39,7 @@ def test_an_answer_of_trees_is_explained_to_its_last_digit_and_a_baselines_is_no
     assert {answer.arm for answer in given} == {"champion", "candidate"}
     for answer, why in told:
         if answer.arm == "champion":
-            assert why == "Only trees are explained, and this version is none, or none that is known here."
+            assert why == "Only trees are explained, and this version is the baseline."
             continue
         assert isinstance(why, Because), why
         assert 0 < len(why.top) <= 5

@@ -128,7 +128,7 @@ def test_a_private_key_of_a_request_is_known_again_and_its_event_named(opened, d
     receive(house.lake, source, [row], now=moment - timedelta(minutes=4))
     true = door.known.features
 
-    def without(model, requests, now):
+    def without(model, requests, now, carts=()):
         table = true(model, requests, now)
         [name] = [name for name in model.columns if "last_1h" in name]
         return table.set_column(table.column_names.index(name), name, [[0.0]])

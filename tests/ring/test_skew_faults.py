@@ -72,7 +72,7 @@ class Tampered:
     def __getattr__(self, name):
         return getattr(self.known, name)
 
-    def features(self, model, requests, now):
+    def features(self, model, requests, now, carts=()):
         true = self.house.tables(model)
         made = live(model, self.of_tables(true), moment=now, units=requests)
         return with_as_of(self.of_table(made, true, now), reach(true))

@@ -126,6 +126,10 @@ class FakeDoors:
         self.asked.append(("assigned", model, list(requests)))
         return ["demand@4" if row[next(iter(row))] == "new" else "demand@3" for row in requests]
 
+    def beside(self, model, items, most, now):
+        self._ask("beside", model, list(items), most, now)
+        return "v3", [("p9", 0.5), ("p8", 0.0)]
+
     def online_features(self, asked, now):
         self._ask("online_features", asked, now)
         rows = len(next(iter(asked.entities.values())))

@@ -29,7 +29,7 @@ def bearer(secret):
 
 
 def concrete(path):
-    return path.path.format(model="churn", source="orders", incident="41c9", version="3")
+    return path.path.format(model="picks" if path.name == "beside" else "churn", source="orders", incident="41c9", version="3")
 
 
 def told(reply, path, kind):
@@ -470,7 +470,7 @@ NOON = "2026-11-02T12:00:00Z"
 def test_a_turned_house_is_told_the_instant_and_no_other_house_may_be(tmp_path, path):
     tensor = {"inputs": [{"name": "customer_id", "shape": [1], "datatype": "BYTES", "data": ["c1"]}]}
     bodies = {"predict": {"customer_id": "c1"}, "features": {"features": ["churn:x"], "entities": {"customer_id": ["c1"]}}}
-    bodies |= {"infer": tensor, "infer_by": tensor, "invocations": {"inputs": {"customer_id": ["c1"]}}}
+    bodies |= {"beside": {"items": ["p1"]}, "infer": tensor, "infer_by": tensor, "invocations": {"inputs": {"customer_id": ["c1"]}}}
     bodies |= {"snooze": WORD | {"until": "2d"}}
     body = WORD if path.name in ("undo", "approve", "reject", "cancel", "acknowledge") else bodies.get(path.name, {})
     words = {"json": body} if path.method == "POST" else {}

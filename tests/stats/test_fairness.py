@@ -75,3 +75,23 @@ def test_where_nobody_is_told_yes_all_are_served_alike():
     nobody = Answers(Shape(kind="chance", yes_above=0.5), np.zeros(200))
     found = across(groups, units, UNKNOWN[:200], nobody, None)
     assert (found.ratio, found.low, found.high) == (1.0, 1.0, 1.0)
+
+
+def test_errors_are_compared_where_accuracy_hides_them():
+    """2 % and 5 % of errors: accuracies of 98 and 95 look alike, while one group has to bear more than twice as many."""
+    rng = np.random.default_rng(5)
+    groups = words(np.where(np.arange(8000) % 2, "a", "b"))
+    yes = (rng.random(8000) < 0.5).astype(float)
+    wrong = rng.random(8000) < np.where(groups == "a", 0.02, 0.05)
+    said = chances(np.where((yes > 0.5) != wrong, 0.9, 0.1))
+    errors, right = (across(groups, words(range(8000)), yes, said, measure(name)) for name in ("error_rate", "accuracy"))
+    assert errors.worst == "b"
+    assert errors.high < 0.8 < right.low
+
+
+def test_forty_groups_are_compared_without_a_floor_on_the_level():
+    """780 pairs ask for a level of 1 in 15,600, far beyond what 2,000 resamples can count."""
+    groups, units, said = yeses([0.5] * 39 + [0.1], each=80)
+    found = across(groups, units, np.full(3200, np.nan), said, None)
+    assert found.worst == "g39"
+    assert found.high < 0.8

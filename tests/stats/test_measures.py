@@ -10,6 +10,7 @@ from everloop.project.metrics import METRICS, OF_KIND
 from everloop.records import Shape
 from everloop.stats.known import answered, comparable, known, unanswered
 from everloop.stats.measures import MEASURES, measure
+from everloop.stats.scorers import SCORERS
 from everloop.stats.shapes import Answers, Paired
 
 RNG = np.random.default_rng(4)
@@ -152,5 +153,32 @@ def test_an_unknown_measure_names_those_there_are():
 def test_the_table_agrees_with_the_words_a_project_may_say():
     good = {"low": "lower", "high": "higher", "zero": "zero"}
     said = {name: (set(m.kinds), good[m.good]) for name, m in METRICS.items() if not m.serving}
-    assert {name: (set(m.kinds), m.better) for name, m in MEASURES.items()} == said
+    assert {name: (set(m.kinds), m.better) for name, m in (MEASURES | SCORERS).items()} == said
     assert {name for names in OF_KIND.values() for name in names} == MEASURES.keys()
+
+
+def test_the_calibration_error_is_the_mean_distance_of_ten_groups():
+    rng = np.random.default_rng(9)
+    said, yes = rng.random(1000), (rng.random(1000) < 0.5).astype(float)
+    order = np.argsort(said)
+    groups = np.array_split(order, 10)
+    by_hand = sum(abs((yes[g] - said[g]).sum()) for g in groups) / 1000
+    assert measure("calibration_error").value(yes, chances(said)) == pytest.approx(by_hand, abs=1e-12)
+
+
+def test_of_chances_that_are_right_the_interval_of_their_error_reaches_down_to_nothing():
+    """As it is usually worked out, a rival, 500 right chances have an error of 3 or 4 in 100."""
+    from everloop.stats.bootstrap import estimate
+
+    found, usual = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        said = rng.beta(2, 3, 500)
+        yes = (rng.random(500) < said).astype(float)
+        units = np.array([str(i) for i in range(500)], dtype=object)
+        found.append(estimate(measure("calibration_error"), yes, chances(said), units, np.zeros(500, dtype=np.int64), seed=seed))
+        usual.append(measure("calibration_error").value(yes, chances(said)))
+    assert np.mean(usual) > 0.035
+    assert np.mean([one.value for one in found]) < 0.03
+    assert np.mean([one.low for one in found]) < 0.005
+    assert all(one.low <= one.value <= one.high for one in found)

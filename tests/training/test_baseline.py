@@ -13,7 +13,7 @@ from training_tables import NOW, Shelf, chance, number, ranking, shares, table_o
 
 from everloop.errors import ArtefactBroken, LearnerFailed
 from everloop.records import Shape
-from everloop.training import baseline, load_baseline, rivals
+from everloop.training import baseline, load_baseline
 from everloop.training.baseline import average, calibrated, past
 
 CHANCE = Shape(kind="chance")
@@ -128,19 +128,6 @@ def test_bytes_that_were_changed_are_seen():
     for body in (b"", shelf.bodies[candidate.artefact][:-1], b"[]"):
         with pytest.raises(ArtefactBroken):
             load_baseline(candidate, lambda sha, body=body: body)
-
-
-def test_simple_answers_stand_beside_the_first_contest_by_name():
-    table = table_of(number(learners.Mean()))
-    named = rivals(Shape(kind="number"), table)
-    assert list(named) == ["mean", "past", "last value"]
-    last = dict(zip(table.column("unit").to_pylist(), table.column("truth").to_pylist(), strict=True))
-    said = named["last value"].answer(pa.table({"unit": ["p1", "nobody"]})).value
-    assert said[0] == last["p1"]
-    assert np.isnan(said[1])
-    assert rivals(CHANCE, pa.table({"truth": [1.0, 1.0, 0.0]}))["majority"].answer(pa.table({"x": [1]})).value.tolist() == [1.0]
-    model = shares(learners.Mean())
-    assert max(rivals(Shape(kind="shares", labels=("a", "b", "c")), table_of(model))["majority"].typical) == 1.0
 
 
 def test_nan_in_the_past_is_no_answer():

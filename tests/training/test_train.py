@@ -23,6 +23,7 @@ from everloop.errors import LearnerFailed
 from everloop.training import check_golden, load, train
 from everloop.training.environment import environment
 from everloop.training.golden import read_golden
+from everloop.training.searched import Searched
 
 LIGHT = {"n_estimators": 8, "verbose": -1, "min_child_samples": 5, "n_jobs": 1}
 
@@ -134,7 +135,7 @@ def test_older_rows_than_asked_for_are_not_learnt_from():
 def test_a_function_learner_is_told_everything_it_may_want_to_know():
     model = number(learners.learn)
     _, before, _ = trained(number(learners.Mean()))
-    _, predictor, _ = trained(model, seed=3, settings={"depth": 4}, champion=before)
+    _, predictor, _ = trained(model, seed=3, searched=Searched({"depth": 4}), champion=before)
     names, moments, units, settings, champion = predictor.fitted.told
     assert names == model.columns
     assert moments == units == training_set_of(table_of(model)).learn_rows
@@ -143,7 +144,7 @@ def test_a_function_learner_is_told_everything_it_may_want_to_know():
 
 
 def test_settings_are_set_on_the_learner():
-    _, predictor, _ = trained(number(HistGradientBoostingRegressor(max_iter=50)), settings={"max_iter": 3})
+    _, predictor, _ = trained(number(HistGradientBoostingRegressor(max_iter=50)), searched=Searched({"max_iter": 3}))
     assert predictor.fitted.n_iter_ == 3
 
 

@@ -13,8 +13,9 @@ say it. A source with no rows in force, or none that say the column, is *not eno
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -35,12 +36,13 @@ from everloop.records import Finding, Report, Snapshot
 
 def check(
     snapshot: Snapshot, tables: Mapping[str, pa.Table], model: Model, *, deliveries: Sequence[Delivered] = (),
-    since_seq: Mapping[str, int] | None = None, now: datetime, id: str,
+    since_seq: Mapping[str, int] | None = None, awaited: Mapping[str, Collection[str]] = MappingProxyType({}), now: datetime, id: str,
 ) -> Report:  # fmt: skip
     """Judge whether a snapshot is fit for a model to learn from.
 
     ``tables`` has the event table of each source the model reads, ``deliveries`` what came when and with which columns, ``since_seq`` per
-    source the last row of the last report that passed (none: there was none), ``now`` is an aware instant, for ``fresh``.
+    source the last row of the last report that passed (none: there was none), ``awaited`` per source the columns that may be missing,
+    ``now`` is an aware instant, for ``fresh``.
 
     >>> from datetime import UTC
     >>> from everloop import at_least, days, every
@@ -65,7 +67,7 @@ def check(
         for source in model.sources:
             if source.name not in tables:
                 raise Unknown("table of source", source.name, sorted(tables), next="Give one event table for each source the model reads.")
-            findings += column_findings(source, deliveries)
+            findings += column_findings(source, deliveries, awaited.get(source.name, ()))
             findings += _findings(engine, source, tables, deliveries, (since_seq or {}).get(source.name), now)
     return Report(id=id, made_at=now, made_from=(snapshot.id,), model=model.name, findings=tuple(findings))
 

@@ -2,12 +2,12 @@
 
 A column that is missing, new or of another type stops training until it is put right: never filled with zeros, never a crash. The newest
 delivery decides (the newest file or table, and the newest day of single events, each for itself); the rows of earlier ones say nothing in
-that column, which is for ``always`` to judge.
+that column, which is for ``always`` to judge. A column that only an ``outcome`` reads may be missing: it is not known yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -44,21 +44,26 @@ class Delivered(Protocol):
     def singles(self) -> bool: ...
 
 
-def column_findings(source: Source, deliveries: Sequence[Delivered]) -> list[Finding]:
-    """One finding if the newest deliveries of a source came as declared, one for each that did not; none where nothing is said of them."""
+def column_findings(source: Source, deliveries: Sequence[Delivered], awaited: Collection[str] = ()) -> list[Finding]:
+    """One finding if the newest deliveries of a source came as declared, one for each that did not; none where nothing is said of them.
+
+    ``awaited``: columns that may be missing, since they say how a row ends up.
+    """
     newest: dict[bool, Delivered] = {}
     for delivery in sorted(deliveries, key=lambda d: d.number):
         if delivery.source == source.name and delivery.withdrawn_at is None and delivery.last_seq >= delivery.first_seq:
             newest[delivery.singles] = delivery
-    found = [_finding(source, delivery) for delivery in newest.values()]
+    found = [_finding(source, delivery, awaited) for delivery in newest.values()]
     return [f for f in found if f.outcome == "failed"] or found[:1]
 
 
-def _finding(source: Source, delivery: Delivered) -> Finding:
-    wrong = [*_said(delivery.missing, "is", "are", "missing"), *_said(delivery.new, "is", "are", "new"), *delivery.retyped]
+def _finding(source: Source, delivery: Delivered, awaited: Collection[str]) -> Finding:
+    missing = [name for name in delivery.missing if name not in awaited]
+    wrong = [*_said(missing, "is", "are", "missing"), *_said(delivery.new, "is", "are", "new"), *delivery.retyped]
     came = f"the newest delivery (number {delivery.number}, {spoken_count(delivery.rows, 'row')}, {said(delivery.at)})"
     if wrong:
         sentence = f"In {source.name}, {came} did not come as declared: {spoken_list(wrong)}."
+        sentence += f" Take it back with everloop withdraw {source.name} {delivery.number}, and send it as declared."
     else:
         sentence = f"In {source.name}, {came} came as declared."
     return Finding(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,7 +28,12 @@ def reject(model: Name, by: By, reason: Reason, project: Project = HERE, house: 
 
 
 def admit(
-    file: Annotated[Path, typer.Argument(help="A model trained elsewhere: .skops, .txt (LightGBM) or .joblib.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A version (.everloop), a model trained elsewhere (.skops, .txt, .ubj, .onnx, .joblib), or models:/… of MLflow."
+        ),
+    ],
     model: Annotated[str, typer.Option("--model", help="The model it is a candidate for.")],
     override: Annotated[bool, typer.Option("--override", help="Let it in although the gate does not; needs --by and --reason.")] = False,
     trust: Annotated[bool, typer.Option("--trust", help="Load a pickle: it runs whatever code is in it.")] = False,
@@ -41,14 +45,15 @@ def admit(
     now: At = None,
     as_json: Json = False,
 ) -> None:
-    """Let a model trained elsewhere in as a candidate, through the same gates."""
-    from everloop.loop.people import admit_file
+    """Let a version of another house, or a model trained elsewhere, in as a candidate, through the same gates."""
+    from everloop.loop.admitted import admitted
     from everloop.loop.spoken import spoken_record
 
     opened = open_whole(project, house, stage)
     declared = opened.project.model(model)
-    verdict = admit_file(opened, declared, file, instant_of(now), override=override, trust=trust, by=by, reason=reason)
-    say(verdict, spoken_record(verdict), as_json)
+    records = admitted(opened, declared, file, instant_of(now), override=override, trust=trust, by=by, reason=reason)
+    verdict = records[-1]
+    say(records if len(records) > 1 else verdict, "\n".join(map(spoken_record, records)), as_json)
     raise typer.Exit(0 if verdict.passed else 1)
 
 

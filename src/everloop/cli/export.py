@@ -115,6 +115,44 @@ def grafana(to: To, project: Project = HERE, house: Folder = None, stage: Stage 
 
 
 @exports.command()
+def version(
+    version: Annotated[str, typer.Argument(help="A version, such as demand@3.")],
+    to: ToFile,
+    dvc: Annotated[bool, typer.Option("--dvc", help="Also the .dvc file that pins it, as dvc add would.")] = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """A version with all it comes from as one file, to be admitted in another house. It ends in .everloop."""
+    from everloop.loop.handover import to_file
+
+    opened = open_whole(project, house, stage)
+    model = opened.project.model(version.partition("@")[0])
+    left = to_file(opened, model, version, to, instant_of(now), tracked=dvc)
+    next_ = f"Next, in the other house: everloop admit {to.name} --model {model.name}"
+    say(left, f"{version} is in {to} ({left.file[:12]}{', signed' * left.signed}).\n{next_}", as_json)
+
+
+@exports.command()
+def wandb(
+    version: Annotated[str, typer.Argument(help="A version, such as demand@3.")],
+    to: To,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    as_json: Json = False,
+) -> None:
+    """A version as a run of Weights & Biases, in its offline directory."""
+    from everloop.loop.in_wandb import to_wandb
+
+    opened = open_whole(project, house, stage)
+    run = to_wandb(opened, opened.project.model(version.partition("@")[0]), version, to)
+    say({"run": run}, f"{version} is a run in {run}.\nNext: wandb sync {run}", as_json)
+
+
+@exports.command()
 def evidently(
     model: Name, to: ToFile, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False
 ) -> None:  # fmt: skip

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
@@ -11,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def open_whole(project: Path, house: Path | None, stage: str) -> House:
-    """The house for a verb that learns or answers."""
+    """The house for a verb that learns or answers; how far long work is is told on stderr."""
+    from dataclasses import replace
+
     from everloop.loop.house import open_house
 
-    return open_house(project, folder=house, stage=stage or None)
+    return replace(open_house(project, folder=house, stage=stage or None), told=partial(typer.echo, err=True))
 
 
 def open_light(project: Path, house: Path | None, stage: str) -> House:
     """The house for a verb that learns and answers nothing: the libraries the project learns with are not loaded."""
-    from functools import partial
-
     from everloop.loop.house import open_house
     from everloop.loop.project_file import open_project
     from everloop.loop.serve.lean import without_pandas

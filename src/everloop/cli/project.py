@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from everloop.cli.options import HERE, Models, Project
+from everloop.errors import EverloopError
 
 
 def init(
@@ -31,4 +32,6 @@ def explain(model: Models = None, project: Project = HERE) -> None:
 
     opened = open_project(project)
     models = [opened.model(model)] if model else list(opened.models.values())
+    if not models:
+        raise EverloopError(f"{project} declares no Model. Bind one to a name in it; everloop init shop writes one that runs.")
     typer.echo("\n\n".join(read_aloud(m, pending=True) for m in models))

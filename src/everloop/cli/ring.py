@@ -102,6 +102,9 @@ def judge(
     off_policy: Annotated[
         bool, typer.Option("--off-policy", help="What it (or a version such as demand@3) would be worth, from logged answers of others.")
     ] = False,
+    strategies: Annotated[
+        bool, typer.Option("--strategies", help="Instead: all history, windows, since a change, only what is new, on the same future.")
+    ] = False,
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -113,6 +116,12 @@ def judge(
     from everloop.loop.steps import judge_now
 
     opened, at = open_whole(project, house, stage), instant_of(now)
+    if strategies:
+        from everloop.loop.strategies import compare_strategies
+
+        found = compare_strategies(opened, opened.project.model(model), at)
+        say(found.data(), str(found), as_json)
+        return
     if off_policy:
         from everloop.loop.off_policy import off_policy as worth_of
         from everloop.loop.off_policy import spoken_off_policy

@@ -1,15 +1,16 @@
-"""What a version is made of, and whether it can be made again."""
+"""What a version is made of, whether it can be made again, who signs it, and how it goes to another stage."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from everloop.cli.opening import open_whole
-from everloop.cli.options import HERE, Folder, Json, Project, Stage
-from everloop.cli.saying import say
+from everloop.cli.opening import open_light, open_whole
+from everloop.cli.options import HERE, At, By, Folder, Json, Project, Reason, Stage
+from everloop.cli.saying import instant_of, say
 
 VersionName = Annotated[str, typer.Argument(help="A version, such as demand@3.")]
 
@@ -46,3 +47,68 @@ def card(
         return
     found = card_of(opened, model, version)
     say(found, markdown(found), as_json)
+
+
+def copy(
+    version: VersionName,
+    to: Annotated[str, typer.Option("--to", help="The stage it goes to: a table of everloop.toml, such as prod.")],
+    override: Annotated[
+        bool, typer.Option("--override", help="Let it in although the gate there does not; needs --by and --reason.")
+    ] = False,
+    by: By = "",
+    reason: Reason = "",
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """Take a version to another stage, where it is a candidate like any other. Exit code 1: the verdict there was not a pass."""
+    from everloop.errors import EverloopError
+    from everloop.loop.handover import copy as copied
+    from everloop.loop.spoken import spoken_record
+
+    opened, other = open_whole(project, house, stage), open_whole(project, None, to)
+    if opened.settings.registry == other.settings.registry:
+        raise EverloopError(f"{to} is the house that {version} is in already. Give the stage a registry= of its own in everloop.toml.")
+    model = opened.project.model(version.partition("@")[0])
+    came, verdict = copied(opened, other, model, version, instant_of(now), override=override, by=by, reason=reason)
+    say([came, verdict], f"{spoken_record(came)}\n{spoken_record(verdict)}", as_json)
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+def sign(
+    version: VersionName,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    as_json: Json = False,
+) -> None:
+    """Sign a version that was let in before there was a key, by [signing] private_key of everloop.toml."""
+    from everloop.loop.lineage import version_named
+    from everloop.loop.signing import sign_now
+
+    opened = open_light(project, house, stage)
+    model = opened.project.model(version.partition("@")[0])
+    file = sign_now(opened, opened.candidate(version_named(opened, model, version).candidate))
+    say({"file": file}, f"{version} is signed: {file}.", as_json)
+
+
+def mirror(project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False) -> None:
+    """Tell MLflow what it does not know yet, and hold the contests it asks for. What runs does this by itself."""
+    from everloop.loop.admitted import admitted
+    from everloop.loop.mirror import contests_asked, tracking_of
+    from everloop.loop.mirror import mirror as mirrored
+    from everloop.loop.spoken import spoken_record
+
+    opened = open_whole(project, house, stage)
+    done = mirrored(opened)
+    contests = [
+        record
+        for model, there in contests_asked(opened, tracking_of(opened))
+        for record in admitted(opened, model, f"models:/{there.name}/{there.number}", instant_of(now))
+    ]
+    if contests:
+        again = mirrored(opened)
+        done = replace(again, told=done.told + again.told, refused=(*done.refused, *again.refused))
+    say(vars(done) | {"contests": contests}, "\n".join([str(done), *map(spoken_record, contests)]), as_json)

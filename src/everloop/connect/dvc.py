@@ -67,13 +67,50 @@ def pinned(folder: Path, name: str) -> dict[str, Any]:
 def said_by(folder: Path, name: str) -> str | None:
     """The hash that ``NAME.dvc`` says the data has; None where there is no such file, or it says none."""
     path = folder / f"{name}.dvc"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []  # ".dvc" itself is a folder of DVC's
     return next((line.partition("md5:")[2].strip() for line in lines if line.lstrip("- ").startswith("md5:")), None)
+
+
+def pin_of(path: Path) -> str | None:
+    """What DVC knows a file by (``md5:…``), where ``FILE.dvc`` stands beside it or a folder above it is tracked; None where neither is.
+
+    Raises EverloopError where the file is not what is pinned, or is not there and waits in a remote.
+    """
+    path = path.absolute()
+    own = said_by(path.parent, path.name)
+    if own is not None:
+        if not path.exists():
+            raise EverloopError(f"{path} is tracked by DVC and not here. Next: dvc pull {path}.dvc")
+        if (found := md5(path.read_bytes())) != own:
+            raise EverloopError(
+                f"{path} is {found} and not what {path.name}.dvc pins ({own}). Next: dvc checkout {path}.dvc, or dvc add {path}"
+            )
+        return f"md5:{own}"
+    for folder in path.parents:
+        if (whole := said_by(folder.parent, folder.name)) is None or not whole.endswith(".dir"):
+            continue
+        if not path.exists():
+            raise EverloopError(f"{path} is tracked by DVC and not here. Next: dvc pull {folder}.dvc")
+        if (found := f"{md5(manifest(dict(_hashes(folder))))}.dir") != whole:
+            raise EverloopError(
+                f"{folder} is not what {folder.name}.dvc pins ({whole}). Next: dvc checkout {folder}.dvc, or dvc add {folder}"
+            )
+        return f"md5:{whole}"
+    return None
 
 
 def md5(body: bytes) -> str:
     """The hash DVC names contents by; it guards against mistakes, not against malice."""
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def track(file: Path, body: bytes) -> Path:
+    """Write what ``dvc add FILE`` writes beside a file of these bytes; returns the ``.dvc`` file. Raises EverloopError."""
+    noted = put(
+        file.with_name(f"{file.name}.dvc"), f"outs:\n- md5: {md5(body)}\n  size: {len(body)}\n  hash: md5\n  path: {file.name}\n".encode()
+    )
+    _ignored(file.parent, file.name)
+    return noted
 
 
 def manifest(files: Mapping[str, str]) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -23,9 +24,9 @@ from everloop.features.served import reach, with_as_of
 from everloop.features.spine import Spine
 from everloop.features.steps import counted_through, stepped
 from everloop.features.truth import truths_in, with_told
-from everloop.project.conditions import fair_across
+from everloop.project.conditions import cost, fair_across
 from everloop.project.model import Model
-from everloop.project.reading import Arithmetic, Reading
+from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar
 from everloop.project.source import Source
 from everloop.records import TrainingSet
 
@@ -51,7 +52,8 @@ def as_of(
     """Every question asked so far whose truth is mature ``now`` (aware), with its features as known strictly before its moment.
 
     The body is a Parquet file, one row for each question (for rankings, and candidate) by moment, then unit: ``question, moment, unit``,
-    the unit columns, (``item``), the model's columns, ``baseline``, ``truth``, (``relevant``) and a ``group:…`` for each ``fair_across``.
+    the unit columns, (``item``), the model's columns, ``baseline``, ``truth``, (``relevant``, ``before``) and a
+    ``group:…`` for each ``fair_across``.
     A truth that is void, or mature and still empty, is left out and counted as void. ``learn_from``: a change point. At most half of what
     was asked since judges; and older questions are left out once that leaves a week to learn from, for what learnt from fewer days knows no
     Sunday. ``judge_after``: the last moment the champion learnt from. ``max_questions``: a seeded choice of about so many, told in the
@@ -73,7 +75,8 @@ def as_of(
         kept = there & _recent(model, asked, found.mature)
         cut = _cut(model, asked, kept, now, judge_after, learn_from)
         mature = counted_through(asked.filter(pa.array(kept)))
-        table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)))
+        since = None if cut is None else cut.judge_from
+        table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)), since)
     body = {"asked": asked.num_rows, "kept": mature.num_rows, "at_most": max_questions, "seed": seed}
     moments = np.asarray(table["moment"].to_numpy(), dtype=np.int64)
     empty = not len(moments) or cut is None
@@ -97,13 +100,14 @@ def as_of(
     )
 
 
-def training_table(reader: Reader, spine: Spine, truth: pa.Array) -> pa.Table:
-    """The training table of questions whose truths are known."""
+def training_table(reader: Reader, spine: Spine, truth: pa.Array, judge_from: int | None = None) -> pa.Table:
+    """The training table of questions whose truths are known. Lists from ``judge_from`` on also say what their units had before."""
     table, made = featured(reader, spine)
-    at = made["question"].combine_chunks()
     if "item" in made.column_names:
-        truth = truth.take(at)
-        table = table.append_column("truth", truth).append_column("relevant", candidates.relevant(made, truth))
+        table = table.append_column("truth", candidates.on_first_rows(made, truth)).append_column(
+            "relevant", candidates.relevant(made, truth)
+        )
+        table = table.append_column("before", candidates.on_first_rows(made, _before(reader, spine, judge_from)))
     else:
         table = table.append_column("truth", truth)
     asked = Spine(spine.model, made)
@@ -111,7 +115,24 @@ def training_table(reader: Reader, spine: Spine, truth: pa.Array) -> pa.Table:
         if isinstance(clause, fair_across):
             group = columns(reader, asked, [clause.reading]).column(0).combine_chunks()
             table = table.append_column(f"group:{clause.reading.name}", as_group(group))
+    for reading in _money(spine.model):
+        table = table.append_column(f"beside:{reading.name}", columns(reader, asked, [reading]).column(0))
     return table
+
+
+def _money(model: Model) -> list[AnyReading]:
+    """The readings that say what a miss or a false alarm costs, at the gate."""
+    prices = [side for c in model.promote_when if isinstance(on := getattr(c, "on", None), cost) for side in (on.missed, on.false_alarm)]
+    readings = [side for side in prices if isinstance(side, Reading | Arithmetic | calendar)]
+    return list({reading.name: reading for reading in readings}.values())
+
+
+def _before(reader: Reader, spine: Spine, judge_from: int | None) -> pa.Array:
+    """What the units of those questions that judge had before; nothing of the others."""
+    judges = _moments(spine.questions) >= (np.iinfo(np.int64).max if judge_from is None else judge_from)
+    lists = candidates.had_before(reader, replace(spine, questions=spine.questions.filter(pa.array(judges))))
+    places = np.where(judges, np.cumsum(judges) - 1, len(lists))
+    return pa.concat_arrays([lists, pa.array([[]], lists.type)]).take(pa.array(places))
 
 
 def featured(reader: Reader, spine: Spine) -> tuple[pa.Table, pa.Table]:

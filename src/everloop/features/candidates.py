@@ -20,6 +20,8 @@ from everloop.project.resolve import candidate_column
 
 #: How many of its own most frequent values each question chooses among where a model says no candidates.
 OWN: int = 50
+#: More different values than any unit has.
+EVERYTHING: int = 1_000_000
 
 
 def candidate_readings(model: Model) -> tuple[Reading, ...]:
@@ -55,7 +57,38 @@ def expanded(reader: Reader, spine: Spine) -> pa.Table:
 
 
 def relevant(made: pa.Table, truth: pa.Array) -> pa.Array:
-    """1 where a candidate is among what came up, 0 where it is not, null where the truth is; a list of truth for each row of ``made``."""
-    items = made["item"].to_pylist()
-    said = [None if listed is None else float(item in listed) for item, listed in zip(items, truth.to_pylist(), strict=True)]
-    return pa.array(np.array(said, dtype=object), pa.float64(), from_pandas=True)
+    """1 where a candidate is among what came up, 0 where it is not, null where the truth is; ``truth``: a list for each question.
+
+    >>> made = pa.table({"question": [0, 0, 1], "item": ["a", "b", "a"]})
+    >>> relevant(made, pa.array([["b"], None], pa.list_(pa.string()))).to_pylist()
+    [0.0, 1.0, None]
+    """
+    of = made["question"].combine_chunks()
+    asked, came = pc.list_parent_indices(truth), pc.list_flatten(truth)
+    items = pc.unique(pa.chunked_array([made["item"].combine_chunks(), came]))
+    wide = max(1, len(items))
+    mine = pc.add(pc.multiply(of.cast(pa.int64()), wide), pc.index_in(made["item"].combine_chunks(), value_set=items).cast(pa.int64()))
+    theirs = pc.add(pc.multiply(asked.cast(pa.int64()), wide), pc.index_in(came, value_set=items).cast(pa.int64()))
+    there = pc.is_in(mine, value_set=theirs).cast(pa.float64())
+    return pc.if_else(truth.is_valid().take(of), there, pa.scalar(None, pa.float64()))
+
+
+def on_first_rows(made: pa.Table, lists: pa.Array) -> pa.Array:
+    """A list for each question as a column of its candidates: on the first row of each, and empty on the others, which would repeat it.
+
+    >>> made = pa.table({"question": [0, 0, 1]})
+    >>> on_first_rows(made, pa.array([["a"], ["b"]], pa.list_(pa.string()))).to_pylist()
+    [['a'], [], ['b']]
+    """
+    of = made["question"].combine_chunks().to_numpy().astype(np.int64)
+    first = np.r_[True, of[1:] != of[:-1]] if len(of) else np.zeros(0, dtype=bool)
+    there = np.asarray(lists.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+    empty = pa.array([[]], pa.list_(pa.string()))
+    return pa.concat_arrays([lists.cast(pa.list_(pa.string())), empty]).take(pa.array(np.where(first | ~there[of], of, len(lists))))
+
+
+def had_before(reader: Reader, spine: Spine) -> pa.Array:
+    """All that each question's unit ever had of what is listed, as known before its moment: what tells repeats from what is new to it."""
+    assert isinstance(spine.model.predicts, Reading)
+    ever = replace(spine.model.predicts, next=None, last=None, most=EVERYTHING, label="before")
+    return columns(reader, spine, [ever]).column(0).combine_chunks()

@@ -27,6 +27,7 @@ from everloop.features.packed import decode
 from everloop.features.plan import EXPIRED, MISSING, PRESENT, Piece, Plan, Status, Told, tell
 from everloop.features.requests import Requests, shown_together
 from everloop.features.states import State, states_of
+from everloop.features.steady import Steady, is_steady
 from everloop.features.store import Mark, OnlineStore
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, column_names, leaves
@@ -100,6 +101,9 @@ class Online:
         self._slots_of = tuple(of)
         self._all_present: tuple[Status, ...] = (PRESENT,) * len(self.names)
         self._routes: dict[tuple[str, ...], _Route] = {}
+        by_slot = dict(enumerate(leaf for _, leaf in self.plan.leaves))
+        steady = [piece for piece in self.plan.pieces if all(is_steady(by_slot[slot]) for slot, _ in piece.empty)]
+        self._steady = {piece.state.id: Steady(piece) for piece in steady}
         self._about = model.per.name if isinstance(model.per, Source) else None
         given = {self.plan.slots[name]: reading for name, reading in self.plan.others.items() if reading.verb == "given"}
         # Where a request says everything itself: what shows each slot, in order.
@@ -176,8 +180,9 @@ class Online:
                 continue
             known = slots.as_of.get(source)
             slots.as_of[source] = mark if known is None or mark < known else known
+            told = self._steady[piece.state.id].tell if piece.state.id in self._steady else tell
             for i, key in enumerate(of):
-                passed = tell(piece, None if key is None else next(bodies), moment, values[i])
+                passed = told(piece, None if key is None else next(bodies), moment, values[i])
                 if passed:
                     slots.passed[i] = passed | (slots.passed[i] or set())
         return left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from everloop.gates import enough
 from everloop.project.conditions import fair_across
 from everloop.project.model import Model
 from everloop.project.spoken_conditions import spoken_metric
@@ -24,9 +25,13 @@ def fair(condition: fair_across, paired: Paired, model: Model, *, seed: int) -> 
         return Opinion(clause=repr(condition), outcome="not enough evidence", sentence=sentence, measure=condition.on)
     by = None if condition.on is None else measure(condition.on)
     found = across(groups, paired.units, paired.truth, paired.candidate, by, seed=seed)
+    outcome, needed = outcome_of(condition, found), None
+    if outcome == "not enough evidence" and found.ratio is not None:
+        needed = enough.questions(found.rows, found.low, found.high, found.ratio - condition.ratio, confidence=0.95)
     return Opinion(
-        clause=repr(condition), outcome=outcome_of(condition, found), sentence=sentence_of(condition, found, name), measure=condition.on,
-        candidate=found.ratio, low=found.low, high=found.high, rows=found.rows,
+        clause=repr(condition), outcome=outcome, sentence=sentence_of(condition, found, name) + enough.said(needed, found.rows),
+        measure=condition.on, candidate=found.ratio, low=found.low, high=found.high, rows=found.rows,
+        confidence=None if found.low is None else 0.95, needed=needed,
     )  # fmt: skip
 
 

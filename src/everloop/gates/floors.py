@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from everloop.gates import enough
 from everloop.gates.better import truth_span
 from everloop.gates.fast import quantile_within
 from everloop.project.conditions import at_least, at_most
@@ -41,15 +42,20 @@ def bound(condition: at_least | at_most, paired: Paired, milliseconds: tuple[flo
             span=truth_span(model),
         )  # fmt: skip
     outcome = side_of(condition, found)
+    needed = None
+    if outcome == "not enough evidence" and found.value is not None and name != "p99_ms":
+        needed = enough.questions(found.rows, found.low, found.high, found.value - condition.value, confidence=CONFIDENCE)
     return Opinion(
         clause=repr(condition),
         outcome=outcome,
-        sentence=_sentence(condition, name, found),
+        sentence=_sentence(condition, name, found) + enough.said(needed, found.rows),
         measure=name,
         candidate=found.value,
         low=found.low,
         high=found.high,
         rows=found.rows,
+        confidence=None if found.low is None else CONFIDENCE,
+        needed=needed,
     )
 
 

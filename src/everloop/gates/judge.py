@@ -10,10 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from everloop.errors import EverloopError
+from everloop.gates.beside import beside
 from everloop.gates.better import against_champion
 from everloop.gates.fair import fair
 from everloop.gates.fast import within
 from everloop.gates.floors import bound
+from everloop.gates.suspicious import suspicions
 from everloop.project.conditions import (
     PromoteCondition,
     answers_within,
@@ -33,11 +35,13 @@ def judge(
 ) -> Verdict:
     """One opinion for each condition, in the order in which they were said, and the verdict they add up to.
 
-    *failed* if any failed, else *not enough evidence* if any lacks it, else *passed*; without a condition a candidate passes. A contest
-    without questions (``paired`` None or empty) is not enough evidence for whatever is worked out from answers, with the contest's own
-    reason; timings are judged all the same. ``paired`` are the answers of ``contest.body``.
+    *failed* if any failed, else *not enough evidence* if any lacks it, else *passed*; without a condition a candidate passes, for nothing
+    was asked. Where something was, what makes a candidate suspect (``suspicious``) is a failed opinion more. A contest without
+    questions (``paired`` None or empty) is not enough evidence for whatever is worked out from answers, with the contest's own reason;
+    timings are judged all the same. ``paired`` are the answers of ``contest.body``.
     """
     opinions = tuple(_opinion(c, contest, paired, model, seed) for c in conditions)
+    opinions += tuple(suspicions(contest, paired, model)) if opinions else ()
     return Verdict(
         id=id,
         made_at=now,
@@ -47,6 +51,7 @@ def judge(
         champion=contest.champion,
         opinions=opinions,
         outcome=together(opinions),
+        beside=() if paired is None or not len(paired) else beside(paired, conditions, model, seed=seed),
     )
 
 
@@ -76,7 +81,7 @@ def override(verdict: Verdict, *, by: str, reason: str, now: datetime, id: str) 
 
 def _opinion(condition: PromoteCondition, contest: Contest, paired: Paired | None, model: Model, seed: int) -> Opinion:
     if isinstance(condition, answers_within):
-        return within(condition, contest.milliseconds)
+        return within(condition, contest.milliseconds, read=contest.features_read)
     on = condition.what if isinstance(condition, at_least | at_most) else condition.on
     if paired is None or not len(paired):
         why = contest.why_empty or "the contest has no questions"
@@ -86,7 +91,7 @@ def _opinion(condition: PromoteCondition, contest: Contest, paired: Paired | Non
         )  # fmt: skip
     match condition:
         case beats_champion() | as_good_as_champion():
-            return against_champion(condition, paired, model, seed=seed)
+            return against_champion(condition, paired, model, seed=seed, contest=contest.number)
         case at_least() | at_most():
             return bound(condition, paired, contest.milliseconds, model, seed=seed)
         case fair_across():

@@ -36,6 +36,7 @@ class Coming:
     single: bool = False
     name: str | None = None
     sha: str | None = None
+    pin: str | None = None
 
 
 def read(source: Source, several: Sequence[Offered]) -> Kept | Few:
@@ -138,7 +139,8 @@ def _noted(source: Source, brought: Brought, coming: Coming, before: Sequence[De
         source=source.name, number=last.number + 1 if last else 1, at=coming.now, first_seq=first, last_seq=through, rows=brought.offered,
         missing=brought.missing, new=new, retyped=brought.retyped, name=coming.name,
         # A file some rows of which were refused may come again, once the project is mended.
-        sha=None if brought.refused else coming.sha, singles=coming.single, columns=brought.columns if brought.typed else (),
+        sha=None if brought.refused else coming.sha, pin=coming.pin, singles=coming.single,
+        columns=brought.columns if brought.typed else (),
     )  # fmt: skip
 
 

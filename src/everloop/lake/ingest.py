@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,13 +20,14 @@ Progress = Callable[[str, int], None]
 
 def ingest(
     lake: Lake, source: Source, files: str | Path | Sequence[str | Path], *, now: datetime, known_after: timedelta | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, pins: Mapping[Path, str] | None = None,
 ) -> Received:  # fmt: skip
     """Take in CSV, Parquet or Arrow files, in the order given; a file whose bytes came in before is all duplicates.
 
     ``known_after`` says that this is history: each row was known so long after it happened. Unsaid, it is known now. A file is kept whole
     or not at all; the ones before a bad file stay. Text in a number column, or a type that cannot be what is declared, leaves the column
     empty and is remembered with the delivery; what cannot be a row (no id, no time, a wrong value) is refused row by row.
+    ``pins``: what DVC knows a file by, remembered with its delivery and in every snapshot that reaches it.
 
     Raises EverloopError for a file that cannot be read, HouseFull or HouseBusy where nothing of the file came in.
     """
@@ -34,7 +35,7 @@ def ingest(
     total = Received(source=source.name, kept=0, duplicates=0, refused=0, through_seq=lake.log.counters(source.name).last_seq)
     for file in map(Path, several):
         rows = read_file(file)
-        coming = Coming(now, known_after, name=file.name, sha=rows.sha)
+        coming = Coming(now, known_after, name=file.name, sha=rows.sha, pin=(pins or {}).get(file))
         made = arrive(lake, source, kept(source, rows.table, spelled=rows.spelled), coming)
         seal(lake, source)
         total = _sum(total, made)

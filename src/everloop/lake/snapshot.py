@@ -25,7 +25,8 @@ def snapshot(lake: Lake, sources: Iterable[Source], *, now: datetime, id: str) -
         table = table_of(source.name)
         version = lake.tables.version(table)
         # seq has no gaps: through row n there are n rows.
-        extents.append(Extent(source=source.name, version=version or 0, through_seq=through, rows=through))
+        pins = dict.fromkeys(f"{d.name} {d.pin}" for d in lake.log.deliveries(source.name) if d.pin and d.first_seq <= through)
+        extents.append(Extent(source=source.name, version=version or 0, through_seq=through, rows=through, pins=tuple(pins) or None))
     return Snapshot(id=id, made_at=utc(now), extents=tuple(extents))
 
 

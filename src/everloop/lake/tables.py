@@ -57,6 +57,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retyped: tuple[str, ...] = ()
     name: str | None = None  # of the file
     sha: str | None = None
+    pin: str | None = None  # what DVC knows the file by, where it is tracked
     withdrawn_at: datetime | None = None
     singles: bool = False
     columns: tuple[tuple[str, str], ...] = ()  # name and Arrow type of every column that came

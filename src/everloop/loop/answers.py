@@ -21,6 +21,7 @@ from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
 from everloop.loop.serve.asked import first_of_each, nothing_known, questions_of
+from everloop.loop.signing import proven
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
 from everloop.project.source import Source
@@ -159,7 +160,9 @@ def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
     found = {}
     for version in traffic.versions:
         try:
-            found[version] = house.predictor(house.candidate(house.version(version).candidate))
+            candidate = house.candidate(house.version(version).candidate)
+            proven(house.settings, candidate, house.blobs.read, name=house.version(version).name)
+            found[version] = house.predictor(candidate)
         except EverloopError:
             if version == traffic.champion:
                 raise
@@ -252,6 +255,12 @@ def _ever_seen(model: Model, tables: Mapping[str, pa.Table], request: Mapping[st
 
 def _request(model: Model, keys: Sequence[str]) -> dict[str, object]:
     if any("=" in key for key in keys):
+        alone = [key for key in keys if "=" not in key]
+        if alone:
+            like = f"{model.unit[0]}={alone[0]}" if len(model.unit) == 1 else " ".join(f"{name}=…" for name in model.unit)
+            raise EverloopError(
+                f"{alone[0]} stands beside pairs of column=value, and says of no column. Say {like}, or nothing but the unit."
+            )
         said = dict(key.split("=", 1) for key in keys)
     elif len(keys) == len(model.unit):
         said = dict(zip(model.unit, keys, strict=True))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from everloop.connect.dvc import pin_of
 from everloop.errors import EverloopError
 from everloop.lake.ingest import ingest
 from everloop.lake.receive import receive
@@ -32,19 +33,26 @@ def ingest_files(
             raise EverloopError(f"Which files? Say: everloop ingest {source} FILES…, or name them in [sources] of everloop.toml.")
         if known_after is None and there and not files:
             known_after = there.known_after
-        return [ingest(house.lake, declared, paths, now=now, known_after=known_after)]
+        return [ingest(house.lake, declared, paths, now=now, known_after=known_after, pins=_pins(paths))]
     if not house.settings.sources:
         raise EverloopError("everloop.toml names no files. Say: everloop ingest SOURCE FILES…, or name them in [sources].")
+    found = {name: said.paths() for name, said in house.settings.sources.items()}
     return [
         ingest(
             house.lake,
             house.project.source(name),
-            said.paths(),
+            found[name],
             now=now,
             known_after=known_after if known_after is not None else said.known_after,
+            pins=_pins(found[name]),
         )
         for name, said in house.settings.sources.items()
     ]
+
+
+def _pins(paths: Sequence[Path]) -> dict[Path, str]:
+    """What DVC knows the files by that it tracks. Raises EverloopError for one that is not what is pinned."""
+    return {path: pin for path in paths if (pin := pin_of(path)) is not None}
 
 
 def receive_rows(

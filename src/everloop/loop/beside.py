@@ -6,6 +6,7 @@ from everloop import rollout
 from everloop.loop.house import House
 from everloop.loop.tell.answerable import is_elsewhere
 from everloop.monitor.clauses import by_split
+from everloop.project.metrics import name_of
 from everloop.project.model import Model
 from everloop.records import Traffic
 from everloop.rollout.plan import steps
@@ -26,7 +27,7 @@ def why_not_beside(house: House, model: Model, traffic: Traffic) -> str | None:
             f"{model.name} is answered elsewhere, and beside such a champion one candidate is tested at a time. Let its roll-out end first."
         )
     for win in (win for step in steps(model.roll_out) for win in step.wins_when):
-        on = win.on if isinstance(win.on, str) else model.metric
+        on = name_of(win.on, model.metric)
         if not by_split(model, win) and not adds_up(measure(on)):
             return (
                 f"{model.name}: {on} is judged by an interval, which cannot be held to a part of the level of one test, so candidates are "

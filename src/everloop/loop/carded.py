@@ -10,7 +10,7 @@ from everloop.errors import StoreError, Unknown
 from everloop.loop.hints import importance_of
 from everloop.loop.house import House
 from everloop.loop.lineage import version_named
-from everloop.loop.spoken import spoken_lift
+from everloop.loop.spoken import spoken_lift, spoken_lists
 from everloop.project.model import Model
 from everloop.project.spoken import explain
 from everloop.records import Signals, Traffic, Version
@@ -38,8 +38,8 @@ def card_of(house: House, model: Model, name: str) -> dict[str, object]:
         explained=explain(model),
         head=str(house.journal.head()),
         moves=importance_of(house, model, candidate),
-        sheet=summaries(table, [*candidate.columns, "truth"]) if table is not None else (),
-        worth=_worth(house, version),
+        sheet=summaries(table, [*candidate.columns, "relevant" if model.kind == "ranking" else "truth"]) if table is not None else (),
+        worth=(*_lists(house, version), *_worth(house, version)),
     )
 
 
@@ -55,6 +55,13 @@ def write_card(house: House, model: Model, name: str, file: Path) -> Path:
     except OSError as error:
         raise StoreError(f"{file} cannot be written: {error.strerror}. Name another file: --to") from error
     return file
+
+
+def _lists(house: House, version: Version) -> tuple[str, ...]:
+    """How well its lists are made, by the contest it was let in by: one sentence with its protocol."""
+    contest = house.contest_of(version)
+    told = spoken_lists(contest) if contest is not None and contest.lists else ()
+    return tuple(f"{told[0]} {line}" for line in told[1:])
 
 
 def _worth(house: House, version: Version) -> tuple[str, ...]:

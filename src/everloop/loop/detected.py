@@ -11,6 +11,7 @@ from everloop.monitor.detector import LEAST, cap_of, in_order, losses_of
 from everloop.monitor.error import judged
 from everloop.monitor.seen import Alarm, Answered
 from everloop.project.conditions import slipped
+from everloop.project.metrics import name_of
 from everloop.project.model import Model
 from everloop.records import Followed, Signals, Traffic
 from everloop.stats.measures import measure
@@ -34,7 +35,7 @@ def alarms(model: Model, promised: Answered | None, answered: Answered | None) -
 
 
 def _alarm(model: Model, condition: slipped, before: Answered, since: Answered) -> Alarm:
-    one = measure(condition.on if isinstance(condition.on, str) else model.metric)
+    one = measure(name_of(condition.on, model.metric))
     cap = cap_of(one, before)
     lot = since.take(in_order(since))
     losses = np.concatenate([losses_of(one, before.take(in_order(before)), cap), losses_of(one, lot, cap)])

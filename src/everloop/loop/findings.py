@@ -9,6 +9,7 @@ from everloop.checks.volume import volume, volume_finding
 from everloop.loop.house import House
 from everloop.project.conditions import usual_volume
 from everloop.project.model import Model
+from everloop.project.resolve import awaited
 from everloop.records import Finding, Snapshot
 
 
@@ -17,7 +18,10 @@ def findings_now(house: House, model: Model, now: datetime) -> tuple[Finding, ..
     tables = house.tables(model)
     deliveries = [d for source in model.sources for d in lake.deliveries(house.lake, source)]
     everything = Snapshot(id="now", made_at=now, extents=())
-    report = checks.check(everything, tables, model, deliveries=deliveries, since_seq=house.last_fit(model), now=now, id="now")
+    report = checks.check(
+        everything, tables, model, deliveries=deliveries, since_seq=house.last_fit(model),
+        awaited=awaited(house.project.models.values()), now=now, id="now",
+    )  # fmt: skip
     unasked = [s for s in model.sources if s.time and not any(isinstance(c, usual_volume) for c in s.must)]
     usual = usual_volume()
     return (*report.findings, *(volume_finding(usual, s, volume(tables[s.name], now, late=s.late, by=usual.by)) for s in unasked))

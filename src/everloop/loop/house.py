@@ -66,6 +66,10 @@ def unhurried() -> BaseException | None:
     return None
 
 
+def untold(_line: str) -> None:
+    """Nobody is told how far long work is."""
+
+
 @dataclass(frozen=True)
 class House:
     """One project and where it lives. Stores are split by noun; each is a small frozen value over the same database."""
@@ -79,6 +83,8 @@ class House:
     """Asked in every transaction of a turn: raises Overtaken where this process may no longer write, and then nothing is kept."""
     ended: Callable[[], BaseException | None] = unhurried
     """Why the work under way must end now, asked while a child works and between steps; None: go on."""
+    told: Callable[[str], None] = untold
+    """Told in a line how far long work is, for whoever waits for it."""
     turned: bool = False
     """Whether business time is what requests say it is, not what the machine's clock says."""
     predictors: dict[str, Answering] = field(default_factory=dict, repr=False, compare=False)

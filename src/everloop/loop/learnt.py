@@ -4,18 +4,21 @@ fed by its own. In: a model, a candidate, questions with today's features. Out: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from everloop.errors import EverloopError
 from everloop.features.served import definitions, letters
+from everloop.project.conditions import only_new, since_change
 from everloop.project.heard import hear
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, column_names
 from everloop.project.source import Source
 from everloop.records import Candidate, Decision
 from everloop.serving.answer import Older
+from everloop.training.predictor import Answering, Predictor
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
@@ -57,3 +60,26 @@ def new_reference(house: House, candidate: Candidate) -> str | None:
         return None
     since, until = (f"{at:%Y-%m-%d}" if at else "?" for at in (learnt.first_at, learnt.learn_until))
     return f"drift is measured from training set {learnt.id} ({learnt.learn_rows:,} questions, {since} to {until})"
+
+
+def changed_at(house: House, model: Model, *, until: datetime | None = None) -> datetime | None:
+    """When the newest change began that was found before ``until``, for a model that learns since then; None for any other."""
+    return newest_change(house, model, until=until) if isinstance(model.learns_from, since_change) else None
+
+
+def newest_change(house: House, model: Model, *, until: datetime | None = None) -> datetime | None:
+    """When the newest change began that a decision named; None where none did."""
+    for entry in house.journal.read(kind="Decision", model=model.name, newest_first=True):
+        record = entry.record
+        if isinstance(record, Decision) and record.learn_from is not None and (until is None or record.made_at <= until):
+            return record.learn_from
+    return None
+
+
+def new_since(model: Model, champion: Candidate | None, before: Answering | None) -> datetime | None:
+    """From when on rows are new to a champion that is gone on from; None where nobody is."""
+    if not isinstance(model.learns_from, only_new) or champion is None or champion.learnt_until is None:
+        return None
+    if not isinstance(before, Predictor) or before.columns != tuple(model.columns):
+        return None
+    return champion.learnt_until + timedelta(microseconds=1)

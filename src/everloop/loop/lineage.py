@@ -5,7 +5,7 @@ from __future__ import annotations
 from everloop.errors import Unknown
 from everloop.loop.house import House
 from everloop.project.model import Model
-from everloop.records import Candidate, Snapshot, TrainingSet, Version
+from everloop.records import Candidate, Handover, Snapshot, TrainingSet, Version
 
 
 def version_named(house: House, model: Model, name: str) -> Version:
@@ -27,3 +27,8 @@ def training_set_of(house: House, candidate: Candidate, name: str) -> TrainingSe
 def snapshot_of(house: House, training_set: TrainingSet) -> Snapshot | None:
     """What had happened when a training set was made; None where nobody took it down."""
     return next((record for record in map(house.journal.find, training_set.made_from) if isinstance(record, Snapshot)), None)
+
+
+def handover_of(house: House, candidate: Candidate) -> Handover | None:
+    """How a candidate came here from another house; None where it was learnt here."""
+    return next((record for record in map(house.journal.find, candidate.made_from) if isinstance(record, Handover)), None)

@@ -57,10 +57,11 @@ def baseline_of(model: Model) -> Reading | Arithmetic | None:
 
 
 def states_kept(models: Iterable[Model]) -> tuple[State, ...]:
-    """The states of all models together. Lists are put together from the tables: what may be listed is no unit of its own."""
+    """The states of all models together."""
+    from everloop.features.shortlist import online_readings
     from everloop.features.states import states_of_all
 
-    return states_of_all((model, readings_of(model)) for model in models if model.kind != "ranking")
+    return states_of_all((model, online_readings(model) if model.kind == "ranking" else readings_of(model)) for model in models)
 
 
 def folding(lake: Lake, models: Iterable[Model], settings: Settings) -> Lake:

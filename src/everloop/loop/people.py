@@ -16,7 +16,7 @@ from everloop.errors import EverloopError, Overtaken, StoreError
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
-from everloop.loop.keep import Step, keep_record, turn_id
+from everloop.loop.keep import Keep, Step, keep_record, turn_id
 from everloop.loop.overtaken import asked_about
 from everloop.loop.serve.compiled import compile_served
 from everloop.loop.serve.routes import spread, write_routes
@@ -152,31 +152,52 @@ def admit_file(
 
     ``override`` needs ``by`` and ``reason``. ``trust`` loads a pickle. Raises what ``training.admit`` raises.
     """
+
+    def learnt_elsewhere(keep: Keep) -> tuple[Candidate, TrainingSet]:
+        training_set = keep(do.as_of_now, keep(do.snapshot))
+        return keep(admit_candidate, training_set), training_set
+
+    def admit_candidate(step: Step, training_set: TrainingSet) -> Candidate:
+        return admit(
+            model,
+            file,
+            house.table(training_set),
+            training_set,
+            id=step.id,
+            now=now,
+            save=house.blobs.save,
+            trust=trust,
+            environment=environment(house.settings.folder),
+            allow_pickle=house.settings.pickle,
+        )
+
+    return let_in(house, model, now, f"admit {file.name}", learnt_elsewhere, override=override, by=by, reason=reason)
+
+
+def let_in(
+    house: House,
+    model: Model,
+    now: datetime,
+    cause: str,
+    learnt: Callable[[Keep], tuple[Candidate, TrainingSet]],
+    *,
+    override: bool = False,
+    by: str = "",
+    reason: str = "",
+) -> Verdict:
+    """A candidate that was not learnt by this turn, through the same gates as any: its verdict, and its roll-out where it passes.
+
+    ``learnt`` keeps the candidate, and the training set it is judged on. ``override`` needs ``by`` and ``reason``.
+    """
     if override and not (by.strip() and reason.strip()):
         raise EverloopError("An override needs a name and a reason. Say --by and --reason.")
-    with house.keeping(model, now, f"admit {file.name}") as keep:
 
-        def admit_candidate(step: Step, training_set: TrainingSet) -> Candidate:
-            return admit(
-                model,
-                file,
-                house.table(training_set),
-                training_set,
-                id=step.id,
-                now=now,
-                save=house.blobs.save,
-                trust=trust,
-                environment=environment(house.settings.folder),
-                allow_pickle=house.settings.pickle,
-            )
+    def override_gate(step: Step, verdict: Verdict) -> Verdict:
+        return gates.override(verdict, by=by, reason=reason, now=now, id=step.id)
 
-        def override_gate(step: Step, verdict: Verdict) -> Verdict:
-            return gates.override(verdict, by=by, reason=reason, now=now, id=step.id)
-
+    with house.keeping(model, now, cause) as keep:
         traffic = house.traffic(model)
-        snapshot = keep(do.snapshot)
-        training_set = keep(do.as_of_now, snapshot)
-        candidate = keep(admit_candidate, training_set)
+        candidate, training_set = learnt(keep)
         contest = keep(do.rehearse, traffic, candidate, training_set)
         verdict = keep(do.judge, contest)
         if override and not verdict.passed:

@@ -13,11 +13,13 @@ from everloop.loop.spending import money_of
 from everloop.monitor.error import truth_span
 from everloop.project.model import Model
 from everloop.project.shape import bakes_for
-from everloop.records import Approval, Candidate, Decision, Signals, Traffic, Verdict
+from everloop.records import Approval, Candidate, Contest, Decision, Signals, Traffic, Verdict
 from everloop.registry import history
 from everloop.registry.sentences import clause
+from everloop.stats.blocks import LEAST_ROWS
 
 UNTRAINED = ("baseline", "elsewhere")
+LOOKS = "judge "  # how the cause of a turn begins after which nothing takes over
 VERDICTS = 200  # among which the newest that are no rehearsals' are looked for
 
 
@@ -49,6 +51,15 @@ def memory(house: House, model: Model, traffic: Traffic, signals: Signals, *, no
         season_at=_fired_at(house, model, "season", now - min(8 * max(truth_span(model), timedelta(days=1)), timedelta(days=28))),
         limits=house.settings.governor,
     )
+
+
+def contests(house: House, model: Model, champion: str) -> int:
+    """How many contests against this champion (a candidate's id) there were that somebody could have won: with questions enough for any
+    proof, and not only to look, as ``everloop judge`` does."""
+    entries = house.journal.read(kind="Contest", model=model.name)
+    there = [e for e in entries if isinstance(e.record, Contest) and e.record.champion == champion and e.record.rows >= LEAST_ROWS]
+    turns = [house.turns.find(e.turn) if e.turn else None for e in there]
+    return sum(turn is None or not turn.cause.startswith(LOOKS) for turn in turns)
 
 
 def failures(house: House, model: Model) -> int:

@@ -20,7 +20,8 @@ from everloop.clock import said
 from everloop.errors import EverloopError, Unknown
 from everloop.features.as_of import as_of
 from everloop.loop.house import House, load_any
-from everloop.loop.lineage import snapshot_of, training_set_of, version_named
+from everloop.loop.learnt import changed_at
+from everloop.loop.lineage import handover_of, snapshot_of, training_set_of, version_named
 from everloop.loop.tell import told
 from everloop.loop.wiring import learnt
 from everloop.project.learner import learner_repr
@@ -30,7 +31,7 @@ from everloop.registry.blobs import Blobs
 from everloop.stats.rounded import figure
 from everloop.stats.shapes import Answers
 from everloop.training.environment import environment
-from everloop.training.train import parameters_said
+from everloop.training.searched import Searched, parameters_said, searched_in
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,13 @@ def reproduce(house: House, model: Model, name: str) -> Again:
     file has another learner now, LearnerFailed where the learner fails."""
     version = version_named(house, model, name)
     candidate = house.candidate(version.candidate)
+    if (came := handover_of(house, candidate)) is not None:
+        raise Unknown("training of", name, where="this house", next=f"It was learnt elsewhere, as {came.version}: reproduce it there.")
     if "identity" not in json.loads(candidate.parameters):
         raise Unknown("training of", name, where="this house", next=f"It was not learnt here: {candidate.learner}.")
     training_set = training_set_of(house, candidate, name)
-    _same_learner(model, candidate, name)
+    found = searched_in(model, candidate.parameters)
+    _same_learner(model, candidate, name, found)
     contest = house.contest_of(version)
     made, asked, differing, largest = house.in_child(
         partial(
@@ -88,6 +92,7 @@ def reproduce(house: House, model: Model, name: str) -> Again:
             training_set,
             candidate,
             champion=house.candidate(contest.champion) if contest else None,
+            searched=found,
             allow_pickle=house.settings.pickle,
         ),
         rows=training_set.learn_rows,
@@ -106,8 +111,8 @@ def reproduce(house: House, model: Model, name: str) -> Again:
     )
 
 
-def _same_learner(model: Model, candidate: Candidate, name: str) -> None:
-    if parameters_said(model.learner) == candidate.parameters:
+def _same_learner(model: Model, candidate: Candidate, name: str, found: Searched | None) -> None:
+    if parameters_said(model.learner, found) == candidate.parameters:
         return
     back = f"git checkout {candidate.commit}" if candidate.commit else "bring back the project file of then"
     raise EverloopError(
@@ -130,7 +135,7 @@ def _rows_again(house: House, model: Model, version: Version, training_set: Trai
         now=training_set.made_at,
         id=training_set.id,
         save=lambda body: _saved(bodies, body),
-        learn_from=decision.learn_from if decision else None,
+        learn_from=(decision.learn_from if decision else None) or changed_at(house, model, until=training_set.made_at),
         judge_after=house.candidate(contest.champion).learnt_until if contest else None,
         max_questions=_at_most(kept),
         seed=int(training_set.id[:8], 16) % 2**31,
@@ -140,11 +145,18 @@ def _rows_again(house: House, model: Model, version: Version, training_set: Trai
 
 
 def _made(
-    model: Model, blobs: Blobs, training_set: TrainingSet, candidate: Candidate, *, champion: Candidate | None, allow_pickle: bool
+    model: Model,
+    blobs: Blobs,
+    training_set: TrainingSet,
+    candidate: Candidate,
+    *,
+    champion: Candidate | None,
+    searched: Searched | None,
+    allow_pickle: bool,
 ) -> tuple[str, int, int, float | None]:
     """In a child: the SHA-256 of what is learnt now, the rows asked about, how many are answered otherwise, and by how much at most."""
     bodies: dict[str, bytes] = {}
-    words = {"seed": candidate.seed, "id": candidate.id, "now": candidate.made_at, "allow_pickle": allow_pickle}
+    words = {"seed": candidate.seed, "id": candidate.id, "now": candidate.made_at, "searched": searched, "allow_pickle": allow_pickle}
     made = learnt(model, blobs, training_set, champion=champion, save=partial(_saved, bodies), **words)  # type: ignore[arg-type]
     table = pq.read_table(pa.BufferReader(blobs.read(training_set.body)))
     then = load_any(candidate, blobs.read, given=model.baseline, allow_pickle=allow_pickle).answer(table)

@@ -28,6 +28,7 @@ from everloop.project.source import Source
 from everloop.serving.answered import hashed, private_in
 
 ROW = "row"
+CART = "cart"
 NOWHERE: Final = object()
 """What is in no row of the log."""
 
@@ -63,7 +64,8 @@ class Again:
             yield served, offline
             return
         if name == ITEM:
-            yield _listed(served), _listed(offline)
+            cart = _listed(row.request.get(CART) or [])
+            yield _listed(served), [item for item in _listed(offline) if item not in cart]
             return
         now = dict(zip(_listed(self.found[row.id][ITEM]), _listed(offline), strict=True))
         for item, value in zip(_listed(row.features[ITEM]), _listed(served), strict=True):
@@ -105,7 +107,7 @@ def questions_of(model: Model, rows: Sequence[Served]) -> pa.Table:
     parts = [row.unit.split("\x1f") for row in rows]
     for at, name in enumerate(model.unit):
         made[name] = _typed([part[at] for part in parts], kinds.get(name, str))
-    for name in rows[0].request:
+    for name in (name for name in rows[0].request if name != CART):
         made[name] = _typed([row.request[name] for row in rows], str if name == ROW else kinds.get(name, str))
     if isinstance(model.per, Source) and ROW not in made:
         made[ROW] = pa.array([row.unit for row in rows], pa.string())

@@ -20,7 +20,7 @@ UNTOLD = (Signals, Snapshot, Contest, Incident)
 def story(house: House, decision: Decision) -> str:
     """What one turn did, told from the records it kept, in order."""
     name = names(house.journal)
-    told = [r for r in house.kept_in_turn(decision.id) if not isinstance(r, UNTOLD)]
+    told = [r for r in house.kept_in_turn(decision.id) if not isinstance(r, UNTOLD) or (isinstance(r, Contest) and r.lists)]
     lines = [spoken_record(r, name) for r in told if r.id == decision.id or not isinstance(r, Decision) or r.asks]
     return f"{decision.model}: " + "\n  ".join(lines)
 
@@ -37,6 +37,8 @@ def spoken_record(record: Record, name: Naming = str) -> str:
         return spoken_decision(record)
     if isinstance(record, Report):
         return spoken_report(record)
+    if isinstance(record, Contest) and record.lists:
+        return "\n    ".join(spoken_lists(record))
     told = clause(record, name)
     # A name is written as it is, also at the head of a sentence.
     by = getattr(record, "by", None)
@@ -104,6 +106,40 @@ def spoken_signals(signals: Signals, name: Naming = str) -> str:
     if signals.lifts:
         lines += ["Held against the units that keep the baseline:", *(f"  {spoken_lift(lift)}" for lift in signals.lifts)]
     return "\n".join([f"{signals.model}, as of {said(signals.until)}:", *lines])
+
+
+OVER = {"all": "over all items", "repeat": "of what they had before", "explore": "of what they never had"}
+
+
+def spoken_lists(contest: Contest) -> tuple[str, ...]:
+    """How well both sides of a contest list, each figure with its protocol.
+
+    >>> from datetime import datetime, timezone
+    >>> from everloop.records import Listed
+    >>> day = datetime(2026, 11, 2, tzinfo=timezone.utc)
+    >>> protocol = {"over": "all", "k": 5, "questions": 40, "items": 90}
+    >>> said = Listed(side="champion", precision=0.25, **protocol), Listed(side="candidate", precision=0.5, **protocol)
+    >>> ids = dict.fromkeys(("id", "model", "champion", "candidate"), "c")
+    >>> told = spoken_lists(Contest(made_at=day, body=None, rows=40, first_at=day, last_at=day, lists=said, **ids))
+    >>> for line in told:
+    ...     print(line)
+    Lists of 5 among 90 items, asked from 2026-11-02 to 2026-11-02:
+    over all items, 40 questions: precision 0.500 (champion 0.250)
+    """
+    champion = {one.over: one for one in contest.lists if one.side == "champion"}
+    mine = [one for one in contest.lists if one.side == "candidate"]
+    if not mine or contest.first_at is None or contest.last_at is None:
+        return ()
+    head = f"Lists of {mine[0].k} among {mine[0].items:,} items, asked from {contest.first_at:%Y-%m-%d} to {contest.last_at:%Y-%m-%d}:"
+    lines = [head]
+    for one in mine:
+        figures = []
+        for name, word in (("precision", "precision"), ("hit_rate", "hit rate"), ("ndcg", "nDCG"), ("coverage", "coverage")):
+            value, other = getattr(one, name), getattr(champion.get(one.over), name, None)
+            if value is not None:
+                figures.append(f"{word} {value:.3f}" + (f" (champion {other:.3f})" if other is not None else ""))
+        lines.append(f"{OVER[one.over]}, {one.questions:,} questions: {', '.join(figures) or 'nothing to find'}")
+    return tuple(lines)
 
 
 def spoken_lift(lift: Lift) -> str:

@@ -27,6 +27,7 @@ from everloop.loop.watching import failed, seen
 from everloop.monitor.clauses import by_split
 from everloop.monitor.deployed import GUARDRAIL
 from everloop.project.conditions import answers_within, as_good_as_champion, beats_champion, is_figure, outcome, worse_than_champion
+from everloop.project.metrics import name_of
 from everloop.project.model import Model
 from everloop.project.reading import Arithmetic, Reading
 from everloop.project.spoken_conditions import say_measure
@@ -298,7 +299,7 @@ def _guard(model: Model, condition: Against, role: Role, before: Trial, found: S
 
 
 def _metric(model: Model, condition: Against) -> str:
-    return condition.on if isinstance(condition.on, str) else model.metric
+    return name_of(condition.on, model.metric)
 
 
 # -- what befell the units -----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ it fetches and hands over.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -17,18 +17,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from everloop import checks, gates, lake, rollout, training
+from everloop.connect.mlflow.learner import caught
 from everloop.errors import Overtaken
 from everloop.features.as_of import as_of as features_as_of
 from everloop.loop import decide as deciding
-from everloop.loop import met, remembered, trial
+from everloop.loop import met, remembered, trial, tuning
 from everloop.loop.beside import why_not_beside
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
-from everloop.loop.learnt import new_reference
+from everloop.loop.learnt import changed_at, new_reference, new_since
 from everloop.loop.project_file import open_project
+from everloop.loop.signing import sign_artefact
 from everloop.loop.tell import logged, told
 from everloop.loop.tell.answerable import way_back
+from everloop.loop.timed import timed
+from everloop.project.measured import beside_of
 from everloop.project.model import Model
+from everloop.project.noted import noted
+from everloop.project.resolve import awaited
 from everloop.records import (
     Candidate,
     Contest,
@@ -43,7 +49,7 @@ from everloop.records import (
 )
 from everloop.registry.blobs import Blobs
 from everloop.training.environment import environment
-from everloop.training.light import compile_version, load_light
+from everloop.training.light import compile_version
 from everloop.training.train import Save
 
 
@@ -94,6 +100,7 @@ def check(step: Step, snapshot: Snapshot) -> Report:
         model,
         deliveries=deliveries,
         since_seq=house.last_fit(model),
+        awaited=awaited(house.project.models.values()),
         now=step.now,
         id=step.id,
     )
@@ -102,16 +109,24 @@ def check(step: Step, snapshot: Snapshot) -> Report:
 
 def as_of(step: Step, snapshot: Snapshot, decision: Decision) -> TrainingSet:
     """Questions with their features as they were known, and their mature truths, from the decision's change point on."""
-    return _as_of(step, snapshot, decision.learn_from, (snapshot.id, decision.id))
+    return _as_of(step, snapshot, decision.learn_from or changed_at(step.house, step.model), (snapshot.id, decision.id))
 
 
 def as_of_now(step: Step, snapshot: Snapshot) -> TrainingSet:
     """The same, where no decision asked for it."""
-    return _as_of(step, snapshot, None, (snapshot.id,))
+    return _as_of(step, snapshot, changed_at(step.house, step.model), (snapshot.id,))
 
 
-def _as_of(step: Step, snapshot: Snapshot, learn_from: datetime | None, made_from: tuple[str, ...]) -> TrainingSet:
+def as_of_after(step: Step, snapshot: Snapshot, learnt_until: datetime | None) -> TrainingSet:
+    """The same, for a candidate that has learnt until that instant already: nothing it has seen may judge it."""
+    return _as_of(step, snapshot, None, (snapshot.id,), seen_until=learnt_until)
+
+
+def _as_of(
+    step: Step, snapshot: Snapshot, learn_from: datetime | None, made_from: tuple[str, ...], *, seen_until: datetime | None = None
+) -> TrainingSet:
     house, model = step.house, step.model
+    seen = [at for at in (house.champion(house.traffic(model)).learnt_until, seen_until) if at is not None]
     return features_as_of(
         model,
         house.read(snapshot, model),
@@ -120,7 +135,7 @@ def _as_of(step: Step, snapshot: Snapshot, learn_from: datetime | None, made_fro
         save=house.blobs.save,
         made_from=made_from,
         learn_from=learn_from,
-        judge_after=house.champion(house.traffic(model)).learnt_until,
+        judge_after=max(seen, default=None),
         max_questions=house.settings.max_questions,
         seed=step.seed,
         told=told.told_by(house, snapshot, model, step.now),
@@ -128,8 +143,9 @@ def _as_of(step: Step, snapshot: Snapshot, learn_from: datetime | None, made_fro
 
 
 def train(step: Step, training_set: TrainingSet) -> Candidate:
-    """A candidate, learnt in a child process that dies with this one."""
+    """A candidate, learnt in a child process that dies with this one; with the settings a search finds, where the model has one."""
     house, model = step.house, step.model
+    found = tuning.settings_for(house, model, training_set)
     work = partial(
         _train,
         model,
@@ -140,8 +156,10 @@ def train(step: Step, training_set: TrainingSet) -> Candidate:
         id=step.id,
         now=step.now,
         environment=environment(house.settings.folder),
+        searched=found,
         allow_pickle=house.settings.pickle,
         compiled=house.settings.compiled,
+        mlflow=house.settings.told_to_mlflow(step.id) if house.settings.mlflow else None,
     )
     return house.in_child(work, rows=training_set.learn_rows)
 
@@ -149,15 +167,15 @@ def train(step: Step, training_set: TrainingSet) -> Candidate:
 def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: TrainingSet) -> Contest:
     """Champion and candidate on the same moments, each with its own features."""
     house, model = step.house, step.model
-    table = training.holdout(house.table(training_set), training_set)
+    whole = house.table(training_set)
+    table = training.holdout(whole, training_set)
     champion = house.champion(traffic)
     side, asked = logged.side(house, model, traffic, table)
-    count = gates.timings_needed(model.promote_when)
-    work = partial(_time, model, house.blobs, candidate, table, count, house.settings.compiled, house.settings.pickle)
-    times = house.in_child(work) if count and len(table) else ()
+    predictor = house.predictor(candidate)
+    times, read = timed(house, model, candidate, table, gates.timings_needed(model.promote_when), step.now)
     contest, _ = training.rehearse(
         side,
-        training.Side(candidate.id, house.predictor(candidate)),
+        training.Side(candidate.id, predictor),
         asked,
         model=model.name,
         id=step.id,
@@ -166,6 +184,16 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
         made_from=(candidate.id, champion.id, training_set.id),
         champions_holdout=house.with_columns_of(model, champion, asked, lambda m: house.read(_snapshot(step, training_set), m)),
         milliseconds=times,
+        beside=beside_of(model),
+        **(training.beside(asked, whole, training_set, candidate.shape, model.matures_after) if model.asked is not None else {}),
+        lists=model if model.kind == "ranking" else None,
+    )
+    contest = replace(
+        contest,
+        number=remembered.contests(house, model, champion.id) + 1,
+        features_read=read,
+        shaken=training.shaken(predictor, asked, seed=step.seed) if len(asked) else None,
+        alone=training.alone(asked, candidate.columns, candidate.shape.kind) if len(asked) else (),
     )
     return replace(contest, why_empty=logged.NONE_LOGGED) if len(table) and not len(asked) else contest
 
@@ -184,6 +212,7 @@ def permit(step: Step, verdict: Verdict) -> Decision:
 
 def admit(step: Step, candidate: Candidate, verdict: Verdict) -> Version:
     """The candidate as a version; its number is given where it is kept."""
+    sign_artefact(step.house, candidate)
     made_from = (candidate.id, verdict.id)
     return Version(
         id=step.id, made_at=step.now, made_from=made_from, model=step.model.name, number=0, candidate=candidate.id, verdict=verdict.id
@@ -226,29 +255,34 @@ def open_in_child(path: Path | None) -> None:
 
 
 def learnt(
-    model: Model, blobs: Blobs, training_set: TrainingSet, *, champion: Candidate | None, save: Save, allow_pickle: bool, **words: object
+    model: Model,
+    blobs: Blobs,
+    training_set: TrainingSet,
+    *,
+    champion: Candidate | None,
+    save: Save,
+    allow_pickle: bool,
+    since: datetime | None = None,
+    **words: object,
 ) -> Candidate:
-    """A candidate learnt from a training set whose body is among the blobs; what it takes goes where ``save`` puts it."""
+    """A candidate learnt from a training set whose body is among the blobs; what it takes goes where ``save`` puts it. ``since``: no older
+    rows; where a champion is gone on from, none that it knows."""
     table = pq.read_table(pa.BufferReader(blobs.read(training_set.body)))
     goes_on = champion if champion is not None and champion.artefact else None
     before = load_any(goes_on, blobs.read, given=model.baseline, allow_pickle=allow_pickle) if goes_on is not None else None
-    return training.train(model, table, training_set, save=save, champion=before, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
+    since = new_since(model, champion, before) or since
+    return training.train(model, table, training_set, save=save, champion=before, learn_from=since, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]
 
 
-def _train(model: Model, blobs: Blobs, training_set: TrainingSet, *, allow_pickle: bool, compiled: Path, **words: Any) -> Candidate:
-    made = learnt(model, blobs, training_set, save=blobs.save, allow_pickle=allow_pickle, **words)
+def _train(
+    model: Model, blobs: Blobs, training_set: TrainingSet, *, allow_pickle: bool, compiled: Path, mlflow: Path | None, **words: Any
+) -> Candidate:
+    with noted() as notes, caught(mlflow) if mlflow else nullcontext():
+        made = learnt(model, blobs, training_set, save=blobs.save, allow_pickle=allow_pickle, **words)
+    made = replace(made, notes=tuple(notes.items()) or None)
     with suppress(Exception):  # a copy for lean workers: whoever finds none loads the artefact
         compile_version(made, blobs.read, compiled, allow_pickle=allow_pickle)
     return made
-
-
-def _time(
-    model: Model, blobs: Blobs, candidate: Candidate, table: pa.Table, count: int, compiled: Path, allow_pickle: bool
-) -> tuple[float, ...]:
-    with suppress(Exception):  # what came trained from elsewhere is compiled before it serves, so it is before it is timed
-        compile_version(candidate, blobs.read, compiled, allow_pickle=allow_pickle)
-    serves = load_light(candidate, blobs.read, compiled, given=model.baseline, allow_pickle=allow_pickle)
-    return training.time_answers(serves, table, count)
 
 
 # -- small things ----------------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from everloop.monitor.error import judged
 from everloop.monitor.maturity import Maturity, window_span
 from everloop.monitor.seen import Answered, Seen
 from everloop.project.conditions import slipped
-from everloop.project.metrics import by_arms
+from everloop.project.metrics import by_arms, name_of
 from everloop.project.model import Model
 from everloop.records import Followed
 from everloop.stats.measures import Measure, measure
@@ -33,7 +33,7 @@ def followed(model: Model, seen: Seen, *, now: datetime) -> dict[str, Followed]:
     found: dict[str, Followed] = {}
     conditions = [c for c in (*model.retrain_when, *model.tell_when) if isinstance(c, slipped) and c.detector == "bets"]
     for condition in conditions:
-        name = condition.on if isinstance(condition.on, str) else model.metric
+        name = name_of(condition.on, model.metric)
         state = _begun(repr(condition), seen, measure(name), condition.by)
         if state is not None:
             found[repr(condition)] = _on(state, seen, measure(name), model, now)

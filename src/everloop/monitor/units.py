@@ -18,6 +18,7 @@ from everloop.stats.shapes import Floats
 
 LEVELS: Final = np.arange(1, 20) / 20
 """The quantiles that are compared: 0.05, 0.10, … 0.95."""
+HUGE = 1e100
 LEAST, SLACK, FINE = 8, 0.12, 0.03
 """Quantiles that must say something; how far apart (in logarithms) their ratios may lie; how far where the factor is below 5."""
 FAR, PART, OFF, CLEARER, LIKELIER = 20.0, (0.15, 0.95), 0.06, 3.0, 1.5
@@ -99,6 +100,8 @@ def unit_change(before: Floats, now: Floats) -> UnitChange | None:
     'about 30.7 % of its values are about 100 times what they were: a change of unit (cents for euros) in a part of the rows?'
     """
     there = np.isfinite(before) & np.isfinite(now)
+    if np.abs(np.append(before[there], now[there])).max(initial=0) > HUGE:
+        return None  # whoever sends such a thing has changed no unit
     if there.sum() < LEAST or len(np.unique(before[there])) < 4:
         return None
     whole = _times(before[there], now[there]) or _degrees(before[there], now[there]) or _one_over(before, now)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from everloop.clock import from_microseconds
 from everloop.monitor.seen import Seen
+from everloop.project.metrics import name_of
 from everloop.project.model import Model
 from everloop.project.spoken_conditions import spoken_metric
 from everloop.records import Followed, Outcome, Traffic
@@ -28,14 +29,14 @@ class Watched:
     followed: Mapping[str, Followed] = field(default_factory=dict)
 
     def metric(self, on: object) -> str:
-        return on if isinstance(on, str) else self.model.metric
+        return name_of(on, self.model.metric)
 
 
 def odds(value: float) -> str:
     """Evidence as so many to one.
 
     >>> odds(20.0), odds(3e9)
-    ('20', 'over 1,000,000')
+    ('20.0', 'over 1,000,000')
     """
     return "over 1,000,000" if value > 1e6 else figure(value)
 

@@ -34,6 +34,7 @@ BELONGS: dict[str, tuple[str, ...]] = {
     "quantiles": ("answers",),
     "search": ("tune",),
     "only_new": ("learns_from",),
+    "since_change": ("learns_from",),
     "calendar": ("knows",),
     "money": ("columns",),
     "unit": ("columns",),

@@ -22,7 +22,8 @@ from everloop.project.conditions import (
     slipped,
     worse_than_champion,
 )
-from everloop.project.metrics import METRICS, OF_KIND, PLURAL, SERVING, by_arms, needs_yes
+from everloop.project.learner import is_function
+from everloop.project.metrics import METRICS, OF_KIND, PLURAL, SERVING, by_arms, fits, name_of, needs_yes
 from everloop.project.reading import Arithmetic, Reading, leaves
 from everloop.project.resolve import readings_in
 from everloop.project.said import Word, said
@@ -52,7 +53,9 @@ def _mistakes(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
         return
     on = word.what if isinstance(word, at_least | at_most) else getattr(word, "on", None)
     if isinstance(on, str):
-        yield from _metric(model, word, on, serving=isinstance(word, at_least | at_most))
+        yield from _metric(model, word, on, serving=isinstance(word, at_least | at_most), rehearsed=keyword == "promote_when")
+    if _is_whole(on):
+        yield from _as_a_whole(model, word, keyword)
     elif isinstance(on, cost):
         yield from _money(model, word)
     elif is_figure(on):
@@ -73,15 +76,19 @@ def _mistakes(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
         yield from (not_known_then(model.name, keyword, r) for r in ahead)
 
 
-def _metric(model: Model, word: Word, on: str, *, serving: bool = False) -> Iterator[Mistake]:
+def _metric(model: Model, word: Word, on: str, *, serving: bool = False, rehearsed: bool = False) -> Iterator[Mistake]:
     kind = model.kind
     have = OF_KIND[kind]
     if on in SERVING and serving:
         return
-    if on not in have:
+    if not fits(on, kind):
         others = refuse.listed(have)
-        hint = "" if on in METRICS else refuse.did_you_mean(on, (*have, *(SERVING if serving else ())))
+        hint = "" if on in METRICS else refuse.did_you_mean(on, (*(m for m in METRICS if fits(m, kind)), *(SERVING if serving else ())))
         yield word.mistake(f"{model.name} answers with {PLURAL[kind]}, which have no {on}.{hint}", f"They have {others}.")
+    elif METRICS[on].rehearsed and not rehearsed:
+        others = refuse.listed([repr(name) for name in have if not METRICS[name].rehearsed], "or")
+        what = f"{model.name}: {METRICS[on].spoken} is measured in what was learnt from, which is at hand in the rehearsal alone."
+        yield word.mistake(what, f"It belongs in promote_when; here say {others}.")
     elif needs_yes(on, kind) and model.shape.yes_above is None:
         yield word.mistake(f"{model.name} says yes to nobody, so it has no {on}.", "Say answers=yes_above(0.5), or another chance.")
 
@@ -89,7 +96,7 @@ def _metric(model: Model, word: Word, on: str, *, serving: bool = False) -> Iter
 def _one_by_one(model: Model, word: slipped) -> Iterator[Mistake]:
     """A detector looks at one truth after the other, and not every metric can be told of one."""
     name = model.metric if word.on is None else word.on
-    if word.detector is None or not isinstance(name, str) or name not in OF_KIND[model.kind] or by_arms(name, model.kind):
+    if word.detector is None or not isinstance(name, str) or not fits(name, model.kind) or by_arms(name, model.kind):
         return
     others = [repr(other) for other in OF_KIND[model.kind] if by_arms(other, model.kind) and not needs_yes(other, model.kind)]
     what = f"{model.name}: {name} cannot be told of one answer, and detector={word.detector!r} looks at one after the other."
@@ -98,8 +105,9 @@ def _one_by_one(model: Model, word: slipped) -> Iterator[Mistake]:
 
 def _by_arms(model: Model, word: worse_than_champion | beats_champion | as_good_as_champion) -> Iterator[Mistake]:
     """Where the answer changes the truth each version is judged by its own units, and not every metric is a sum over units."""
-    name = model.metric if word.on is None else word.on
-    if model.answer_changes_truth and isinstance(name, str) and name in OF_KIND[model.kind] and not by_arms(name, model.kind):
+    name = name_of(word.on, model.metric)
+    judged = not is_figure(word.on) and (isinstance(word.on, cost) or fits(name, model.kind))
+    if model.answer_changes_truth and judged and not by_arms(name, model.kind):
         others = refuse.listed([repr(other) for other in OF_KIND[model.kind] if by_arms(other, model.kind)], "or")
         # What no metric is said of may stand nowhere in the file.
         says = "roll_back_when=" * (word.on is None and isinstance(word, worse_than_champion)) + type(word).__name__
@@ -110,6 +118,18 @@ def _by_arms(model: Model, word: worse_than_champion | beats_champion | as_good_
             keyword="answer_changes_truth",
             words=("Model", "but"),
         )
+
+
+def _is_whole(on: object) -> bool:
+    return is_function(on) or (isinstance(on, str) and on in METRICS and METRICS[on].whole)
+
+
+def _as_a_whole(model: Model, word: Word, keyword: str) -> Iterator[Mistake]:
+    """What is worked out of all questions at once has an interval only by drawing them anew, which is done at the gate alone."""
+    if keyword != "promote_when" or isinstance(word, fair_across):
+        name = name_of(getattr(word, "on", None) or getattr(word, "what", None), model.metric)
+        what = f"{model.name}: {name} is worked out of all questions at once, which only the gate can judge."
+        yield word.mistake(what, f"Say it in promote_when, or another measure in {keyword}.")
 
 
 def _money(model: Model, word: Word) -> Iterator[Mistake]:
@@ -165,6 +185,12 @@ def _test(model: Model, word: ab | bandit) -> Iterator[Mistake]:
         if not stands_in(win, "wins_when"):
             yield misplaced(model.name, win, "wins_when", word.place)
             continue
+        if _is_whole(win.on):
+            yield from _as_a_whole(model, win, "wins_when")
+            continue
+        if isinstance(win, beats_champion) and win.finds is not None:
+            what = f"{model.name}: finds= is of a contest that is judged once; a test looks all the time, and ends when it is settled."
+            yield win.mistake(what, "Leave finds= out, or say it in promote_when.", keyword="finds")
         yield from _by_arms(model, win)
         if isinstance(win.on, str):
             yield from _metric(model, win, win.on)

@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from everloop.project import refuse
+from everloop.project.learner import is_function
 from everloop.project.reading import AnyReading, is_reading
 from everloop.project.said import Word, said
 from everloop.project.spans import every
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from everloop.project.reading import Arithmetic, Reading
 
 # -- rows --------------------------------------------------------------------------------------------------------------------------
@@ -191,7 +194,7 @@ class outcome(Word):
         return self.next + self.late
 
 
-Measure: TypeAlias = "str | cost | outcome | Reading | Arithmetic | None"
+Measure: TypeAlias = "str | cost | outcome | Reading | Arithmetic | Callable[..., float] | None"
 
 
 def is_figure(on: object) -> bool:
@@ -221,7 +224,9 @@ class _Against(Word):
 class beats_champion(_Against):
     """Proven better than the champion, by this share of the champion's value in the good direction.
 
-    ``on`` is a metric, a ``cost``, or (in ``ab``) a reading; none: the model's own metric.
+    ``on`` is a metric, a ``cost``, a function ``value_of(truth, answers, rows)`` of the project file, or (in ``ab``) a reading; none: the
+    model's own metric. ``finds`` is the smallest true effect that it has to find in nine contests of ten: fewer questions than that
+    takes decide nothing.
 
     >>> beats_champion("wape", by=0.02)
     beats_champion('wape', by=0.02)
@@ -230,6 +235,16 @@ class beats_champion(_Against):
     _: KW_ONLY
     by: float = 0.0
     confidence: float = 0.95
+    finds: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.finds is None:
+            return
+        refuse.share(self.finds, place=self.place, keyword="finds")
+        if self.finds <= self.by:
+            what = f"finds={self.finds:g} is not more than by={self.by:g}, and no number of questions tells the two apart."
+            refuse.refuse(what, f"Say finds={self.by + 0.05:g}, or a smaller by.", place=self.place, keyword="finds")
 
 
 @dataclass(frozen=True, repr=False)
@@ -420,23 +435,44 @@ class quantiles(Word):
 
 @dataclass(frozen=True, repr=False, init=False)
 class search(Word):
-    """Try so many settings: ``(low, high)`` is a range (log scale from 100 times on), ``[a, b]`` a choice.
+    """Try settings of the learner: ``(low, high)`` is a range (log scale from 100 times on), ``[a, b]`` a choice.
+
+    It ends after so many ``trials``, so many ``seconds`` of trying, or so much ``money`` by ``[prices]`` of everloop.toml, whichever comes
+    first; one of the three must be said.
 
     >>> search(40, depth=(3, 9), rate=[0.1, 0.3])
     search(40, depth=(3, 9), rate=[0.1, 0.3])
+    >>> search(seconds=600, depth=(3, 9))
+    search(seconds=600, depth=(3, 9))
     """
 
     open_words = True
 
-    trials: int
+    trials: int | None
+    seconds: float | None
+    money: float | None
     ranges: dict[str, tuple[float, float] | list[object]] = field(default_factory=dict)
 
-    def __init__(self, trials: int, **ranges: tuple[float, float] | list[object]) -> None:
-        self.keep(trials=trials, ranges=ranges)
-        if not isinstance(trials, int) or isinstance(trials, bool) or trials < 1:
+    def __init__(
+        self,
+        trials: int | None = None,
+        *,
+        seconds: float | None = None,
+        money: float | None = None,
+        **ranges: tuple[float, float] | list[object],
+    ) -> None:
+        self.keep(trials=trials, seconds=seconds, money=money, ranges=ranges)
+        if trials is not None and (not isinstance(trials, int) or isinstance(trials, bool) or trials < 1):
             refuse.refuse(f"search({said(trials)}) is no number of trials.", "Say a whole number, 1 or more.", place=self.place)
+        for name, most in (("seconds", seconds), ("money", money)):
+            if most is not None and not (refuse.is_number(most) and most > 0):
+                cure = f"Say {name}=600, or another number above 0; a setting of that name cannot be searched over."
+                refuse.refuse(f"search(…, {name}={said(most)}) is no budget.", cure, place=self.place, keyword=name)
+        if trials is None and seconds is None and money is None:
+            cure = f"Say search(40, {', '.join(f'{name}=…' for name in ranges)}), or seconds=, or money=."
+            refuse.refuse("search(…) would never end: it says no budget.", cure, place=self.place)
         if not ranges:
-            refuse.refuse(f"search({trials}) has nothing to try.", "Say search(40, max_depth=(3, 9)).", place=self.place)
+            refuse.refuse(f"{self!r} has nothing to try.", "Say search(40, max_depth=(3, 9)).", place=self.place)
         for name, values in ranges.items():
             is_range = isinstance(values, tuple) and len(values) == 2 and all(map(refuse.is_number, values)) and values[0] < values[1]
             if not is_range and not (isinstance(values, list) and values):
@@ -447,7 +483,9 @@ class search(Word):
         return hash(repr(self))
 
     def __repr__(self) -> str:
-        return f"search({', '.join([repr(self.trials), *(f'{name}={values!r}' for name, values in self.ranges.items())])})"
+        budget = [] if self.trials is None else [repr(self.trials)]
+        budget += [f"{name}={value!r}" for name in ("seconds", "money") if (value := getattr(self, name)) is not None]
+        return f"search({', '.join([*budget, *(f'{name}={values!r}' for name, values in self.ranges.items())])})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -456,6 +494,15 @@ class only_new(Word):
 
     >>> only_new()
     only_new()
+    """
+
+
+@dataclass(frozen=True, repr=False)
+class since_change(Word):
+    """Learn only from what happened since the newest change that was found (a drift or a slip that named when it began).
+
+    >>> since_change()
+    since_change()
     """
 
 
@@ -479,6 +526,12 @@ def _a_column_or_reading(word: Word, what: object) -> None:
 
 
 def _a_measure(word: Word, on: object) -> None:
+    if is_function(on):
+        if getattr(on, "__name__", "") == "<lambda>":
+            what = f"{type(word).__name__}(<lambda>) has no name to be found under again."
+            refuse.refuse(what, "Say def value_of(truth, answers, rows): … in a module, and its name here.", place=word.place)
+        return
     if on is not None and not isinstance(on, str | cost | outcome) and not is_reading(on):
         what = f"{type(word).__name__}({said(on)}) names nothing to measure."
-        refuse.refuse(what, 'Say a metric such as "wape", a cost(…), a reading, or an outcome(…).', place=word.place)
+        cure = 'Say a metric such as "wape", a cost(…), a reading, an outcome(…), or a function of truth, answers and rows.'
+        refuse.refuse(what, cure, place=word.place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from everloop.errors import Mistake
@@ -126,6 +126,33 @@ def learner_mistakes(name: str, learner: object, may_be_empty: str | None, fail:
         cure = f"Say learner=make_pipeline(SimpleImputer(), {called}(…)), or take a learner that does."
         return [fail(f"{name}: {called} takes no empty values, and {may_be_empty} may be empty.", cure)]
     return []
+
+
+BOOSTERS = {"lightgbm": "LGBM", "xgboost": "XGB", "sklearn": "HistGradientBoosting"}
+
+
+def grows(learner: object) -> bool:
+    """Whether a learner grows trees one after another, and can add some to those another one has grown.
+
+    >>> from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+    >>> grows(HistGradientBoostingRegressor()), grows(RandomForestRegressor())
+    (True, False)
+    """
+    kind = type(learner)
+    return kind.__name__.startswith(BOOSTERS.get(kind.__module__.split(".")[0], "-"))
+
+
+def no_such_settings(learner: object, names: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Which of these settings a learner of scikit-learn has not, each with those it has; what others take only they know.
+
+    >>> from sklearn.linear_model import Ridge
+    >>> [name for name, _ in no_such_settings(Ridge(), ["alpha", "depth"])]
+    ['depth']
+    """
+    if not type(learner).__module__.startswith("sklearn."):
+        return []
+    known = tuple(learner.get_params(deep=True))  # type: ignore[attr-defined]
+    return [(name, known) for name in names if name not in known]
 
 
 def refuses_empty(learner: Any) -> bool:

@@ -13,8 +13,8 @@ from everloop.errors import Mistake, ProjectError
 from everloop.project import refuse
 from everloop.project.belongs import misplaced, stands_in
 from everloop.project.clauses import clause_mistakes
-from everloop.project.conditions import always, only_new, quantiles, search, yes_above
-from everloop.project.learner import can_answer, is_function, learner_mistakes, learner_repr
+from everloop.project.conditions import always, only_new, quantiles, search, since_change, yes_above
+from everloop.project.learner import can_answer, is_function, learner_mistakes, learner_repr, no_such_settings
 from everloop.project.metrics import PLURAL
 from everloop.project.reading import Arithmetic, Reading, calendar, column_names, is_reading, leaves
 from everloop.project.resolve import all_readings, candidate_column, carried, key_columns, readings_in
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from everloop.project.model import Model
 
 # Columns of a training set beside those a model knows.
-TAKEN = ("question", "moment", "unit", "row", "step", "item", "relevant", "baseline", "truth")
+TAKEN = ("question", "moment", "unit", "row", "step", "item", "relevant", "before", "baseline", "truth")
 
 
 def mistakes_of(model: Model, positions: tuple[int, ...]) -> list[Mistake]:
@@ -224,12 +224,25 @@ def _learning(model: Model) -> Iterator[Mistake]:
         yield tell(model, f"{name} predicts no number, so it has no quantiles.", keyword="answers" if model.answers else "learner")
     if isinstance(model.answers, quantiles) and isinstance(model.learner, Mapping) and tuple(sorted(model.learner)) != model.answers.levels:
         yield tell(model, f"{name}: the learners are for other quantiles than answers says.", "Leave answers out.", "answers")
-    if not isinstance(model.learns_from, only_new) and model.learns_from is not None:
+    if not isinstance(model.learns_from, only_new | since_change) and model.learns_from is not None:
         yield from told(refuse.span, model.learns_from, place=model.place, keyword="learns_from")
     if model.budget is not None:
         yield from told(refuse.span, model.budget, place=model.place, keyword="budget")
+    yield from _searching(model)
     yield from _holding_out(model)
     yield from _answering_first(model)
+
+
+def _searching(model: Model) -> Iterator[Mistake]:
+    """Settings are of a learner that begins anew, and it has to have them."""
+    if model.tune is None:
+        return
+    if isinstance(model.learns_from, only_new):
+        what = f"{model.name}: only_new() goes on from the champion, whose settings stand, and search(…) tries others."
+        yield model.tune.mistake(what, "Leave tune= or learns_from= out.")
+    for setting, known in no_such_settings(model.learner, model.tune.ranges):
+        hint = refuse.did_you_mean(setting, known)
+        yield model.tune.mistake(f"{model.name}: {type(model.learner).__name__} has no {setting} to search over.{hint}", keyword=setting)
 
 
 def _answering_first(model: Model) -> Iterator[Mistake]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import cached_property
@@ -21,11 +21,12 @@ from everloop.project.conditions import (
     only_new,
     quantiles,
     search,
+    since_change,
     slipped,
     worse_than_champion,
     yes_above,
 )
-from everloop.project.learner import learner_repr, learner_said
+from everloop.project.learner import is_function, learner_repr, learner_said
 from everloop.project.metrics import default_metric
 from everloop.project.reading import AnyReading, Reading, column_names
 from everloop.project.resolve import keys, request_of, sources_of, unit_of
@@ -72,7 +73,7 @@ class Model:
     fed_as: FedAs
     answers: yes_above | quantiles | None
     tune: search | None
-    learns_from: timedelta | only_new | None
+    learns_from: timedelta | only_new | since_change | None
     holdout: timedelta | float | None
     baseline: object | None
     one_per: str | None
@@ -106,7 +107,7 @@ class Model:
         fed_as: FedAs = "numbers",
         answers: yes_above | quantiles | None = None,
         tune: search | None = None,
-        learns_from: timedelta | only_new | None = None,
+        learns_from: timedelta | only_new | since_change | None = None,
         holdout: timedelta | float | None = None,
         baseline: object | None = None,
         one_per: str | None = None,
@@ -209,6 +210,11 @@ class Model:
         """A sentence for each word whose engine is missing; none: the model can turn."""
         return not_yet(self)
 
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The functions of the user's that measure a candidate, in the order in which they were said."""
+        return tuple(on for c in self.promote_when if is_function(on := getattr(c, "on", None)))
+
     def keys(self, reading: Reading) -> tuple[str, ...]:
         """The columns whose values say which rows a reading takes; () for everything together."""
         return keys(self, reading) or ()
@@ -217,7 +223,8 @@ class Model:
     def said(self) -> str:
         """The sources and the model as said, the learner with all its parameters: the same in every process; its hash is the identity."""
         sources = "\n".join(repr(source) for source in sorted(self.sources, key=lambda s: s.name))
-        return f"{sources}\n{_said(self, learner_said)}"
+        measured = "".join(f"\n{learner_said(function)}" for function in self.functions)
+        return f"{sources}\n{_said(self, learner_said)}{measured}"
 
     def __eq__(self, other: object) -> bool:
         return self.said == other.said if isinstance(other, Model) else NotImplemented

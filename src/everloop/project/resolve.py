@@ -72,6 +72,17 @@ def all_readings(model: Model) -> Iterator[Reading]:
         yield from readings_in(words)
 
 
+def awaited(models: Iterable[Model]) -> dict[str, frozenset[str]]:
+    """By source, the columns that some model reads as an outcome and none otherwise: rows may come before they are known."""
+    ends: dict[str, set[str]] = {}
+    read: dict[str, set[str]] = {}
+    for model in models:
+        for reading in all_readings(model):
+            into = ends if reading.verb == "outcome" else read
+            into.setdefault(reading.source.base.name, set()).update(reading.columns)
+    return {name: frozenset(columns - read.get(name, set())) for name, columns in ends.items()}
+
+
 def unit_of(model: Model) -> tuple[str, ...]:
     """The columns a question is about: ``per``, or the id of the source asked about; first the column that keeps shops apart."""
     columns = model.per.id if isinstance(model.per, Source) else model.per

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -72,8 +73,8 @@ def said(value: Any) -> str:
         return "[" + ", ".join(said(v) for v in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{said(k)}: {said(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, type):
-        return value.__name__
+    if isinstance(value, type) or inspect.isfunction(value):
+        return str(value.__name__)
     return repr(value)
 
 

@@ -29,7 +29,7 @@ from everloop.project.conditions import (
     usual_volume,
     worse_than_champion,
 )
-from everloop.project.metrics import METRICS
+from everloop.project.metrics import METRICS, name_of
 from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar
 from everloop.project.source import Source
 from everloop.project.spans import every
@@ -60,6 +60,8 @@ def spoken_metric(name: str) -> str:
     >>> spoken_metric("auc"), spoken_metric("pinball"), spoken_metric("brier"), spoken_metric("p99_ms")
     ('AUC', 'pinball loss', 'Brier score', 'p99 latency in ms')
     """
+    if name.startswith("cost("):
+        return "cost"
     return METRICS[name].spoken if name in METRICS else spoken_name(name)
 
 
@@ -94,8 +96,8 @@ def say_condition(voice: Voice, condition: Condition, *, subject: str = "it is")
             return _say_row(voice, condition)
 
 
-def say_measure(voice: Voice, on: str | cost | outcome | AnyReading | None) -> str:
-    """What is measured: a metric (none: the model's own), money, or a figure of traffic."""
+def say_measure(voice: Voice, on: object) -> str:
+    """What is measured: a metric (none: the model's own), money, a figure of traffic, or what a function of the user's says."""
     if isinstance(on, cost):
         missed, alarm = (_say_cost(voice, side) for side in (on.missed, on.false_alarm))
         return f"cost (a miss costs {missed}, a false alarm {alarm})"
@@ -104,7 +106,7 @@ def say_measure(voice: Voice, on: str | cost | outcome | AnyReading | None) -> s
     if isinstance(on, outcome):
         what = f"the total of “{on.name}”" if on.total else f"the chance of any “{on.name}”"
         return f"{what} told within {spoken_span(on.next)}, per {voice.split}"
-    return spoken_metric(on or voice.model.metric)
+    return spoken_metric(name_of(on, voice.model.metric))
 
 
 def say_among(voice: Voice, word: AnyReading | RowCondition) -> str:
@@ -158,7 +160,9 @@ def _say_against(voice: Voice, condition: Against) -> str:
             how = f"no more than {spoken_share(margin)} worse" if margin else "no worse than the champion"
         case worse_than_champion(by=by):
             how = f"{f'more than {spoken_share(by)} ' if by else ''}worse than the version it replaced"
-    return f"proven {how} on {measure}{sure}"
+    found = getattr(condition, "finds", None)
+    enough = f", on no fewer questions than it takes to find {spoken_share(found)} in nine contests of ten" if found else ""
+    return f"proven {how} on {measure}{sure}{enough}"
 
 
 def _say_fair(voice: Voice, condition: fair_across) -> str:

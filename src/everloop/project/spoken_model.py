@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from everloop.project.columns import money, unit
-from everloop.project.conditions import only_new, outcome, search, worse_than_champion
+from everloop.project.conditions import only_new, outcome, search, since_change, worse_than_champion
 from everloop.project.learner import is_function
 from everloop.project.reading import AnyReading, Arithmetic, Reading, calendar, leaves
 from everloop.project.shape import figure_known_after
@@ -148,7 +148,11 @@ def _say_search(tune: search) -> str:
             words.append(f"{name} from {_number(low)} to {_number(high)}{wide}")
         else:
             words.append(f"{name} {spoken_list(map(_number, values), 'or')}")
-    return f"{tune.trials:,} setting{'' if tune.trials == 1 else 's'} of {spoken_list(words)}"
+    many = "settings" if tune.trials is None else f"{tune.trials:,} setting{'' if tune.trials == 1 else 's'}"
+    ends = [] if tune.seconds is None else [f"{spoken_span(timedelta(seconds=tune.seconds))} of trying are over"]
+    ends += [] if tune.money is None else [f"{_number(tune.money)} is spent by [prices]"]
+    until = f", until {spoken_list(ends, 'or')}" if ends else ""
+    return f"{many} of {spoken_list(words)}{until}"
 
 
 def _number(value: object) -> str:
@@ -174,6 +178,8 @@ def say_learning(voice: Voice) -> str:
 def _say_learns_from(model: Model) -> str:
     if isinstance(model.learns_from, only_new):
         return "goes on from the champion with what is new"
+    if isinstance(model.learns_from, since_change):
+        return "learns from what happened since the newest change that was found, or from everything known"
     return f"learns from {'everything known' if model.learns_from is None else f'the last {spoken_span(model.learns_from)}'}"
 
 

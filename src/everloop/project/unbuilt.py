@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from everloop.errors import NotBuilt
 from everloop.project.conditions import cost, only_new
-from everloop.project.learner import is_function
-from everloop.project.reading import calendar
+from everloop.project.learner import grows, is_function
+from everloop.project.reading import calendar, is_reading
 from everloop.project.resolve import all_readings
 
 if TYPE_CHECKING:
@@ -35,20 +35,21 @@ def _sentences(model: Model) -> Iterator[str]:
         yield 'calendar("holiday") waits for a list of holidays'
     if model.one_per is not None:
         yield "one_per= waits for the registry to keep several champions of one model"
-    if model.tune is not None:
-        yield "tune=search(…) waits for the tuner"
     if isinstance(model.learns_from, only_new) and not _learns_on(model.learner):
-        yield f"learns_from=only_new() waits for a learner with partial_fit, which {type(model.learner).__name__} has not"
+        kind = type(model.learner).__name__
+        yield f"learns_from=only_new() waits for a learner that can go on (partial_fit, or boosted trees), as {kind} cannot"
     yield from _clauses(model)
 
 
 def _clauses(model: Model) -> Iterator[str]:
-    for clause in (*model.promote_when, *model.roll_back_when, *model.retrain_when, *model.tell_when):
-        if isinstance(getattr(clause, "on", None), cost):
-            yield "cost(…) waits for metrics in money"
+    wins = [win for step in model.roll_out for win in getattr(step, "wins_when", ())]
+    for clause in (*model.roll_back_when, *model.retrain_when, *model.tell_when, *wins):
+        on = getattr(clause, "on", None)
+        if isinstance(on, cost) and (is_reading(on.missed) or is_reading(on.false_alarm)):
+            yield "cost(…) of a reading waits for what stood beside answers that were given; promote_when knows it"
 
 
 def _learns_on(learner: object) -> bool:
     if isinstance(learner, Mapping):
         return all(map(_learns_on, learner.values()))
-    return is_function(learner) or callable(getattr(learner, "partial_fit", None))
+    return is_function(learner) or callable(getattr(learner, "partial_fit", None)) or grows(learner)

@@ -7,9 +7,10 @@ A number that could not be worked out is ``None``, never NaN.
 
 from __future__ import annotations
 
-from everloop.records.contest import Candidate, Contest, Opinion, Verdict, Version
+from everloop.records.contest import Alone, Candidate, Contest, Listed, Opinion, Shaken, Verdict, Version
 from everloop.records.data import Extent, Finding, Outcome, Received, Report, Snapshot, TrainingSet
 from everloop.records.decision import Action, Approval, Decision
+from everloop.records.handover import Handover
 from everloop.records.incident import Alert, Incident, Symptom
 from everloop.records.record import Cost, Record, identity
 from everloop.records.shape import Kind, Shape
@@ -20,6 +21,7 @@ __all__ = [
     "MOST_CANDIDATES",
     "Action",
     "Alert",
+    "Alone",
     "Approval",
     "Arm",
     "Candidate",
@@ -33,9 +35,11 @@ __all__ = [
     "Finding",
     "Followed",
     "Guard",
+    "Handover",
     "Incident",
     "Kind",
     "Lift",
+    "Listed",
     "Opinion",
     "Outcome",
     "Part",
@@ -45,6 +49,7 @@ __all__ = [
     "Report",
     "Says",
     "Severity",
+    "Shaken",
     "Shape",
     "Signal",
     "Signals",

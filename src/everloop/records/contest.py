@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -35,6 +35,23 @@ class Candidate(Record):
     dirty: str | None = None  # hash of the uncommitted difference, where there is one
     definition: str = ""  # identity of the model as declared
     knows: tuple[str, ...] = ()  # the readings behind the columns, as said
+    notes: tuple[tuple[str, float | str], ...] | None = field(default=None, metadata={"empty": "left out"})  # by its learner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """How well one side of a contest lists, and by which protocol: the first ``k`` places, of ``questions`` that had something to find
+    among ``items`` that could be listed; over all of them, those the unit had before (``repeat``), or those it never had (``explore``)."""
+
+    side: Literal["champion", "candidate"]
+    over: Literal["all", "repeat", "explore"]
+    k: int
+    questions: int
+    items: int
+    precision: float | None = None
+    hit_rate: float | None = None
+    ndcg: float | None = None
+    coverage: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +65,37 @@ class Contest(Record):
     rows: int
     first_at: datetime | None
     last_at: datetime | None
-    milliseconds: tuple[float, ...] = ()  # one answer of the candidate each, features included, measured in a child
+    milliseconds: tuple[float, ...] = ()  # one answer of the candidate each, measured in a child
+    features_read: bool = False  # whether those include reading the features from where they are read in service
     why_empty: str | None = None
+    number: int = 1  # which contest it is against this champion, counted since it first had one
+    shaken: Shaken | None = field(default=None, metadata={"empty": "left out"})
+    alone: tuple[Alone, ...] = ()  # best first
+    lists: tuple[Listed, ...] = ()  # of rankings: how well each side lists, with the protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shaken:
+    """How far answers of the candidate moved where what they were made from did, each as a share of how far answers lie apart (their mean
+    distance from their median): by one step of floating point up or down, the least a number can change, and by one percent of noise.
+    ``jumped`` is the share of questions whose answer moved by more than a tenth of that for the least step.
+    """
+
+    rows: int
+    least: float
+    noise: float
+    jumped: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alone:
+    """What one column says of the truth by itself, of ``rows`` questions: AUC of a yes or no, of a number the lesser of
+    R² and the R² of ranks."""
+
+    column: str
+    measure: Literal["auc", "r2"]
+    value: float
+    rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +112,8 @@ class Opinion:
     low: float | None = None
     high: float | None = None
     rows: int = 0
+    confidence: float | None = field(default=None, metadata={"empty": "left out"})  # of the interval, two-sided
+    needed: int | None = field(default=None, metadata={"empty": "left out"})  # about how many questions would settle it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +127,7 @@ class Verdict(Record):
     outcome: Outcome
     by: str | None = None
     reason: str | None = None
+    beside: tuple[Opinion, ...] = ()  # how the candidate stands beside simple rules; decides nothing
 
     @property
     def passed(self) -> bool:

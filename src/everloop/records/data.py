@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -25,12 +25,14 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """How far one source is read: the Delta version and the last sequence number of it that counts."""
+    """How far one source is read: the Delta version and the last sequence number of it that counts. ``pins``: of files that DVC
+    tracks, by what it knows them."""
 
     source: str
     version: int
     through_seq: int
     rows: int
+    pins: tuple[str, ...] | None = field(default=None, metadata={"empty": "left out"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ def card(
         "answers": {"kind": candidate.shape.kind, "labels": list(candidate.shape.labels), "levels": list(candidate.shape.levels)},
         "learner": {"name": candidate.learner, "parameters": candidate.parameters, "format": candidate.format, "seed": candidate.seed},
         "knows": list(candidate.knows or candidate.columns),
+        "noted": dict(candidate.notes or ()),
         "data": _data(candidate, training_set),
         "sheet": [vars(one) | {"most": list(one.most) if one.most else None} for one in sheet],
         "moves": dict(sorted((moves or {}).items(), key=lambda pair: -pair[1])),
@@ -149,6 +150,9 @@ def markdown(card: dict[str, Any]) -> str:
         "## What it had to show",
         _shown(card["verdict"]),
         *_section("## What it is worth", "\n".join(f"- {_plain(one)}" for one in card["worth"])),
+        *_section(
+            "## What its learner noted", _rows(*((name, f"{v:.6g}" if isinstance(v, float) else v) for name, v in card["noted"].items()))
+        ),
         *_section("## What moves its answers", _rows(*((name, f"{share:.1%}") for name, share in card["moves"].items()))),
         *_section("## Its data, column by column", _sheet(card["sheet"])),
         "## Where it comes from",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -109,7 +110,7 @@ class Journal:
             "seq": head.seq + 1, "id": record.id, "model": _model(record), "turn": turn, "verb": verb, "kind": kind,
             "at": microseconds(record.made_at), "body": body, "previous": head.hash,
         }  # fmt: skip
-        connection.execute(JOURNAL.insert().values(**row, hash=_seal(row)))
+        connection.execute(JOURNAL.insert().values(**row, hash=seal(row)))
         return record
 
     def find(self, id: str, *, within: Connection | None = None) -> Record | None:
@@ -138,11 +139,12 @@ class Journal:
         turn: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        after: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
         within: Connection | None = None,
     ) -> list[Entry]:
-        """Records in the order they were kept, with ``since <= made_at <= until``; every filter narrows."""
+        """Records in the order they were kept, with ``since <= made_at <= until`` and beyond number ``after``; every filter narrows."""
         query: Select[Any] = select(JOURNAL).order_by(JOURNAL.c.seq.desc() if newest_first else JOURNAL.c.seq)
         if kind is not None:
             query = query.where(JOURNAL.c.kind.in_((kind,) if isinstance(kind, str) else kind))
@@ -154,6 +156,8 @@ class Journal:
             query = query.where(JOURNAL.c.at >= microseconds(since))
         if until is not None:
             query = query.where(JOURNAL.c.at <= microseconds(until))
+        if after is not None:
+            query = query.where(JOURNAL.c.seq > after)
         if limit is not None:
             query = query.limit(limit)
         with self.store.reading(within) as connection:
@@ -210,8 +214,8 @@ def _model(record: Record) -> str | None:
     return getattr(record, "model", None)
 
 
-def _seal(row: dict[str, Any]) -> str:
-    """SHA-256 over the hash before and everything the row says."""
+def seal(row: Mapping[str, Any]) -> str:
+    """The hash of a row: SHA-256 over the hash before and everything the row says."""
     says = json.dumps([row[key] for key in ("seq", "id", "model", "turn", "verb", "kind", "at", "body")], separators=(",", ":"))
     return hashlib.sha256((row["previous"] + "|" + says).encode()).hexdigest()
 
@@ -221,7 +225,7 @@ def _linked(head: Head, row: Row[Any]) -> Head:
         raise JournalBroken(head.seq + 1, f"it is gone; the next one there is {row.seq}")
     if row.previous != head.hash:
         raise JournalBroken(row.seq, "it does not follow the one before it: a record was put in, taken out or moved")
-    if row.hash != _seal(dict(row._mapping)):
+    if row.hash != seal(dict(row._mapping)):
         raise JournalBroken(row.seq, "what it says is not what was sealed: somebody changed it")
     return Head(row.seq, row.hash)
 

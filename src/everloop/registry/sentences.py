@@ -11,6 +11,7 @@ from everloop.records import (
     Candidate,
     Contest,
     Decision,
+    Handover,
     Incident,
     Record,
     Report,
@@ -59,7 +60,8 @@ def _incident(incident: Incident) -> str:
     also = [s.sentence for s in incident.symptoms if s.also]
     what = f"{shown} (and with it: {'; '.join(also)})" if also else shown
     if incident.reason is not None:
-        until = f" until {said(incident.snoozed_until)}" if incident.snoozed_until is not None else ""
+        snoozes = incident.snoozed_until is not None and "hear no more" in incident.because
+        until = f" until {said(incident.snoozed_until)}" if snoozes and incident.snoozed_until is not None else ""
         return f"{incident.because}{until}: {incident.reason} ({what})"
     if incident.state == "resolved":
         return f"it is over, {incident.because}: {what}"
@@ -72,7 +74,9 @@ def _made(record: Record, name: Naming) -> str:
     match record:
         case Snapshot():
             rows = sum(e.rows for e in record.extents)
-            return f"a snapshot of {', '.join(e.source for e in record.extents) or 'nothing'} ({rows:,} rows)"
+            pins = [pin for e in record.extents for pin in e.pins or ()]
+            tracked = f"; tracked by DVC: {', '.join(pins)}" if pins else ""
+            return f"a snapshot of {', '.join(e.source for e in record.extents) or 'nothing'} ({rows:,} rows){tracked}"
         case Report():
             broken = [f"{f.source}: {f.sentence}" for f in record.findings if f.outcome != "passed"]
             return "the data was fit to learn from" if record.passed else "the data was not fit to learn from: " + "; ".join(broken)
@@ -89,8 +93,21 @@ def _made(record: Record, name: Naming) -> str:
             return same if record.rows else f"no contest: {record.why_empty}"
         case Version():
             return f"{record.name} was let in"
+        case Handover():
+            return _handover(record)
         case _:
             return f"{type(record).__name__} {record.id}"
+
+
+def _handover(handover: Handover) -> str:
+    file = f"the file {handover.file[:12]}" + (f" ({handover.place})" if handover.place else "")
+    signed = (
+        ", signed by the key that is asked for here" if handover.signed and handover.way == "in" else ", signed" if handover.signed else ""
+    )
+    if handover.way == "out":
+        return f"{handover.version} left as {file}{signed}"
+    judged = f"; it was judged there, where its verdict was {handover.judged}" if handover.judged else "; it brought no verdict"
+    return f"{handover.version} of another house came as {file}{signed}{judged}"
 
 
 def _listed(names: list[str]) -> str:
@@ -115,7 +132,7 @@ def _traffic(traffic: Traffic, name: Naming) -> str:
 
 
 def _verdict(verdict: Verdict) -> str:
-    opinions = "; ".join(o.sentence for o in verdict.opinions)
+    opinions = "; ".join([o.sentence for o in verdict.opinions] + [f"beside it, {o.sentence}" for o in verdict.beside])
     if verdict.by:
         gate = f" (the gate had said: {opinions})" if opinions else ""
         return f"{verdict.by} let the candidate in past the gate: {verdict.reason}{gate}"

@@ -83,6 +83,7 @@ class JournalStore(Protocol):
         turn: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        after: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
         within: Connection | None = None,

@@ -388,7 +388,7 @@ def _rows(model: Model, asked: Asked, given: list[By], *, answered_at: int, priv
     """Everything that was said, in the columns it is remembered by."""
     if not given:
         return SCHEMA.empty_table()
-    beside = ("question", "moment", "unit", "row", *model.unit, *(("baseline",) if model.kind == "ranking" else ()))
+    beside = ("question", "moment", "unit", "row", *model.unit, *(("baseline", "cart") if model.kind == "ranking" else ()))
 
     def features(table: pa.Table) -> NDArray[np.object_]:
         shown = table.select([n for n in table.column_names if n not in beside or n in model.columns])

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from everloop.records import Arm, Prediction, Received, Shape
 
@@ -151,6 +151,24 @@ def explain(answer: Answered, because: Because | str) -> None:
     else:
         answer.because = [Contribution(*one) for one in because.top]
         answer.base, answer.others, answer.scale = because.base, because.others, because.scale
+
+
+# -- what goes with what --------------------------------------------------------------------------------------------------------------
+
+
+class BesideAsk(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What goes with these: one product, or all that lies in a cart; ``most`` of them (by default as many as the model lists)."""
+
+    items: Annotated[list[Annotated[str, Meta(max_length=1024)]], Meta(min_length=1, max_length=1000)]
+    most: Annotated[int, Meta(ge=1, le=1000)] | None = None
+
+
+class BesideReply(Struct, kw_only=True):
+    """Who answered, and what goes with what was said, best first; it is about nobody, so it is not remembered."""
+
+    model: str
+    version: str
+    items: list[Item]
 
 
 # -- features, as Feast is asked ------------------------------------------------------------------------------------------------------

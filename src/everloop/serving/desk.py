@@ -64,12 +64,14 @@ AGAIN = [(b"retry-after", b"1")]
 class Places:
     """How many may be at the doors at once; who comes when all are taken is told to come again."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.taken = most, 0
+    def __init__(self, most: int, called: str = "requests", again: int = 1) -> None:
+        self.most, self.called, self.again, self.taken = most, called, again, 0
 
     def __enter__(self) -> None:
         if self.taken >= self.most:
-            raise later("overloaded", f"{self.most} requests are under way, which is all this worker takes at once. Try again.", 1)
+            raise later(
+                "overloaded", f"{self.most} {self.called} are under way, which is all this worker takes at once. Try again.", self.again
+            )
         self.taken += 1
 
     def __exit__(self, *_: object) -> None:
@@ -81,7 +83,7 @@ class Desk:
 
     def __init__(self, doors: Doors, metrics: Metrics, in_flight: int) -> None:
         self.doors, self.metrics, self.stopping = doors, metrics, False
-        self.under_way, self.turns, self.in_line = Places(in_flight), Places(TURNS), Places(IN_LINE)
+        self.under_way, self.turns, self.in_line = Places(in_flight), Places(TURNS, "turns and scores", 10), Places(IN_LINE)
         # Threads of their own: whatever else is under way, and whoever looks on, an undo finds one free.
         self.answering = ThreadPoolExecutor(min(8, in_flight), "everloop-answers")
         self.telling = ThreadPoolExecutor(4, "everloop-told")
@@ -146,7 +148,7 @@ def release() -> str:
     return version("everloop")
 
 
-A = TypeVar("A", asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.SnoozeAsk, asks.OnlineFeaturesAsk)
+A = TypeVar("A", asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.SnoozeAsk, asks.OnlineFeaturesAsk, asks.BesideAsk)
 
 
 def meant(body: bytes, kind: type[A]) -> A:

@@ -77,6 +77,10 @@ class Doors(Protocol):
         """Why each of these answers is what it is; or, in words, why that cannot be told."""
         ...
 
+    def beside(self, model: str, items: Sequence[str], most: int | None, now: datetime) -> tuple[str, Sequence[tuple[str, float]]]:
+        """What goes with these items, best first with scores, and the version that says so. Raises EverloopError where none can."""
+        ...
+
     def in_force(self, model: str) -> InForce:
         """Who answers for a model. Called on the event loop; does no I/O. Raises Unknown, and what ``predict`` would."""
         ...

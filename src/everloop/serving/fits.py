@@ -23,6 +23,8 @@ from everloop.serving.refused import RefusedError, did_you_mean, short
 MOST_REQUESTS = 1_000
 LONGEST_KEY = 1_024
 """Characters of a value that says who is asked about; other text may be as long as a body."""
+CART = "cart"
+LARGEST_CART = 1_000
 _INT64 = 2**63
 
 
@@ -68,6 +70,8 @@ class Fit:
                     _of_kind(name, value, kind, where)
             elif name == "features":
                 self.check_features(value, _within(where, "features"))
+            elif name == CART and self.model.kind == "ranking":
+                _cart(value, _within(where, CART))
             else:
                 self.unknown(name, where)
         for name in self.model.unit:
@@ -96,7 +100,7 @@ class Fit:
             raise RefusedError("invalid", what, field=_within(where, missing[0]))
 
     def unknown(self, name: str, where: str) -> None:
-        near = did_you_mean(name, [*self.columns, "features"])
+        near = did_you_mean(name, [*self.columns, "features", *([CART] if self.model.kind == "ranking" else [])])
         what = f"A request of {self.model.name} has no column {short(name)}.{near} It has {_some(self.columns)}."
         raise RefusedError("invalid", what, field=_within(where, name[:60]))
 
@@ -145,6 +149,15 @@ def _key(name: str, value: object, kind: Kind, where: str) -> None:
         if "\x1f" in value or "\x00" in value:
             raise RefusedError("invalid", f"{field} holds a control character (\\x00 or \\x1f). Leave it out.", field=field)
     _of_kind(name, value, kind, where)
+
+
+def _cart(value: object, field: str) -> None:
+    """What lies in a cart: a list of items, as the candidates of the list are called."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise RefusedError("invalid", f"{field} is {said_type(value)} and should be a list of texts: what lies in it.", field=field)
+    if len(value) > LARGEST_CART or any(len(item) > LONGEST_KEY for item in value):
+        what = f"{field} holds more than {LARGEST_CART:,} items, or one of more than {LONGEST_KEY:,} characters."
+        raise RefusedError("invalid", what, field=field)
 
 
 def _of_kind(name: str, value: object, kind: Kind, where: str) -> None:

@@ -17,20 +17,21 @@ from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.serving import asks, inference, invocations
 from everloop.serving.bodies import ARROW, JSON, NDJSON
-from everloop.serving.fits import LONGEST_KEY, MOST_REQUESTS, Fit, fit_of
+from everloop.serving.fits import CART, LARGEST_CART, LONGEST_KEY, MOST_REQUESTS, Fit, fit_of
 from everloop.serving.paths import PATHS, Path
 from everloop.serving.refused import KINDS
 
 Json: TypeAlias = dict[str, Any]
 
 _ASKS: dict[str, type] = {
-    "features": asks.OnlineFeaturesAsk, "infer": inference.InferAsk, "infer_by": inference.InferAsk,
+    "features": asks.OnlineFeaturesAsk, "beside": asks.BesideAsk, "infer": inference.InferAsk, "infer_by": inference.InferAsk,
     "truths": asks.Truth, "outcomes": asks.Outcome, "predictions": asks.ForeignPrediction, "turn": asks.TurnAsk, "score": asks.ScoreAsk,
     "undo": asks.WordAsk, "approve": asks.WordAsk, "reject": asks.WordAsk, "cancel": asks.WordAsk,
     "acknowledge": asks.WordAsk, "snooze": asks.SnoozeAsk,
 }  # fmt: skip
 _REPLIES: dict[str, type] = {
     "features": asks.OnlineFeaturesReply,
+    "beside": asks.BesideReply,
     "events": asks.ReceivedReply, "truths": asks.ReceivedReply, "outcomes": asks.ReceivedReply, "predictions": asks.ReceivedReply,
     "turn": asks.TurnsReply, "score": asks.ScoreReply, "undo": asks.SentenceReply, "approve": asks.SentenceReply,
     "reject": asks.SentenceReply, "cancel": asks.SentenceReply, "status": asks.StatusReply,
@@ -261,6 +262,9 @@ def _request(fit: Fit) -> Json:
         columns["features"] = {
             "type": "object", "properties": given, "required": list(given), "additionalProperties": False, "description": what,
         }  # fmt: skip
+    if fit.model.kind == "ranking" and CART not in columns:
+        what = "What the customer has chosen already: it is not listed, and goes with what is."
+        columns[CART] = {"type": "array", "items": {"type": "string"}, "maxItems": LARGEST_CART, "description": what}
     return {"type": "object", "properties": columns, "required": list(fit.model.unit), "additionalProperties": False}
 
 

@@ -30,6 +30,7 @@ class Path:
 
 PATHS = (
     Path("predict", "POST", "/v1/models/{model}/predict", "Ask a model: one request, or up to 1,000.", "predict", "json", True),
+    Path("beside", "POST", "/v1/models/{model}/beside", "What goes with a product, or with what lies in a cart.", "predict", "json", True),
     Path("features", "POST", "/get-online-features", "What models know of units now, in Feast's own shape.", "predict", "json", True),
     Path("events", "POST", "/v1/events/{source}", "Rows of a source: what happened.", "ingest", "rows", True),
     Path("truths", "POST", "/v1/truth", "Truths that are no event.", "ingest", "json", True),

@@ -3,7 +3,9 @@
 The terms of a measure are summed by block (``blocks.blocks``); a resample is a row of multinomial weights, so 2,000 of them are one matrix
 product. The interval is the percentile interval, expanded for few blocks (Hesterberg 2015, "What teachers should know about the bootstrap",
 section 4.3: the quantiles of Student's t stand in for the normal ones). On shops where few products sell most it covers better than the
-plain percentile, BCa and the bootstrap-t (docs/statistics.md has the figures).
+plain percentile, BCa and the bootstrap-t (docs/statistics.md has the figures). Where both units and periods are drawn anew, what either
+leaves open is put together (Cameron, Gelbach and Miller 2011, "Robust inference with multiway clustering"), and periods that go on in the
+next count for fewer (``lasting``).
 """
 
 from __future__ import annotations
@@ -16,16 +18,20 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
+from scipy.special import stdtrit
 
-from everloop.stats.blocks import LEAST_BLOCKS, LEAST_ROWS, Codes, blocks
+from everloop.stats.blocks import LEAST_BLOCKS, LEAST_ROWS, Codes, blocks, codes
+from everloop.stats.intervals import expanded
 from everloop.stats.known import comparable
+from everloop.stats.lasting import worth
 from everloop.stats.measures import Better, Measure, Truth, number
 from everloop.stats.shapes import Answers, Floats, Paired, Strings
+from everloop.stats.whole import Whole, drawn_interval
 
 ROUNDS = 2000
 MOST_BLOCKS = 500
 Function: TypeAlias = Callable[[Floats], Floats]
+Ways: TypeAlias = tuple[tuple[str, Codes], ...]
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ def compare(
     paired = paired.take(comparable(paired))
     if not len(paired):
         return Effect(None, None, None, None, None, 0)
+    if isinstance(measure, Whole):
+        return _effect_as_a_whole(measure, paired, confidence=confidence, seed=seed, span=span)
     ones = np.ones(len(paired))
     first = measure.rows(paired.truth, paired.champion, ones)
     second = measure.rows(paired.truth, paired.candidate, ones)
@@ -108,16 +116,17 @@ def effect_of_terms(
     if old is None or new is None:
         return Effect(old, new, None, None, None, rows)
     point = effect(measure.better, old, new)
-    widest: tuple[float, float, int] | None = None
     units = np.concatenate([before[1], after[1]])
     moments = np.concatenate([before[2], after[2]]) if same_moments else np.zeros(len(units), dtype=np.int64)
     enough = min(len(before[0]), rows) >= LEAST_ROWS and (same_moments or min(_distinct(before), _distinct(after)) >= LEAST_BLOCKS)
-    for _, where in blocks(units, moments, span) if enough else ():
-        tables = by_block(where[: len(before[0])], before[0], where[len(before[0]) :], after[0], seed=seed)
-        found = _ratio_interval(measure, tables, point, confidence, seed, rounds)
-        if found and (widest is None or found[1] - found[0] > widest[1] - widest[0]):
-            widest = (*found, int(where.max()) + 1)
-    low, high, count = widest or (None, None, 0)
+    if point is None or not enough:
+        return Effect(old, new, point, None, None, rows)
+
+    def table(where: Codes) -> Floats:
+        return by_block(where[: len(before[0])], before[0], where[len(before[0]) :], after[0], seed=seed)
+
+    share = _share_of(measure, before[0].shape[1])
+    low, high, count = between(share, table, blocks(units, moments, span), point, confidence=confidence, seed=seed, rounds=rounds)
     return Effect(old, new, point, low, high, rows, count)
 
 
@@ -129,23 +138,78 @@ def estimate(
     measure: Measure, truth: Truth, answers: Answers, units: Strings, moments: NDArray[np.int64], *,
     confidence: float = 0.95, seed: int = 0, span: timedelta = timedelta(0), rounds: int = ROUNDS,
 ) -> Estimate:  # fmt: skip
-    """A measure with its two-sided interval, over the questions that can be judged; blocks as in ``compare``."""
+    """A measure with its two-sided interval, over the questions that can be judged; blocks as in ``compare``. Of a distance what
+    chance alone adds to it is taken off, rather too little than too much.
+    """
     judged = comparable(Paired(units, moments, truth, answers, answers))
     if not judged.any():
         return Estimate(None, None, None, 0)
+    if isinstance(measure, Whole):
+        return _estimate_as_a_whole(measure, truth[judged], answers.take(judged), units[judged], moments[judged], confidence, seed, span)
     terms = measure.rows(truth[judged], answers.take(judged), np.ones(int(judged.sum())))
     point = number(measure.finish(terms.sum(axis=0)))
-    widest: tuple[float, float, int] | None = None
-    for _, where in blocks(units[judged], moments[judged], span) if point is not None else ():
-        table = by_block(where, terms, where[:0], terms[:0], seed=seed)[:, : terms.shape[1]]
-        found = interval(measure.finish, table, confidence=confidence, seed=seed, rounds=rounds)
-        if found and (widest is None or found[1] - found[0] > widest[1] - widest[0]):
-            widest = (*found, int(where.max()) + 1)
-    low, high, count = widest or (None, None, 0)
+    if point is None:
+        return Estimate(None, None, None, len(terms))
+
+    def table(where: Codes) -> Floats:
+        return by_block(where, terms, where[:0], terms[:0], seed=seed)[:, : terms.shape[1]]
+
+    ways = blocks(units[judged], moments[judged], span)
+    low, high, count = between(measure.finish, table, ways, point, confidence=confidence, seed=seed, rounds=rounds)
+    if measure.folded and low is not None and high is not None:
+        # Drawing anew adds as much chance again as there is in the sums: what it adds on average is taken off, of the value and its ends.
+        added = (low + high) / 2 - point
+        low, point, high = (max(0.0, one) for one in (2 * point - high, point - added, 2 * point - low))
     return Estimate(point, low, high, len(terms), count)
 
 
 # -- the machinery -------------------------------------------------------------------------------------------------------------------
+
+
+def between(
+    function: Function, table: Callable[[Codes], Floats], ways: Ways, point: float, *, confidence: float, seed: int, rounds: int = ROUNDS
+) -> tuple[float | None, float | None, int]:
+    """The interval of ``function`` around ``point``, and of how many blocks; (None, None, 0) where no way of cutting gives one.
+
+    ``table`` sums terms by the codes it is given. Where units and periods both repeat, what either leaves open is added, less what a unit
+    within one period leaves open, which is in both; the interval is never narrower than the wider of the two.
+    """
+    pairs = (("pair", codes(ways[0][1] * (int(ways[1][1].max()) + 1) + ways[1][1])),) if len(ways) == 2 else ()
+    off: dict[str, tuple[float, float]] = {}
+    widest, count = 0.0, 0
+    for name, where in (*ways, *pairs):
+        sums = table(where)
+        found = interval(function, sums, confidence=confidence, seed=seed, rounds=rounds)
+        if found is None:
+            continue
+        wider = _wider(function, sums, confidence) if name == "period" else 1.0
+        off[name] = ((found[0] - point) * wider, (found[1] - point) * wider)
+        if name != "pair" and found[1] - found[0] >= widest:
+            widest, count = found[1] - found[0], int(where.max()) + 1
+    alone = [off[name] for name, _ in ways if name in off]
+    if not alone:
+        return None, None, 0
+    if len(alone) < 2 or "pair" not in off:
+        return point + min(low for low, _ in alone), point + max(high for _, high in alone), count
+    unit, period, pair = (off[name] for name in ("unit", "period", "pair"))
+    below, above = _together(-unit[0], -period[0], -pair[0]), _together(unit[1], period[1], pair[1])
+    return point - below, point + above, count
+
+
+def _together(unit: float, period: float, pair: float) -> float:
+    unit, period, pair = (max(one, 0.0) for one in (unit, period, pair))
+    return float(max(unit, period, np.sqrt(max(unit**2 + period**2 - pair**2, 0.0))))
+
+
+def _wider(function: Function, table: Floats, confidence: float) -> float:
+    """How many times as wide the interval of ``table`` (periods in order, k) has to be, as periods go on in the next."""
+    with np.errstate(all="ignore"):
+        without = function(table.sum(axis=0) - table)
+    if len(table) < 3 or not np.isfinite(without).all():
+        return 1.0
+    n, alike = len(table), worth(without)
+    level = (1 + confidence) / 2
+    return float(np.sqrt(n / alike) * stdtrit(max(alike - 1, 2.0), level) / stdtrit(n - 1, level)) if alike < n else 1.0
 
 
 def by_block(first: Codes, first_terms: Floats, second: Codes, second_terms: Floats, *, seed: int) -> Floats:
@@ -178,9 +242,7 @@ def interval(function: Function, table: Floats, *, confidence: float, seed: int,
     usable = drawn[np.isfinite(drawn)]
     if len(usable) < 0.9 * rounds:
         return None
-    far = np.sqrt(count / (count - 1)) * stdtrit(count - 1, (1 + confidence) / 2)
-    low, high = np.quantile(usable, ndtr([-far, far]))
-    return float(low), float(high)
+    return expanded(usable, count, confidence)
 
 
 @lru_cache(maxsize=4)
@@ -193,12 +255,8 @@ def _weights(count: int, rounds: int, seed: int) -> Floats:
     return weights
 
 
-def _ratio_interval(
-    measure: Measure, table: Floats, point: float | None, confidence: float, seed: int, rounds: int
-) -> tuple[float, float] | None:
-    if point is None:
-        return None
-    half = table.shape[1] // 2
+def _share_of(measure: Measure, half: int) -> Function:
+    """The effect as a share of the champion's value, of sums (..., 2 half)."""
 
     def share(sums: Floats) -> Floats:
         old, new = measure.finish(sums[..., :half]), measure.finish(sums[..., half:])
@@ -206,4 +264,36 @@ def _ratio_interval(
         # Two versions without any error are equal, not unknown.
         return np.asarray(np.where(gain == 0, 0.0, gain / np.abs(old)))
 
-    return interval(share, table, confidence=confidence, seed=seed, rounds=rounds)
+    return share
+
+
+def _effect_as_a_whole(measure: Whole, paired: Paired, *, confidence: float, seed: int, span: timedelta) -> Effect:
+    def share(rows: NDArray[np.int64]) -> float | None:
+        truth = paired.truth[rows]
+        old, new = (measure.value(truth, answers.take(rows)) for answers in (paired.champion, paired.candidate))
+        return None if old is None or new is None else effect(measure.better, old, new)
+
+    old, new = (measure.value(paired.truth, answers) for answers in (paired.champion, paired.candidate))
+    point = None if old is None or new is None else effect(measure.better, old, new)
+    found = None if point is None else drawn_interval(share, paired.units, paired.moments, confidence=confidence, seed=seed, span=span)
+    low, high, count = found or (None, None, 0)
+    return Effect(old, new, point, low, high, len(paired), count)
+
+
+def _estimate_as_a_whole(
+    measure: Whole,
+    truth: Truth,
+    answers: Answers,
+    units: Strings,
+    moments: NDArray[np.int64],
+    confidence: float,
+    seed: int,
+    span: timedelta,
+) -> Estimate:
+    def value(rows: NDArray[np.int64]) -> float | None:
+        return measure.value(truth[rows], answers.take(rows))
+
+    point = measure.value(truth, answers)
+    found = None if point is None else drawn_interval(value, units, moments, confidence=confidence, seed=seed, span=span)
+    low, high, count = found or (None, None, 0)
+    return Estimate(point, low, high, len(truth), count)

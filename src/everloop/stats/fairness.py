@@ -12,7 +12,6 @@ from everloop.stats.known import answered, known
 from everloop.stats.measures import Better, Measure, Truth, number, says_yes
 from everloop.stats.shapes import Answers, Floats, Strings
 
-LEAST_ALPHA = 0.002  # what 2,000 resamples can still resolve
 LEAST = 50  # a group with fewer questions, or fewer than ten units, is named and left out
 
 
@@ -47,7 +46,7 @@ def across(
 
     Of a measure that is better when higher the ratio is worst / best, when lower best / worst, when zero the nearest to 0 / the farthest.
     Every group is compared with the best-off, units drawn anew; ``low`` and ``high`` are the least of their bounds, each widened for the
-    number of pairs (Bonferroni, down to 1 in 500), so that one of many groups is not called worst off by chance. A row without a group
+    number of pairs (Bonferroni), so that one of many groups is not called worst off by chance. A row without a group
     is left out.
 
     >>> from everloop.records import Shape
@@ -78,7 +77,7 @@ def across(
         return Fairness(None, None, None, values, tuple(small), int(rows.sum()))
     best = order[0]
     pairs = len(order) * (len(order) - 1) / 2
-    each = 1 - max((1 - confidence) / pairs, LEAST_ALPHA)
+    each = 1 - (1 - confidence) / pairs
     found = [_against(measure, better, terms[i], terms[best], each, seed, rounds) for i in order[1:]]
     low, high = (None, None) if None in found else (min(f[0] for f in found if f), min(f[1] for f in found if f))
     return Fairness(_share(better, figures[order[-1]], figures[best]), low, high, values, tuple(small), int(rows.sum()))

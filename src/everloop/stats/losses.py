@@ -37,8 +37,8 @@ class Losses:
 def adds_up(measure: Measure) -> bool:
     """Whether the measure's difference is a sum over questions, so that it can be bet on.
 
-    Not for rmse (squares have no bound), auc (pairs), bias (errors of two signs cancel) and the precision of chances (each version
-    is asked about other rows); these are judged by an interval for each look (``multiple.share_of_look``).
+    Not for rmse (squares have no bound), auc (pairs), bias and calibration_error (errors of two signs cancel) and the precision of chances
+    (each version is asked about other rows); these are judged by an interval for each look (``multiple.share_of_look``).
     """
     return measure.name in _OF
 
@@ -122,6 +122,7 @@ _OF = {
     "logloss": _of_chances,
     "brier": _of_chances,
     "accuracy": _of_shares,
+    "error_rate": _of_shares,
     "recall": _of_shares,
     "coverage": _of_shares,
     "ndcg": _of_shares,

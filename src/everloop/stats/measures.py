@@ -26,6 +26,7 @@ Truth: TypeAlias = NDArray[Any]
 Rows: TypeAlias = Callable[[Truth, Answers, Floats], Floats]
 
 EPS = float(np.finfo(np.float64).eps)  # a chance of exactly 0 or 1 that turns out wrong costs 36 nats, not infinity
+TENTHS = 10
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Measure:
     better: Better
     rows: Rows
     finish: Callable[[Floats], Floats]
+    folded: bool = False  # a distance: it cannot lie below 0, and chance alone makes it larger
 
     def parts(self, truth: Truth, answers: Answers) -> tuple[Floats, Floats]:
         """Numerator and denominator of each row, (n,) each, where the measure is a ratio of two sums (or the root of one)."""
@@ -111,10 +113,21 @@ def _bias(truth: Truth, answers: Answers, _: Floats) -> Floats:
     return _pair(answers.value - y, np.abs(y))
 
 
+def _mase(truth: Truth, answers: Answers, _: Floats) -> Floats:
+    """In how many of the unit's own naive errors each answer lies from the truth; a unit whose naive forecast never erred counts not."""
+    y = as_floats(truth)
+    scale = np.full(len(y), np.nan) if answers.scale is None else answers.scale
+    there = scale > 0
+    return _pair(np.where(there, np.abs(y - answers.value) / np.where(there, scale, 1.0), 0.0), there)
+
+
 def _auc(truth: Truth, answers: Answers, weights: Floats) -> Floats:
-    """Placements: for a positive the share of negatives it outranks, for a negative the share of positives above it, less the AUC."""
-    yes = as_floats(truth) > 0.5
-    scores, where = np.unique(answers.value, return_inverse=True)
+    return placements(as_floats(truth) > 0.5, answers.value, weights)
+
+
+def placements(yes: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
+    """(n, 4): for a positive the share of negatives it outranks, for a negative the share of positives above it, less the AUC."""
+    scores, where = np.unique(score, return_inverse=True)
     positives = np.bincount(where, weights * yes, len(scores))
     negatives = np.bincount(where, weights * ~yes, len(scores))
     if positives.sum() == 0 or negatives.sum() == 0:
@@ -160,6 +173,27 @@ def _accuracy(truth: Truth, answers: Answers, _: Floats) -> Floats:
     assert answers.values is not None
     likeliest = np.array(answers.shape.labels, dtype=object)[answers.values.argmax(axis=1)]
     return _pair(np.array([a == t for a, t in zip(likeliest, truth, strict=True)]))
+
+
+def _error_rate(truth: Truth, answers: Answers, weights: Floats) -> Floats:
+    right = _accuracy(truth, answers, weights)
+    return np.column_stack([right[:, 1] - right[:, 0], right[:, 1]])
+
+
+def _calibration_error(truth: Truth, answers: Answers, weights: Floats) -> Floats:
+    """By which of ten groups of nearly as many answers, from the least chance to the greatest: what came true beyond what was said."""
+    scores, where = np.unique(answers.value, return_inverse=True)
+    there = np.bincount(where, weights, len(scores))
+    group = np.minimum((np.cumsum(there) - there / 2) / max(there.sum(), EPS) * TENTHS, TENTHS - 1).astype(np.int64)[where]
+    beyond = np.zeros((len(answers), TENTHS + 1))
+    beyond[np.arange(len(group)), group] = as_floats(truth) - answers.value
+    beyond[:, TENTHS] = 1.0
+    return beyond
+
+
+def _mean_distance(sums: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(sums[..., -1] != 0, np.abs(sums[..., :-1]).sum(axis=-1) / sums[..., -1], np.nan))
 
 
 def _recall(truth: Truth, answers: Answers, _: Floats) -> Floats:
@@ -232,12 +266,15 @@ MEASURES: dict[str, Measure] = {
         Measure("mae", ("number",), "lower", _mae, _ratio),
         Measure("rmse", ("number",), "lower", _mse, _root),
         Measure("bias", ("number",), "zero", _bias, _ratio),
+        Measure("mase", ("number", "quantiles"), "lower", _mase, _ratio),
         Measure("auc", ("chance",), "higher", _auc, _two_ratios),
         Measure("logloss", ("chance", "shares"), "lower", _logloss, _ratio),
         Measure("brier", ("chance",), "lower", _brier, _ratio),
         Measure("accuracy", ("chance", "shares"), "higher", _accuracy, _ratio),
         Measure("recall", ("chance",), "higher", _recall, _ratio),
         Measure("precision", ("chance", "ranking"), "higher", _precision, _ratio),
+        Measure("error_rate", ("chance", "shares"), "lower", _error_rate, _ratio),
+        Measure("calibration_error", ("chance",), "lower", _calibration_error, _mean_distance, folded=True),
         Measure("pinball", ("quantiles",), "lower", _pinball, _ratio),
         Measure("coverage", ("quantiles",), "higher", _coverage, _ratio),
         Measure("ndcg", ("ranking",), "higher", _ndcg, _ratio),
@@ -247,11 +284,17 @@ MEASURES: dict[str, Measure] = {
 
 
 def measure(name: str) -> Measure:
-    """The measure of this name; raises Unknown with the names there are.
+    """The measure of this name: one of ours, a scorer of scikit-learn (``scorers``), or ``cost(…)`` of two numbers. Raises Unknown.
 
     >>> measure("auc").better
     'higher'
     """
-    if name not in MEASURES:
-        raise Unknown("measure", name, tuple(MEASURES))
-    return MEASURES[name]
+    if name in MEASURES:
+        return MEASURES[name]
+    from everloop.stats.money import said_in_money
+    from everloop.stats.scorers import SCORERS
+
+    found = SCORERS.get(name) or said_in_money(name)
+    if found is None:
+        raise Unknown("measure", name, (*MEASURES, *SCORERS))
+    return found

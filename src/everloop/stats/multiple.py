@@ -34,3 +34,20 @@ def share_of_look(look: int, alpha: float = 0.05) -> float:
     (0.0304, True)
     """
     return alpha * 6 / (np.pi * look) ** 2
+
+
+def share_of_contest(contest: int) -> float:
+    """How much of alpha the ``contest``-th contest (1, 2, …) against one champion may spend, so that all of them, however many, spend no
+    more: 1 / (k (k + 1)), the first half of it.
+
+    Spending a level that was fixed beforehand needs nothing of how the contests depend on one another (Lan and DeMets 1983, "Discrete
+    sequential boundaries for clinical trials"): weeks that two of them are judged by may be the same.
+
+    >>> [round(1 / share_of_contest(k)) for k in (1, 2, 3, 10)], sum(share_of_contest(k) for k in range(1, 100_000)) < 1
+    ([2, 6, 12, 110], True)
+
+    Raises ValueError for a contest before the first.
+    """
+    if contest < 1:
+        raise ValueError(f"There is no contest {contest}; they are counted from 1.")
+    return 1 / (contest * (contest + 1))

@@ -22,7 +22,8 @@ class Answers:
 
     number, chance: ``value`` (n,). shares: ``values`` (n, labels), ``value`` the largest share. quantiles: ``values`` (n, steps x levels),
     row by row a step, ``value`` the level nearest to 0.5 summed over steps. ranking: ``items`` and ``scores``, best first, ``value``
-    the count.
+    the count. ``beside`` (n,) each: what was known of the question, where a measure asks for it (money, a user's own figure). ``scale``
+    (n,), where it is known: how far the naive forecast of each unit usually lay from the truth, for MASE.
     """
 
     shape: Shape
@@ -30,6 +31,8 @@ class Answers:
     values: Floats | None = None
     items: tuple[tuple[str, ...], ...] | None = None
     scores: tuple[tuple[float, ...], ...] | None = None
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    scale: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.value)
@@ -43,6 +46,8 @@ class Answers:
             values=None if self.values is None else self.values[rows],
             items=None if self.items is None else tuple(self.items[i] for i in rows),
             scores=None if self.scores is None else tuple(self.scores[i] for i in rows),
+            beside={name: values[rows] for name, values in self.beside.items()},
+            scale=None if self.scale is None else self.scale[rows],
         )
 
     def to_arrow(self) -> pa.StructArray:
@@ -79,7 +84,8 @@ class Answers:
 class Paired:
     """Two models' answers to the same questions, with the truth: float64 (NaN: not known), str for shares, tuples of items for rankings.
 
-    ``units`` (n,) strings, ``moments`` (n,) int64 µs UTC; ``groups`` maps a fair_across reading's name to (n,) strings.
+    ``units`` (n,) strings, ``moments`` (n,) int64 µs UTC; ``groups`` maps a fair_across reading's name to (n,) strings, ``rivals`` the
+    name of a simple rule to what it would have answered.
     """
 
     units: Strings
@@ -88,6 +94,7 @@ class Paired:
     champion: Answers
     candidate: Answers
     groups: Mapping[str, Strings] = field(default_factory=dict)
+    rivals: Mapping[str, Answers] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.units)
@@ -96,4 +103,6 @@ class Paired:
         """The questions at these positions, or where a boolean mask holds."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         groups = {name: g[rows] for name, g in self.groups.items()}
-        return Paired(self.units[rows], self.moments[rows], self.truth[rows], self.champion.take(rows), self.candidate.take(rows), groups)
+        rivals = {name: r.take(rows) for name, r in self.rivals.items()}
+        sides = self.champion.take(rows), self.candidate.take(rows)
+        return Paired(self.units[rows], self.moments[rows], self.truth[rows], *sides, groups, rivals)

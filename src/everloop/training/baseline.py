@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from math import isfinite, nan
 from typing import Any, Literal, TypeAlias
 
@@ -105,7 +106,7 @@ class Baseline:
     def _past(self, features: pa.Table) -> Answers:
         said = features.column("baseline")
         if self.shape.kind == "ranking":
-            return _of_lists(self.shape, [said[int(at)].as_py() or [] for at in first_rows(features)])
+            return _of_lists(self.shape, among([said[int(at)].as_py() or [] for at in first_rows(features)], features))
         past = numbers(said, "baseline")
         if self.shape.kind == "chance":
             return Answers(self.shape, self._chance(past))
@@ -124,7 +125,7 @@ class Baseline:
     def _average(self, features: pa.Table) -> Answers:
         kind, count = self.shape.kind, len(features)
         if kind == "ranking":
-            return _of_lists(self.shape, [list(self.items)] * len(first_rows(features)))
+            return _of_lists(self.shape, among([list(self.items)] * len(first_rows(features)), features))
         if not self.typical:
             return nothing(self.shape, count // self.shape.steps if kind == "quantiles" else count)
         if kind == "shares":
@@ -258,22 +259,6 @@ def average(shape: Shape, learnt: pa.Table) -> Baseline:
     return Baseline(shape, "average", (float(truth.mean()),))
 
 
-def rivals(shape: Shape, learnt: pa.Table) -> dict[str, Baseline]:
-    """Simple answers by name, to show beside the first contest: the average truth, the last known one, the past, the commonest."""
-    found = {"mean" if shape.kind in ("number", "quantiles") else "average": average(shape, learnt)}
-    if "baseline" in learnt.column_names and shape.kind != "shares":
-        found["past"] = past(shape, learnt)
-    if shape.kind == "number" and len(learnt):
-        truth = numbers(learnt.column("truth"), "truth").tolist()
-        known = zip(learnt.column("moment").to_pylist(), learnt.column("unit").to_pylist(), truth, strict=True)
-        found["last value"] = Baseline(shape, "last", units={unit: value for _, unit, value in sorted(known) if value == value})
-    if shape.kind in ("chance", "shares") and (usual := found["average"].typical):
-        best = int(np.argmax(usual)) if shape.kind == "shares" else None
-        most = tuple(float(i == best) for i in range(len(usual))) if shape.kind == "shares" else (float(usual[0] > 0.5),)
-        found["majority"] = replace(found["average"], typical=most)
-    return found
-
-
 def given_bytes(shape: Shape, feed: Feed) -> bytes:
     """A baseline the user gave, as bytes: what it is fed and what it answers; the object itself stays in the project file."""
     return msgspec.json.encode({"given": True, "shape": shape, "feed": feed})
@@ -311,6 +296,19 @@ def _of_numbers(shape: Shape, value: Floats) -> Answers:
 
 def _finite(value: float) -> float:
     return value if isfinite(value) else nan
+
+
+def among(lists: list[list[str]], features: pa.Table) -> list[list[str]]:
+    """Each question's list without what is no candidate of it: what is out of stock or in the cart is not listed by a baseline either.
+
+    >>> among([["a", "b"]], pa.table({"question": [0, 0], "item": ["b", "c"]}))
+    [['b']]
+    """
+    if "item" not in features.column_names:
+        return lists
+    items, starts = features.column("item").to_pylist(), [*first_rows(features).tolist(), len(features)]
+    inside = [set(items[start:stop]) for start, stop in pairwise(starts)]
+    return [[item for item in one if item in mine] for one, mine in zip(lists, inside, strict=True)]
 
 
 def _of_lists(shape: Shape, lists: list[list[str]]) -> Answers:

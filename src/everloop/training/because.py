@@ -16,6 +16,7 @@ import numpy as np
 
 from everloop.errors import EverloopError
 from everloop.stats.shapes import Floats
+from everloop.training.baseline import Baseline
 from everloop.training.boosted import Boosted
 from everloop.training.compiled import Compiled
 from everloop.training.feed import Value, coded, fed, row
@@ -54,7 +55,8 @@ def because(predictor: Answering, features: Mapping[str, Value], answered: float
     elif isinstance(predictor, Predictor) and isinstance(predictor.fitted, Boosted):
         found = _of_boosted(predictor, predictor.fitted, features)
     else:
-        raise EverloopError("Only trees are explained, and this version is none, or none that is known here.")
+        what = "the baseline" if isinstance(predictor, Baseline) else "none, or none that is known here"
+        raise EverloopError(f"Only trees are explained, and this version is {what}.")
     slack = SINGLE_SLACK if isinstance(predictor, Compiled) and getattr(predictor.fitted, "link", "").startswith("single") else SLACK
     if not math.isclose(_read(found), answered, rel_tol=slack, abs_tol=slack):
         raise EverloopError("What its columns add does not come to the answer it gave, so it is not told.")
@@ -94,6 +96,10 @@ def _of_compiled(predictor: Compiled, features: Mapping[str, Value]) -> Contribu
     if said.link == "half chance":
         base, added = 2 * base, 2 * added
     scale: Scale = "answer" if said.link == "itself" else "log" if said.link in ("exp", "exp in turn", "single exp") else "log-odds"
+    if isinstance(said, Plain) and said.plus:
+        if scale != "answer":
+            raise EverloopError("What is added to its answer is no part of what its columns add, so it is not told.")
+        base += said.plus
     if isinstance(said, Plain) and said.usual is not None:
         base, added = _times_usual(said.usual, X, base, added, scale)
     by_column = np.bincount(origins(said.steps, tuple(range(X.shape[1]))), added, X.shape[1])

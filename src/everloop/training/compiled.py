@@ -26,7 +26,7 @@ from everloop.training.plain import Mean, Plain, PlainChances, Said, Sum, throug
 from everloop.training.predictor import Answering, Predictor, answers_of, nothing
 from everloop.training.single import One, one_of
 
-FORMAT = 3
+FORMAT = 4
 """Part of a compiled file's name: a release that compiles otherwise finds none of the old ones, and makes its own."""
 
 

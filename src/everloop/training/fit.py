@@ -7,7 +7,6 @@ where, and the next step.
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,15 +16,16 @@ import numpy as np
 from everloop.errors import EverloopError, LearnerFailed
 from everloop.project.learner import is_function, learner_repr
 from everloop.records import Shape
+from everloop.training.go_on import gone_on
 from everloop.training.predictor import Fitted
-from everloop.training.rows import Rows
+from everloop.training.rows import Rows, parameters
 from everloop.training.xgboosted import xgboosted_of
 
 
 def fit(learner: object, rows: Rows, shape: Shape, *, only_new: bool = False) -> Fitted:
     """The learner's copy, fitted to these rows, ready to answer with one thread.
 
-    ``only_new``: goes on from ``rows.champion`` by its ``partial_fit``; a function does so by itself. Raises LearnerFailed where there is
+    ``only_new``: goes on from ``rows.champion`` (``go_on``); a function does so by itself. Raises LearnerFailed where there is
     nothing to learn, or the learner raises or returns what cannot answer.
 
     >>> class Mean:
@@ -48,7 +48,7 @@ def fit(learner: object, rows: Rows, shape: Shape, *, only_new: bool = False) ->
         if is_function(learner):
             fitted = learner(rows)  # type: ignore[operator]
         elif only_new:
-            fitted = _gone_on(learner, rows, shape)
+            fitted = gone_on(learner, prepared(learner, rows.seed, rows.settings), rows, shape, _fit)
         else:
             fitted = prepared(learner, rows.seed, rows.settings)
             if shape.kind == "shares" and type(fitted).__name__ == "XGBClassifier":
@@ -119,9 +119,14 @@ def _made_to_repeat_itself(learner: Any) -> None:
 
 
 def _fit(learner: Any, verb: str, rows: Rows, **more: object) -> None:
-    knows = _parameters(getattr(learner, verb))
+    knows = parameters(getattr(learner, verb))
     if rows.groups is not None and "group" in knows:
         more["group"] = rows.groups
+    more |= {word: value for word, value in (("moments", rows.moments), ("names", rows.names)) if word in knows}
+    if rows.items is not None and "items" in knows:
+        more["items"] = rows.items
+    if "units" in knows:
+        more["units"] = rows.units
     if rows.weights is not None:
         more["sample_weight"] = rows.weights
     getattr(learner, verb)(rows.X, rows.y, **more)
@@ -132,23 +137,6 @@ def _of_codes(fitted: Any, rows: Rows) -> Any:
     labels, codes = np.unique(rows.y.astype(str), return_inverse=True)
     _fit(fitted, "fit", replace(rows, y=codes))
     return xgboosted_of(fitted, tuple(labels.tolist()))
-
-
-def _gone_on(learner: object, rows: Rows, shape: Shape) -> Any:
-    """A copy of the champion, or of the learner where nobody has learnt yet, that has also seen these rows."""
-    said = learner_repr(learner)
-    fitted = prepared(learner, rows.seed, rows.settings) if rows.champion is None else copy.deepcopy(rows.champion)
-    if not callable(getattr(fitted, "partial_fit", None)):
-        raise LearnerFailed(
-            f"{said} cannot go on from the champion: it has no partial_fit. Take a learner that has, or say a function learn(rows) that "
-            "goes on from "
-            "rows.champion, or leave learns_from=only_new() out."
-        )
-    more: dict[str, object] = {}
-    if "classes" in _parameters(fitted.partial_fit):
-        more["classes"] = np.array(shape.labels, dtype=object) if shape.kind == "shares" else np.array([0.0, 1.0])
-    _fit(fitted, "partial_fit", rows, **more)
-    return fitted
 
 
 def _refuse_what_teaches_nothing(rows: Rows, shape: Shape) -> None:
@@ -192,10 +180,3 @@ def is_nan_free(rows: Rows) -> bool:
     if hasattr(rows.X, "isna"):
         return not bool(rows.X.isna().any().any())
     return all(c.null_count == 0 for c in rows.X.columns)
-
-
-def _parameters(verb: Any) -> frozenset[str]:
-    try:
-        return frozenset(inspect.signature(verb).parameters)
-    except (TypeError, ValueError):
-        return frozenset()

@@ -62,8 +62,9 @@ LINKS: dict[str, Link] = {
 class TimesUsual(Protocol):
     """A learner of one's own that answers with what another one says, times a column of X, empty as 0, plus a constant."""
 
-    def times_usual(self) -> tuple[Any, int, float]:
-        """The other one, fitted; the column; the constant."""
+    def times_usual(self) -> tuple[Any, int, float] | tuple[Any, int, float, float]:
+        """The other one, fitted; the column; the constant; and where there is a fourth, it is added to what the other one says before it
+        is multiplied, and what is then below 0 counts as 0."""
         ...
 
 
@@ -91,11 +92,11 @@ def _plain(fitted: Any, columns: Columns, feed: Feed) -> Said:
     if isinstance(fitted, XGBoosted):
         return grown_single(fitted, feed)
     if isinstance(fitted, TimesUsual):
-        inner, column, more = fitted.times_usual()
+        inner, column, more, *plus = fitted.times_usual()
         said = _plain(inner, columns, feed)
         if not isinstance(said, Plain) or said.usual is not None or columns[column] is not None:
             raise ValueError(UNSAYABLE)
-        return msgspec.structs.replace(said, usual=(int(column), float(more)))
+        return msgspec.structs.replace(said, usual=(int(column), float(more)), plus=float(plus[0]) if plus else None)
     if _name(fitted) == "Pipeline":
         steps, columns = _pipeline(fitted.steps[:-1], columns, feed)
         said = _plain(fitted.steps[-1][1], columns, feed)

@@ -182,20 +182,27 @@ Body: TypeAlias = Sum | Mean | Line
 
 
 class Plain(msgspec.Struct, frozen=True, tag="number"):
-    """What says something of prepared rows, and how it is read; ``usual``: times this column, empty as 0, plus this constant."""
+    """What says something of prepared rows, and how it is read; ``usual``: times this column, empty as 0, plus this constant.
+
+    ``plus``: added to what is said before that, and what is then below 0 is 0."""
 
     steps: tuple[Step, ...]
     body: Body
     link: Link = "itself"
     usual: tuple[int, float] | None = None
+    plus: float | None = None
 
     def predict(self, X: Floats) -> Floats:
         """A number for each row (n,)."""
         said = read(self.link, self.body.raw(through(self.steps, X)))[:, 0]
+        if self.plus is not None:
+            said = said + self.plus
+            said = np.where(said < 0, 0.0, said)
         if self.usual is None:
             return said
         column, more = self.usual
-        return np.asarray(said * (np.nan_to_num(X[:, column]) + more))
+        usual = np.nan_to_num(X[:, column])
+        return np.asarray(said * ((usual if self.plus is None else np.maximum(usual, 0.0)) + more))
 
 
 class PlainChances(msgspec.Struct, frozen=True, tag="chances"):

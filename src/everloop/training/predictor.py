@@ -18,11 +18,12 @@ from everloop.errors import LearnerFailed
 from everloop.records import Shape
 from everloop.stats.shapes import Answers, Floats
 from everloop.training.feed import Fed, FedAs, Feed, fed
-from everloop.training.rows import first_rows, group_sizes
+from everloop.training.rows import first_rows, group_sizes, parameters
 
 Fitted: TypeAlias = Any  # anything with predict or predict_proba; for quantiles also a dict {level: fitted}
 
 SLACK = 1e-9  # a chance this far outside 0..1 is rounding, not a mistake
+CART = "cart"  # the column of a list's features that says what its customer has chosen already
 
 
 class Answering(Protocol):
@@ -89,7 +90,7 @@ def answers_of(shape: Shape, fitted: Fitted, X: Fed, features: pa.Table) -> Answ
         return answers_in_shares(shape, _shares(fitted, X, count, shape))
     if shape.kind == "quantiles":
         return answers_in_quantiles(shape, _levels(fitted, X, count, shape))
-    return answers_in_order(shape, _scores(fitted, X, count), features)
+    return answers_in_order(shape, _scores(fitted, X, features), features)
 
 
 def nothing(shape: Shape, count: int) -> Answers:
@@ -155,9 +156,9 @@ def answers_in_order(shape: Shape, scores: Floats, candidates: pa.Table) -> Answ
     return Answers(shape, value, items=tuple(items), scores=tuple(best))
 
 
-def _said_by(fitted: Fitted, verb: str, X: Fed) -> Any:
+def _said_by(fitted: Fitted, verb: str, X: Fed, **more: Any) -> Any:
     try:
-        return getattr(fitted, verb)(X)
+        return getattr(fitted, verb)(X, **more)
     except Exception as error:
         raise LearnerFailed(f"{type(fitted).__name__}.{verb} raised {type(error).__name__}: {error}") from error
 
@@ -215,6 +216,21 @@ def _levels(fitted: Fitted, X: Fed, count: int, shape: Shape) -> Floats:
     return _matrix(_said_by(fitted, "predict", X), count, len(shape.levels))
 
 
-def _scores(fitted: Fitted, X: Fed, count: int) -> NDArray[np.float64]:
+def _scores(fitted: Fitted, X: Fed, features: pa.Table) -> NDArray[np.float64]:
     # A classifier's predict says only relevant or not, which orders nothing.
-    return _chances(fitted, X, count) if hasattr(fitted, "predict_proba") else _column(_said_by(fitted, "predict", X), count)
+    if hasattr(fitted, "predict_proba"):
+        return _chances(fitted, X, len(features))
+    return _column(_said_by(fitted, "predict", X, **_beside(fitted, features)), len(features))
+
+
+def _beside(fitted: Fitted, features: pa.Table) -> dict[str, Any]:
+    """What a list's learner is told beside X, where its predict asks for it: the candidates, the sizes of questions, what lies in carts."""
+    asked = parameters(getattr(fitted, "predict", None))
+    more: dict[str, Any] = {}
+    if "items" in asked:
+        more["items"] = features.column("item").to_pylist()
+    if "group" in asked:
+        more["group"] = group_sizes(features)
+    if "carts" in asked and CART in features.column_names:
+        more["carts"] = features.column(CART).take(pa.array(first_rows(features))).to_pylist()
+    return more

@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from everloop.clock import from_microseconds
 from everloop.errors import ArtefactBroken, LearnerFailed
-from everloop.records import Contest, Shape
+from everloop.project.model import Model
+from everloop.records import Contest, Listed, Shape
 from everloop.stats.shapes import Answers, Paired
 from everloop.training.by_row import by_row
 from everloop.training.feed import Value, numbers
+from everloop.training.lists import listed
 from everloop.training.predictor import Answering
 from everloop.training.rows import first_rows
 
@@ -49,12 +51,17 @@ def rehearse(
     made_from: tuple[str, ...] = (),
     champions_holdout: pa.Table | None = None,
     milliseconds: Sequence[float] = (),
+    beside: Sequence[str] = (),
+    rivals: Mapping[str, Answers] | None = None,
+    scale: NDArray[np.float64] | None = None,
+    lists: Model | None = None,
 ) -> tuple[Contest, bytes]:
     """Both sides' answers to the questions of a holdout (a training table, see docs/training.md), paired with their truths.
 
     ``champions_holdout``: the same questions with the champion's own features, where they differ. ``milliseconds``: what
-    ``time_answers`` measured. An empty holdout is a contest with ``why_empty``, and no body. Raises LearnerFailed where a side raises,
-    or the two are asked different things.
+    ``time_answers`` measured. ``beside``: features that a measure asks for (``pair``). ``rivals``: what simple rules would have answered;
+    ``scale``: what MASE counts in (``rivals.py``). ``lists``: the model, where it ranks: how well each side lists is told too. An empty
+    holdout is a contest with ``why_empty``, and no body. Raises LearnerFailed where a side raises, or the two are asked different things.
     """
     empty = Contest(
         id=id,
@@ -74,14 +81,22 @@ def rehearse(
         return empty, b""
     shown = holdout if champions_holdout is None else champions_holdout
     _refuse_different_questions(shown, holdout)
-    paired = pair(champion.predictor.answer(shown), candidate.predictor.answer(holdout), holdout)
+    paired = pair(champion.predictor.answer(shown), candidate.predictor.answer(holdout), holdout, beside)
+    paired = _scaled(replace(paired, rivals=dict(rivals or {})), scale)
     body = write_paired(paired)
+    said: tuple[Listed, ...] = ()
+    if lists is not None:
+        mine = listed("candidate", candidate.predictor, holdout, lists)
+        said = (*listed("champion", champion.predictor, shown, lists), *mine)
     first, last = (from_microseconds(int(at)) for at in (paired.moments.min(), paired.moments.max()))
-    return replace(empty, body=save(body), rows=len(paired), first_at=first, last_at=last, why_empty=None), body
+    return replace(empty, body=save(body), rows=len(paired), first_at=first, last_at=last, why_empty=None, lists=said), body
 
 
-def pair(champion: Answers, candidate: Answers, holdout: pa.Table) -> Paired:
-    """Two sides' answers with the truths of a holdout; class shares are brought to the labels either side knows."""
+def pair(champion: Answers, candidate: Answers, holdout: pa.Table, beside: Sequence[str] = ()) -> Paired:
+    """Two sides' answers with the truths of a holdout; class shares are brought to the labels either side knows.
+
+    Features named ``beside``, and the columns ``beside:…`` of the holdout, go with both sides' answers.
+    """
     first = pa.array(first_rows(holdout)[:: champion.shape.steps])
     asked = holdout.take(first)
     if not len(champion) == len(candidate) == len(asked):
@@ -91,7 +106,19 @@ def pair(champion: Answers, candidate: Answers, holdout: pa.Table) -> Paired:
         champion, candidate = relabelled(champion, labels), relabelled(candidate, labels)
     groups = {n.removeprefix("group:"): _strings(asked, n) for n in asked.column_names if n.startswith("group:")}
     moments = asked.column("moment").to_numpy().astype(np.int64)
+    known = known_beside(asked, beside)
+    champion, candidate = (replace(answers, beside=known) for answers in (champion, candidate))
     return Paired(_strings(asked, "unit"), moments, truths(asked, candidate.shape), champion, candidate, groups)
+
+
+def known_beside(asked: pa.Table, features: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+    """What was known of each question (n,), by name: these features, and what ``cost(…)`` asks for; numbers as float64, all else as text.
+
+    >>> known_beside(pa.table({"price": [1, None], "beside:fee": [2.0, 3.0]}), ["price"])
+    {'price': array([ 1., nan]), 'fee': array([2., 3.])}
+    """
+    names = {name: name for name in features} | {n.removeprefix("beside:"): n for n in asked.column_names if n.startswith("beside:")}
+    return {name: _numbers_or_texts(asked, column) for name, column in names.items()}
 
 
 def relabelled(answers: Answers, labels: tuple[str, ...]) -> Answers:
@@ -129,6 +156,10 @@ def write_paired(paired: Paired) -> bytes:
         "candidate": paired.candidate.to_arrow(),
     }
     columns |= {f"group:{name}": pa.array(group.tolist(), pa.string()) for name, group in paired.groups.items()}
+    columns |= {f"beside:{name}": pa.array(values.tolist(), from_pandas=True) for name, values in paired.candidate.beside.items()}
+    columns |= {f"rival:{name}": said.to_arrow() for name, said in paired.rivals.items()}
+    if paired.candidate.scale is not None:
+        columns["scale"] = pa.array(paired.candidate.scale, pa.float64(), from_pandas=True)
     shapes = {
         side: msgspec.json.encode(answers.shape) for side, answers in (("champion", paired.champion), ("candidate", paired.candidate))
     }
@@ -147,11 +178,24 @@ def read_paired(body: bytes) -> Paired:
         table = pq.ParquetFile(pa.BufferReader(body)).read()
         sides = {s: msgspec.json.decode(table.schema.metadata[s.encode()], type=Shape) for s in ("champion", "candidate")}
         champion, candidate = (Answers.from_arrow(shape, table.column(side)) for side, shape in sides.items())
+        known = known_beside(table)
+        champion, candidate = (replace(answers, beside=known) for answers in (champion, candidate))
         groups = {n.removeprefix("group:"): _strings(table, n) for n in table.column_names if n.startswith("group:")}
         moments = table.column("moment").to_numpy().astype(np.int64)
-        return Paired(_strings(table, "unit"), moments, truths(table, candidate.shape), champion, candidate, groups)
+        named = [n for n in table.column_names if n.startswith("rival:")]
+        rivals = {n.removeprefix("rival:"): Answers.from_arrow(candidate.shape, table.column(n)) for n in named}
+        paired = Paired(_strings(table, "unit"), moments, truths(table, candidate.shape), champion, candidate, groups, rivals)
+        return _scaled(paired, numbers(table.column("scale"), "scale") if "scale" in table.column_names else None)
     except (pa.ArrowException, OSError, KeyError, TypeError, msgspec.DecodeError) as error:
         raise ArtefactBroken(f"The body of a contest cannot be read: {error}. Restore it from a backup.") from error
+
+
+def _scaled(paired: Paired, scale: NDArray[np.float64] | None) -> Paired:
+    """The same, every side's answers with what MASE counts in."""
+    if scale is None:
+        return paired
+    rivals = {name: replace(said, scale=scale) for name, said in paired.rivals.items()}
+    return replace(paired, champion=replace(paired.champion, scale=scale), candidate=replace(paired.candidate, scale=scale), rivals=rivals)
 
 
 def time_answers(
@@ -205,3 +249,10 @@ def _refuse_different_questions(one: pa.Table, other: pa.Table) -> None:
 
 def _strings(table: pa.Table, name: str) -> NDArray[np.object_]:
     return np.array([None if v is None else str(v) for v in table.column(name).to_pylist()] + [None], dtype=object)[:-1]
+
+
+def _numbers_or_texts(table: pa.Table, name: str) -> NDArray[Any]:
+    column = table.column(name)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_dictionary(column.type):
+        return _strings(table, name)
+    return numbers(column, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,8 +24,9 @@ class Rows:
     """What a learner learns from, by moment, then unit.
 
     ``X`` is float64 (n, columns), a pyarrow.Table or a pandas.DataFrame, as the model's ``fed_as`` says; ``y`` (n,) is float64, 0/1 for
-    chances and candidates of a list, str for classes; ``moments`` (n,) int64 µs UTC; ``groups`` the number of rows of each question,
-    for lists only; ``champion`` the fitted object that answers today, for learners that go on from it.
+    chances and candidates of a list, str for classes; ``moments`` (n,) int64 µs UTC; ``groups`` the number of rows of each question
+    and ``items`` (n,) the candidate of each row, for lists only; ``champion`` the fitted object that answers today, for learners that go
+    on from it.
     """
 
     X: Fed
@@ -37,6 +39,7 @@ class Rows:
     seed: int = 0
     champion: Any = None
     weights: NDArray[np.float64] | None = None
+    items: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -58,10 +61,18 @@ def rows_of(
         moments=table.column("moment").to_numpy().astype(np.int64),
         units=np.array(table.column("unit").to_pylist(), dtype=object),
         groups=group_sizes(table) if shape.kind == "ranking" else None,
+        items=np.array(table.column("item").to_pylist(), dtype=object)
+        if shape.kind == "ranking" and "item" in table.column_names
+        else None,
         settings=dict(settings or {}),
         seed=seed,
         champion=champion,
     )
+
+
+def items_of(table: pa.Table) -> NDArray[np.object_] | None:
+    """The candidate of each row of a list; None where the table does not say."""
+    return np.array(table.column("item").to_pylist(), dtype=object) if "item" in table.column_names else None
 
 
 def truth_of(table: pa.Table, shape: Shape) -> NDArray[Any]:
@@ -142,3 +153,15 @@ def shape_of(shape: Shape, table: pa.Table) -> Shape:
     if shape.kind != "shares" or shape.labels:
         return shape
     return replace(shape, labels=tuple(sorted(v for v in pc.unique(table.column("truth")).to_pylist() if v is not None)))
+
+
+def parameters(verb: Any) -> frozenset[str]:
+    """What a verb of a learner asks to be told, by name; nothing where it does not say.
+
+    >>> sorted(parameters(lambda X, group: X))
+    ['X', 'group']
+    """
+    try:
+        return frozenset(inspect.signature(verb).parameters)
+    except (TypeError, ValueError):
+        return frozenset()

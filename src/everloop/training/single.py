@@ -227,16 +227,20 @@ def _read(link: Link, body: Does) -> Does:
 def _predicts(part: Said) -> Does:
     """What ``predict`` of the part says of one row, or the chance of each class where it is a classifier."""
     prepared, said = _through(part.steps), _read(part.link, _body(part.body))
-    usual = part.usual if isinstance(part, plain.Plain) else None
+    usual, plus = (part.usual, part.plus) if isinstance(part, plain.Plain) else (None, None)
 
     def predicts(row: Row) -> Row:
         try:
             found = said(row if prepared is None else prepared(row))
         except Exception as error:
             raise LearnerFailed(f"{type(part).__name__} raised {type(error).__name__}: {error}") from error
+        if plus is not None:
+            moved = found[0] + plus
+            found = [0.0 if moved < 0 else moved]
         if usual is not None:
             column, more = usual
-            found = [found[0] * (float(np.nan_to_num(row[column])) + more)]
+            times = float(np.nan_to_num(row[column]))
+            found = [found[0] * ((times if plus is None else max(times, 0.0)) + more)]
         if isinstance(part, PlainChances) and len(found) == 1:
             return [1 - found[0], found[0]]
         return found

@@ -6,9 +6,8 @@ with it.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -19,7 +18,7 @@ import pyarrow as pa
 from everloop.clock import from_microseconds
 from everloop.errors import LearnerFailed
 from everloop.project.conditions import only_new
-from everloop.project.learner import learner_repr, learner_said, parameters_of
+from everloop.project.learner import learner_repr
 from everloop.project.model import Model
 from everloop.project.reading import is_reading
 from everloop.records import Candidate, TrainingSet, identity
@@ -31,6 +30,7 @@ from everloop.training.fit import fit
 from everloop.training.golden import answered_alone, differing, golden_rows, write_golden
 from everloop.training.predictor import Answering, Predictor
 from everloop.training.rows import learnable, rows_of, shape_of
+from everloop.training.searched import Searched, learner_with, parameters_said
 
 Save: TypeAlias = Callable[[bytes], str]
 
@@ -47,15 +47,15 @@ def train(
     environment: Environment | None = None,
     champion: Answering | None = None,
     learn_from: datetime | None = None,
-    settings: Mapping[str, object] | None = None,
+    searched: Searched | None = None,
     allow_pickle: bool = False,
 ) -> Candidate:
     """What the model's learner makes of a training set, and everything it takes to make it again.
 
     ``table`` is the training table (docs/training.md); only its rows before ``training_set.learn_until`` are learnt from, and none before
     ``learn_from`` (aware). ``champion`` is gone on from with ``only_new()``, and shown to a function learner as ``rows.champion``.
-    ``settings`` are parameters to set on the learner. Raises LearnerFailed: nothing to learn, the learner raised, it answers what is no
-    answer, or it cannot be stored.
+    ``searched``: the settings to learn with, and how they were found. Raises LearnerFailed: nothing to learn, the learner raised, it
+    answers what is no answer, or it cannot be stored.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     learnt = learnable(table, training_set, model.shape, learn_from)
@@ -63,6 +63,7 @@ def train(
     goes_on = isinstance(model.learns_from, only_new)
     before = champion if isinstance(champion, Predictor) and (not goes_on or champion.columns == tuple(model.columns)) else None
     feed = before.feed if goes_on and before is not None else feed_for(model, learnt)
+    settings = searched.settings if searched else None
     rows = rows_of(learnt, shape, feed, seed=seed, settings=settings, champion=None if before is None else before.fitted)
     predictor = Predictor(shape, feed, fit(model.learner, rows, shape, only_new=goes_on))
     made = _made(predictor, golden_rows(learnt, feed.columns), model, allow_pickle)
@@ -77,8 +78,8 @@ def train(
         needs=made.artefact.needs,
         columns=feed.columns,
         shape=shape,
-        learner=learner_repr(model.learner),
-        parameters=parameters_said(model.learner, settings),
+        learner=learner_with(model.learner, searched),
+        parameters=parameters_said(model.learner, searched),
         golden=save(made.golden),
         seed=seed,
         learnt_from=from_microseconds(int(rows.moments.min())),
@@ -106,21 +107,6 @@ def feed_for(model: Model, learnt: pa.Table) -> Feed:
     """How a model's learner is fed these rows; which string columns are texts follows from the readings."""
     texts = [r.name for r in model.knows if is_reading(r) and r.kind == "text"]
     return feed_of(learnt, model.columns, model.fed_as, texts)
-
-
-def parameters_said(learner: object, settings: Mapping[str, object] | None = None) -> str:
-    """A learner's identity, parameters and searched settings as JSON.
-
-    >>> parameters_said({0.5: 1})
-    '{"identity":"{0.5: 1}","parameters":{},"settings":{}}'
-    """
-    parameters = parameters_of(learner) or {}
-    said = {
-        "identity": learner_said(learner),
-        "parameters": {k: repr(v) for k, v in sorted(parameters.items())},
-        "settings": {k: repr(v) for k, v in sorted((settings or {}).items())},
-    }
-    return json.dumps(said, separators=(",", ":"), ensure_ascii=False)
 
 
 def _made(predictor: Predictor, golden: pa.Table, model: Model, allow_pickle: bool) -> Made:

@@ -16,7 +16,7 @@ from everloop.loop.online import baseline_of
 from everloop.project.model import Model
 from everloop.project.reading import Reading
 from everloop.project.source import Source
-from everloop.training.predictor import Answering
+from everloop.training.predictor import CART, Answering
 
 Row = Mapping[str, object]
 MOST = 10_000
@@ -63,10 +63,35 @@ def asked_by_key(model: Model, requests: Sequence[Row]) -> pa.Table:
     """
     declared = dict(model.per.every_column) if isinstance(model.per, Source) else {}
     said = set(map(str, requests[0]))
-    unknown = sorted(said - set(model.request) - set(declared) - {"row"})
+    unknown = sorted(said - set(model.request) - set(declared) - ({"row", CART} if model.kind == "ranking" else {"row"}))
     if unknown:
         raise Unknown("column", unknown[0], list(model.request), where=f"a request of {model.name}")
     return pa.table({name: _column(model, name, declared, requests) for name in _wanted(model, said)})
+
+
+def carts_of(requests: Sequence[Row]) -> list[list[str]]:
+    """What lies in the cart of each request; nothing at all where requests say no carts.
+
+    >>> carts_of([{"customer_id": "c1", "cart": ["p1"]}]), carts_of([{"customer_id": "c1"}])
+    ([['p1']], [])
+    """
+    if CART not in requests[0]:
+        return []
+    carts: list[list[str]] = []
+    for request in requests:
+        said = request[CART]
+        if not isinstance(said, list | tuple) or not all(isinstance(item, str) for item in said):
+            raise EverloopError(f"cart is {said!r:.60}, and a cart is a list of texts: what lies in it.")
+        carts.append([str(item) for item in said])
+    return carts
+
+
+def with_carts(features: pa.Table, carts: Sequence[Sequence[str]]) -> pa.Table:
+    """The features of lists with what lies in each question's cart beside each candidate, for learners that ask for it."""
+    if not carts:
+        return features
+    column = pa.array([list(carts[question]) for question in features["question"].to_pylist()], pa.list_(pa.string()))
+    return features.append_column(CART, column)
 
 
 def reads_of(model: Model) -> dict[str, Reads]:

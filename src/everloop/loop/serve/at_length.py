@@ -12,14 +12,17 @@ from datetime import datetime
 import pyarrow as pa
 
 from everloop import rollout
+from everloop.errors import EverloopError
 from everloop.features.served import as_of_in, definition_of
 from everloop.loop.serve.asked import (
     Row,
     asked_by_key,
     asked_with_features,
+    carts_of,
     columns_read,
     nothing_known,
     questions_of,
+    with_carts,
     with_past,
     with_split,
 )
@@ -33,6 +36,7 @@ from everloop.project.source import Source
 from everloop.records import Candidate, Prediction, Traffic
 from everloop.serving.answer import Older, Read, answer
 from everloop.serving.log import AnswersLog
+from everloop.training.predictor import CART
 
 
 class AtLength:
@@ -49,11 +53,12 @@ class AtLength:
             features = self._with_features(model, seat, requests, now)
             questions = with_split(model, features, requests)
         else:
-            asked = asked_by_key(model, requests)
+            asked, carts = asked_by_key(model, requests), carts_of(requests)
             self._only_seen(model, asked)
-            features = self._known.features(model, asked, now)
+            features = with_carts(self._known.features(model, asked, now, carts), carts)
             questions = questions_of(model, asked, features, now)
-            read = Read(as_of_in(features), definition_of(model), asked, self._older(model, seat, features))
+            said = asked.append_column(CART, pa.array(carts, pa.list_(pa.string()))) if carts else asked
+            read = Read(as_of_in(features), definition_of(model), said, self._older(model, seat, features))
         rows = answer(
             model,
             here(seat),
@@ -69,6 +74,33 @@ class AtLength:
             read=read,
         )
         return rows.predictions()
+
+    def beside(
+        self, model: Model, seat: Seat, items: Sequence[str], most: int | None, now: datetime
+    ) -> tuple[str, list[tuple[str, float]]]:
+        """What goes with these items by the champion's tables, as far as it may be listed now. It is about nobody: nothing is remembered.
+
+        Raises EverloopError where the model lists nothing, or its champion does not know what goes with what.
+        """
+        champion, wanted = here(seat).champion, most or model.shape.most or len(items)
+        says = getattr(getattr(seat.predictors[champion], "fitted", None), "beside", None)
+        if model.kind != "ranking" or not callable(says):
+            what = (
+                "answers with no list"
+                if model.kind != "ranking"
+                else f"is answered by {seat.route.versions[champion].name}, which does not"
+            )
+            raise EverloopError(f"{model.name} {what} know what goes with what. Say learner=Recommender(…), and let a version of it in.")
+        found: list[tuple[str, float]] = []
+        net = wanted
+        while True:
+            # Rules are asked of those that would be listed, and of more where some may not be.
+            net *= 4
+            said = says(items, net)
+            may = set(self._known.allowed(model, [item for item, _ in said], now))
+            found = [one for one in said if one[0] in may][:wanted]
+            if len(found) == wanted or len(said) < net:
+                return champion, found
 
     def otherwise(self, model: Model, seat: Seat) -> dict[str, Mapping[str, AnyReading]]:
         """By version, the columns that it knows otherwise than the project file says today; only versions with any."""

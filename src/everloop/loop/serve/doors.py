@@ -90,6 +90,10 @@ class HouseDoors:
 
         return explained(self._model(model), self._seat(model)[0].predictors, given)
 
+    def beside(self, model: str, items: Sequence[str], most: int | None, now: datetime) -> tuple[str, Sequence[tuple[str, float]]]:
+        """What goes with a product or a cart."""
+        return self.at_length.beside(self._model(model), self._seat(model)[0], items, most, now)
+
     def in_force(self, model: str) -> InForce:
         """Who answers for a model."""
         traffic = here(self._seat(self._model(model).name)[0])

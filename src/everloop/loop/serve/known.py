@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -20,18 +21,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everloop.clock import from_microseconds, microseconds
-from everloop.errors import EverloopError, StoreError
+from everloop.errors import EverloopError, StoreError, Unknown
 from everloop.features.as_of import live
 from everloop.features.fold import NEVER, Fold
 from everloop.features.online import Online, has_rows
 from everloop.features.plan import Status, Told
 from everloop.features.questions import of_units, unit_text
 from everloop.features.served import reach, up_to, with_as_of
+from everloop.features.shortlist import Shortlists, allowed_by_tables, from_tables, shared_lists
 from everloop.features.store import Mark, OnlineStore
 from everloop.lake.place import Lake
 from everloop.lake.shape import event_schema
 from everloop.lake.snapshot import read_source
 from everloop.loop.online import OnlineState, baseline_of, readings_of, states_kept
+from everloop.loop.serve.listed import Shared
 from everloop.project.model import Model
 from everloop.project.reading import column_names
 from everloop.project.source import Source
@@ -46,6 +49,7 @@ LEFT = 7 * 86_400_000_000
 CHUNKS, UNITS = 64, 100_000
 _lines = logging.getLogger(__name__)
 Statuses: TypeAlias = Mapping[str, Sequence[Status]]
+Carts: TypeAlias = Sequence[Sequence[str]]
 TROUBLE = (sqlite3.DatabaseError, EverloopError, msgspec.MsgspecError)
 
 
@@ -60,15 +64,18 @@ class Known:
         self.lake, self.turned, self._state = lake, turned, state
         self._all = states_kept(models)
         self._online = {m.name: Online(m, readings_of(m), self._all) for m in models if m.kind != "ranking"}
+        self._lists = {m.name: Shortlists(m, self._all) for m in models if m.kind == "ranking"}
+        self._shared = {m.name: Shared(partial(self._shared_of, m), exactly=turned) for m in models if m.kind == "ranking"}
         self._folds = {name: Fold([s for s in self._all if s.source.name == name]) for name in {s.source.name for s in self._all}}
         self._tables_lock = threading.RLock()
         self._tables: dict[str, tuple[int, pa.Table]] = {}
         self._seen: dict[tuple[str, str], None] = {}
         self._folding: threading.Thread | None = None
 
-    def features(self, model: Model, requests: pa.Table, now: datetime) -> pa.Table:
-        """A row for each request (several for a list): question, moment, unit, the unit's columns, what the model knows, its baseline."""
-        return self.looked_up(model, requests, now)[0]
+    def features(self, model: Model, requests: pa.Table, now: datetime, carts: Carts = ()) -> pa.Table:
+        """A row for each request (several for a list): question, moment, unit, the unit's columns, what the model knows, its baseline.
+        What lies in a request's cart is no candidate of its list."""
+        return self.looked_up(model, requests, now, carts)[0]
 
     def given(self, model: Model, request: Mapping[str, object], moment: int) -> dict[str, Told] | None:
         """As ``features``, of a request that says all of it itself, by column; None where something has to be read. ``request``: its values
@@ -97,16 +104,22 @@ class Known:
             return None  # also where a value is told by no state: ``looked_up`` says what is to be said of it
         return self._named(model, said.values[0]), {source: mark.seq for source, mark in said.as_of.items()}, moment
 
-    def looked_up(self, model: Model, requests: pa.Table, now: datetime) -> tuple[pa.Table, Statuses]:
+    def looked_up(self, model: Model, requests: pa.Table, now: datetime, carts: Carts = ()) -> tuple[pa.Table, Statuses]:
         """As ``features``, and by column whether a value is present, missing or expired; without where the event tables were read."""
-        if model.kind != "ranking" and self._up_to_date(model):
+        if self._up_to_date(model):
             try:
-                return self._from_tiles(model, requests, now)
+                if model.kind != "ranking":
+                    return self._from_tiles(model, requests, now)
+                with suppress(Unknown):  # of a moment that is over, tiles tell nothing
+                    return self._lists_from_tiles(model, requests, now, carts), {}
             except (sqlite3.DatabaseError, StoreError) as error:
                 _lines.warning("The online state cannot be read, so the event tables are: %s", error)
             except msgspec.MsgspecError:
                 self._made_anew(model)
-        return live(model, self.tables(model), moment=now, units=requests), {}
+        tables = self.tables(model)
+        if model.kind == "ranking":
+            return with_as_of(from_tables(model, tables, requests, microseconds(now), carts), reach(tables)), {}
+        return live(model, tables, moment=now, units=requests), {}
 
     def _from_tiles(self, model: Model, requests: pa.Table, now: datetime) -> tuple[pa.Table, Statuses]:
         online = self._online[model.name]
@@ -130,6 +143,30 @@ class Known:
         past = baseline_of(model)
         table = table if past is None else table.append_column("baseline", found.columns[past.name])
         return with_as_of(table, reach(read) | dict(found.as_of)), found.statuses
+
+    def _lists_from_tiles(self, model: Model, requests: pa.Table, now: datetime, carts: Carts) -> pa.Table:
+        lists = self._lists[model.name]
+        with self._state.reading() as tiles:
+            kept = _marks(tiles, [state for state, _, _ in lists.pieces])
+            moment = self._moment(kept, now)
+            shared = self._shared[model.name].now(moment, max((mark.seq for mark in kept.values()), default=0))
+            table, as_of = lists.now(tiles, requests, moment, shared, carts)
+        last = {source.name: self.lake.log.counters(source.name).last_seq for source in model.sources if source.name not in as_of}
+        return with_as_of(table, last | {source: mark.seq for source, mark in as_of.items()})
+
+    def _shared_of(self, model: Model, moment: int) -> list[list[str]]:
+        return shared_lists(model, self.tables(model), moment)
+
+    def allowed(self, model: Model, items: Sequence[str], now: datetime) -> list[str]:
+        """Those items that may be listed at all: the conditions of ``among`` on a candidate hold. For lists only."""
+        lists = self._lists[model.name]
+        if not lists.has_rules:
+            return list(items)
+        if self._up_to_date(model):
+            with suppress(sqlite3.DatabaseError, EverloopError, msgspec.MsgspecError), self._state.reading() as tiles:
+                kept = _marks(tiles, [state for state, _, _ in lists.pieces])
+                return lists.among(tiles, items, self._moment(kept, now))
+        return allowed_by_tables(model, self.tables(model), items, microseconds(now))
 
     def ever_seen(self, model: Model, units: Sequence[str]) -> list[bool]:
         """Whether any source that has the unit's columns has a row of each unit (its columns joined as one text)."""
@@ -185,8 +222,9 @@ class Known:
 
     def _up_to_date(self, model: Model) -> bool:
         """Bring the tiles a model reads up to the log; False where that takes longer than a request may wait, or cannot be done now."""
-        online = self._online.get(model.name)
-        names = dict.fromkeys(piece.state.source.name for piece in online.plan.pieces) if online is not None else {}
+        names = dict.fromkeys(source for _, source, _ in self._pieces(model))
+        if model.kind == "ranking" and not self._lists[model.name].able:
+            return False
         if self._folding is not None and self._folding.is_alive():
             return not names
         try:
@@ -200,6 +238,13 @@ class Known:
         except TROUBLE:
             return False
         return True
+
+    def _pieces(self, model: Model) -> list[tuple[str, str, tuple[str, ...]]]:
+        """The states a model reads: their ids, the names of their sources, and their keys."""
+        if model.name in self._lists:
+            return self._lists[model.name].pieces
+        online = self._online.get(model.name)
+        return [(p.state.id, p.state.source.name, p.state.keys) for p in online.plan.pieces] if online is not None else []
 
     def _behind(self, source: str) -> int:
         """How many rows of a source its states have not taken in yet; states nobody has made have not taken in any."""
@@ -242,8 +287,7 @@ class Known:
         self._state.make(self._folds[name].states, read_source(self.lake, source))
 
     def _in_tiles(self, model: Model, units: Sequence[str]) -> list[str]:
-        online = self._online.get(model.name)
-        names = [piece.state.id for piece in online.plan.pieces if piece.state.keys == model.unit] if online is not None else []
+        names = [state for state, _, keys in self._pieces(model) if keys == model.unit]
         if not names:
             return []
         with self._state.reading() as tiles:
@@ -252,7 +296,7 @@ class Known:
     def _made_anew(self, model: Model) -> None:
         """What is kept for a model cannot be understood: it goes, and is folded again."""
         with suppress(*TROUBLE), self._state.writing() as tiles:
-            tiles.forget(self._online[model.name].plan.states)
+            tiles.forget([state for state, _, _ in self._pieces(model)])
 
     def _fold_beside(self, sources: Sequence[str]) -> None:
         # Where another process folds, or the log cannot be read now, the next request tries again; nobody's answer depends on it.

@@ -100,10 +100,20 @@ def load_with(project: Project, settings: Settings) -> Load:
     blobs = Blobs(settings.blobs)
 
     def load(candidate: Candidate) -> Answering:
-        from everloop.training.light import load_light
+        from everloop.training.light import load_light, load_whole
 
         given = project.model(candidate.model).baseline
-        return load_light(candidate, blobs.read, settings.compiled, given=given, allow_pickle=settings.pickle)
+        if settings.signing.key is None:
+            return load_light(candidate, blobs.read, settings.compiled, given=given, allow_pickle=settings.pickle)
+        from everloop.loop.signing import proven
+        from everloop.training.golden import check_golden
+
+        # Compiled forms are copies that nobody signed.
+        proven(settings, candidate, blobs.read)
+        found = load_whole(candidate, blobs.read, given=given, allow_pickle=settings.pickle)
+        if candidate.golden is not None:
+            check_golden(found, blobs.read(candidate.golden), where=candidate.id)
+        return found
 
     return load
 

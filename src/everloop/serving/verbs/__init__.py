@@ -11,8 +11,9 @@ from everloop.serving.verbs import answers, happened, inference, invocations, op
 Verb: TypeAlias = Callable[[Desk, Ask], Awaitable[Reply]]
 
 VERBS: Final[Mapping[str, Verb]] = {
-    "predict": answers.predict, "features": answers.features, "events": happened.events, "truths": happened.truths,
-    "outcomes": happened.outcomes, "predictions": happened.predictions, "turn": operating.turn, "score": operating.score,
+    "predict": answers.predict, "beside": answers.beside, "features": answers.features,
+    "events": happened.events, "truths": happened.truths, "outcomes": happened.outcomes, "predictions": happened.predictions,
+    "turn": operating.turn, "score": operating.score,
     "undo": operating.undo, "approve": operating.approve, "reject": operating.reject, "cancel": operating.cancel,
     "status": operating.status, "incidents": operating.incidents, "acknowledge": operating.acknowledge, "snooze": operating.snooze,
     "metrics": operating.metrics, "live": open_to_all.live, "ready": open_to_all.ready,

@@ -58,6 +58,15 @@ async def answered(desk: Desk, model: Model, requests: Sequence[Row], now: datet
     return answers
 
 
+async def beside(desk: Desk, ask: Ask) -> Reply:
+    """What goes with a product or a cart."""
+    model = desk.model(ask.name)
+    said = await desk.read(ask, meant, ask.body, asks.BesideAsk)
+    with desk.under_way:
+        version, found = await desk.in_thread(desk.answering, desk.doors.beside, model.name, said.items, said.most, ask.now)
+    return told(asks.BesideReply(model=model.name, version=desk.doors.named(version), items=[asks.Item(*one) for one in found]))
+
+
 async def features(desk: Desk, ask: Ask) -> Reply:
     """What models know of units."""
     said = await desk.read(ask, meant, ask.body, asks.OnlineFeaturesAsk)

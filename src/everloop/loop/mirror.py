@@ -1,0 +1,260 @@
+"""The mirror: what the journal says, told to a tracking server of MLflow, record by record, from where it was left.
+
+In: a house. Out: runs, versions and aliases over there. The ring never waits for it: the mirror reads the journal beside it, notes how far
+it has come, and a server that is down is told later. Each telling can be repeated without doubling anything.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version as release_of
+from typing import Any
+
+from everloop.clock import EPOCH
+from everloop.connect.mlflow import models, runs
+from everloop.connect.mlflow.folder import FOLDER, model_folder
+from everloop.connect.mlflow.learner import Said, said_in
+from everloop.connect.mlflow.rest import Refused, Tracking
+from everloop.connect.mlflow.runs import Run
+from everloop.errors import ArtefactBroken, EverloopError, LearnerFailed, Unknown
+from everloop.loop.carded import card_of
+from everloop.loop.handover import file_of
+from everloop.loop.house import House
+from everloop.loop.lineage import snapshot_of
+from everloop.loop.spoken import spoken_report
+from everloop.project.model import Model
+from everloop.project.spoken import explain
+from everloop.records import Candidate, Report, Traffic, Verdict, Version, identity
+from everloop.registry.card import markdown
+from everloop.registry.sentences import clause
+from everloop.registry.written import as_data
+from everloop.training.golden import read_golden
+
+FACT = "mlflow"
+KINDS = ("Candidate", "Verdict", "Version", "Traffic")
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """How far MLflow has been told: so many records ``told`` now, through number ``through`` of the journal."""
+
+    host: str
+    told: int
+    through: int
+    refused: tuple[str, ...] = ()
+    """What the server would not have, in sentences; it is not told again."""
+
+    def __str__(self) -> str:
+        records = "1 record" if self.told == 1 else f"{self.told:,} records"
+        line = f"MLflow at {self.host} was told {records}; it knows the journal through number {self.through:,}."
+        return "\n".join([line, *(f"  ! {one}" for one in self.refused)])
+
+
+@dataclass
+class Mirror:
+    """One house and one server, with what was found out about either meanwhile."""
+
+    house: House
+    server: Tracking
+    runs: dict[str, Run] = field(default_factory=dict)
+    experiments: dict[str, str] = field(default_factory=dict)
+
+    def go(self) -> Mirrored:
+        """Tell what the server does not know yet. Raises Unreachable; what was told until then is noted."""
+        through, last, told = self._through(), self.house.journal.head().seq, 0
+        refused: list[str] = []
+        for entry in self.house.journal.read(kind=KINDS, after=through) if last > through else ():
+            try:
+                self._tell(entry.record)
+            except (
+                Refused,
+                LearnerFailed,
+                ArtefactBroken,
+                Unknown,
+            ) as no:  # it would be so the next time too, and holds up all that comes after
+                refused.append(f"{entry.kind} {entry.record.id}: {no}")
+            self._note(entry.seq)
+            through, told = entry.seq, told + 1
+        if last > through:
+            self._note(last)
+        return Mirrored(self.server.host, told, max(last, through), tuple(refused))
+
+    # -- how far --
+
+    def _through(self) -> int:
+        fact = self.house.facts.latest("", FACT)
+        # Another server has heard nothing of what this one was told.
+        return int(fact.body["through"]) if fact is not None and fact.body["server"] == identity(self.server.url) else 0
+
+    def _note(self, seq: int) -> None:
+        with self.house.store.transaction() as t:
+            self.house.fence(t)
+            self.house.facts.put(t, "", FACT, EPOCH, {"server": identity(self.server.url), "through": seq})
+
+    # -- one record --
+
+    def _tell(self, record: object) -> None:
+        model = self.house.project.models.get(getattr(record, "model", ""))
+        if model is None:
+            return  # the project file says it no more
+        if isinstance(record, Candidate):
+            self._candidate(model, record)
+        elif isinstance(record, Verdict):
+            self._verdict(model, record)
+        elif isinstance(record, Version):
+            self._version(model, record)
+        elif isinstance(record, Traffic):
+            self._traffic(model, record)
+
+    def _run(self, model: Model, candidate: Candidate) -> Run:
+        if candidate.id not in self.runs:
+            if model.name not in self.experiments:
+                self.experiments[model.name] = runs.experiment(self.server, model.name)
+            tags = {
+                "everloop_model": model.name,
+                "everloop_learner": candidate.learner,
+                "everloop_definition": candidate.definition,
+                "mlflow.source.name": "everloop",
+                **({"mlflow.source.git.commit": candidate.commit} if candidate.commit else {}),
+            }
+            name = f"{model.name} {candidate.made_at:%Y-%m-%d %H:%M}"
+            experiment = self.experiments[model.name]
+            self.runs[candidate.id] = runs.begin(self.server, experiment, candidate.id, name=name, at=candidate.made_at, tags=tags)
+        return self.runs[candidate.id]
+
+    def _candidate(self, model: Model, candidate: Candidate) -> None:
+        run, server = self._run(model, candidate), self.server
+        noted = dict(candidate.notes or ())
+        waits = self.house.settings.told_to_mlflow(candidate.id)
+        learner = said_in(waits)
+        runs.say(
+            server,
+            run,
+            at=candidate.made_at,
+            params=params_of(candidate) | {k: v for k, v in noted.items() if isinstance(v, str)} | dict(learner.params),
+            metrics={
+                "rows": float(candidate.rows),
+                "seconds": candidate.seconds,
+                "cpu_seconds": candidate.cost.cpu_seconds if candidate.cost else candidate.cpu_seconds,
+                **{k: v for k, v in noted.items() if isinstance(v, float)},
+            },
+            tags=learner.tags,
+        )
+        runs.measured(server, run, learner.metrics)
+        self._files(model, candidate, run, learner)
+        self._data(candidate, run)
+        runs.end(server, run, at=candidate.made_at)
+        shutil.rmtree(waits, ignore_errors=True)
+
+    def _files(self, model: Model, candidate: Candidate, run: Run, learner: Said) -> None:
+        files = {"candidate.json": _json(candidate), "explained.txt": explain(model).encode()}
+        for record in self.house.kept_in_turn(candidate.id):
+            if isinstance(record, Report):
+                files |= {"report.json": _json(record), "report.txt": spoken_report(record).encode()}
+        runs.keep(self.server, run, files)
+        for name, path in learner.files.items():
+            runs.keep(self.server, run, {name: path.read_bytes()})
+
+    def _data(self, candidate: Candidate, run: Run) -> None:
+        training_set = self.house.learnt_from(candidate)
+        if training_set is None:
+            return
+        snapshot = snapshot_of(self.house, training_set)
+        source: dict[str, Any] = {"training_set": training_set.id, "body": training_set.body}
+        if snapshot is not None:
+            extents = {e.source: {"delta_version": e.version, "through_seq": e.through_seq, "rows": e.rows} for e in snapshot.extents}
+            source |= {"snapshot": snapshot.id, "sources": extents}
+        runs.learnt_from(
+            self.server, run, name=f"{candidate.model} training set", digest=training_set.body, source=source, rows=training_set.learn_rows
+        )
+
+    def _verdict(self, model: Model, verdict: Verdict) -> None:
+        candidate = self.house.candidate(verdict.candidate)
+        metrics: dict[str, float | None] = {}
+        for opinion in verdict.opinions:
+            name = opinion.measure or opinion.clause
+            metrics |= {name: opinion.candidate, f"{name} of the champion": opinion.champion}
+            metrics |= {f"{name} gain": opinion.effect, f"{name} gain at least": opinion.low, f"{name} gain at most": opinion.high}
+        tags = {"everloop_verdict": verdict.outcome, "everloop_because": clause(verdict)}
+        if verdict.by:
+            tags |= {"everloop_overridden_by": verdict.by}
+        run = self._run(model, candidate)
+        runs.say(self.server, run, at=verdict.made_at, metrics=metrics, tags=tags)
+        runs.keep(self.server, run, {"verdict.json": _json(verdict)})
+
+    def _version(self, model: Model, version: Version) -> None:
+        candidate = self.house.candidate(version.candidate)
+        if candidate.format == "elsewhere":
+            return  # it has no artefact, neither here nor there
+        run = self._run(model, candidate)
+        data, _ = file_of(self.house, model, version.name, baseline=True)
+        golden = read_golden(self.house.blobs.read(candidate.golden))[0] if candidate.golden else None
+        folder = model_folder(candidate, data, golden, run=run.id, release=release_of("everloop"))
+        card = markdown(card_of(self.house, model, version.name)).encode()
+        runs.keep(self.server, run, {f"{FOLDER}/{path}": body for path, body in folder.items()} | {"card.md": card})
+        runs.say(self.server, run, at=version.made_at, tags={models.OURS: version.name})
+        models.registered(self.server, model.name, description=explain(model))
+        tags = {"everloop_artefact": candidate.artefact, "everloop_candidate": candidate.id}
+        models.made(
+            self.server, model.name, run, folder=FOLDER, id=version.id, called=version.name, tags=tags, description=f"{version.name} here."
+        )
+
+    def _traffic(self, model: Model, traffic: Traffic) -> None:
+        if self.house.traffic(model).generation > traffic.generation:
+            return  # it has moved on, and what it moved to is told next
+        numbers = {there.tags.get(models.OURS_ID): there.number for there in models.versions(self.server, model.name)}
+        champion = numbers.get(traffic.champion)
+        candidate = numbers.get(traffic.candidates[0]) if traffic.candidates else None
+        wanted: dict[str, str | None] = {"champion": champion, "candidate": candidate, "production": champion, "staging": candidate}
+        for place, version in enumerate(traffic.candidates[1:], 2):
+            wanted[f"candidate-{place}"] = numbers.get(version)
+        for alias in models.aliases(self.server, model.name):
+            if alias.startswith("candidate-"):
+                wanted.setdefault(alias, None)
+        models.point(self.server, model.name, wanted)
+
+
+def mirror(house: House) -> Mirrored:
+    """Tell MLflow what it does not know yet of this house. Raises EverloopError where everloop.toml names no server, Unreachable."""
+    return Mirror(house, tracking_of(house)).go()
+
+
+def tracking_of(house: House) -> Tracking:
+    """The tracking server of a house. Raises EverloopError where everloop.toml names none."""
+    if house.settings.mlflow is None:
+        raise EverloopError('This house is mirrored nowhere. Say url = "http://…:5000" in [mlflow] of everloop.toml.')
+    return Tracking(house.settings.mlflow)
+
+
+def contests_asked(house: House, server: Tracking) -> list[tuple[Model, models.There]]:
+    """Where somebody set the alias ``challenger`` on another version than it was last seen on; each is asked for once, and only while
+    nothing is rolled out of the model."""
+    found = []
+    for model in house.project.models.values():
+        traffic = house.pointers.current(model.name)
+        if traffic is not None and traffic.rolling:
+            continue  # asked for again once that is over
+        number = models.aliases(server, model.name).get(models.CONTEST)
+        seen = house.facts.latest(model.name, "mlflow challenger")
+        if number is None or (seen is not None and seen.body == {"number": number, "server": identity(server.url)}):
+            continue
+        there = models.version_at(server, f"models:/{model.name}@{models.CONTEST}")
+        with house.store.transaction() as t:
+            house.fence(t)
+            house.facts.put(t, model.name, "mlflow challenger", EPOCH, {"number": number, "server": identity(server.url)})
+        found.append((model, there))
+    return found
+
+
+def params_of(candidate: Candidate) -> dict[str, object]:
+    """What its learner was told, by name, and what else decides what it learns."""
+    said = json.loads(candidate.parameters)
+    told: Mapping[str, Any] = {**said.get("parameters", {}), **said.get("settings", {})} if "identity" in said else said
+    return {"learner": candidate.learner, "seed": candidate.seed, "columns": ", ".join(candidate.columns), **told}
+
+
+def _json(record: object) -> bytes:
+    return json.dumps(as_data(record), indent=1, ensure_ascii=False).encode()

@@ -1,0 +1,80 @@
+"""What a learner notes, and what it learnt from where DVC tracks that, stand with the candidate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from everloop.connect.dvc import md5, track
+from everloop.loop.arrivals import delivered, ingest_files
+from everloop.loop.carded import card_of
+from everloop.loop.house import open_house
+from everloop.loop.start import start_project
+from everloop.loop.steps import train_now
+from everloop.loop.turn import turn
+from everloop.registry.card import markdown
+from everloop.registry.history import told, why
+from tests.ring.conftest import END
+
+SAID = 'HistGradientBoostingRegressor(loss="absolute_error", max_iter=60)'
+NOTES = """
+class Notes:
+    def fit(self, X, y):
+        note(rows=len(X), stopped="early")
+        self.mean = float(np.mean(y))
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean)
+
+
+"""
+
+
+def noting(text):
+    text = text.replace(SAID, "Notes()").replace("demand = Model(", NOTES + "demand = Model(")
+    return "import numpy as np\nfrom everloop import note\n" + text.replace(
+        'promote_when=beats_champion("wape", by=0.02)', "promote_when=[]"
+    )
+
+
+def test_what_a_learner_notes_is_kept_with_its_candidate_and_stands_on_its_card(opened):
+    house, model = opened("shop", noting)
+    turn(house, model, END)
+    candidate = house.candidate(house.versions.named("demand@1").candidate)
+    assert dict(candidate.notes) == {"rows": float(candidate.rows), "stopped": "early"}
+    assert "| stopped | early |" in markdown(card_of(house, model, "demand@1"))
+
+
+def test_a_candidate_without_notes_is_written_as_ever(opened):
+    house, model = opened("shop")
+    candidate = train_now(house, model, END + timedelta(hours=1))
+    assert candidate.notes is None
+    entry = next(e for e in house.journal.read(kind="Candidate") if e.record.id == candidate.id)
+    assert entry.record == candidate
+
+
+def test_the_pin_of_a_tracked_file_is_in_the_lineage_of_what_learnt_from_it(tmp_path):
+    start_project("shop", tmp_path / "shop", end=END)
+    settings, orders = tmp_path / "shop" / "everloop.toml", tmp_path / "shop" / "data" / "orders.csv"
+    settings.write_text(settings.read_text() + "\n[training]\nchild = false\n")
+    track(orders, orders.read_bytes())
+    house = open_house(tmp_path / "shop" / "project.py")
+    ingest_files(house, None, [], now=END)
+    (model,) = house.project.models.values()
+    (delivery,) = delivered(house, "orders")
+    assert delivery.pin == f"md5:{md5(orders.read_bytes())}"
+    candidate = train_now(house, model, END + timedelta(hours=1))
+    assert any(f"tracked by DVC: orders.csv {delivery.pin}" in line for line in told(why(house.journal, candidate.id)))
+
+
+def test_a_version_becomes_a_run_of_weights_and_biases_without_any_network(opened, tmp_path):
+    pytest.importorskip("wandb", reason="the extra wandb is not installed")
+    from everloop.loop.in_wandb import to_wandb
+
+    house, model = opened("shop", noting)
+    turn(house, model, END)
+    run = to_wandb(house, model, "demand@1", tmp_path / "runs")
+    assert run.name.startswith("offline-run-")
+    assert list(run.glob("run-*.wandb"))
