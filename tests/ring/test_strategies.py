@@ -56,6 +56,14 @@ def test_every_strategy_the_history_allows_answers_the_same_questions(opened):
     assert len(house.journal.read()) == before, "nothing is kept"
 
 
+def test_strategies_are_compared_by_the_scaled_error_where_the_gate_asks_for_it(opened):
+    house, model = opened("shop", lambda text: quick(text).replace(GATE, 'promote_when=beats_champion("mase")'))
+    adopt(house, model, END)
+    found = compare_strategies(house, model, END)
+    assert found.measure == "mase"
+    assert all(one.value is not None for one in found.tried if one.why_not is None)
+
+
 def test_the_strategy_the_file_says_is_the_one_others_are_held_against(opened):
     house, model = opened("shop", lambda text: quick(text).replace("holdout=days(21),", "holdout=days(21), learns_from=days(100),"))
     found = compare_strategies(house, model, END)

@@ -58,6 +58,14 @@ def test_a_candidate_learns_with_the_best_settings_and_says_how_they_were_found(
     assert len(told) == 4, "the learner as declared, then four, four and two settings"
 
 
+def test_settings_are_compared_by_the_scaled_error_where_the_gate_asks_for_it(opened):
+    house, model = opened(
+        "shop", lambda text: tuned(TUNE.format(2))(text).replace("promote_when=[]", 'promote_when=beats_champion("mase")')
+    )
+    said = json.loads(learnt(house, model).parameters)["search"]
+    assert 0 < said["best"] <= said["declared"] < 2
+
+
 def test_the_settings_are_on_the_learner_that_was_stored(opened):
     house, model = opened("shop", tuned(TUNE.format(4)))
     candidate = learnt(house, model)

@@ -214,7 +214,10 @@ class Mirror:
         for alias in models.aliases(self.server, model.name):
             if alias.startswith("candidate-"):
                 wanted.setdefault(alias, None)
-        models.point(self.server, model.name, wanted)
+        # Who answers here and could not be told there has no number: what stands there is then left as it is.
+        absent = {"champion": traffic.champion, "candidate": traffic.candidates[0] if traffic.candidates else None}
+        absent |= {"production": absent["champion"], "staging": absent["candidate"]}
+        models.point(self.server, model.name, {alias: at for alias, at in wanted.items() if at is not None or absent.get(alias) is None})
 
 
 def mirror(house: House) -> Mirrored:

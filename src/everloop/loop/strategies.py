@@ -36,8 +36,9 @@ from everloop.registry.blobs import Blobs
 from everloop.stats.bootstrap import compare
 from everloop.stats.measures import Measure
 from everloop.stats.rounded import figure, percent, span_of
-from everloop.stats.shapes import Answers
-from everloop.training.rehearse import pair
+from everloop.stats.shapes import Answers, Floats
+from everloop.training.rehearse import pair, scaled
+from everloop.training.rivals import naive_error
 from everloop.training.rows import first_rows, learnable
 from everloop.training.trials import compared_by
 
@@ -122,14 +123,16 @@ def compare_strategies(house: House, model: Model, now: datetime) -> Strategies:
     holdout = training.holdout(table, training_set)
     if not training_set.learn_rows or not len(holdout):
         raise EverloopError(f"{model.name}: nothing with a mature truth is held out yet, so no strategy can be compared with another.")
-    strategies = list(strategies_of(house, model, champion, learnable(table, training_set, model.shape), now))
+    learnt = learnable(table, training_set, model.shape)
+    strategies = list(strategies_of(house, model, champion, learnt, now))
     measure, confidence = compared_by(model), 1 - (1 - CONFIDENCE) / max(len(strategies) - 1, 1)
     answered = {s.says: _answered(house, s, training_set, champion) for s in strategies}
     own = next(answered[s.says] for s in strategies if s.declared)
     if own[1] is None:
         raise EverloopError(f"{model.name}: what it says, {model_says(model)}, cannot be learnt by: {own[0].why_not}")
     asked = holdout.take(pa.array(first_rows(holdout)[:: model.shape.steps]))
-    pairing = partial(_against, measure=measure, own=own[1], holdout=holdout, model=model, confidence=confidence)
+    scale = naive_error(asked, learnt, model.matures_after) if measure.name == "mase" else None
+    pairing = partial(_against, measure=measure, own=own[1], holdout=holdout, model=model, confidence=confidence, scale=scale)
     moments = asked.column("moment").to_numpy()
     return Strategies(
         model=model.name,
@@ -217,12 +220,13 @@ def _learnt_and_asked(
 
 
 def _against(
-    tried: Tried, answers: Answers | None, *, measure: Measure, own: Answers, holdout: pa.Table, model: Model, confidence: float
-) -> Tried:
+    tried: Tried, answers: Answers | None, *, measure: Measure, own: Answers, holdout: pa.Table, model: Model, confidence: float,
+    scale: Floats | None,
+) -> Tried:  # fmt: skip
     """A strategy beside the declared one, on the same questions."""
     if answers is None:
         return tried
-    found = compare(measure, pair(own, answers, holdout, beside_of(model)), confidence=confidence, span=truth_span(model))
+    found = compare(measure, scaled(pair(own, answers, holdout, beside_of(model)), scale), confidence=confidence, span=truth_span(model))
     if tried.declared:
         return replace(tried, value=found.candidate)
     return replace(tried, value=found.candidate, effect=found.effect, low=found.low, high=found.high)

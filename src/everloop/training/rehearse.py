@@ -82,7 +82,7 @@ def rehearse(
     shown = holdout if champions_holdout is None else champions_holdout
     _refuse_different_questions(shown, holdout)
     paired = pair(champion.predictor.answer(shown), candidate.predictor.answer(holdout), holdout, beside)
-    paired = _scaled(replace(paired, rivals=dict(rivals or {})), scale)
+    paired = scaled(replace(paired, rivals=dict(rivals or {})), scale)
     body = write_paired(paired)
     said: tuple[Listed, ...] = ()
     if lists is not None:
@@ -185,12 +185,12 @@ def read_paired(body: bytes) -> Paired:
         named = [n for n in table.column_names if n.startswith("rival:")]
         rivals = {n.removeprefix("rival:"): Answers.from_arrow(candidate.shape, table.column(n)) for n in named}
         paired = Paired(_strings(table, "unit"), moments, truths(table, candidate.shape), champion, candidate, groups, rivals)
-        return _scaled(paired, numbers(table.column("scale"), "scale") if "scale" in table.column_names else None)
+        return scaled(paired, numbers(table.column("scale"), "scale") if "scale" in table.column_names else None)
     except (pa.ArrowException, OSError, KeyError, TypeError, msgspec.DecodeError) as error:
         raise ArtefactBroken(f"The body of a contest cannot be read: {error}. Restore it from a backup.") from error
 
 
-def _scaled(paired: Paired, scale: NDArray[np.float64] | None) -> Paired:
+def scaled(paired: Paired, scale: NDArray[np.float64] | None) -> Paired:
     """The same, every side's answers with what MASE counts in."""
     if scale is None:
         return paired

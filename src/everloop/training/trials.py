@@ -25,6 +25,7 @@ from everloop.stats.measures import Measure
 from everloop.training.fit import fit
 from everloop.training.predictor import Predictor
 from everloop.training.rehearse import known_beside, truths
+from everloop.training.rivals import naive_error
 from everloop.training.rows import first_rows, learnable, rows_of, shape_of
 from everloop.training.train import feed_for
 
@@ -124,7 +125,8 @@ def _loss(attempt: Attempt, model: Model, learnt: pa.Table, measure: Measure, se
     answers = Predictor(shape, feed, fit(model.learner, rows, shape)).answer(future)
     asked = future.take(pa.array(first_rows(future)[:: shape.steps]))
     known = known_beside(asked, beside_of(model))
-    value = measure.value(truths(asked, shape), replace(answers, beside=known))
+    scale = naive_error(asked, past, model.matures_after) if measure.name == "mase" else None
+    value = measure.value(truths(asked, shape), replace(answers, beside=known, scale=scale))
     return None if value is None else lost(measure, value)
 
 
