@@ -205,14 +205,14 @@ def test_an_alias_set_there_asks_for_a_contest_here_once(server, mirrored):
     turn(house, model, END)
     mirror(house)
     asked(server, "register", "contest", columns=list(model.columns), alias="challenger")
-    assert contests_asked(house, tracking_of(house)) == [], "another candidate is being rolled out"
+    assert list(contests_asked(house, tracking_of(house))) == [], "another candidate is being rolled out"
     undo(house, model, by="Kim", reason="make room", now=LATER)
     ((found, there),) = contests_asked(house, tracking_of(house))
     assert found.name == "contest"
     assert there.ours is None
     (verdict,) = admitted(house, model, f"models:/{there.name}/{there.number}", LATER + timedelta(minutes=1))
     assert "trained elsewhere" in house.candidate(verdict.candidate).learner
-    assert contests_asked(house, tracking_of(house)) == []
+    assert list(contests_asked(house, tracking_of(house))) == []
     mirror(house)
     told = asked(server, "look", "contest")
     assert any(run["tags"]["everloop_id"] == verdict.candidate for run in told["runs"])

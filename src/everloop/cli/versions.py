@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from everloop.cli.opening import open_light, open_whole
 from everloop.cli.options import HERE, At, By, Folder, Json, Project, Reason, Stage
 from everloop.cli.saying import instant_of, say
+from everloop.errors import EverloopError
+
+if TYPE_CHECKING:
+    from everloop.records import Record
 
 VersionName = Annotated[str, typer.Argument(help="A version, such as demand@3.")]
 
@@ -103,12 +107,15 @@ def mirror(project: Project = HERE, house: Folder = None, stage: Stage = "", now
 
     opened = open_whole(project, house, stage)
     done = mirrored(opened)
-    contests = [
-        record
-        for model, there in contests_asked(opened, tracking_of(opened))
-        for record in admitted(opened, model, f"models:/{there.name}/{there.number}", instant_of(now))
-    ]
+    contests: list[Record] = []
+    failed: list[str] = []
+    for model, there in contests_asked(opened, tracking_of(opened)):
+        try:
+            contests += admitted(opened, model, f"models:/{there.name}/{there.number}", instant_of(now))
+        except EverloopError as error:  # the others were asked for too
+            failed.append(f"{there.name} {there.number}: {error}")
     if contests:
         again = mirrored(opened)
         done = replace(again, told=done.told + again.told, refused=(*done.refused, *again.refused))
+    done = replace(done, refused=(*done.refused, *failed))
     say(vars(done) | {"contests": contests}, "\n".join([str(done), *map(spoken_record, contests)]), as_json)

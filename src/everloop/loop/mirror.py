@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as release_of
 from typing import Any
@@ -232,10 +232,10 @@ def tracking_of(house: House) -> Tracking:
     return Tracking(house.settings.mlflow)
 
 
-def contests_asked(house: House, server: Tracking) -> list[tuple[Model, models.There]]:
-    """Where somebody set the alias ``challenger`` on another version than it was last seen on; each is asked for once, and only while
-    nothing is rolled out of the model."""
-    found = []
+def contests_asked(house: House, server: Tracking) -> Iterator[tuple[Model, models.There]]:
+    """Where somebody set the alias ``challenger`` on another version than it was last seen on, one after the other, and only while nothing
+    is rolled out of the model. Each is noted when the next is asked for: one whose contest was broken off is told again. A version that is
+    not there holds up no other model."""
     for model in house.project.models.values():
         traffic = house.pointers.current(model.name)
         if traffic is not None and traffic.rolling:
@@ -244,12 +244,14 @@ def contests_asked(house: House, server: Tracking) -> list[tuple[Model, models.T
         seen = house.facts.latest(model.name, "mlflow challenger")
         if number is None or (seen is not None and seen.body == {"number": number, "server": identity(server.url)}):
             continue
-        there = models.version_at(server, f"models:/{model.name}@{models.CONTEST}")
+        try:
+            there = models.version_at(server, f"models:/{model.name}@{models.CONTEST}")
+        except Unknown:
+            continue  # it was taken away meanwhile, or is none: looked for again the next time
+        yield model, there
         with house.store.transaction() as t:
             house.fence(t)
             house.facts.put(t, model.name, "mlflow challenger", EPOCH, {"number": number, "server": identity(server.url)})
-        found.append((model, there))
-    return found
 
 
 def params_of(candidate: Candidate) -> dict[str, object]:
