@@ -35,3 +35,11 @@ def test_a_class_of_the_project_file_is_found_wherever_the_project_lies_now(open
     there = open_house(moved / "project.py")
     predictor = there.predictor(there.candidate(learnt.id))
     assert type(predictor.fitted[-1]).__module__ == there.project.module
+
+
+def test_a_process_whose_main_module_is_a_childs_keeps_it(opened, monkeypatch):
+    from types import ModuleType
+
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__mp_main__"))
+    opened("price")
+    assert sys.modules["__main__"].__name__ == "__mp_main__"

@@ -13,9 +13,11 @@ from pathlib import Path
 from types import ModuleType
 
 from everloop.errors import EverloopError, Mistake, ProjectError, Unknown
-from everloop.project.learner import PROJECT_FILE
 from everloop.project.model import Model
 from everloop.project.source import Source
+
+NAMED = "everloop_project_"
+"""What the name of a project file's module begins with; where it lies follows."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def open_project(path: Path | str = "project.py") -> Project:
 
 def _imported(path: Path) -> ModuleType:
     """The file as a module under a name of its own, so that functions in it can be found again from a child process."""
-    name = "everloop_project_" + hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    name = NAMED + hashlib.sha256(str(path).encode()).hexdigest()[:8]
     _moved.now_at(name)
     if (folder := str(path.parent)) not in sys.path:
         sys.path.insert(0, folder)
@@ -106,11 +108,11 @@ class _Moved(MetaPathFinder, Loader):
         if self not in sys.meta_path:
             sys.meta_path.append(self)
         for other, module in list(sys.modules.items()):
-            if PROJECT_FILE.match(other) and getattr(module, "__name__", other) != other:
+            if other.startswith(NAMED) and getattr(module, "__name__", other) != other:
                 del sys.modules[other]
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        here = self._here in sys.modules and name != self._here and PROJECT_FILE.match(name)
+        here = self._here in sys.modules and name != self._here and name.startswith(NAMED)
         return ModuleSpec(name, self) if here else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
