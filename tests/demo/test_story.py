@@ -43,15 +43,16 @@ def test_the_monitor_says_since_when_and_where_demand_changed(told):
     assert "department is GROCERY" in first.sentence
 
 
-def test_after_three_weeks_there_is_not_enough_evidence_and_after_four_there_is(told):
+def test_after_three_and_four_weeks_there_is_not_enough_evidence_and_after_five_there_is(told):
     after = [c for c in demand(told.planted) if starts(36) < c.at < starts(45)]
-    three, four = after[0], after[1]
-    assert three.at == starts(39)
-    assert three.outcome == "not enough evidence"
-    assert three.low < three.asked < three.high
-    assert four.at == starts(40)
-    assert four.outcome == "passed"
-    assert four.asked < four.low < four.effect < four.high
+    three, four, five = after[:3]
+    assert [c.at for c in (three, four, five)] == [starts(39), starts(40), starts(41)]
+    # The second contest with this champion is held to 98.3 %: at 95 % it would have been let in a week sooner.
+    for undecided in (three, four):
+        assert undecided.outcome == "not enough evidence"
+        assert undecided.low < undecided.asked < undecided.high
+    assert five.outcome == "passed"
+    assert five.asked < five.low < five.effect < five.high
     assert "demand@2" in told.planted.promoted
 
 
