@@ -9,8 +9,8 @@ from tests.stats.shop import shop
 
 from everloop import as_good_as_champion, at_most, beats_champion
 from everloop.errors import EverloopError
-from everloop.gates import enough
 from everloop.gates.better import confidence_of
+from everloop.gates.enough import questions_needed
 from everloop.stats.multiple import share_of_contest
 
 
@@ -78,10 +78,10 @@ def test_a_floor_and_a_margin_say_it_too():
 
 
 def test_four_times_the_precision_takes_sixteen_times_the_questions():
-    one, other = (enough.questions(500, -0.1, 0.1, apart, confidence=0.95) for apart in (0.08, 0.02))
+    one, other = (questions_needed(500, -0.1, 0.1, apart, confidence=0.95) for apart in (0.08, 0.02))
     assert other == pytest.approx(16 * one, rel=1e-2)
-    assert enough.questions(500, None, None, 0.1, confidence=0.95) is None
-    assert enough.questions(500, -1e9, 1e9, 0.001, confidence=0.95) is None  # nobody waits for that
+    assert questions_needed(500, None, None, 0.1, confidence=0.95) is None
+    assert questions_needed(500, -1e9, 1e9, 0.001, confidence=0.95) is None  # nobody waits for that
 
 
 def test_a_contest_too_small_for_the_smallest_effect_decides_nothing_even_where_luck_would():

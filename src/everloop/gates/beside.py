@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from everloop.gates.better import truth_span
 from everloop.project.conditions import PromoteCondition, beats_champion
 from everloop.project.model import Model
+from everloop.project.resolve import truth_span
 from everloop.project.spoken_conditions import spoken_metric
 from everloop.records import Opinion, Outcome
 from everloop.stats.bootstrap import Effect, compare

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from math import ceil, log10
 
-from everloop.gates import enough
+from everloop.gates.enough import FINDS, SPARE, questions_needed, said_needed
 from everloop.project.conditions import as_good_as_champion, beats_champion
 from everloop.project.measured import measure_of
 from everloop.project.metrics import name_of
 from everloop.project.model import Model
-from everloop.project.reading import leaves
+from everloop.project.resolve import truth_span
 from everloop.project.spoken_conditions import spoken_metric
 from everloop.records import Opinion, Outcome
 from everloop.stats.blocks import LEAST_BLOCKS, LEAST_ROWS
@@ -45,7 +44,7 @@ def against_champion(
     return Opinion(
         clause=repr(condition),
         outcome=outcome,
-        sentence=_sentence(condition, name, found, outcome, confidence, contest) + enough.said(needed, found.rows),
+        sentence=_sentence(condition, name, found, outcome, confidence, contest) + said_needed(needed, found.rows),
         measure=name,
         champion=found.champion,
         candidate=found.candidate,
@@ -86,7 +85,7 @@ def outcome_of(condition: beats_champion | as_good_as_champion, found: Effect, *
 def _too_few_to_find(condition: beats_champion, found: Effect, confidence: float) -> bool:
     if condition.finds is None:
         return False
-    needed = enough.questions(found.rows, found.low, found.high, condition.finds - condition.by, confidence=confidence, power=enough.FINDS)
+    needed = questions_needed(found.rows, found.low, found.high, condition.finds - condition.by, confidence=confidence, power=FINDS)
     return needed is None or needed > found.rows
 
 
@@ -96,17 +95,10 @@ def _needed(condition: beats_champion | as_good_as_champion, found: Effect, conf
         return None
     if isinstance(condition, beats_champion) and condition.finds is not None and _too_few_to_find(condition, found, confidence):
         apart = condition.finds - condition.by
-        least = enough.questions(found.rows, found.low, found.high, apart, confidence=confidence, power=enough.FINDS)
-        return None if least is None else int(enough.SPARE * least)
+        least = questions_needed(found.rows, found.low, found.high, apart, confidence=confidence, power=FINDS)
+        return None if least is None else int(SPARE * least)
     apart = found.effect - (condition.by if isinstance(condition, beats_champion) else -condition.margin)
-    return enough.questions(found.rows, found.low, found.high, apart, confidence=confidence)
-
-
-def truth_span(model: Model) -> timedelta:
-    """How far ahead a truth looks: questions closer than that share part of their truth. A question per row shares none with others."""
-    if not isinstance(model.per, tuple):
-        return timedelta(days=1)
-    return max((r.next or r.within or timedelta(0) for r in leaves(model.predicts)), default=timedelta(0))
+    return questions_needed(found.rows, found.low, found.high, apart, confidence=confidence)
 
 
 def _worse_than_nothing(found: Effect) -> bool:

@@ -17,11 +17,13 @@ SPARE = 1.5  # so many times what that takes are told to be gathered: how much q
 MOST = 10**9  # beyond it nobody waits
 
 
-def questions(rows: int, low: float | None, high: float | None, apart: float, *, confidence: float, power: float = POWER) -> int | None:
+def questions_needed(
+    rows: int, low: float | None, high: float | None, apart: float, *, confidence: float, power: float = POWER
+) -> int | None:
     """About how many questions settle it, where ``rows`` gave the interval ``low`` … ``high``; None where no number of them would, or no
     interval is known.
 
-    >>> questions(1000, 0.0, 0.08, 0.02, confidence=0.95), questions(1000, 0.0, 0.08, 0.0, confidence=0.95)
+    >>> questions_needed(1000, 0.0, 0.08, 0.02, confidence=0.95), questions_needed(1000, 0.0, 0.08, 0.0, confidence=0.95)
     (8173, None)
     """
     if low is None or high is None or not isfinite(high - low) or not apart:
@@ -31,10 +33,10 @@ def questions(rows: int, low: float | None, high: float | None, apart: float, *,
     return max(1, ceil(needed)) if needed <= MOST else None
 
 
-def said(needed: int | None, rows: int) -> str:
+def said_needed(needed: int | None, rows: int) -> str:
     """The same as the end of a sentence; nothing where the number is not known, or there are as many.
 
-    >>> said(8173, 1000), said(900, 1000), said(None, 1000)
+    >>> said_needed(8173, 1000), said_needed(900, 1000), said_needed(None, 1000)
     ('; about 8,200 questions like these would settle it', '', '')
     """
     if needed is None or needed <= rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from everloop.gates import enough
+from everloop.gates.enough import questions_needed, said_needed
 from everloop.project.conditions import fair_across
 from everloop.project.model import Model
 from everloop.project.spoken_conditions import spoken_metric
@@ -27,9 +27,9 @@ def fair(condition: fair_across, paired: Paired, model: Model, *, seed: int) -> 
     found = across(groups, paired.units, paired.truth, paired.candidate, by, seed=seed)
     outcome, needed = outcome_of(condition, found), None
     if outcome == "not enough evidence" and found.ratio is not None:
-        needed = enough.questions(found.rows, found.low, found.high, found.ratio - condition.ratio, confidence=0.95)
+        needed = questions_needed(found.rows, found.low, found.high, found.ratio - condition.ratio, confidence=0.95)
     return Opinion(
-        clause=repr(condition), outcome=outcome, sentence=sentence_of(condition, found, name) + enough.said(needed, found.rows),
+        clause=repr(condition), outcome=outcome, sentence=sentence_of(condition, found, name) + said_needed(needed, found.rows),
         measure=condition.on, candidate=found.ratio, low=found.low, high=found.high, rows=found.rows,
         confidence=None if found.low is None else 0.95, needed=needed,
     )  # fmt: skip

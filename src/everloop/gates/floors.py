@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import inf
 
-from everloop.gates import enough
-from everloop.gates.better import truth_span
+from everloop.gates.enough import questions_needed, said_needed
 from everloop.gates.fast import quantile_within
 from everloop.project.conditions import at_least, at_most
 from everloop.project.model import Model
+from everloop.project.resolve import truth_span
 from everloop.project.spoken_conditions import spoken_metric
 from everloop.records import Opinion, Outcome
 from everloop.stats.blocks import LEAST_BLOCKS, LEAST_ROWS
@@ -44,11 +44,11 @@ def bound(condition: at_least | at_most, paired: Paired, milliseconds: tuple[flo
     outcome = side_of(condition, found)
     needed = None
     if outcome == "not enough evidence" and found.value is not None and name != "p99_ms":
-        needed = enough.questions(found.rows, found.low, found.high, found.value - condition.value, confidence=CONFIDENCE)
+        needed = questions_needed(found.rows, found.low, found.high, found.value - condition.value, confidence=CONFIDENCE)
     return Opinion(
         clause=repr(condition),
         outcome=outcome,
-        sentence=_sentence(condition, name, found) + enough.said(needed, found.rows),
+        sentence=_sentence(condition, name, found) + said_needed(needed, found.rows),
         measure=name,
         candidate=found.value,
         low=found.low,

@@ -18,11 +18,11 @@ from everloop.features.truth import truths
 from everloop.loop.asked import questions_of
 from everloop.loop.house import House
 from everloop.monitor.confidence import confidence
-from everloop.monitor.error import truth_span
 from everloop.monitor.seen import Answered, Figures
 from everloop.project.conditions import at_least, at_most, fair_across
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, is_reading, leaves
+from everloop.project.resolve import truth_span
 from everloop.records import Confidence
 from everloop.stats.blocks import periods
 from everloop.stats.shapes import Answers, Paired, Strings

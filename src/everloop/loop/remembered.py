@@ -10,8 +10,8 @@ from everloop.loop.decide import rehearsal_at
 from everloop.loop.govern import Memory
 from everloop.loop.house import House
 from everloop.loop.spending import money_of
-from everloop.monitor.error import truth_span
 from everloop.project.model import Model
+from everloop.project.resolve import truth_span
 from everloop.project.shape import bakes_for
 from everloop.records import Approval, Candidate, Contest, Decision, Signals, Traffic, Verdict
 from everloop.registry import history

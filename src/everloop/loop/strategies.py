@@ -23,10 +23,10 @@ from everloop.loop.house import House, load_any
 from everloop.loop.learnt import newest_change
 from everloop.loop.tell.told import told_truths
 from everloop.loop.wiring import learnt
-from everloop.monitor.error import truth_span
 from everloop.project.conditions import only_new, since_change
 from everloop.project.measured import beside_of
 from everloop.project.model import Model
+from everloop.project.resolve import truth_span
 from everloop.project.said import said
 from everloop.project.spans import days
 from everloop.project.spoken_conditions import spoken_metric

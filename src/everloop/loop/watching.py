@@ -28,9 +28,9 @@ from everloop.loop.tell.answerable import is_elsewhere
 from everloop.loop.truths import Told, as_truth, in_immature_windows, in_mature_windows, maturity_of, told_of
 from everloop.loop.year_ago import year_ago
 from everloop.monitor.deployed import SOON
-from everloop.monitor.error import truth_span
 from everloop.monitor.seen import Answered, Seen, Served
 from everloop.project.model import Model
+from everloop.project.resolve import truth_span
 from everloop.records import Candidate, Traffic
 from everloop.registry import history
 from everloop.stats.blocks import periods

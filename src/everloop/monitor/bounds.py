@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from everloop.monitor.error import realised, truth_span
+from everloop.monitor.error import realised
 from everloop.monitor.seen import Answered
 from everloop.monitor.watched import NOTHING, Watched, title
 from everloop.project.conditions import (
@@ -12,6 +12,7 @@ from everloop.project.conditions import (
     at_most,
 )
 from everloop.project.reading import is_reading
+from everloop.project.resolve import truth_span
 from everloop.records import Outcome, Signal
 from everloop.stats.bootstrap import Estimate
 from everloop.stats.intervals import mean, wilson

@@ -11,7 +11,6 @@ import everloop.monitor.beside as beside
 from everloop.clock import from_microseconds
 from everloop.monitor.bounds import judged_by
 from everloop.monitor.drift import LITTLE, Drift, carried, drifts, judged
-from everloop.monitor.error import truth_span
 from everloop.monitor.estimated import Estimated, estimated
 from everloop.monitor.maturity import window_span
 from everloop.monitor.profile import ANSWERS
@@ -27,6 +26,7 @@ from everloop.project.conditions import (
     worse_than_champion,
 )
 from everloop.project.model import Model
+from everloop.project.resolve import truth_span
 from everloop.records import Outcome, Signal
 from everloop.stats.fairness import across
 from everloop.stats.measures import measure

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from everloop.monitor.rhythm import LEAST, names_of
 from everloop.monitor.seen import Answered
-from everloop.project.model import Model
-from everloop.project.reading import leaves
 from everloop.records import Outcome
 from everloop.stats.blocks import periods
 from everloop.stats.bootstrap import Effect, Estimate, effect_of_terms, estimate
@@ -75,13 +73,6 @@ class Seasons:
     def of(self, season: str) -> NDArray[np.bool_]:
         """Which periods belong to a season."""
         return np.array([not season or season in names for names in self.names], dtype=bool)
-
-
-def truth_span(model: Model) -> timedelta:
-    """How far ahead a truth looks: questions closer than that share part of their truth. A question per row shares none with others."""
-    if not isinstance(model.per, tuple):
-        return timedelta(days=1)
-    return max((r.next or r.within or timedelta(0) for r in leaves(model.predicts)), default=timedelta(0))
 
 
 def judged(table: Answered) -> Answered:

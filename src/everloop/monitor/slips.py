@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from everloop.clock import from_microseconds
-from everloop.monitor.error import LEAST_PERIODS, Slip, slip, truth_span, where_worst
+from everloop.monitor.error import LEAST_PERIODS, Slip, slip, where_worst
 from everloop.monitor.watched import NOTHING, Watched, day, odds, title
 from everloop.project.conditions import slipped
+from everloop.project.resolve import truth_span
 from everloop.project.spoken_conditions import SEEN_BY, spoken_metric
 from everloop.records import Outcome, Signal
 from everloop.stats.measures import measure

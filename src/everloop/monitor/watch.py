@@ -18,7 +18,6 @@ from everloop.monitor.calibrated import calibrated
 from everloop.monitor.causes import with_causes
 from everloop.monitor.deployed import deployed
 from everloop.monitor.detector import followed
-from everloop.monitor.error import truth_span
 from everloop.monitor.schedule import due
 from everloop.monitor.seen import Seen
 from everloop.monitor.slips import slipped_since
@@ -36,6 +35,7 @@ from everloop.project.conditions import (
     worse_than_champion,
 )
 from everloop.project.model import Model
+from everloop.project.resolve import truth_span
 from everloop.project.spans import every
 from everloop.project.steps import ab, bandit
 from everloop.records import Signal, Signals, Traffic

@@ -8,6 +8,7 @@ id, if the question carries that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from everloop.project.columns import Kind, is_numeric
@@ -81,6 +82,13 @@ def awaited(models: Iterable[Model]) -> dict[str, frozenset[str]]:
             into = ends if reading.verb == "outcome" else read
             into.setdefault(reading.source.base.name, set()).update(reading.columns)
     return {name: frozenset(columns - read.get(name, set())) for name, columns in ends.items()}
+
+
+def truth_span(model: Model) -> timedelta:
+    """How far ahead a truth looks: questions closer than that share part of their truth. A question per row shares none with others."""
+    if not isinstance(model.per, tuple):
+        return timedelta(days=1)
+    return max((r.next or r.within or timedelta(0) for r in leaves(model.predicts)), default=timedelta(0))
 
 
 def unit_of(model: Model) -> tuple[str, ...]:

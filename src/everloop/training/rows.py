@@ -70,11 +70,6 @@ def rows_of(
     )
 
 
-def items_of(table: pa.Table) -> NDArray[np.object_] | None:
-    """The candidate of each row of a list; None where the table does not say."""
-    return np.array(table.column("item").to_pylist(), dtype=object) if "item" in table.column_names else None
-
-
 def truth_of(table: pa.Table, shape: Shape) -> NDArray[Any]:
     """What a learner of this shape is to hit, row by row. Raises LearnerFailed where a chance's truth is neither 0 nor 1."""
     if shape.kind == "shares":
