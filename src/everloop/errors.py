@@ -1,7 +1,7 @@
 """What can go wrong. A failed check, a lost gate, a drift are records, never errors; these are what could not be done.
 
 EverloopError
-├── ProjectError            the project file says what cannot be meant; all mistakes of a model at once
+├── ProjectError            the project file says what cannot be meant; all mistakes of all its models at once
 ├── NotBuilt                a word that can be declared and explained, but whose engine is not here yet
 ├── SettingsError           everloop.toml, a flag or an environment variable says what cannot be meant
 ├── Unknown                 a name nobody knows: model, source, version, key, prediction, turn
@@ -108,7 +108,11 @@ class Overtaken(StoreError):
 
 
 class HouseBusy(StoreError):
-    """Another process holds the lease or the lock."""
+    """Another process holds the lease or the lock. ``aloud`` is what it does, in a sentence that a stranger may hear: no path, no host."""
+
+    def __init__(self, message: str = "", *, aloud: str | None = None) -> None:
+        super().__init__(message)
+        self.aloud = aloud
 
 
 class UnderWay(HouseBusy):

@@ -61,6 +61,14 @@ def test_a_page_with_an_example_that_does_not_run_is_noticed(was, broken, error,
     assert raised.type.__name__ == error
 
 
+@NAMED
+def test_a_script_that_opens_a_house_may_be_read_again_by_its_children(page):
+    scripts = [block.text for block in blocks(page.read_text(encoding="utf-8")) if re.search(r"open_house\((Path\()?\"", block.text)]
+    unguarded = [text for text in scripts if re.search(r"^\S.*open_house\((Path\()?\"", text, re.MULTILINE)]
+    assert unguarded == []
+    assert all('if __name__ == "__main__":' in text for text in scripts)
+
+
 def dead_links(page: Path) -> list[str]:
     """The links of a page to files or headings there are not."""
     dead = []

@@ -68,6 +68,22 @@ def test_it_is_measured_as_the_champion_is():
     assert by == ["mae", "wape"]
 
 
+def worth(truth, answers, rows):
+    """What is earned on what was in stock."""
+    return float(np.sum(rows["price"] * np.minimum(truth, answers)))
+
+
+def test_where_the_gate_asks_for_money_the_simple_rules_are_measured_in_it():
+    paired = contest(rule=0.3)
+    prices = {"price": np.full(len(paired), 250.0)}
+    sides = {side: replace(getattr(paired, side), beside=prices) for side in ("champion", "candidate")}
+    rivals = {name: replace(said, beside=prices, value=said.value * 0.1) for name, said in paired.rivals.items()}
+    (said,) = beside(replace(paired, **sides, rivals=rivals), (beats_champion(worth),), demand, seed=0)
+    assert said.measure == "worth"
+    assert said.champion == worth(paired.truth, rivals["the mean of eight weeks"].value, prices)
+    assert said.outcome == "passed"
+
+
 def test_a_rule_that_knows_too_little_proves_nothing():
     paired = contest()
     silent = numbers(np.where(np.arange(len(paired)) < 30, paired.truth, np.nan))

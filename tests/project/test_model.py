@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
+from typing import Any
 
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -224,6 +225,19 @@ def test_learning_only_what_is_new_needs_a_learner_that_can_go_on() -> None:
     assert model(learns_from=only_new(), learner=HistGradientBoostingClassifier()).not_yet == ()
     (sentence,) = model(learns_from=only_new()).not_yet
     assert sentence.startswith("learns_from=only_new() waits for a learner that can go on")
+
+
+def test_xgboost_goes_on_with_chances_and_not_with_classes() -> None:
+    class XGBClassifier(Learning):
+        """Told by its name, as XGBoost's own is."""
+
+    given: dict[str, Any] = {"learns_from": only_new(), "learner": XGBClassifier()}
+    assert model(**given).not_yet == ()
+    of_classes = Model("topic", predicts=orders.outcome("channel"), per=orders, knows=orders.given("amount"), **given)
+    assert of_classes.kind == "shares"
+    (sentence,) = of_classes.not_yet
+    assert sentence.startswith("learns_from=only_new() waits for a learner that can go on")
+    assert "as XGBClassifier with classes cannot" in sentence
 
 
 def test_names_keep_readings_apart() -> None:

@@ -232,3 +232,12 @@ def test_a_unit_asked_about_twice_and_differently_is_refused(opened, doors):
     both = [{"product_id": "new", "features": dict.fromkeys(model.columns, value)} for value in (1.0, 2.0)]
     with pytest.raises(EverloopError, match="twice in one list"):
         doors(house).predict("demand", both, END + timedelta(hours=1))
+
+
+def test_the_doors_know_whose_answers_are_the_baselines(opened, doors):
+    house, model = opened("shop")
+    adopt(house, model, END)
+    opened_doors = doors(house)
+    (given,) = opened_doors.predict("demand", some_requests(house, model, 1), END)
+    assert opened_doors.is_baseline(given.version)
+    assert not opened_doors.is_baseline("another")

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
 import httpx
 import pytest
 
 from everloop.connect.mlflow import rest
 from everloop.connect.mlflow.rest import Unreachable
-from everloop.errors import EverloopError
+from everloop.errors import EverloopError, HouseBusy
+from everloop.lake.alone import alone
+from everloop.loop import mirror as mirroring
 from everloop.loop.house import open_house
-from everloop.loop.mirror import mirror
+from everloop.loop.mirror import Mirror, contests_asked, mirror, tracking_of
+from everloop.loop.people import undo
 from everloop.loop.turn import turn
+from everloop.records import Opinion
 from tests.ring.conftest import END
 
 
@@ -57,6 +65,9 @@ class Pretended:
             return self.said(200, {"model_version": self.versions[-1]})
         if path == "registered-models/get":
             return self.said(200, {"registered_model": {"aliases": [{"alias": a, "version": v} for a, v in self.aliases.items()]}})
+        if path == "registered-models/alias" and "version" not in words:
+            number = self.aliases[words["alias"]]
+            return self.said(200, {"model_version": next(v for v in self.versions if v["version"] == number)})
         if path == "registered-models/alias":
             self.aliases[words["alias"]] = words["version"]
         return self.said(200, {})
@@ -138,3 +149,37 @@ def test_a_house_without_a_server_says_how_it_gets_one(opened):
     house, _ = opened("shop")
     with pytest.raises(EverloopError, match=r"url = .* in \[mlflow\]"):
         mirror(house)
+
+
+def test_what_two_processes_would_tell_one_of_them_tells(house, server, monkeypatch):
+    monkeypatch.setattr(mirroring, "alone", partial(alone, patience=0))
+    with alone(house.settings.house / "mirror.lock", "telling MLflow"), pytest.raises(HouseBusy, match="Another process is telling MLflow"):
+        mirror(house)
+    assert server.runs == []
+    assert mirror(house).told > 0
+
+
+def test_contests_that_another_process_holds_are_not_held_twice(house, server):
+    undo(house, house.project.model("demand"), by="Kim", reason="make room", now=END + timedelta(hours=1))
+    mirror(house)
+    server.aliases["challenger"] = "2"
+    tracking = tracking_of(house)
+    first = contests_asked(house, tracking)
+    (_, there) = next(first)
+    assert there.number == "2"
+    assert list(contests_asked(house, tracking)) == []
+    first.close()
+    assert [there.number for _, there in contests_asked(house, tracking)] == ["2"]
+    assert list(contests_asked(house, tracking)) == []
+
+
+def test_two_conditions_on_one_measure_are_two_figures(house, server):
+    verdict = next(e.record for e in house.journal.read(kind="Verdict"))
+    opinions = (
+        Opinion(clause='beats_champion("wape")', outcome="passed", sentence="", measure="wape", champion=0.5, candidate=0.4, effect=0.2),
+        Opinion(clause='at_most("wape", 0.6)', outcome="passed", sentence="", measure="wape", candidate=0.45),
+    )
+    Mirror(house, tracking_of(house))._tell(replace(verdict, opinions=opinions))
+    metrics = next(r for r in server.runs if r["id"] == verdict.candidate)["metrics"]
+    assert (metrics["wape"], metrics["wape of the champion"], metrics["wape gain"]) == (0.4, 0.5, 0.2)
+    assert metrics["at_most_ wape 0.6_"] == 0.45

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from everloop.errors import EverloopError, Overtaken
-from everloop.loop.answers import answer_due, answers_of
+from everloop.loop.answers import answer_due, answer_one, answers_of
 from everloop.loop.look import history, status, why
 from everloop.loop.people import admit_file, answer_question, undo
+from everloop.loop.spoken import spoken_answer
 from everloop.loop.turn import turn
 from everloop.records import Approval, Verdict
 from tests.ring.conftest import END
@@ -157,3 +158,24 @@ def test_why_leads_from_a_version_to_everything_behind_it(opened):
     lines, records = why(house, "demand@1")
     assert {"Version", "Candidate", "Verdict", "Contest", "TrainingSet", "Snapshot"} <= {type(r).__name__ for r in records}
     assert lines[0].endswith("]")
+
+
+def test_status_and_an_answer_say_that_the_baseline_answers_until_something_else_does(opened):
+    house, model = opened(
+        "shop",
+        lambda text: text.replace('promote_when=beats_champion("wape", by=0.02)', "promote_when=[]").replace(
+            "roll_out=[shadow(days(1)), canary(0.25, every=days(2))]", "roll_out=[]"
+        ),
+    )
+    (before,) = status(house)
+    assert str(before).endswith("Next: everloop turn demand")
+    first = answer_one(house, model, ["p07"], BEGIN)
+    (standing,) = status(house)
+    assert standing.baseline
+    assert str(standing).startswith("demand: demand@0, the baseline, answers since ")
+    assert ", by demand@0, the baseline, in " in spoken_answer(house, first)
+    turn(house, model, END)
+    (standing,) = status(house)
+    assert not standing.baseline
+    assert str(standing).startswith("demand: demand@1 answers since ")
+    assert ", by demand@1 in " in spoken_answer(house, answer_one(house, model, ["p07"], END))

@@ -142,6 +142,9 @@ class FakeDoors:
     def labels(self, version):
         return ("coffee", "tea")
 
+    def is_baseline(self, version):
+        return version == "v0"
+
     def receive(self, source, rows, now, known_after):
         self._ask("receive", source, rows, now, known_after)
         done = Future()

@@ -9,7 +9,10 @@ import pytest
 from everloop_front import FakeDoors, Front
 
 from everloop.errors import EverloopError, HouseBusy, HouseFull, Overtaken, StoreError, UnderWay, Unknown
+from everloop.lake.alone import alone
+from everloop.loop.control.errands import came_of, said_of
 from everloop.records import Prediction, Shape
+from everloop.registry.errands import Errand
 from everloop.serving.asks import answer_of
 from everloop.serving.fits import LONGEST_KEY, MOST_REQUESTS
 
@@ -41,6 +44,12 @@ def test_each_kind_has_one_shape(front, model, request_, said):
     assert {k: got[k] for k in said} == said
     assert (got["version"], got["arm"], got["model"]) == ("demand@3", "champion", model)
     assert datetime.fromisoformat(got["moment"]).tzinfo is not None
+
+
+def test_an_answer_of_the_baseline_says_so(front, monkeypatch):
+    assert "baseline" not in front.post("/v1/models/demand/predict", {"product_id": "p1"}).json()
+    monkeypatch.setattr(front.doors, "is_baseline", lambda version: version == "v3")
+    assert front.post("/v1/models/demand/predict", {"product_id": "p1"}).json()["baseline"] is True
 
 
 def test_many_are_answered_in_their_order(front):
@@ -180,6 +189,29 @@ def test_what_the_house_could_not_do_is_a_status_and_no_secret(tmp_path, caplog,
     assert "secret" not in reply.text
     assert ("secret" in caplog.text) == (status >= 500)
     assert any(record.exc_info for record in caplog.records) == (status == 500)
+
+
+def test_who_finds_the_house_busy_is_told_of_which_model(tmp_path):
+    with (
+        alone(tmp_path / "a.lock", "turning demand"),
+        pytest.raises(HouseBusy) as busy,
+        alone(tmp_path / "a.lock", "turning demand", patience=0),
+    ):
+        pass
+    for error in (busy.value, remembered(busy.value)):
+        front = Front(tmp_path / str(id(error)), doors=FakeDoors(fails={"predict": error}))
+        reply = front.post("/v1/models/demand/predict", {"product_id": "p1"})
+        assert (reply.status_code, reply.json()["error"]) == (503, "busy")
+        assert reply.json()["message"] == "Another process is turning demand. Nothing was half-done. Try again."
+
+
+def remembered(error):
+    """The error as who waits for an errand hears it."""
+    now = datetime(2026, 11, 2, tzinfo=UTC)
+    errand = Errand(id="e", verb="turn", model="demand", now=now, cause="demand", asked_at=now, state="failed", said=said_of(error))
+    with pytest.raises(HouseBusy) as again:
+        came_of(errand)
+    return again.value
 
 
 def test_a_wait_that_ends_because_the_worker_does_is_no_trouble_to_log(tmp_path, caplog):

@@ -111,10 +111,11 @@ def test_a_contest_keeps_what_the_rules_would_have_answered():
     side = Side("c1", Baseline(model.shape, "average", (2.0,)))
     _, body = rehearse(
         side, side, table, model="demand", id="t", now=datetime(2026, 11, 2, tzinfo=UTC), save=shelf.save,
-        **beside(table, table, made, model.shape, WEEK),
+        beside=model.columns[:1], **beside(table, table, made, model.shape, WEEK),
     )  # fmt: skip
     paired = read_paired(body)
     assert set(paired.rivals) == {SEASONAL, EIGHT}
+    assert set(paired.rivals[EIGHT].beside) == set(paired.candidate.beside) == set(model.columns[:1])
     assert np.array_equal(paired.rivals[EIGHT].value, eight_week_mean(table, table, WEEK), equal_nan=True)
     assert np.array_equal(paired.candidate.scale, paired.champion.scale, equal_nan=True)
     assert len(paired.take(np.arange(5)).rivals[EIGHT]) == 5

@@ -22,12 +22,19 @@ def turn(
     as_json: Json = False,
 ) -> None:
     """Go once round the ring: watch, decide, and do what was decided."""
+    from everloop.errors import EverloopError
+    from everloop.loop.adopt import nothing_yet
     from everloop.loop.resume import go_round
     from everloop.loop.spoken import story
 
     opened, at = open_whole(project, house, stage), instant_of(now)
-    decisions = [go_round(opened, m, at, "demand" if demand else "schedule") for m in models_of(opened, model)]
-    say(decisions, "\n\n".join(story(opened, d) for d in decisions), as_json)
+    models = models_of(opened, model)
+    idle = {m.name: why for m in models if opened.pointers.current(m.name) is None and (why := nothing_yet(opened, m))}
+    waits = [f"{name}: {why}" for name, why in idle.items()]
+    if idle and len(idle) == len(models):
+        raise EverloopError("\n".join(waits))
+    decisions = [go_round(opened, m, at, "demand" if demand else "schedule") for m in models if m.name not in idle]
+    say(decisions, "\n\n".join([*(story(opened, d) for d in decisions), *waits]), as_json)
 
 
 def answer(

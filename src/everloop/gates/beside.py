@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from everloop.project.conditions import PromoteCondition, beats_champion
+from everloop.project.conditions import PromoteCondition
+from everloop.project.measured import measure_of_contest
 from everloop.project.model import Model
 from everloop.project.resolve import truth_span
 from everloop.project.spoken_conditions import spoken_metric
 from everloop.records import Opinion, Outcome
 from everloop.stats.bootstrap import Effect, compare
-from everloop.stats.measures import measure
+from everloop.stats.measures import Measure
 from everloop.stats.rounded import figure, percent, span_of
 from everloop.stats.shapes import Paired
 
@@ -27,8 +28,8 @@ def beside(paired: Paired, conditions: Sequence[PromoteCondition], model: Model,
 
     On the measure that the champion is to be beaten on, at 95 % confidence, over the questions both answered.
     """
-    name = next((c.on for c in conditions if isinstance(c, beats_champion) and isinstance(c.on, str)), model.metric)
-    return tuple(_opinion(rule, replace(paired, champion=said, rivals={}), name, model, seed) for rule, said in paired.rivals.items())
+    by = measure_of_contest(conditions, model)
+    return tuple(_opinion(rule, replace(paired, champion=said, rivals={}), by, model, seed) for rule, said in paired.rivals.items())
 
 
 def outcome_of(found: Effect) -> Outcome:
@@ -42,10 +43,10 @@ def outcome_of(found: Effect) -> Outcome:
     return "passed" if found.low > 0 else "failed" if found.high <= 0 else "not enough evidence"
 
 
-def _opinion(rule: str, paired: Paired, name: str, model: Model, seed: int) -> Opinion:
-    found = compare(measure(name), paired, confidence=CONFIDENCE, seed=seed, span=truth_span(model))
+def _opinion(rule: str, paired: Paired, by: Measure, model: Model, seed: int) -> Opinion:
+    found = compare(by, paired, confidence=CONFIDENCE, seed=seed, span=truth_span(model))
     return Opinion(
-        clause=f"beside {rule}", outcome=outcome_of(found), sentence=_sentence(rule, name, found), measure=name,
+        clause=f"beside {rule}", outcome=outcome_of(found), sentence=_sentence(rule, by.name, found), measure=by.name,
         champion=found.champion, candidate=found.candidate, effect=found.effect, low=found.low, high=found.high, rows=found.rows,
     )  # fmt: skip
 

@@ -37,6 +37,7 @@ def alone(file: Path, what: str, *, patience: float = PATIENCE) -> Iterator[None
             except BlockingIOError:
                 if monotonic() >= last:
                     long = f" and has been for {patience:g} seconds" if patience else ""
-                    raise HouseBusy(f"Another process is {what}{long}. Run it again when it is done.") from None
+                    aloud = f"Another process is {what}."
+                    raise HouseBusy(f"Another process is {what}{long}. Run it again when it is done.", aloud=aloud) from None
                 time.sleep(0.01)
         yield

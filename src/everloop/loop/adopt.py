@@ -11,6 +11,7 @@ import pyarrow as pa
 from everloop import rollout
 from everloop.features.as_of import as_of
 from everloop.project.model import Model
+from everloop.project.refuse import listed
 from everloop.project.unbuilt import require_built
 from everloop.records import Candidate, Traffic, TrainingSet, Version, identity
 from everloop.registry.versions import content_of
@@ -31,6 +32,15 @@ def adopt(house: House, model: Model, now: datetime) -> None:
     if traffic is None or _knows_nothing(house, traffic):
         _begin(house, model, now, traffic)
     _hold_out(house, model, now)
+
+
+def nothing_yet(house: House, model: Model) -> str | None:
+    """Why a model has nothing to be turned for, in a sentence: not one row of what it reads ever came in, nor a told truth; else None."""
+    from everloop.loop.tell.told import TRUTHS
+
+    if any(house.lake.log.counters(source.name).last_seq for source in (*model.sources, TRUTHS)):
+        return None
+    return f"nothing has happened yet, for no row of {listed([s.name for s in model.sources], 'or')} has come in: everloop ingest"
 
 
 def _knows_nothing(house: House, traffic: Traffic) -> bool:

@@ -85,6 +85,8 @@ def _harming(traffic: Traffic, harm: tuple[Signal, ...]) -> tuple[str, ...]:
 def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: datetime, id: str, made_from: tuple[str, ...]) -> Decision:
     said, frozen, broken = _said(model.retrain_when), _sentences(signals.fired("outage")), _sentences(signals.fired("data"))
     wishes = tuple(s for s in signals.signals if s.fired and s.clause in said and not (frozen and s.kind in BY_TRUTH))
+    if memory.nothing is not None:
+        return _decision(model, "hold", (memory.nothing,), memory.cause, now, id, made_from)
     if memory.cause in ("demand", "approved"):
         asked = _sentences(wishes) or ("somebody asked for it",)
         return _decision(model, "retrain", asked, memory.cause, now, id, made_from, learn_from=_since(wishes))

@@ -38,6 +38,7 @@ class Memory:
     promoted_at: datetime | None = None  # since when the champion answers everybody
     broken_at: datetime | None = None  # when the data was last found broken, within the time a truth takes
     season_at: datetime | None = None  # when a season was last out of the ordinary, as far back as a slip looks
+    nothing: str | None = None  # why there is nothing yet to be turned for
     limits: Governor = field(default_factory=Governor)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from everloop.clock import EPOCH, said
-from everloop.errors import ClockWentBack, LearnerFailed
+from everloop.errors import ClockWentBack, EverloopError, LearnerFailed
 from everloop.lake.place import Lake, open_lake
 from everloop.lake.snapshot import read, read_source
 from everloop.loop import keep as keeps
@@ -134,9 +134,12 @@ class House:
 
     @contextmanager
     def keeping(self, model: Model, now: datetime, cause: str) -> Iterator[keeps.Keep]:
-        """One turn of a model, opened; a model that has not begun begins. Refuses words that cannot be turned yet. See ``keep.keeping``."""
-        from everloop.loop.adopt import adopt
+        """One turn of a model, opened; a model that has not begun begins, once something has happened (EverloopError). Refuses words that
+        cannot be turned yet. See ``keep.keeping``."""
+        from everloop.loop.adopt import adopt, nothing_yet
 
+        if self.pointers.current(model.name) is None and (why := nothing_yet(self, model)):
+            raise EverloopError(f"{model.name}: {why}")
         adopt(self, model, now)
         with keeps.keeping(self, model, now, cause) as keep:
             yield keep

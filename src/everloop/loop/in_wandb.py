@@ -9,7 +9,7 @@ from everloop.loop.carded import card_of
 from everloop.loop.handover import file_of
 from everloop.loop.house import House
 from everloop.loop.lineage import version_named
-from everloop.loop.mirror import params_of
+from everloop.loop.mirror import by_name, params_of
 from everloop.project.model import Model
 from everloop.project.spoken import explain
 from everloop.registry.card import markdown
@@ -22,8 +22,8 @@ def to_wandb(house: House, model: Model, name: str, folder: Path) -> Path:
     candidate, verdict = house.candidate(version.candidate), house.verdict(version.verdict)
     data, _ = file_of(house, model, name, baseline=True)
     figures = {"rows": float(candidate.rows), "seconds": candidate.seconds}
-    for opinion in verdict.opinions if verdict else ():
-        measured = {opinion.measure or opinion.clause: opinion.candidate, f"{opinion.measure or opinion.clause} gain": opinion.effect}
+    for measure, opinion in by_name(verdict.opinions if verdict else ()):
+        measured = {measure: opinion.candidate, f"{measure} gain": opinion.effect}
         figures |= {key: value for key, value in measured.items() if value is not None}
     return wandb.write(
         folder,

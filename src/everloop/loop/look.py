@@ -51,11 +51,14 @@ class Standing:
     """What its turns have taken in the seven days up to its last one; None where nothing was measured."""
     measured: tuple[str, ...] = ()
     """What a roll-out under way found, and what people did, each in a sentence."""
+    baseline: bool = False
+    """Whether who answers is the baseline: nothing better is proven yet."""
 
     def __str__(self) -> str:
         if self.champion is None or self.since is None:
             return f"{self.model}: has not begun. Next: everloop turn {self.model}"
-        line = f"{self.model}: {self.champion} answers since {said(self.since)}"
+        who = f"{self.champion}, the baseline," if self.baseline else self.champion
+        line = f"{self.model}: {who} answers since {said(self.since)}"
         if self.stage != "steady":
             line += f"; {self.stage}" + (f" of {self.candidate}" if self.candidate else "")
         if self.waiting:
@@ -109,6 +112,7 @@ def status(house: House) -> list[Standing]:
                 incidents=len(house.incidents.open(model.name)),
                 spent=spent_until(house, model.name, last.now) if last else None,
                 measured=measured(house, model, last.now) if last and traffic else (),
+                baseline=traffic is not None and house.champion(traffic).format == "baseline",
             )
         )
     return rows

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version as release_of
 from typing import Any
@@ -19,7 +20,8 @@ from everloop.connect.mlflow.folder import FOLDER, model_folder
 from everloop.connect.mlflow.learner import Said, said_in
 from everloop.connect.mlflow.rest import Refused, Tracking
 from everloop.connect.mlflow.runs import Run
-from everloop.errors import ArtefactBroken, EverloopError, LearnerFailed, Unknown
+from everloop.errors import ArtefactBroken, EverloopError, HouseBusy, LearnerFailed, Unknown
+from everloop.lake.alone import alone
 from everloop.loop.carded import card_of
 from everloop.loop.handover import file_of
 from everloop.loop.house import House
@@ -27,7 +29,7 @@ from everloop.loop.lineage import snapshot_of
 from everloop.loop.spoken import spoken_report
 from everloop.project.model import Model
 from everloop.project.spoken import explain
-from everloop.records import Candidate, Report, Traffic, Verdict, Version, identity
+from everloop.records import Candidate, Opinion, Report, Traffic, Verdict, Version, identity
 from everloop.registry.card import markdown
 from everloop.registry.sentences import clause
 from everloop.registry.written import as_data
@@ -174,8 +176,7 @@ class Mirror:
     def _verdict(self, model: Model, verdict: Verdict) -> None:
         candidate = self.house.candidate(verdict.candidate)
         metrics: dict[str, float | None] = {}
-        for opinion in verdict.opinions:
-            name = opinion.measure or opinion.clause
+        for name, opinion in by_name(verdict.opinions):
             metrics |= {name: opinion.candidate, f"{name} of the champion": opinion.champion}
             metrics |= {f"{name} gain": opinion.effect, f"{name} gain at least": opinion.low, f"{name} gain at most": opinion.high}
         tags = {"everloop_verdict": verdict.outcome, "everloop_because": clause(verdict)}
@@ -221,8 +222,11 @@ class Mirror:
 
 
 def mirror(house: House) -> Mirrored:
-    """Tell MLflow what it does not know yet of this house. Raises EverloopError where everloop.toml names no server, Unreachable."""
-    return Mirror(house, tracking_of(house)).go()
+    """Tell MLflow what it does not know yet of this house, one process at a time. Raises EverloopError where everloop.toml names no server,
+    Unreachable, HouseBusy where another process does not end telling."""
+    server = tracking_of(house)
+    with alone(house.settings.house / "mirror.lock", "telling MLflow"):
+        return Mirror(house, server).go()
 
 
 def tracking_of(house: House) -> Tracking:
@@ -235,23 +239,32 @@ def tracking_of(house: House) -> Tracking:
 def contests_asked(house: House, server: Tracking) -> Iterator[tuple[Model, models.There]]:
     """Where somebody set the alias ``challenger`` on another version than it was last seen on, one after the other, and only while nothing
     is rolled out of the model. Each is noted when the next is asked for: one whose contest was broken off is told again. A version that is
-    not there holds up no other model."""
-    for model in house.project.models.values():
-        traffic = house.pointers.current(model.name)
-        if traffic is not None and traffic.rolling:
-            continue  # asked for again once that is over
-        number = models.aliases(server, model.name).get(models.CONTEST)
-        seen = house.facts.latest(model.name, "mlflow challenger")
-        if number is None or (seen is not None and seen.body == {"number": number, "server": identity(server.url)}):
-            continue
+    not there holds up no other model. None at all while another process goes through them: what it holds is held once."""
+    with ExitStack() as mine:
         try:
-            there = models.version_at(server, f"models:/{model.name}@{models.CONTEST}")
-        except Unknown:
-            continue  # it was taken away meanwhile, or is none: looked for again the next time
-        yield model, there
-        with house.store.transaction() as t:
-            house.fence(t)
-            house.facts.put(t, model.name, "mlflow challenger", EPOCH, {"number": number, "server": identity(server.url)})
+            mine.enter_context(alone(house.settings.house / "contests.lock", "holding the contests that MLflow asks for", patience=0))
+        except HouseBusy:
+            return
+        for model in house.project.models.values():
+            yield from _asked_of(house, model, server)
+
+
+def _asked_of(house: House, model: Model, server: Tracking) -> Iterator[tuple[Model, models.There]]:
+    traffic = house.pointers.current(model.name)
+    if traffic is not None and traffic.rolling:
+        return  # asked for again once that is over
+    number = models.aliases(server, model.name).get(models.CONTEST)
+    seen = house.facts.latest(model.name, "mlflow challenger")
+    if number is None or (seen is not None and seen.body == {"number": number, "server": identity(server.url)}):
+        return
+    try:
+        there = models.version_at(server, f"models:/{model.name}@{models.CONTEST}")
+    except Unknown:
+        return  # it was taken away meanwhile, or is none: looked for again the next time
+    yield model, there
+    with house.store.transaction() as t:
+        house.fence(t)
+        house.facts.put(t, model.name, "mlflow challenger", EPOCH, {"number": number, "server": identity(server.url)})
 
 
 def params_of(candidate: Candidate) -> dict[str, object]:
@@ -259,6 +272,20 @@ def params_of(candidate: Candidate) -> dict[str, object]:
     said = json.loads(candidate.parameters)
     told: Mapping[str, Any] = {**said.get("parameters", {}), **said.get("settings", {})} if "identity" in said else said
     return {"learner": candidate.learner, "seed": candidate.seed, "columns": ", ".join(candidate.columns), **told}
+
+
+def by_name(opinions: Sequence[Opinion]) -> Iterator[tuple[str, Opinion]]:
+    """Each opinion under the measure it is on; a further one on the same measure under its clause, so that neither hides the other.
+
+    >>> said = [Opinion(clause=clause, outcome="passed", sentence="", measure="wape") for clause in ("beats_champion()", "at_most(0.5)")]
+    >>> [name for name, _ in by_name(said)]
+    ['wape', 'at_most(0.5)']
+    """
+    taken: set[str] = set()
+    for opinion in opinions:
+        name = opinion.measure if opinion.measure is not None and opinion.measure not in taken else opinion.clause
+        taken.add(name)
+        yield name, opinion
 
 
 def _json(record: object) -> bytes:

@@ -14,6 +14,7 @@ from types import ModuleType
 
 from everloop.errors import EverloopError, Mistake, ProjectError, Unknown
 from everloop.project.model import Model
+from everloop.project.refuse import together
 from everloop.project.source import Source
 
 NAMED = "everloop_project_"
@@ -51,7 +52,7 @@ def project_of(*models: Model) -> Project:
 def open_project(path: Path | str = "project.py") -> Project:
     """The project a file declares: every Model and Source bound to a name in it, and the sources its models read.
 
-    Raises ProjectError with all mistakes of a model, EverloopError where the file is not there or cannot be run.
+    Raises ProjectError with all mistakes of all models, EverloopError where the file is not there or cannot be run.
     """
     path = Path(path).resolve()
     if path.is_dir():
@@ -86,7 +87,8 @@ def _imported(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with together():
+            spec.loader.exec_module(module)
     except EverloopError:
         raise
     except SyntaxError as error:

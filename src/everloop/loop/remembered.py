@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from everloop import rollout
+from everloop.loop.adopt import nothing_yet
 from everloop.loop.decide import rehearsal_at
 from everloop.loop.govern import Memory
 from everloop.loop.house import House
@@ -50,6 +51,7 @@ def memory(house: House, model: Model, traffic: Traffic, signals: Signals, *, no
         broken_at=_fired_at(house, model, "data", now - max(model.matures_after, timedelta(days=1))),
         season_at=_fired_at(house, model, "season", now - min(8 * max(truth_span(model), timedelta(days=1)), timedelta(days=28))),
         limits=house.settings.governor,
+        nothing=nothing_yet(house, model),
     )
 
 

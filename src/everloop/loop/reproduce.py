@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from everloop.clock import said
+from everloop.connect.mlflow.learner import unheard
 from everloop.errors import EverloopError, Unknown
 from everloop.features.as_of import as_of
 from everloop.loop.house import House, load_any
@@ -94,6 +95,7 @@ def reproduce(house: House, model: Model, name: str) -> Again:
             champion=house.candidate(contest.champion) if contest else None,
             searched=found,
             allow_pickle=house.settings.pickle,
+            mirrored=house.settings.mlflow is not None,
         ),
         rows=training_set.learn_rows,
     )
@@ -153,11 +155,13 @@ def _made(
     champion: Candidate | None,
     searched: Searched | None,
     allow_pickle: bool,
+    mirrored: bool,
 ) -> tuple[str, int, int, float | None]:
     """In a child: the SHA-256 of what is learnt now, the rows asked about, how many are answered otherwise, and by how much at most."""
     bodies: dict[str, bytes] = {}
     words = {"seed": candidate.seed, "id": candidate.id, "now": candidate.made_at, "searched": searched, "allow_pickle": allow_pickle}
-    made = learnt(model, blobs, training_set, champion=champion, save=partial(_saved, bodies), **words)  # type: ignore[arg-type]
+    with unheard(mirrored):
+        made = learnt(model, blobs, training_set, champion=champion, save=partial(_saved, bodies), **words)  # type: ignore[arg-type]
     table = pq.read_table(pa.BufferReader(blobs.read(training_set.body)))
     then = load_any(candidate, blobs.read, given=model.baseline, allow_pickle=allow_pickle).answer(table)
     now = load_any(made, bodies.__getitem__, given=model.baseline, allow_pickle=allow_pickle).answer(table)

@@ -197,4 +197,6 @@ def spoken_answer(house: House, prediction: Prediction) -> str:
         what = f"{prediction.value:g}" if prediction.value is not None else "no answer"
     says = f" ({prediction.says})" if prediction.says else ""
     who = names(house.journal)(prediction.version)
+    if house.candidate(house.version(prediction.version).candidate).format == "baseline":
+        who += ", the baseline,"
     return f"{unit}: {what}{says}, by {who} in {prediction.microseconds / 1000:.1f} ms (id {prediction.id})."

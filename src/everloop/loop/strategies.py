@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from everloop import training
 from everloop.clock import from_microseconds
+from everloop.connect.mlflow.learner import unheard
 from everloop.errors import EverloopError, LearnerFailed
 from everloop.features.as_of import as_of
 from everloop.loop.adopt import adopt
@@ -186,7 +187,15 @@ def _answered(house: House, strategy: Strategy, training_set: TrainingSet, champ
     if strategy.why_not is not None:
         return told, None
     work = partial(
-        _learnt_and_asked, strategy.model, house.blobs, training_set, strategy.since, champion, house.settings.pickle, training_set.id
+        _learnt_and_asked,
+        strategy.model,
+        house.blobs,
+        training_set,
+        strategy.since,
+        champion,
+        allow_pickle=house.settings.pickle,
+        id=training_set.id,
+        mirrored=house.settings.mlflow is not None,
     )
     try:
         made, answers = house.in_child(work, rows=training_set.learn_rows)
@@ -197,8 +206,9 @@ def _answered(house: House, strategy: Strategy, training_set: TrainingSet, champ
 
 
 def _learnt_and_asked(
-    model: Model, blobs: Blobs, training_set: TrainingSet, since: datetime | None, champion: Candidate, allow_pickle: bool, id: str
-) -> tuple[Candidate, Answers]:
+    model: Model, blobs: Blobs, training_set: TrainingSet, since: datetime | None, champion: Candidate, *,
+    allow_pickle: bool, id: str, mirrored: bool,
+) -> tuple[Candidate, Answers]:  # fmt: skip
     """In a child: a candidate that is kept nowhere, and what it answers."""
     import io
 
@@ -214,7 +224,8 @@ def _learnt_and_asked(
         return sha
 
     words = {"seed": int(id[:8], 16) % 2**31, "id": id, "now": training_set.made_at, "allow_pickle": allow_pickle, "since": since}
-    made = learnt(model, blobs, training_set, champion=champion, save=save, **words)  # type: ignore[arg-type]
+    with unheard(mirrored):
+        made = learnt(model, blobs, training_set, champion=champion, save=save, **words)  # type: ignore[arg-type]
     holdout = training.holdout(pq.read_table(io.BytesIO(blobs.read(training_set.body))), training_set)
     return made, load_any(made, bodies.__getitem__, given=model.baseline, allow_pickle=allow_pickle).answer(holdout)
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from everloop.clock import EPOCH
+from everloop.connect.mlflow.learner import unheard
 from everloop.errors import EverloopError
 from everloop.loop.house import House
 from everloop.loop.spending import cost
@@ -42,7 +43,8 @@ class InChild:
 
     def map(self, fn: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         listed = list(items)
-        return self.house.in_child(partial(_each, fn, listed), rows=self.rows) if listed else []
+        mirrored = self.house.settings.mlflow is not None
+        return self.house.in_child(partial(_each, fn, listed, mirrored), rows=self.rows) if listed else []
 
 
 def settings_for(house: House, model: Model, training_set: TrainingSet) -> Searched | None:
@@ -114,5 +116,6 @@ def _content(rows: pa.Table) -> str:
     return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
-def _each(fn: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [fn(item) for item in items]
+def _each(fn: Callable[[Item], Result], items: Sequence[Item], mirrored: bool) -> list[Result]:
+    with unheard(mirrored):
+        return [fn(item) for item in items]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from everloop.errors import EverloopError
-from everloop.project.conditions import cost
+from everloop.project.conditions import as_good_as_champion, beats_champion, cost
 from everloop.project.metrics import name_of
 from everloop.project.reading import is_reading
 from everloop.stats.measures import Measure, Truth, measure
@@ -29,6 +29,12 @@ def measure_of(on: object, model: Model) -> Measure:
     if callable(on):
         return Whole.of(name, (model.kind,), partial(_worth, on))
     return measure(name)
+
+
+def measure_of_contest(conditions: Iterable[object], model: Model) -> Measure:
+    """The measure a candidate has to beat the champion by, or be as good by; where none is said, the model's own."""
+    wanted = [c.on for c in conditions if isinstance(c, beats_champion | as_good_as_champion)]
+    return measure_of(next((on for on in wanted if on is not None), None), model)
 
 
 def _price(side: object) -> float | str:

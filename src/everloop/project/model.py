@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Literal, Never, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Literal, Never, TypeAlias, TypeVar, cast
 
-from everloop.errors import ProjectError
 from everloop.project import refuse
 from everloop.project.conditions import (
     PromoteCondition,
@@ -91,6 +90,7 @@ class Model:
     about: str | None
     tags: tuple[str, ...]
     place: Place = field(repr=False)
+    _mistaken: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -145,10 +145,13 @@ class Model:
         wrong = [refuse.no_such_keyword("Model", word, words, self.place) for word in unknown]
         wrong += mistakes_of(self, positions(knows))
         if wrong:
-            raise ProjectError(wrong)
+            refuse.tell(wrong)
+            object.__setattr__(self, "_mistaken", True)
 
     def but(self, name: str, **words: Any) -> Model:
         """The same model under another name, with these words said differently."""
+        if self._mistaken:
+            return self  # its mistakes are told once
         same = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("name", "place")}
         return Model(name, **(same | words))
 

@@ -3,12 +3,46 @@ were said. Out: nothing, or a ProjectError. Reads no clock; opens the user's fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import NoReturn
 
 from everloop.errors import Mistake, ProjectError
 from everloop.project.said import Place, keyword_place, said
+
+_waiting: ContextVar[list[Mistake] | None] = ContextVar("mistakes that wait to be told together", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """While this is open, a model that cannot be meant waits: the mistakes of all are told at its end. Raises ProjectError.
+
+    What else goes wrong meanwhile follows from them, and is not told where there are any.
+    """
+    waiting: list[Mistake] = []
+    before = _waiting.set(waiting)
+    try:
+        yield
+    except ProjectError as error:
+        raise ProjectError([*waiting, *error.mistakes]) from error
+    except Exception as error:
+        if waiting:
+            raise ProjectError(waiting) from error
+        raise
+    finally:
+        _waiting.reset(before)
+    if waiting:
+        raise ProjectError(waiting)
+
+
+def tell(mistakes: Sequence[Mistake]) -> None:
+    """Tell a model's mistakes: at once, or with those of the file's other models. Raises ProjectError."""
+    waiting = _waiting.get()
+    if waiting is None:
+        raise ProjectError(mistakes)
+    waiting += mistakes
 
 
 def refuse(what: str, cure: str = "", *, place: Place, keyword: str | None = None) -> NoReturn:

@@ -35,9 +35,13 @@ def _sentences(model: Model) -> Iterator[str]:
         yield 'calendar("holiday") waits for a list of holidays'
     if model.one_per is not None:
         yield "one_per= waits for the registry to keep several champions of one model"
-    if isinstance(model.learns_from, only_new) and not _learns_on(model.learner):
+    if isinstance(model.learns_from, only_new):
         kind = type(model.learner).__name__
-        yield f"learns_from=only_new() waits for a learner that can go on (partial_fit, or boosted trees), as {kind} cannot"
+        # XGBoost wants a row of every class each time, and what is new seldom has one.
+        of_classes = model.kind == "shares" and kind == "XGBClassifier"
+        if of_classes or not _learns_on(model.learner):
+            kind += " with classes" if of_classes else ""
+            yield f"learns_from=only_new() waits for a learner that can go on (partial_fit, or boosted trees), as {kind} cannot"
     yield from _clauses(model)
 
 

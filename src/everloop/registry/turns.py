@@ -67,7 +67,8 @@ class Turns:
         if other is not None:
             raise HouseBusy(
                 f"A turn of {turn.model} is already open (for {said(other.now)}, begun {said(other.started_at)}, id {other.id}). "
-                f"Let it finish, or go on with it: everloop turn {turn.model} --now {other.now:%Y-%m-%dT%H:%M:%SZ}"
+                f"Let it finish, or go on with it: everloop turn {turn.model} --now {other.now:%Y-%m-%dT%H:%M:%SZ}",
+                aloud=f"A turn of {turn.model} is already open.",
             )
         connection.execute(
             TURNS.insert().values(

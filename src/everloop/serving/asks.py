@@ -29,6 +29,7 @@ class Contribution(Struct):
 
 class Answered(Struct, kw_only=True):
     """What every answer says: its id, who answered (``version`` as people say it, ``arm``), about whom, when; ``error`` if nobody could.
+    ``baseline`` is there, and true, where the baseline answers: nothing better is proven yet, or the unit keeps it.
 
     Where that was asked, ``because`` has the columns that moved it most; ``base``, their contributions and ``others`` add up to the answer
     on ``scale``. ``unexplained`` says why there is none.
@@ -40,6 +41,7 @@ class Answered(Struct, kw_only=True):
     arm: Arm
     unit: str
     moment: datetime
+    baseline: bool | UnsetType = UNSET
     error: str | UnsetType = UNSET
     because: list[Contribution] | UnsetType = UNSET
     base: float | UnsetType = UNSET
@@ -98,7 +100,7 @@ ANSWERS: dict[str, type[Answered]] = {
 }
 
 
-def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, ...]) -> Answered:
+def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, ...], *, baseline: bool = False) -> Answered:
     """An answer as it is replied. ``version`` is its name; ``labels`` are those of class shares, in the order of the shares.
 
     >>> from datetime import UTC
@@ -111,6 +113,8 @@ def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, 
     error: str | UnsetType = UNSET if given.error is None else given.error
     who = (given.id, given.model, version, given.arm, given.unit, given.moment)
     said: dict[str, Any] = dict(zip(("id", "model", "version", "arm", "unit", "moment"), who, strict=True), error=error)
+    if baseline:
+        said["baseline"] = True
     there = given.error is None
     if shape.kind == "number":
         return NumberAnswer(**said, value=given.value if there else None)

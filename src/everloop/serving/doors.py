@@ -101,6 +101,10 @@ class Doors(Protocol):
         """The labels a version's class shares stand for, in order; none where its answers are no shares. On the event loop; no I/O."""
         ...
 
+    def is_baseline(self, version: str) -> bool:
+        """Whether a version is a baseline, which answers until something better is proven. On the event loop; no I/O."""
+        ...
+
     def receive(self, source: str, rows: Sequence[Row] | pa.Table, now: datetime, known_after: timedelta | None) -> Future[Received]:
         """Rows of a source. Called on the event loop, returns at once; the future is done when the rows are kept."""
         ...

@@ -98,7 +98,8 @@ def refusal(error: Exception) -> RefusedError:
     if isinstance(error, UnderWay):
         return later("busy", str(error), 5)
     if isinstance(error, HouseBusy):
-        return later("busy", "The house is busy: another process holds what this needs. Nothing was half-done. Try again.", 1)
+        aloud = error.aloud or "The house is busy: another process holds what this needs."
+        return later("busy", f"{aloud} Nothing was half-done. Try again.", 1)
     if isinstance(error, HouseFull):
         return later("full", "The disk of the house is full. Nothing was half-written. Make room, then try again.", 30)
     if isinstance(error, EverloopError) and not isinstance(error, StoreError | ArtefactBroken | Missing | SettingsError):

@@ -1,9 +1,9 @@
 """How well lists are made, and by which protocol: a figure of a ranking says nothing without it. Lists in, numbers out.
 
-Precision, hit rate and nDCG at ``k`` are means over the questions that had something to find (Järvelin and Kekäläinen 2002 for nDCG, with
-gain 1 for what came up); coverage is the share of the catalogue that is in anybody's first ``k`` places. *Repeat* looks only at what the
-unit had before, *explore* only at what it never had: in the lists, and in the truths. A list of repeats alone has a good precision and
-finds nobody anything new, so the three belong beside each other.
+Precision, hit rate and nDCG at ``k`` are means over the questions that had something to find, each the measure of that name; coverage is
+the share of the catalogue that is in anybody's first ``k`` places. *Repeat* looks only at what the unit had before, *explore* only at
+what it never had: in the lists, and in the truths. A list of repeats alone has a good precision and finds nobody anything new, so the
+three belong beside each other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from everloop.stats.measures import gains, hits_by_place, precisions
 
 Lists = Sequence[Sequence[str]]
 Sets = Sequence[Collection[str]]
@@ -39,22 +41,13 @@ def found(lists: Lists, truths: Sets, k: int, items: int) -> Found:
     >>> found([["a", "b"], ["c", "a"], ["b"]], [{"a"}, {"a", "z"}, set()], 2, 4)
     Found(k=2, questions=2, items=4, precision=0.5, hit_rate=1.0, ndcg=0.6934264036172708, coverage=0.75)
     """
-    worth = 1 / np.log2(np.arange(2, k + 2))
-    best = np.concatenate([[0.0], np.cumsum(worth)])
-    precision, hit, gain = [], [], []
-    seen: set[str] = set()
-    for listed, truth in zip(lists, truths, strict=True):
-        first = list(dict.fromkeys(listed))[:k]
-        seen.update(first)
-        if not truth:
-            continue
-        right = np.array([item in truth for item in first], dtype=np.float64)
-        precision.append(right.sum() / k)
-        hit.append(float(right.any()))
-        gain.append(float(right @ worth[: len(right)]) / best[min(k, len(set(truth)))])
-    asked = len(precision)
-    means = [float(np.mean(said)) if asked else None for said in (precision, hit, gain)]
-    return Found(k, asked, items, means[0], means[1], means[2], len(seen) / items if items else None)
+    firsts = [list(dict.fromkeys(listed))[:k] for listed in lists]
+    hits, asked = hits_by_place(truths, firsts, k)
+    asks = asked > 0
+    each = np.column_stack([precisions(hits), hits.any(axis=1), gains(hits, asked)])[asks]
+    means = each.mean(axis=0).tolist() if len(each) else [None] * 3
+    seen = len(set[str]().union(*firsts))
+    return Found(k, int(asks.sum()), items, means[0], means[1], means[2], seen / items if items else None)
 
 
 def only(rows: Sets, had: Sets, *, repeat: bool) -> list[list[str]]:

@@ -9,7 +9,7 @@ Only questions that can be judged may be handed in (``known.comparable``); ``Mea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -203,8 +203,8 @@ def _recall(truth: Truth, answers: Answers, _: Floats) -> Floats:
 
 def _precision(truth: Truth, answers: Answers, weights: Floats) -> Floats:
     if answers.shape.kind == "ranking":
-        hits, asked, most = ranked(truth, answers)
-        return _pair(hits.sum(axis=1) / most, asked > 0) * (asked > 0)[:, None]
+        hits, asked, _most = ranked(truth, answers)
+        return _pair(precisions(hits), asked > 0) * (asked > 0)[:, None]
     said = says_yes(answers)
     return _pair(said & (as_floats(truth) > 0.5), said)
 
@@ -237,21 +237,39 @@ def ranked(truth: Truth, answers: Answers) -> tuple[Floats, Floats, int]:
     """
     assert answers.items is not None
     most = answers.shape.most or max((len(items) for items in answers.items), default=1)
-    hits = np.zeros((len(truth), most))
-    for row, (right, items) in enumerate(zip(truth, answers.items, strict=True)):
+    hits, asked = hits_by_place(truth, answers.items, most)
+    return hits, asked, most
+
+
+def hits_by_place(truths: Iterable[Collection[str]], lists: Sequence[Sequence[str]], most: int) -> tuple[Floats, Floats]:
+    """What lists (n, best first) find in their first ``most`` places: hits (n, most), and how many items were right (n,)."""
+    hits, asked = np.zeros((len(lists), most)), np.zeros(len(lists))
+    for row, (right, items) in enumerate(zip(truths, lists, strict=True)):
         left = set(right)
+        asked[row] = len(left)
         for place, item in enumerate(items[:most]):
             if item in left:
                 hits[row, place] = 1.0
                 left.discard(item)
-    return hits, np.array([len(set(right)) for right in truth], dtype=np.float64), most
+    return hits, asked
+
+
+def precisions(hits: Floats) -> Floats:
+    """The precision of each list (n,), of all its places (n, most)."""
+    return np.asarray(hits.mean(axis=1))
+
+
+def gains(hits: Floats, asked: Floats) -> Floats:
+    """The nDCG of each list (n,), with gain 1 for what was right (Järvelin and Kekäläinen 2002); 0 where nothing was."""
+    most = hits.shape[1]
+    worth = 1 / np.log2(np.arange(2, most + 2))
+    best = np.concatenate([[1.0], np.cumsum(worth)])[np.minimum(asked, most).astype(np.int64)]
+    return np.asarray((hits @ worth) / best)
 
 
 def _ndcg(truth: Truth, answers: Answers, _: Floats) -> Floats:
-    hits, asked, most = ranked(truth, answers)
-    worth = 1 / np.log2(np.arange(2, most + 2))
-    best = np.concatenate([[1.0], np.cumsum(worth)])[np.minimum(asked, most).astype(np.int64)]
-    return _pair((hits @ worth) / best, asked > 0) * (asked > 0)[:, None]
+    hits, asked, _most = ranked(truth, answers)
+    return _pair(gains(hits, asked), asked > 0) * (asked > 0)[:, None]
 
 
 def _hit_rate(truth: Truth, answers: Answers, _: Floats) -> Floats:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from everloop.errors import LearnerFailed
 from everloop.stats.shapes import Floats
+from everloop.training.columns import Column, column_at, names_of, place_of
 from everloop.training.feed import Fed
 from everloop.training.pairs import Codes, Pairs
 
-Column = int | str
 NOWHERE = -1
 """The code of an item nobody has learnt of."""
 
@@ -70,28 +69,11 @@ class Choices:
         )  # fmt: skip
 
 
-def column_of(X: Fed, column: Column) -> Floats:
-    """A column of X by place or name as float64, empty as NaN. Raises LearnerFailed where there is none.
-
-    >>> column_of(np.array([[1.0, 2.0]]), 1)
-    array([2.])
-    """
-    if isinstance(X, np.ndarray):
-        if isinstance(column, str) or not -X.shape[1] <= column < X.shape[1]:
-            raise LearnerFailed(f'Plain numbers have no column {column!r}. Say its place in knows (from 0), or fed_as="arrow".')
-        return np.asarray(X[:, column], dtype=np.float64)
-    names = _names(X)
-    name = names[column] if isinstance(column, int) and -len(names) <= column < len(names) else column
-    if name not in names:
-        raise LearnerFailed(f"There is no column {column!r} in what the learner is fed: {', '.join(names)}.")
-    return np.asarray(X[name].to_numpy(), dtype=np.float64)
-
-
 def numbers_of(X: Fed) -> Floats:
     """Every column that holds numbers, (n, k) float64; categories and texts are left out."""
     if isinstance(X, np.ndarray):
         return np.asarray(X, dtype=np.float64)
-    named = [name for name in _names(X) if not _is_words(X, name)]
+    named = [name for name in names_of(X) if not _is_words(X, name)]
     made = np.empty((len(X), len(named)), dtype=np.float64)
     for at, name in enumerate(named):
         made[:, at] = X[name].to_numpy()
@@ -100,12 +82,10 @@ def numbers_of(X: Fed) -> Floats:
 
 def words_of(X: Fed, column: Column) -> list[str]:
     """A column of categories, what is missing as ``""``; numbers as they are written. Raises LearnerFailed where there is none."""
+    at = place_of(X, column)
     if isinstance(X, np.ndarray):
-        return [f"{value:g}" for value in column_of(X, column).tolist()]
-    names = _names(X)
-    name = names[column] if isinstance(column, int) else column
-    if name not in names:
-        raise LearnerFailed(f"There is no column {column!r} in what the learner is fed: {', '.join(names)}.")
+        return [f"{value:g}" for value in column_at(X, at).tolist()]
+    name = names_of(X)[at]
     said = X[name].to_pylist() if hasattr(X[name], "to_pylist") else X[name].tolist()
     return ["" if value is None or value != value else str(value) for value in said]
 
@@ -117,10 +97,6 @@ def coded(words: Sequence[str | None], vocabulary: Mapping[str, int], otherwise:
     [1, -1, -1]
     """
     return np.array([vocabulary.get(word, otherwise) if word is not None else otherwise for word in words], dtype=np.int64)
-
-
-def _names(X: Fed) -> list[str]:
-    return list(X.column_names) if hasattr(X, "column_names") else [str(name) for name in X.columns]
 
 
 def _is_words(X: Fed, name: str) -> bool:

@@ -19,6 +19,7 @@ from everloop.errors import LearnerFailed
 from everloop.stats.conformal import moved_by, rows_needed
 from everloop.stats.shapes import Floats
 from everloop.training.boosted import boosted_of
+from everloop.training.columns import Column, column_at, place_of
 from everloop.training.feed import Fed
 
 At: TypeAlias = float | Literal["mean"]
@@ -50,7 +51,7 @@ class Demand:
     """
 
     at: At = "mean"
-    usual: str | int = 0
+    usual: Column = 0
     least: float = 1.0
     calibrate: float = 0.2
     ahead_days: float = 0.0
@@ -86,8 +87,8 @@ class Demand:
         Raises LearnerFailed where there is no such usual column, or it is below 0.
         """
         self._check()
-        self.column_ = _place(self.usual, X, names)
-        if (np.nan_to_num(_column(X, self.column_)) < 0).any():
+        self.column_ = place_of(X, self.usual, names)
+        if (np.nan_to_num(column_at(X, self.column_)) < 0).any():
             raise LearnerFailed(f"Demand: the usual column, {self.usual!r}, is below 0 in some rows. A total or a mean of units never is.")
         usual = self._usual(X)
         times, weights = np.maximum(y, 0.0) / usual, usual if sample_weight is None else usual * sample_weight
@@ -108,7 +109,7 @@ class Demand:
 
     def _usual(self, X: Fed) -> Floats:
         # More came back than was sold: that is no demand, and none below nothing.
-        return np.asarray(np.maximum(np.nan_to_num(_column(X, self.column_)), 0.0) + self.least, dtype=np.float64)
+        return np.asarray(np.maximum(np.nan_to_num(column_at(X, self.column_)), 0.0) + self.least, dtype=np.float64)
 
     def _moved(self, X: Fed, times: Floats, weights: Floats, moments: Moments) -> float:
         learns, calibrates = newest_apart(moments, self.calibrate, self.ahead_days)
@@ -162,22 +163,6 @@ def newest_apart(moments: Moments, share: float, ahead_days: float = 0.0) -> tup
     first = distinct[len(distinct) - max(1, round(len(distinct) * share))]
     learns = (moments < first) & (moments <= first - ahead_days * DAY)
     return learns, moments >= first
-
-
-def _place(usual: str | int, X: Fed, names: Sequence[str] | None) -> int:
-    if isinstance(usual, str):
-        known: list[str] = list(names or []) or [str(name) for name in getattr(X, "columns", ())]
-        if usual not in known:
-            raise LearnerFailed(f"Demand: there is no column {usual!r} to be what is usual. The model knows {', '.join(map(str, known))}.")
-        return known.index(usual)
-    if not 0 <= usual < X.shape[1]:
-        raise LearnerFailed(f"Demand: there is no column {usual} to be what is usual; the model knows {X.shape[1]} things, from 0 on.")
-    return usual
-
-
-def _column(X: Fed, at: int) -> Floats:
-    column = X[:, at] if isinstance(X, np.ndarray) else X.iloc[:, at] if hasattr(X, "iloc") else X.column(at)
-    return np.asarray(column, dtype=np.float64)
 
 
 def _taken(X: Fed, rows: NDArray[np.bool_]) -> Fed:

@@ -24,7 +24,8 @@ from everloop.errors import LearnerFailed
 from everloop.stats.shapes import Floats
 from everloop.training.alike import summed
 from everloop.training.boosted import boosted_of, is_boosted
-from everloop.training.choices import NOWHERE, Choices, Column, coded, column_of, numbers_of, words_of
+from everloop.training.choices import NOWHERE, Choices, coded, numbers_of, words_of
+from everloop.training.columns import Column, column_at, place_of
 from everloop.training.feed import Fed
 from everloop.training.pairs import Codes, Pairs
 from everloop.training.shelf import cold
@@ -91,7 +92,7 @@ class Recommender:
 
     def _fit(self, X: Fed, y: Floats, group: Codes, items: Sequence[str], units: Sequence[str]) -> Recommender:
         seed = self.random_state or 0
-        had = np.nan_to_num(column_of(X, self.had))
+        had = np.nan_to_num(column_at(X, place_of(X, self.had)))
         if not (had > 0).any():
             what = f"Nobody ever had any candidate: column {self.had!r} is 0 everywhere."
             raise LearnerFailed(f"{what} Let had= say the count of unit and item.")
@@ -181,11 +182,11 @@ class Recommender:
 
     def _choices(self, X: Fed, group: Codes, items: Sequence[str], carts: Sequence[Collection[str]] = ()) -> Choices:
         starts = np.concatenate([[0], np.cumsum(group)]).astype(np.int64)
-        had = np.nan_to_num(column_of(X, self.had))
+        had = np.nan_to_num(column_at(X, place_of(X, self.had)))
         place = {shelf: at for at, shelf in enumerate(self.shelves_)}
         count = len(had)
         shelves = np.zeros(count, np.int64) if self.category is None else coded(words_of(X, self.category), place, len(place))
-        popular = np.ones(count) if self.popular is None else np.nan_to_num(column_of(X, self.popular))
+        popular = np.ones(count) if self.popular is None else np.nan_to_num(column_at(X, place_of(X, self.popular)))
         inside = tuple(_known(coded(list(cart), self._code_of)) for cart in carts)
         return Choices(numbers_of(X), coded(items, self._code_of), had, shelves, popular, starts, inside)
 

@@ -183,7 +183,7 @@ def read_paired(body: bytes) -> Paired:
         groups = {n.removeprefix("group:"): _strings(table, n) for n in table.column_names if n.startswith("group:")}
         moments = table.column("moment").to_numpy().astype(np.int64)
         named = [n for n in table.column_names if n.startswith("rival:")]
-        rivals = {n.removeprefix("rival:"): Answers.from_arrow(candidate.shape, table.column(n)) for n in named}
+        rivals = {n.removeprefix("rival:"): replace(Answers.from_arrow(candidate.shape, table.column(n)), beside=known) for n in named}
         paired = Paired(_strings(table, "unit"), moments, truths(table, candidate.shape), champion, candidate, groups, rivals)
         return scaled(paired, numbers(table.column("scale"), "scale") if "scale" in table.column_names else None)
     except (pa.ArrowException, OSError, KeyError, TypeError, msgspec.DecodeError) as error:

@@ -13,8 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from everloop.errors import LearnerFailed, Missing, Unknown
+from everloop.errors import Missing, Unknown
 from everloop.stats.shapes import Floats
+from everloop.training.columns import place_of
 from everloop.training.demand import At
 
 
@@ -47,11 +48,7 @@ class Series:
 
     def fit(self, X: Floats, y: Floats, names: Sequence[str] | None = None) -> Self:
         """Learns nothing but which columns are the series. Raises Missing, Unknown for a model there is none of, LearnerFailed."""
-        known = list(names or [])
-        lacks = [name for name in self.columns or () if name not in known]
-        if lacks:
-            raise LearnerFailed(f"Series: there is no column {lacks[0]!r}. The model knows {', '.join(known)}.")
-        self.places_ = [known.index(name) for name in self.columns] if self.columns else list(range(X.shape[1]))
+        self.places_ = [place_of(X, name, names) for name in self.columns] if self.columns else list(range(X.shape[1]))
         self._made()
         return self
 

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from everloop.errors import LearnerFailed
-from everloop.project.conditions import as_good_as_champion, beats_champion, search
-from everloop.project.measured import beside_of, measure_of
+from everloop.project.conditions import search
+from everloop.project.measured import beside_of, measure_of_contest
 from everloop.project.model import Model
 from everloop.records import Shape, TrainingSet
 from everloop.stats.folds import Fold, folds_by_unit, folds_in_time
@@ -106,8 +106,7 @@ def attempted(attempt: Attempt, *, model: Model, open: Open, training_set: Train
 
 def compared_by(model: Model) -> Measure:
     """What settings are compared by: what a candidate has to beat the champion on, else the model's own measure."""
-    wanted = [c.on for c in model.promote_when if isinstance(c, beats_champion | as_good_as_champion)]
-    return measure_of(next((on for on in wanted if on is not None), None), model)
+    return measure_of_contest(model.promote_when, model)
 
 
 def lost(measure: Measure, value: float) -> float:

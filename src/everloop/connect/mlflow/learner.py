@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 TOLD = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_RUN_ID": None, "MLFLOW_EXPERIMENT_NAME": None, "MLFLOW_EXPERIMENT_ID": None}
 MOST = 1 << 30
@@ -47,6 +48,16 @@ def caught(folder: Path) -> Iterator[None]:
         _tell(before)
         with suppress(OSError):
             folder.rmdir()  # nothing was said
+
+
+@contextmanager
+def unheard(mirrored: bool) -> Iterator[None]:
+    """While this is open in a house that is ``mirrored``, what is said to MLflow is let go: what learns beside a turn has no run there."""
+    if not mirrored:
+        yield
+        return
+    with TemporaryDirectory() as folder, caught(Path(folder) / "said"):
+        yield
 
 
 def said_in(folder: Path) -> Said:

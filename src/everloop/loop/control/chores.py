@@ -1,7 +1,7 @@
 """What a controller does beside turning: seal what came in, keep the routes fresh, deliver alerts, and ask for what is due.
 
 Each chore is one function of a house; ``Chores`` does each when its time has come, by the monotonic clock. A chore that fails is told
-once and tried again: it never ends the controller.
+once and tried again: it never ends the controller. One that has failed for an hour is news for people.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from everloop import lake
 from everloop.clock import monotonic, said, wall
-from everloop.errors import HouseBusy
+from everloop.errors import HouseBusy, StoreError
 from everloop.loop.control.due import due
 from everloop.loop.control.errands import ask
 from everloop.loop.house import House
 from everloop.loop.news.again import tell_again
-from everloop.loop.news.alerts import clock_set_back
+from everloop.loop.news.alerts import clock_set_back, not_done
 from everloop.loop.news.deliver import deliver
 from everloop.loop.news.put import put_news
 from everloop.loop.online import online_of
@@ -39,6 +39,10 @@ ROWS_AT_ONCE, LONGEST_HOT = 10_000, 60.0
 """A source is sealed when so many rows are hot, or its rows have been for so many seconds: each sealing is a commit of its table."""
 
 
+LONG = 3600.0
+"""Seconds for which a chore has to have failed before people are told."""
+
+
 @dataclass
 class Chores:
     """The chores of a house with their times, in seconds. ``told`` hears what went wrong, each trouble once until it is over."""
@@ -47,6 +51,9 @@ class Chores:
     told: Callable[[str], None]
     next: dict[str, float] = field(default_factory=dict)
     trouble: dict[str, str] = field(default_factory=dict)
+    since: dict[str, tuple[float, datetime]] = field(default_factory=dict)
+    """Since when each has failed, by the monotonic and by the wall clock."""
+    alerted: dict[str, date] = field(default_factory=dict)
 
     def do(self, name: str, every: float, chore: Callable[[], object]) -> None:
         """Do a chore if its time has come."""
@@ -59,9 +66,21 @@ class Chores:
             if self.trouble.get(name) != trouble:
                 self.told(f"Could not {trouble}")
             self.trouble[name] = trouble
+            self._alert(name, error)
         else:
-            self.trouble.pop(name, None)
+            for known in (self.trouble, self.since, self.alerted):
+                known.pop(name, None)
         self.next[name] = monotonic() + every
+
+    def _alert(self, name: str, error: Exception) -> None:
+        """Tell people of a chore that has failed for long, once a day."""
+        now = wall()
+        began, since = self.since.setdefault(name, (monotonic(), now))
+        if monotonic() - began < LONG or self.alerted.get(name) == now.date():
+            return
+        with suppress(StoreError):  # a house that takes no news either is tried again with the chore
+            put_news(self.house, not_done(name, since, str(error), now), now)
+            self.alerted[name] = now.date()
 
 
 @dataclass

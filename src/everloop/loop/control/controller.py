@@ -76,7 +76,7 @@ def control(house: House, *, stop: threading.Event, told: Callable[[str], None] 
         work = Errandry(house, mine, told)
         threads = [
             threading.Thread(target=beside, name=f"everloop {beside.__name__}", daemon=True)
-            for beside in (work.chores, work.post, work.meter, *([work.mirror] if house.settings.mlflow else []))
+            for beside in (work.chores, work.post, work.meter, *((work.mirror, work.contests) if house.settings.mlflow else ()))
         ]
         with launched(house.settings.house / "runs.db", work.carry, told) as begin:
             for thread in threads:
@@ -306,13 +306,20 @@ class Errandry:
             self.stopping.wait(1.0)
 
     def mirror(self) -> None:
-        """What MLflow is told, and what it asks for; a server that is down or slow holds up nothing else."""
-        from everloop.loop.control.contests import hold_contests
+        """What MLflow is told; a server that is down or slow holds up nothing else."""
         from everloop.loop.mirror import mirror
 
         chores = Chores(self.house, self.told)
         while not (self.stopping.is_set() or self.held.lost.is_set()):
             chores.do("tell MLflow", 5.0, lambda: mirror(self.house))
+            self.stopping.wait(0.5)
+
+    def contests(self) -> None:
+        """What MLflow asks for; a contest may take an hour, and the mirror goes on meanwhile."""
+        from everloop.loop.control.contests import hold_contests
+
+        chores = Chores(self.house, self.told)
+        while not (self.stopping.is_set() or self.held.lost.is_set()):
             chores.do("see what MLflow asks for", 30.0, lambda: hold_contests(self.house, self.told))
             self.stopping.wait(0.5)
 

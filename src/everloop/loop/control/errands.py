@@ -108,7 +108,8 @@ def said_of(error: Exception) -> str:
     >>> said_of(errors.HouseBusy("Another process is turning demand."))
     '{"error": "HouseBusy", "message": "Another process is turning demand."}'
     """
-    return json.dumps({"error": type(error).__name__, "message": str(error)}, ensure_ascii=False)
+    aloud = {"aloud": error.aloud} if isinstance(error, errors.HouseBusy) and error.aloud else {}
+    return json.dumps({"error": type(error).__name__, "message": str(error)} | aloud, ensure_ascii=False)
 
 
 def came_of(errand: Errand) -> Mapping[str, Any]:
@@ -119,4 +120,4 @@ def came_of(errand: Errand) -> Mapping[str, Any]:
     message = str(said.get("message") or f"The {errand.verb} of {errand.model} is {errand.state}.")
     # Whoever cancelled it was faster than who asked for it.
     kind = "Overtaken" if errand.state == "cancelled" else said.get("error") if said.get("error") in SIMPLE else "EverloopError"
-    raise getattr(errors, str(kind))(message)
+    raise getattr(errors, str(kind))(message, **({"aloud": said["aloud"]} if kind == "HouseBusy" and "aloud" in said else {}))

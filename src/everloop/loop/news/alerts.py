@@ -80,6 +80,17 @@ def not_remembered(answers: int, until: datetime) -> Alert:
     return Alert(model="", severity="critical", sentence=sentence, key=f"not remembered/{until:%Y-%m-%dT%H}")
 
 
+def not_done(chore: str, since: datetime, why: str, now: datetime) -> Alert:
+    """The controller has failed at one of its chores since an aware instant; one piece of news for each day (of ``now``, aware).
+
+    >>> noon = datetime.fromisoformat("2026-11-02T12:00Z")
+    >>> not_done("seal answers", noon - timedelta(hours=3), "The disk is full.", noon).sentence
+    'The controller could not seal answers since 2026-11-02 09:00 UTC: The disk is full. It goes on trying.'
+    """
+    sentence = f"The controller could not {chore} since {said(since)}: {why.rstrip('.')}. It goes on trying."
+    return Alert(model="", severity="warning", sentence=sentence, key=f"chore/{chore}/{now:%Y-%m-%d}")
+
+
 def clock_set_back(by: timedelta, to: datetime) -> Alert:
     """The machine's clock was set back by so much, to an aware instant; one piece of news for each day.
 

@@ -141,6 +141,10 @@ class HouseDoors:
         """The labels a version's class shares stand for."""
         return self.follow.labels.get(version, ())
 
+    def is_baseline(self, version: str) -> bool:
+        """Whether a version is a baseline, which answers until something better is proven."""
+        return version in self.follow.baselines
+
     # -- what happened --
 
     def receive(self, source: str, rows: Sequence[Row] | pa.Table, now: datetime, known_after: timedelta | None) -> Future[Received]:

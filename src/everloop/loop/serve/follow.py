@@ -84,6 +84,8 @@ class Follow:
         self.names: dict[str, str] = {}
         """Every version read so far as people call it, by id."""
         self.labels: dict[str, tuple[str, ...]] = {}
+        self.baselines: set[str] = set()
+        """Every version read so far that nobody had to learn, by id."""
         self._path, self._models, self._load, self._tell, self._living = house / FILE, frozenset(models), load, tell, living
         self._tried = tried
         self._wanted: Routes | None = None
@@ -125,7 +127,8 @@ class Follow:
             if route is None:
                 return EverloopError(f"{model} has not begun. Begin with: everloop turn {model}")
             if self._loading(route):
-                return HouseBusy(f"What answers for {model} is being loaded. Ask again in a moment.")
+                loading = f"What answers for {model} is being loaded."
+                return HouseBusy(f"{loading} Ask again in a moment.", aloud=loading)
             why = (self._failed.get(named.candidate.id) for named in route.versions.values())
             return ArtefactBroken(f"Nothing that could answer for {model} can be loaded: {'; '.join(filter(None, why))}")
 
@@ -151,6 +154,8 @@ class Follow:
         for id, named in ((id, named) for route in routes.models.values() for id, named in route.versions.items()):
             self.names[id] = named.name
             self.labels[id] = named.candidate.shape.labels if named.candidate.shape.kind == "shares" else ()
+            if named.candidate.format == "baseline":
+                self.baselines.add(id)
         return True
 
     def _load_whole(self, routes: Routes) -> None:
