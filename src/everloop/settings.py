@@ -28,6 +28,8 @@ Severity: TypeAlias = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 Checker: TypeAlias = Callable[[Any], Any]
 FILE = "everloop.toml"
+SHOP = r"[a-zA-Z0-9][a-zA-Z0-9\-]*\.myshopify\.com"
+"""What a shop's permanent domain looks like, as Shopify's documentation of the authorization code grant says."""
 ENVIRONMENT = {
     "EVERLOOP_STAGE": "the table of everloop.toml to use, such as prod",
     "EVERLOOP_HOUSE": "the house folder",
@@ -120,6 +122,57 @@ class Signing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Streams:
+    """A stream of NATS JetStream or Kafka beside a shop's inbox."""
+
+    url: str = field(repr=False)
+    subject: str = "shopify"
+    publish: bool = True
+    """Is every delivery that comes in published to it?"""
+    consume: bool = False
+    """Are deliveries taken from it, as if they had come in here?"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shopify:
+    """The shop a house works for, the app it is known there by, and where both are asked."""
+
+    shop: str
+    """Its permanent domain, such as ``beans.myshopify.com``."""
+    client_id: str
+    secret: str = field(repr=False)
+    """The app's client secret: it signs what Shopify says, and opens the tokens kept here."""
+    old_secret: str | None = field(default=None, repr=False)
+    """The one before, believed as well while Shopify changes over."""
+    api_version: str = "2026-10"
+    admin: str
+    """Where the Admin API is asked; ``https://`` and the shop unless said otherwise."""
+    host: str = "127.0.0.1"
+    port: int = 8322
+    """Where Shopify's own requests come in."""
+    house: str = field(repr=False)
+    """Where this house answers over HTTP; beside ``[serving]`` unless said otherwise."""
+    key: str | None = field(default=None, repr=False)
+    """The key shown there; none is needed on the same machine."""
+    poll: timedelta = timedelta(minutes=1)
+    """How often what the merchant says in the admin is read, should a webhook be lost."""
+    recommends: str | None = None
+    """The model that lists products for the storefront."""
+    forecasts: str | None = None
+    """The model that says how much of each product will be asked for."""
+    within: timedelta = timedelta(days=14)
+    """How long after a unit was first answered what it buys counts as its money. Said once: another span is another question."""
+    settles: timedelta = timedelta(days=30)
+    """How long after that goods may still come back, so that no bet is made before."""
+    currency: str | None = None
+    """The shop's currency, such as ``EUR``; None: it is learnt from the first order."""
+    envelopes: str | None = field(default=None, repr=False)
+    """The key shown with what comes by EventBridge, Pub/Sub or SQS; None: nothing comes that way."""
+    streams: Streams | None = None
+    """The stream deliveries are published to, or come from; None: there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where one house is and what it may do. URLs may hold secrets, so they are not in the repr."""
 
@@ -149,6 +202,8 @@ class Settings:
     signing: Signing = Signing()
     mlflow: str | None = field(default=None, repr=False)
     """A tracking server of MLflow that everything is mirrored to; None: to none."""
+    shopify: Shopify | None = None
+    """The shop this house works for; None: for none."""
     serving: Serving = Serving()
     skew: float = 0.01
     """The share of units whose answers are read again each day, to see whether they were made from what the event log tells."""
@@ -265,6 +320,52 @@ def _http(value: Any) -> str:
     return value.strip()
 
 
+def _site(value: Any) -> str:
+    # What was said is not repeated: it may hold a password.
+    if not isinstance(value, str) or not re.match(r"https?://.|\$\{\w+\}", value.strip()):
+        raise SettingsError('say where it is asked, such as "http://127.0.0.1:8321".')
+    return value.strip().rstrip("/")
+
+
+def _shop(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(SHOP, value):
+        raise ValueError('must be the shop\'s permanent domain, such as "beans.myshopify.com"')
+    return value.lower()
+
+
+def _api_version(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"20\d\d-(01|04|07|10)", value):
+        raise ValueError('must be a version of the Admin API, such as "2026-10"')
+    return value
+
+
+def _currency(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError('must be a currency, such as "EUR"')
+    return value
+
+
+def _streams(value: Any) -> dict[str, Any]:
+    rules: dict[str, Checker] = {"url": _stream, "subject": _subject, "publish": _yes_or_no, "consume": _yes_or_no}
+    if not isinstance(value, dict) or "url" not in value or (unknown := sorted(value.keys() - rules.keys())):
+        near = "" if not isinstance(value, dict) or "url" not in value else f"; there is no {unknown[0]}{_near(unknown[0], rules)}"
+        raise SettingsError(f'say url = "nats://127.0.0.1:4222", and subject, publish and consume if you like{near}.')
+    return {key: rules[key](inner) for key, inner in value.items()}
+
+
+def _stream(value: Any) -> str:
+    # What was said is not repeated: it may hold a password.
+    if not isinstance(value, str) or not re.match(r"(nats|tls|kafka)://.|\$\{\w+\}", value.strip()):
+        raise SettingsError('say "nats://127.0.0.1:4222", or kafka:// and where it is.')
+    return value.strip()
+
+
+def _subject(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", value):
+        raise ValueError("must be letters, digits, _ and -")
+    return value
+
+
 def _level(value: Any) -> Level:
     if value not in LEVELS:
         raise ValueError("must be observe, suggest or act")
@@ -376,6 +477,26 @@ _KEYS: dict[str, Checker | dict[str, Checker]] = {
     "skew": {"share": _share},
     "signing": {"key": _text, "private_key": _text, "password": _text},
     "mlflow": {"url": _http},
+    "shopify": {
+        "shop": _shop,
+        "client_id": _text,
+        "secret": _text,
+        "old_secret": _text,
+        "api_version": _api_version,
+        "admin": _site,
+        "host": _text,
+        "port": _count,
+        "house": _site,
+        "key": _text,
+        "poll": _span,
+        "recommends": _text,
+        "forecasts": _text,
+        "within": _span,
+        "settles": _span,
+        "currency": _currency,
+        "envelopes": _text,
+        "streams": _streams,
+    },
 }
 
 
@@ -478,6 +599,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         governor=_governor(values.get("governor", {}), values.get("prices", {})),
         signing=_signing(values.get("signing", {}), root, env),
         mlflow=None if mlflow is None else _filled(mlflow, env, "mlflow.url"),
+        shopify=_shopify(values["shopify"], values.get("serving", {}), env) if "shopify" in values else None,
         serving=Serving(**values.get("serving", {})),
         skew=values.get("skew", {}).get("share", 0.01),
     )
@@ -495,6 +617,20 @@ def _signing(said: Mapping[str, Any], root: Path, env: Mapping[str, str]) -> Sig
         raise SettingsError(f"{FILE}: signing.password opens nothing: there is no signing.private_key.")
     paths = {name: root / Path(said[name]).expanduser() for name in ("key", "private_key") if name in said}
     return Signing(**paths, password=_filled(said["password"], env, "signing.password") if "password" in said else None)
+
+
+def _shopify(said: Mapping[str, Any], serving: Mapping[str, Any], env: Mapping[str, str]) -> Shopify:
+    lacking = [name for name in ("shop", "client_id", "secret") if name not in said]
+    if lacking:
+        cure = 'Secrets come from the environment: secret = "${SHOPIFY_SECRET}"'
+        raise SettingsError(f"{FILE}: [shopify] lacks {' and '.join(lacking)}. {cure}")
+    filled: dict[str, Any] = {
+        name: _filled(value, env, f"shopify.{name}") if isinstance(value, str) else value for name, value in said.items()
+    }
+    here = f"http://{serving.get('host', '127.0.0.1')}:{serving.get('port', 8321)}"
+    if "streams" in said:
+        filled["streams"] = Streams(**{**said["streams"], "url": _filled(said["streams"]["url"], env, "shopify.streams.url")})
+    return Shopify(**{"admin": f"https://{said['shop']}", "house": here, **filled})
 
 
 def _filled(text: str, env: Mapping[str, str], name: str) -> str:

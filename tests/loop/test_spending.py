@@ -3,15 +3,17 @@
 import threading
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
+from everloop.lake.receive import receive
 from everloop.loop.house import open_house
 from everloop.loop.look import history, spent_until, status
 from everloop.loop.spending import Meter, cost, spent, spoken_cost
 from everloop.records import Cost
 from everloop.testing.registry import decision
 from everloop.training.usage import Usage, used
-from tests.loop.houses import NOW, demand, house_at
+from tests.loop.houses import NOW, demand, house_at, orders
 
 BUSY = 0.05
 
@@ -96,6 +98,8 @@ def test_every_step_of_a_turn_has_its_cost_and_people_see_the_sum(tmp_path):
     from everloop.settings import read_settings
 
     house = open_house(project_of(demand), settings=read_settings(tmp_path, house=tmp_path / "house"))
+    row = {"line_id": "l1", "ordered_at": NOW - timedelta(days=3), "product_id": "p1", "customer_id": "c1", "quantity": 2, "price": 100}
+    receive(house.lake, orders, pa.Table.from_pylist([row]), now=NOW)
     turn(house, demand, NOW)
     steps = [e.record for e in house.journal.read(kind=("Signals", "Decision"))]
     assert all(r.cost.cpu_seconds > 0 and r.cost.money == pytest.approx(r.cost.cpu_seconds, rel=1e-3) for r in steps)

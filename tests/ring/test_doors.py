@@ -19,6 +19,7 @@ from everloop.loop.serve.known import Known
 from everloop.loop.serve.routes import write_routes
 from everloop.loop.serve.supervised import Told
 from everloop.loop.serve.worker import opened as open_doors
+from everloop.rollout.assign import arm_of
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 KINDS = ("shop", "churn", "fraud", "price", "recommend")
@@ -241,3 +242,16 @@ def test_the_doors_know_whose_answers_are_the_baselines(opened, doors):
     (given,) = opened_doors.predict("demand", some_requests(house, model, 1), END)
     assert opened_doors.is_baseline(given.version)
     assert not opened_doors.is_baseline("another")
+
+
+def test_a_list_is_told_to_whom_nobody_has_heard_of_where_that_is_said(opened, doors):
+    house, model = opened("recommend")
+    now = END + timedelta(hours=1)
+    adopt(house, model, now)
+    door, (key,) = doors(house), model.unit
+    with pytest.raises(Unknown):
+        door.predict(model.name, [{key: "nobody-yet"}], now)
+    (given,) = door.predict(model.name, [{key: "nobody-yet", "newcomer": True, "cart": []}], now)
+    assert given.unit == "nobody-yet"
+    assert given.arm == arm_of("nobody-yet", house.traffic(model))
+    assert given.error == "it gave no item"  # nothing was learnt: the baseline lists what one had

@@ -78,7 +78,7 @@ class FakeDoors:
     """Doors that remember what was asked; ``fails`` names a door and what it raises."""
 
     def __init__(self, *, turned=False, fails=None, error=None, hold=None):
-        self.turned, self.fails, self.error, self.hold = turned, fails or {}, error, hold
+        self.turned, self.fails, self.error, self.kept = turned, fails or {}, error, hold
         self.models = {m.name: m for m in (demand, churn, taste, spread, picks, fraud)}
         self.sources = {"orders": orders, "payments": payments}
         self.asked, self.is_ready, self.received = [], Ready(True, generations=(("demand", 3),)), None
@@ -93,8 +93,8 @@ class FakeDoors:
 
     def predict(self, model, requests, now):
         self._ask("predict", model, list(requests), now)
-        if self.hold is not None:
-            self.hold.wait(10)
+        if self.kept is not None:
+            self.kept.wait(10)
         said = {} if self.error else SHAPES[model]
         return [
             Prediction(
@@ -166,7 +166,7 @@ class FakeDoors:
         self._ask("predictions", list(told), now)
         return self.received or self._received("predictions", told)
 
-    def turn(self, model, now, cause):
+    def turn(self, model, now, cause, once=None):
         self._ask("turn", model, now, cause)
         return [{"decision": "d1", "action": "hold", "sentence": "nothing fired"}]
 
@@ -174,22 +174,46 @@ class FakeDoors:
         self._ask("score", model, now)
         return {"demand": 12}
 
+    def history(self, after):
+        self._ask("history", after)
+        return [{"seq": 7, "kind": "Traffic", "model": "demand", "sentence": "demand@2 answers everybody."}], 7
+
     def undo(self, model, by, reason, now):
         self._ask("undo", model, by, reason, now)
         return "demand@2 answers again."
 
-    def approve(self, model, yes, by, reason, now):
-        self._ask("approve", model, yes, by, reason, now)
+    def approve(self, model, yes, by, reason, now, question=None):
+        self._ask("approve", model, yes, by, reason, question, now)
         return "So be it."
+
+    def hold(self, model, by, reason, now):
+        self._ask("hold", model, by, reason, now)
+        return "demand is held."
+
+    def release(self, model, by, reason, now):
+        self._ask("release", model, by, reason, now)
+        return "demand may go on."
+
+    def share(self, model, share, by, reason, now):
+        self._ask("share", model, share, by, reason, now)
+        return "demand@3 answers a tenth."
 
     def cancel(self, model, by, reason):
         self._ask("cancel", model, by, reason)
         return "The turn has ended."
 
+    def forget(self, column, value, everybody, by, reason, now):
+        self._ask("forget", column, value, everybody, by, reason, now)
+        return "churn: forgotten", {"rows": []}
+
+    def known_of(self, column, value):
+        self._ask("known", column, value)
+        return {"rows": {}, "answers": {}}
+
     def status(self):
         self._ask("status")
-        if self.hold is not None:
-            self.hold.wait(10)
+        if self.kept is not None:
+            self.kept.wait(10)
         return [{"model": "demand", "champion": "demand@3"}]
 
     def incidents(self, model, every):

@@ -472,7 +472,10 @@ def test_a_turned_house_is_told_the_instant_and_no_other_house_may_be(tmp_path, 
     bodies = {"predict": {"customer_id": "c1"}, "features": {"features": ["churn:x"], "entities": {"customer_id": ["c1"]}}}
     bodies |= {"beside": {"items": ["p1"]}, "infer": tensor, "infer_by": tensor, "invocations": {"inputs": {"customer_id": ["c1"]}}}
     bodies |= {"snooze": WORD | {"until": "2d"}}
-    body = WORD if path.name in ("undo", "approve", "reject", "cancel", "acknowledge") else bodies.get(path.name, {})
+    bodies |= {"share": WORD | {"share": 0.1}}
+    person = {"column": "customer_id", "value": "c1"}
+    bodies |= {"forget": WORD | person, "known": person}
+    body = WORD if path.name in ("undo", "approve", "reject", "cancel", "acknowledge", "hold", "release") else bodies.get(path.name, {})
     words = {"json": body} if path.method == "POST" else {}
     words |= {"params": {"model": "churn"}} if path.name == "invocations" else {}
     turned, wall = Front(tmp_path, doors=FakeDoors(turned=True)), Front(tmp_path)

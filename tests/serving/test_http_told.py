@@ -139,8 +139,10 @@ def test_a_score_says_how_many_by_model(front):
     ("verb", "asked", "sentence"),
     [
         ("undo", ("undo", "churn", "ann", "it slipped"), "demand@2 answers again."),
-        ("approve", ("approve", "churn", True, "ann", "it slipped"), "So be it."),
-        ("reject", ("approve", "churn", False, "ann", "it slipped"), "So be it."),
+        ("approve", ("approve", "churn", True, "ann", "it slipped", None), "So be it."),
+        ("reject", ("approve", "churn", False, "ann", "it slipped", None), "So be it."),
+        ("hold", ("hold", "churn", "ann", "it slipped"), "demand is held."),
+        ("release", ("release", "churn", "ann", "it slipped"), "demand may go on."),
         ("cancel", ("cancel", "churn", "ann", "it slipped"), "The turn has ended."),
     ],
 )
@@ -149,9 +151,26 @@ def test_a_person_says_who_and_why(front, verb, asked, sentence):
     assert front.doors.asked[0][: len(asked)] == asked
 
 
+@pytest.mark.parametrize("share", [0.1, 1, None])
+def test_a_share_is_a_number_or_the_plans(front, share):
+    reply = front.post("/v1/models/churn/share", WORD | {"share": share})
+    assert reply.json() == {"sentence": "demand@3 answers a tenth."}
+    assert front.doors.asked[0][:5] == ("share", "churn", share, "ann", "it slipped")
+
+
+def test_an_answer_may_name_the_question_it_is_to(front):
+    front.post("/v1/models/churn/approve", WORD | {"question": "5d1f"})
+    assert front.doors.asked[0][:6] == ("approve", "churn", True, "ann", "it slipped", "5d1f")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "field"),
     [
+        ("/v1/models/churn/share", WORD, 422, "share"),
+        ("/v1/models/churn/share", WORD | {"share": "plan"}, 422, "share"),
+        ("/v1/models/churn/share", WORD | {"share": 0.1, "by": ""}, 422, "by"),
+        ("/v1/models/churn/hold", {"by": "ann"}, 422, "reason"),
+        ("/v1/models/churn/approve", WORD | {"question": 5}, 422, "question"),
         ("/v1/turn", {"model": "chrun"}, 404, None),
         ("/v1/turn", {"model": 5}, 422, "model"),
         ("/v1/turn", {"retrain": "yes"}, 422, "retrain"),

@@ -23,6 +23,7 @@ from everloop.cli import (
     incidents,
     keys,
     looking,
+    people,
     project,
     reordering,
     ring,
@@ -31,6 +32,7 @@ from everloop.cli import (
     skew,
     versions,
 )  # fmt: skip
+from everloop.cli.shopify import shopify
 from everloop.errors import EverloopError
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -54,7 +56,12 @@ VERBS: tuple[Callable[..., None], ...] = (
     deciding.reject,
     deciding.admit,
     deciding.undo,
+    deciding.hold,
+    deciding.release,
+    deciding.share,
     deciding.cancel,
+    people.forget,
+    people.known,
     serving.serve,
     serving.run,
     looking.status,
@@ -74,7 +81,7 @@ VERBS: tuple[Callable[..., None], ...] = (
 )
 """Every verb, in the order help tells them; each is called by its function's name."""
 
-GROUPS = {"key": keys.keys, "alert": alerts.alerts, "export": export.exports}
+GROUPS = {"key": keys.keys, "alert": alerts.alerts, "export": export.exports, "shopify": shopify}
 """Verbs that are said with their noun first, such as ``everloop key add``."""
 
 app = typer.Typer(

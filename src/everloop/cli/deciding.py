@@ -9,6 +9,7 @@ import typer
 from everloop.cli.opening import open_light, open_whole
 from everloop.cli.options import HERE, At, By, Folder, Json, Name, Project, Reason, Stage
 from everloop.cli.saying import instant_of, say
+from everloop.errors import EverloopError
 
 
 def approve(model: Name, by: By, reason: Reason, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None) -> None:
@@ -71,6 +72,58 @@ def undo(
 
     opened = open_light(project, house, stage)
     typer.echo(take_back(opened, opened.project.model(model), by=by, reason=reason, now=instant_of(now)))
+
+
+def hold(
+    model: Name,
+    by: By = "somebody at the terminal",
+    reason: Reason = "hold",
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+) -> None:
+    """Pull the kill switch: no candidate answers anybody, and nothing is learnt or rolled out, until it is released."""
+    from everloop.loop import hand
+
+    opened = open_light(project, house, stage)
+    typer.echo(hand.hold(opened, opened.project.model(model), by=by, reason=reason, now=instant_of(now)))
+
+
+def release(model: Name, by: By, reason: Reason, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None) -> None:
+    """Let roll-outs begin and go on again after a hold."""
+    from everloop.loop import hand
+
+    opened = open_light(project, house, stage)
+    typer.echo(hand.release(opened, opened.project.model(model), by=by, reason=reason, now=instant_of(now)))
+
+
+def share(
+    model: Name,
+    share: Annotated[str, typer.Argument(help="Such as 0.1, a tenth of the units; plan: as the roll-out's plan says again.")],
+    by: By,
+    reason: Reason,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+) -> None:
+    """Set the share of the units that a canary's candidate answers; it stays there until it is given back to the plan."""
+    from everloop.loop import hand
+
+    opened = open_light(project, house, stage)
+    typer.echo(hand.set_share(opened, opened.project.model(model), _share_of(share), by=by, reason=reason, now=instant_of(now)))
+
+
+def _share_of(text: str) -> float | None:
+    """
+    >>> _share_of("0.1"), _share_of("plan")
+    (0.1, None)
+    """
+    try:
+        return None if text == "plan" else float(text)
+    except ValueError:
+        raise EverloopError(f"{text!r} is no share. Say 0.1 for a tenth of the units, or plan.") from None
 
 
 def cancel(model: Name, by: By, reason: Reason, project: Project = HERE, house: Folder = None, stage: Stage = "") -> None:

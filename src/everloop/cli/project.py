@@ -28,10 +28,15 @@ def init(
 def explain(model: Models = None, project: Project = HERE) -> None:
     """Read a model aloud, as the house understands it. Mistakes are told all at once."""
     from everloop.loop.project_file import open_project
+    from everloop.loop.serve.routes import held_as_told
     from everloop.project.spoken import explain as read_aloud
+    from everloop.settings import read_settings
 
     opened = open_project(project)
     models = [opened.model(model)] if model else list(opened.models.values())
     if not models:
         raise EverloopError(f"{project} declares no Model. Bind one to a name in it; everloop init shop writes one that runs.")
-    typer.echo("\n\n".join(read_aloud(m, pending=True) for m in models))
+    house = read_settings(opened.path.parent if opened.path else Path.cwd()).house
+    held = {m.name: held_as_told(house, m.name) for m in models}
+    stops = {name: f" Now it is held by {who}: nothing is rolled out before: everloop release {name}" for name, who in held.items() if who}
+    typer.echo("\n\n".join(read_aloud(m, pending=True) + stops.get(m.name, "") for m in models))

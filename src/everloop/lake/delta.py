@@ -1,8 +1,8 @@
 """Tables that only grow, on Delta: each commit carries a marker, each version can be read again. In: Arrow. Out: Arrow.
 
 A marker is Delta's own application transaction (a name and a number). Delta does not refuse a repeat, so the marker is read first, under
-a lock; it outlives checkpoints. Logs are never expired and nothing is vacuumed here. On this machine's disk a commit is synced before it
-counts.
+a lock; it outlives checkpoints. Logs are never expired and nothing is vacuumed, but by ``rewrite``, which takes something out of every
+version there is. On this machine's disk a commit is synced before it counts.
 
 A column is kept under its own name; where a table has it as another type already, or under a name that differs only in its capitals
 (Delta cannot tell those apart), beside it under a longer one, and both are read as one.
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -31,6 +32,8 @@ from everloop.lake.trouble import told
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+#: The marker at which a table was last rewritten: versions below it are read as this one, for their own files are gone.
+REWRITTEN: Final = "everloop.rewritten"
 _KEEP_ALL: Final = {"delta.enableExpiredLogCleanup": "false", "delta.logRetentionDuration": "interval 36500 days"}
 
 
@@ -112,6 +115,57 @@ class DeltaTables:
             found = self._open(name, version)
             return int(found.count()) if found else 0
 
+    def rewrite(self, name: str, change: Callable[[pa.Table], pa.Table]) -> int:
+        """Put what ``change`` makes of some rows (the same columns; the same object where it changes nothing) in the place of every piece
+        of a table, and take what was before off the disk, with the log that told its least and greatest values. Returns how many rows went.
+
+        Older versions are read from the new one from now on, bounded by their ``seq`` as ever. Killed at any moment, it
+        is done by being called again. A reader who holds an older version open may fail once. Of a table on object storage the commits
+        before are left to whoever expires them there.
+        """
+        from deltalake import CommitProperties, Transaction, write_deltalake
+
+        with told(self.path(name)), self._alone(name):
+            found = self._open(name)
+            if found is None:
+                return 0
+            gone, differs = 0, any(change(piece) is not piece for piece in _pieces(found))
+            if differs:
+                at = found.version() + 1
+                commit = CommitProperties(custom_metadata={"rewritten": str(at)}, app_transactions=[Transaction(REWRITTEN, at)])
+                # The library cannot read while it writes: what stays waits in a file without a name.
+                with TemporaryFile(dir=None if "://" in self.folder else self.folder) as file:
+                    with pa.ipc.new_file(file, _schema(found)) as out:
+                        for piece in _pieces(found):
+                            made = change(piece)
+                            gone += piece.num_rows - made.num_rows
+                            out.write_table(made)
+                    batches = pa.ipc.open_file(file)
+                    there = (batches.get_batch(n) for n in range(batches.num_record_batches))
+                    reader = pa.RecordBatchReader.from_batches(_schema(found), there)
+                    write_deltalake(found, reader, mode="overwrite", commit_properties=commit)
+                self._sync(name)
+            if differs or found.transaction_version(REWRITTEN):
+                self._take_off(name)
+        return gone
+
+    def _take_off(self, name: str) -> None:
+        """Everything of a table that its newest version does not need goes from the disk."""
+        from deltalake import DeltaTable
+
+        found = DeltaTable(self.path(name))
+        found.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+        found = DeltaTable(self.path(name))
+        found.create_checkpoint()
+        if "://" in self.folder:
+            return
+        log = Path(self.path(name), "_delta_log")
+        for path in log.iterdir():
+            number = path.name.split(".")[0]
+            if number.isdigit() and int(number) < found.version():
+                path.unlink(missing_ok=True)
+        _synced(log)
+
     def path(self, name: str) -> str:
         """Where a table lies."""
         return f"{self.folder.rstrip('/')}/{name}"
@@ -124,6 +178,9 @@ class DeltaTables:
         from deltalake.exceptions import TableNotFoundError
 
         try:
+            newest = DeltaTable(self.path(name))
+            if version is None or version < (newest.transaction_version(REWRITTEN) or 0):
+                return newest
             return DeltaTable(self.path(name), version=version)
         except TableNotFoundError:
             self._refuse_absent(name, version)
@@ -212,6 +269,13 @@ def _as_said(rows: pa.Table, schema: pa.Schema | None) -> pa.Table:
         parts = [as_declared(pa.table({field.name: rows.column(name)}), pa.schema([field])).column(0) for name in names]
         columns.append(pc.coalesce(*parts) if len(parts) > 1 else parts[0] if parts else pa.nulls(rows.num_rows, field.type))
     return pa.table(columns, schema=pa.schema(fields))
+
+
+def _pieces(found: DeltaTable) -> Iterator[pa.Table]:
+    """A table's rows piece by piece, never all at once."""
+    for batch in found.to_pyarrow_dataset().to_batches():
+        if batch.num_rows:
+            yield pa.Table.from_batches([batch])
 
 
 def _schema(found: DeltaTable) -> pa.Schema:

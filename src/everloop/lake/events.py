@@ -32,7 +32,7 @@ from everloop.lake.tables import Also, Counters, Delivery, Version
 from everloop.lake.trouble import told
 from everloop.lake.turnstile import Turnstile
 from everloop.settings import Durability
-from everloop.sql.wal import write_ahead
+from everloop.sql.wal import rewritten, write_ahead
 
 #: So many rows or more arrive as one file.
 MANY: Final = 20_000
@@ -184,6 +184,32 @@ class SqliteLog:
         if self.durability == "group":
             with told(str(self.file)):
                 self._syncing().close()
+
+    def wiped(self) -> None:
+        """Write the file anew, so that nothing of what was deleted is left in its free pages or its log. Raises HouseBusy where a reader
+        does not end."""
+        with told(str(self.file)):
+            connection = self.connection()
+            connection.execute("VACUUM")
+            rewritten(connection)
+        self.tell_gone()
+
+    def tell_gone(self) -> None:
+        """Whoever has read events lets go of what they remember, in every process."""
+        self.beside.mkdir(parents=True, exist_ok=True)
+        self._mark.touch()
+
+    @property
+    def went(self) -> int:
+        """When something last went from the log and the tables, by the clock of the disk; 0: never. What was read before is read again."""
+        try:
+            return self._mark.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def _mark(self) -> Path:
+        return self.beside / "went"
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened when first needed; the tables are made if they are not there."""

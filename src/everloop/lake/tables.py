@@ -1,5 +1,7 @@
 """What a lake needs of whatever it lives on: a log where rows arrive, and tables where they stay. Protocols and their small records.
 
+Tables only grow, but for ``rewrite``: what is known of a person can be taken out of them (``loop/forget/``).
+
 Embedded: ``events.py`` (SQLite) and ``delta.py`` (Delta). ``everloop.testing.lake`` is what every other backend must pass.
 """
 
@@ -96,6 +98,11 @@ class Arrivals(Protocol):
 class EventLog(Protocol):
     """Where rows arrive, one writer at a time."""
 
+    @property
+    def went(self) -> int:
+        """Another number than before once something went from the log or the tables: what was read before is read again."""
+        ...
+
     def arrivals(self, source: str) -> AbstractContextManager[Arrivals]:
         """Take the source's writer lock; commit at the end, or nothing of it happened."""
         ...
@@ -122,6 +129,10 @@ class EventLog(Protocol):
 
     def close(self) -> None:
         """Let go of what this thread holds; the next call takes it up again."""
+        ...
+
+    def wiped(self) -> None:
+        """Of what was let go of not a byte is left on the disk when this returns, and who reads knows that something went."""
         ...
 
     def sealing(self, source: str) -> AbstractContextManager[None]:
@@ -161,4 +172,9 @@ class Tables(Protocol):
 
     def rows(self, name: str, *, version: int | None = None) -> int:
         """How many rows a version has."""
+        ...
+
+    def rewrite(self, name: str, change: Callable[[pa.Table], pa.Table]) -> int:
+        """Replace every piece of the table by what ``change`` makes of it (fewer rows, or other values; the same object: nothing), in every
+        version there is, and leave no byte of what was before. Returns how many rows went."""
         ...

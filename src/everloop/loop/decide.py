@@ -1,7 +1,7 @@
 """Signals become one decision. Pure: no clock, no disk; what must be remembered comes in as ``Memory``.
 
-The order is the law of the house: harm first, then a roll-out in progress, then wishes to retrain; and a person's absence of a yes
-always wins over a wish.
+The order is the law of the house: harm first, then a person's hold, then a roll-out in progress, then wishes to retrain; and a person's
+absence of a yes always wins over a wish.
 
 | evidence | what is done |
 |---|---|
@@ -23,7 +23,7 @@ from everloop.loop.govern import Memory, forbidden
 from everloop.monitor.deployed import GUARDRAIL, SOON
 from everloop.project.conditions import slipped
 from everloop.project.model import Model
-from everloop.records import Action, Decision, Signal, Signals, Traffic, Verdict
+from everloop.records import HELD, Action, Decision, Signal, Signals, Traffic, Verdict
 
 BY_TRUTH = ("slip", "truths")
 """Wishes that rest on truth, and mean nothing while truths do not come."""
@@ -44,6 +44,9 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
     if harm and (traffic.rolling or traffic.previous):
         undo = _with_leave(model, "roll_back", "undo", harm, memory, now=now, id=id, made_from=made_from)
         return replace(undo, drops=_harming(traffic, harm))
+    if traffic.held:
+        stopped = (f"it is held ({traffic.held}), and nothing is learnt or rolled out before: everloop release {model.name}",)
+        return _decision(model, "hold", stopped, HELD, now, id, made_from)
     frozen = _sentences(signals.fired("outage"))
     if traffic.rolling and memory.plan and not frozen:
         action: Action = "promote" if memory.plan == "promote" else "advance"
@@ -54,6 +57,7 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
         because = (f"a roll-out is in progress ({traffic.stage})",)
         because += tuple(dict.fromkeys(trial.because for trial in signals.trials if trial.says == "not enough evidence"))
         because += tuple(f"it does not go on, for {one}" for one in frozen)
+        because += (f"it stays at {100 * traffic.share:.4g} %, as was set by hand ({traffic.by_hand})",) if traffic.by_hand else ()
         return _decision(model, "hold", because, "outage" if frozen else memory.cause, now, id, made_from)
     return _retrain_or_hold(model, signals, memory, now=now, id=id, made_from=made_from)
 
@@ -179,13 +183,15 @@ def _excuse(signals: Signals, memory: Memory) -> tuple[str, str] | None:
     return None
 
 
-def permit(model: Model, verdict: Verdict, *, now: datetime, id: str, rehearsed: bool = False) -> Decision:
+def permit(model: Model, verdict: Verdict, *, now: datetime, id: str, rehearsed: bool = False, held: str | None = None) -> Decision:
     """May a candidate with this verdict take over: promote, ask a person, or hold with the reason. One that was only rehearsed never does
-    without a person's yes.
+    without a person's yes, and none while a person has ``held`` the model, whoever lets it in.
     """
     made_from, cause = (verdict.id,), "verdict"
     if not verdict.passed:
         return _decision(model, "hold", (f"the verdict is: {verdict.outcome}",), cause, now, id, made_from)
+    if held:
+        return _decision(model, "hold", (f"the verdict is: {verdict.outcome}", f"it is held ({held})"), HELD, now, id, made_from)
     because = (f"{verdict.by} let it in: {verdict.reason}" if verdict.by else "it passed the gate",)
     level = model.autonomy["promote"]
     if rehearsed and level == "act":

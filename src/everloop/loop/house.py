@@ -88,7 +88,7 @@ class House:
     turned: bool = False
     """Whether business time is what requests say it is, not what the machine's clock says."""
     predictors: dict[str, Answering] = field(default_factory=dict, repr=False, compare=False)
-    reads: dict[str, tuple[int, pa.Table]] = field(default_factory=dict, repr=False, compare=False)
+    reads: dict[str, tuple[tuple[int, int], pa.Table]] = field(default_factory=dict, repr=False, compare=False)
     losses: dict[tuple[str, str], LossModel | None] = field(default_factory=dict, repr=False, compare=False)
     """How each version's answers lose, by version and metric, learnt once."""
 
@@ -250,12 +250,16 @@ class House:
         """The event tables a model reads, as they are now; read again only where something arrived."""
         found = {}
         for source in model.sources:
-            seq = self.lake.log.counters(source.name).last_seq
+            reached = self.reached(source.name)
             kept = self.reads.get(source.name)
-            if kept is None or kept[0] != seq:
-                kept = self.reads[source.name] = (seq, read_source(self.lake, source))
+            if kept is None or kept[0] != reached:
+                kept = self.reads[source.name] = (reached, read_source(self.lake, source))
             found[source.name] = kept[1]
         return found
+
+    def reached(self, source: str) -> tuple[int, int]:
+        """How far a source has come, and when something last went from it: what was read at the same two is what would be read now."""
+        return self.lake.log.counters(source).last_seq, self.lake.log.went
 
     def older(self, model: Model, traffic: Traffic, features: pa.Table) -> dict[str, Older]:
         """What the versions in the traffic know otherwise than the project file says today, by version."""

@@ -40,13 +40,29 @@ def lifts(house: House, model: Model, traffic: Traffic, now: datetime) -> tuple[
     the metric the model is held to by itself, and what its tests are about. Nothing where no unit keeps the baseline."""
     if not 0 < traffic.control < 1:
         return ()
-    given = answers_of(house, model, since=counted_since(_kept_since(house, traffic), now))
+    rows, names = _answered(house, model, counted_since(kept_since(house, traffic), now))
+    return tuple(_lifts(house, model, traffic, rows, names, now))
+
+
+def first_met(house: House, model: Model, traffic: Traffic) -> pa.Table:
+    """Each unit that was answered since the same share of units has kept the baseline, by its first answer, in order: ``unit``, ``arm``,
+    ``answered_at`` (µs UTC), and ``kept``, whether the control has it."""
+    rows, names = _answered(house, model, kept_since(house, traffic))
+    units, first = np.unique(names.astype(str), return_index=True)
+    order = np.argsort(first)
+    met = rows.select(["arm", "answered_at"]).take(pa.array(first[order]))
+    kept = [rollout.kept(str(unit), traffic) for unit in units[order]]
+    return met.append_column("unit", pa.array(units[order].tolist(), pa.string())).append_column("kept", pa.array(kept, pa.bool_()))
+
+
+def _answered(house: House, model: Model, since: datetime) -> tuple[pa.Table, NDArray[np.object_]]:
+    """What was answered to somebody since, in order, and whose each answer is."""
+    given = answers_of(house, model, since=since)
     rows = given.select(READ).filter(pc.is_in(given.column("arm"), value_set=pa.array([*SERVED, "control"])))
     rows = rows.sort_by([("answered_at", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
     names = np.array([*split_units(house, model, rows), None], dtype=object)[:-1]
     there = np.array([name is not None for name in names], dtype=bool)
-    rows, names = rows.take(pa.array(np.flatnonzero(there))), names[there]
-    return tuple(_lifts(house, model, traffic, rows, names, now))
+    return rows.take(pa.array(np.flatnonzero(there))), names[there]
 
 
 def _lifts(house: House, model: Model, traffic: Traffic, rows: pa.Table, names: NDArray[np.object_], now: datetime) -> Iterator[Lift]:
@@ -104,7 +120,7 @@ def counted_since(kept_since: datetime, now: datetime) -> datetime:
     return kept_since + max((now - kept_since) // BLOCK - 1, 0) * BLOCK
 
 
-def _kept_since(house: House, traffic: Traffic) -> datetime:
+def kept_since(house: House, traffic: Traffic) -> datetime:
     """Since when the same share of units has kept the baseline."""
     since = traffic.made_at
     for before in reversed(history.history(house.journal, traffic.model)):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from everloop.clock import said
 from everloop.errors import Unknown
@@ -49,10 +51,20 @@ class Standing:
     """How many there are that are not over."""
     spent: Cost | None = None
     """What its turns have taken in the seven days up to its last one; None where nothing was measured."""
+    assignment: Mapping[str, Any] | None = None
+    """What a program needs to tell which arm a unit gets now, as ``everloop export assignment`` writes it."""
     measured: tuple[str, ...] = ()
     """What a roll-out under way found, and what people did, each in a sentence."""
     baseline: bool = False
     """Whether who answers is the baseline: nothing better is proven yet."""
+    share: float = 0.0
+    """The share of the units that candidates answer."""
+    held: str | None = None
+    """Who put a stop to roll-outs, and why."""
+    by_hand: str | None = None
+    """Who set the share, and why."""
+    question: str | None = None
+    """The decision that waits for a person, by its id: an answer may name it."""
 
     def __str__(self) -> str:
         if self.champion is None or self.since is None:
@@ -61,6 +73,10 @@ class Standing:
         line = f"{self.model}: {who} answers since {said(self.since)}"
         if self.stage != "steady":
             line += f"; {self.stage}" + (f" of {self.candidate}" if self.candidate else "")
+        if self.held:
+            line += f"; held by {self.held} (everloop release {self.model})"
+        if self.by_hand:
+            line += f"; {100 * self.share:.4g} % of the units, set by {self.by_hand} (everloop share {self.model} plan)"
         if self.waiting:
             line += f"; waits for a person to say yes to: {self.waiting} (everloop approve {self.model})"
         if self.turning:
@@ -83,6 +99,7 @@ class Standing:
 
 def status(house: House) -> list[Standing]:
     """Each model of the project on one line, with what was last measured of it below."""
+    from everloop.connect.arms.folder import assignment
     from everloop.loop.measured import measured
     from everloop.loop.skewed import standing_skew
 
@@ -111,8 +128,13 @@ def status(house: House) -> list[Standing]:
                 truth=_said_of_truth(house, model, traffic),
                 incidents=len(house.incidents.open(model.name)),
                 spent=spent_until(house, model.name, last.now) if last else None,
+                assignment=assignment(traffic) if traffic else None,
                 measured=measured(house, model, last.now) if last and traffic else (),
                 baseline=traffic is not None and house.champion(traffic).format == "baseline",
+                share=traffic.share if traffic else 0.0,
+                held=traffic.held if traffic else None,
+                by_hand=traffic.by_hand if traffic else None,
+                question=waiting[0].decision if waiting else None,
             )
         )
     return rows

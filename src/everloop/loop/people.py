@@ -40,11 +40,13 @@ def undo(house: House, model: Model, *, by: str, reason: str, now: datetime, gen
     with house.store.transaction() as t:
         if generation is not None and (found := house.traffic(model, within=t).generation) != generation:
             raise Overtaken(f"{model.name}: the traffic is of generation {found} by now, not {generation}. Look first: everloop status")
-        moved = _take_back(house, t, model, by=by, reason=reason, now=now)
+        moved = take_back(house, t, model, by=by, reason=reason, now=now)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
 
 
-def _take_back(house: House, t: Connection, model: Model, *, by: str, reason: str, now: datetime) -> Traffic:
+def take_back(house: House, t: Connection, model: Model, *, by: str, reason: str, now: datetime) -> Traffic:
+    """The way back within a transaction, journalled; what people were asked and have not answered is withdrawn. Raises EverloopError where
+    there is nothing to go back to."""
     traffic = way_back(house, house.traffic(model, within=t), within=t)
     id = identity("undo", model.name, traffic.generation, now.isoformat())
     decision = Decision(
@@ -76,20 +78,29 @@ def answer_question(
     by: str,
     reason: str,
     now: datetime,
+    question: str | None = None,
     go_on: Callable[[House, Model, datetime, str], str] = turned_here,
 ) -> str:
     """A person's word on what a model waits for, whether to undo before anything else; a yes is carried out at once. Returns what happened,
     in sentences.
 
-    ``go_on`` goes round the ring where the yes is to a retrain, and tells the story: here, unless a controller is to do it.
+    ``question`` is the decision the word is about, where whoever says it has seen one: a word on another is refused. ``go_on`` goes round
+    the ring where the yes is to a retrain, and tells the story: here, unless a controller is to do it.
 
-    Raises EverloopError where nothing waits, or without a name and a reason; Overtaken for a yes to taking back what is tested no more.
+    Raises EverloopError where nothing waits, or without a name and a reason; Overtaken for a yes to taking back what is tested no more, a
+    yes while the model is held, and a word on a question that waits no more.
     """
     waiting = house.approvals.waiting(model.name)
+    if question is not None:
+        waiting = [there for there in waiting if there.decision == question]
+        if not waiting:
+            raise Overtaken(f"{model.name} does not wait for an answer to {question[:8]} any more; nothing was done. See: everloop status")
     if not waiting:
         raise EverloopError(f"{model.name} is not waiting for anybody. See: everloop status")
     decision = house.journal.get(waiting[0].decision)
     assert isinstance(decision, Decision)
+    if yes and decision.asks != "undo":
+        rollout.require_released(house.traffic(model))
     turn = identity("approval", decision.id)
     with house.store.transaction() as t:
         approval = house.approvals.answer(t, decision.id, approved=yes, by=by, reason=reason, now=now, id=identity(turn, "word"))
@@ -123,7 +134,7 @@ def _carry_out(
     if set(about) < set(traffic.candidates):
         moved = do.dropped(traffic, replace(decision, drops=about), now, identity(turn, "traffic"))
         return keep_record(house, t, moved, model=model, turn=turn, verb="undo")
-    return _take_back(house, t, model, by=by, reason=reason, now=now)
+    return take_back(house, t, model, by=by, reason=reason, now=now)
 
 
 def _let_in(house: House, t: Connection, model: Model, candidate: Candidate, verdict: Verdict, *, now: datetime, turn: str) -> Traffic:

@@ -27,7 +27,7 @@ from everloop.loop.tell import told
 from everloop.loop.wiring import learnt
 from everloop.project.learner import learner_repr
 from everloop.project.model import Model
-from everloop.records import Candidate, Decision, TrainingSet, Version, identity
+from everloop.records import Candidate, Decision, Redaction, TrainingSet, Version, identity
 from everloop.registry.blobs import Blobs
 from everloop.stats.rounded import figure
 from everloop.stats.shapes import Answers
@@ -50,6 +50,8 @@ class Again:
     differing: int
     largest: float | None
     otherwise: tuple[str, ...]
+    redacted: tuple[str, ...] = ()
+    """The records of those who were erased since from what it learnt from."""
 
     @property
     def same(self) -> bool:
@@ -69,6 +71,11 @@ class Again:
             by = "" if self.largest is None else f", by up to {figure(self.largest)}"
             answers = f"It is {bytes_} and answers {self.differing:,} of {self.asked:,} rows otherwise{by}."
         lines = [head, rows[self.rows], answers]
+        gone = len(self.redacted)
+        if gone:
+            whom = "Somebody was" if gone == 1 else f"{gone:,} people were"
+            records = f"{', '.join(self.redacted[:3])}{' …' if gone > 3 else ''}"
+            lines.append(f"{whom} erased since from what it learnt from ({records}), so it cannot be made as it was.")
         return "\n".join([" ".join(lines), *(f"  ! {one}" for one in self.otherwise)])
 
 
@@ -110,7 +117,15 @@ def reproduce(house: House, model: Model, name: str) -> Again:
         differing=differing,
         largest=largest,
         otherwise=tuple(_otherwise(house, model, candidate)),
+        redacted=redacted(house, training_set),
     )
+
+
+def redacted(house: House, training_set: TrainingSet) -> tuple[str, ...]:
+    """The records of those who were erased from a training set, or from the snapshot it was read from, since it was made."""
+    made = {training_set.id, *training_set.made_from}
+    there = [entry.record for entry in house.journal.read(kind="Redaction")]
+    return tuple(r.id for r in there if isinstance(r, Redaction) and (made.intersection(r.made_from) or not r.person))
 
 
 def _same_learner(model: Model, candidate: Candidate, name: str, found: Searched | None) -> None:

@@ -50,6 +50,8 @@ def spoken_record(record: Record, name: Naming = str) -> str:
 def spoken_decision(decision: Decision) -> str:
     """What is to be done, and why."""
     why = "; ".join(decision.because)
+    if decision.by_hand:
+        return f"{clause(decision)}."
     if decision.asks:
         return f"A person is asked whether to {ASKED[decision.asks]} (everloop approve {decision.model}): {why}."
     since = ""
@@ -66,6 +68,8 @@ ACTIONS = {
     "promote": "The candidate takes over",
     "undo": "Take it back",
     "ask": "A person is asked",
+    "release": "Roll-outs may go on",
+    "share": "A share is set",
 }
 ASKED = {
     "retrain": "retrain",
@@ -75,6 +79,8 @@ ASKED = {
     "advance": "go on",
     "hold": "wait",
     "ask": "ask",
+    "release": "let roll-outs go on",
+    "share": "set a share",
 }
 
 

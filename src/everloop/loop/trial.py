@@ -104,7 +104,8 @@ def trial_of(house: House, model: Model, traffic: Traffic, found: Signals, *, no
     of_candidate = given.filter(pc.equal(given.column("version"), traffic.candidate))
     while_split = given.filter(pc.field("answered_at") < microseconds(end)) if end < now else given
     before = _trial_before(house, traffic) or _begun(house, model, traffic, walked[0].since)
-    adaptive = any(step.floor is not None for step in steps(model.roll_out))
+    # Whoever sets a share by hand may have seen what befell units, as a bandit has.
+    adaptive = any(step.floor is not None for step in steps(model.roll_out)) or any(one.by_hand for one in walked)
     standing = Standing(house, model, traffic, before, met(house, model, walked, while_split, adaptive=adaptive), now)
     test = _test(model, traffic) if end == now else None
     asked = _by_arms(model, test)

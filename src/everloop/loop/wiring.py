@@ -207,7 +207,8 @@ def judge(step: Step, contest: Contest) -> Verdict:
 def permit(step: Step, verdict: Verdict) -> Decision:
     """May the candidate take over? It asks a person where the model does not act by itself."""
     rehearsed = remembered.is_rehearsal(step.house, step.house.candidate(verdict.candidate))
-    return deciding.permit(step.house.held_back(step.model), verdict, now=step.now, id=step.id, rehearsed=rehearsed)
+    held = step.house.traffic(step.model).held
+    return deciding.permit(step.house.held_back(step.model), verdict, now=step.now, id=step.id, rehearsed=rehearsed, held=held)
 
 
 def admit(step: Step, candidate: Candidate, verdict: Verdict) -> Version:

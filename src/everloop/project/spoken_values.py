@@ -141,6 +141,15 @@ def spoken_share(share: float) -> str:
     return f"{percent.normalize() + 0:,f} %"
 
 
+def decimals(currency: str) -> int:
+    """How many decimals a currency has (ISO 4217).
+
+    >>> decimals("EUR"), decimals("JPY"), decimals("KWD")
+    (2, 0, 3)
+    """
+    return _DECIMALS.get(currency, 2)
+
+
 def spoken_money(minor: float, currency: str) -> str:
     """Minor units in major ones, with the currency's own decimals (ISO 4217).
 
@@ -154,10 +163,10 @@ def spoken_money(minor: float, currency: str) -> str:
     """
     if not math.isfinite(minor):
         return f"an unknown amount of {currency}"
-    decimals = _DECIMALS.get(currency, 2)
+    places = decimals(currency)
     sign, amount = ("-" if minor < 0 else ""), abs(minor if isinstance(minor, int) else round(minor, 4))
-    whole, part = divmod(int(amount), 10**decimals)
-    digits = f"{part:0{decimals}d}" if decimals else ""
+    whole, part = divmod(int(amount), 10**places)
+    digits = f"{part:0{places}d}" if places else ""
     fraction = f"{amount % 1:.4f}"[2:].rstrip("0")
     return f"{sign}{whole:,}{'.' if digits or fraction else ''}{digits}{fraction} {currency}"
 

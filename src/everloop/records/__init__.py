@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from everloop.records.contest import Alone, Candidate, Contest, Listed, Opinion, Shaken, Verdict, Version
 from everloop.records.data import Extent, Finding, Outcome, Received, Report, Snapshot, TrainingSet
-from everloop.records.decision import Action, Approval, Decision
+from everloop.records.decision import HELD, Action, Approval, Decision
 from everloop.records.handover import Handover
 from everloop.records.incident import Alert, Incident, Symptom
 from everloop.records.record import Cost, Record, identity
+from everloop.records.redaction import Redaction
 from everloop.records.shape import Kind, Shape
 from everloop.records.signals import Cause, Confidence, Epoch, Followed, Guard, Lift, Part, Says, Severity, Signal, Signals, Trial
 from everloop.records.traffic import MOST_CANDIDATES, Arm, Prediction, Stage, Traffic, candidate_arms
 
 __all__ = [
+    "HELD",
     "MOST_CANDIDATES",
     "Action",
     "Alert",
@@ -46,6 +48,7 @@ __all__ = [
     "Prediction",
     "Received",
     "Record",
+    "Redaction",
     "Report",
     "Says",
     "Severity",

@@ -8,7 +8,9 @@ from typing import Literal, TypeAlias
 
 from everloop.records.record import Record
 
-Action: TypeAlias = Literal["hold", "retrain", "rehearse", "advance", "promote", "undo", "ask"]
+Action: TypeAlias = Literal["hold", "retrain", "rehearse", "advance", "promote", "undo", "ask", "release", "share"]
+HELD = "held"
+"""The cause of a hold by a person, which lasts until it is released, and of what a turn leaves undone meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +21,7 @@ class Decision(Record):
     model: str
     action: Action
     because: tuple[str, ...]
-    cause: str  # schedule, demand, truths, arrival, drift, slip, rollout, override …
+    cause: str  # schedule, demand, truths, arrival, drift, slip, rollout, override, held …
     asks: Action | None = None
     learn_from: datetime | None = None  # a change point: older rows are not learnt from
     by: str | None = None
@@ -36,6 +38,11 @@ class Decision(Record):
     @property
     def retrains(self) -> bool:
         return self.action == "retrain"
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person puts a stop to roll-outs by it, lets them go on, or sets a share."""
+        return self.by is not None and (self.action in ("release", "share") or self.cause == HELD)
 
     @property
     def rehearses(self) -> bool:

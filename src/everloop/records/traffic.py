@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -23,6 +23,9 @@ class Traffic(Record):
 
     Where several candidates are tested at once, ``arms`` are they, in the order in which units are drawn for them, and have equal parts of
     the ``share``; None stands for one that was dropped, whose units the champion answers. ``candidate`` is then the first still there.
+
+    ``held`` says who put a stop to roll-outs, and why: until it is released nothing begins, no step is taken, and there is no candidate.
+    ``by_hand`` says who set the ``share`` of a canary, and why: no step is taken before that is given back to the plan.
     """
 
     model: str
@@ -39,6 +42,8 @@ class Traffic(Record):
     control: float = 0.0
     baseline: str | None = None
     arms: tuple[str | None, ...] = ()
+    held: str | None = field(default=None, metadata={"empty": "left out"})
+    by_hand: str | None = field(default=None, metadata={"empty": "left out"})
 
     @property
     def rolling(self) -> bool:

@@ -5,6 +5,9 @@ is hashed again, so bytes that rotted or were cut off are ArtefactBroken and nev
 
 A body is saved before the record that names it is kept. So that none goes in between, saving what is there already marks it as new, and a
 body is dropped by moving it aside first: one that was marked meanwhile is moved back.
+
+A body from which a person was erased has another SHA-256, while the journal goes on naming the first: a small file beside says which body
+answers to that name now.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from typing import NoReturn
 from everloop.errors import ArtefactBroken, HouseFull, StoreError, Unknown
 
 _SHA = re.compile(r"[0-9a-f]{64}")
+NOW = ".now"
+"""The ending of the file that says which body answers to a name now."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Blobs:
         try:
             body = path.read_bytes()
         except FileNotFoundError:
+            if (now := self.now(sha)) is not None:
+                return self.read(now)
             raise Unknown("body", sha, where=str(self.folder), next="Restore it from a backup.") from None
         except OSError as error:
             raise StoreError(f"The body {sha[:12]}… cannot be read: {error.strerror}.") from error
@@ -63,7 +70,28 @@ class Blobs:
 
     def has(self, sha: str) -> bool:
         """Is there a body of this name? Its bytes are only proven by reading them."""
-        return self.path(sha).exists()
+        return self.path(sha).exists() or self.now(sha) is not None
+
+    def replace(self, sha: str, body: bytes) -> str:
+        """Let another body answer to this name from now on: somebody was erased from it. The old one is gone when this returns; the SHA-256
+        of the new one. Killed in between, it is done by being called again."""
+        new = self.save(body)
+        if new != sha:
+            path = self.path(sha)
+            try:
+                self._write(path.with_name(path.name + NOW), new.encode())
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                self._refuse(error)
+        return new
+
+    def now(self, sha: str) -> str | None:
+        """The SHA-256 of the body that was put in the place of this one; None: none was."""
+        path = self.path(sha)
+        try:
+            return path.with_name(path.name + NOW).read_text()
+        except FileNotFoundError:
+            return None
 
     def path(self, sha: str) -> Path:
         """Where a body is, or would be. Raises StoreError for what is no SHA-256, so no name can lead out of the folder."""

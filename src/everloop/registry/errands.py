@@ -72,6 +72,15 @@ def errand_id(verb: Verb, model: str, now: datetime, cause: str) -> str:
     return identity("errand", verb, model, microseconds(now), cause)
 
 
+def once_id(verb: Verb, model: str, cause: str, once: str) -> str:
+    """The id of a wish that was given a name of its own: whenever it is asked again under it, it is the same errand.
+
+    >>> once_id("turn", "demand", "demand", "a") == once_id("turn", "demand", "demand", "a") != once_id("turn", "demand", "demand", "b")
+    True
+    """
+    return identity("errand", "once", verb, model, cause, once)
+
+
 @dataclass(frozen=True)
 class Errands:
     """The errands of one house."""

@@ -14,6 +14,7 @@ from everloop.records import (
     Handover,
     Incident,
     Record,
+    Redaction,
     Report,
     Signals,
     Snapshot,
@@ -38,6 +39,8 @@ def clause(record: Record, name: Naming = str) -> str:
     match record:
         case Traffic():
             return _traffic(record, name)
+        case Decision() if record.by_hand:
+            return f"{record.by} {_BY_HAND[record.action]}: {'; '.join(record.because)}"
         case Decision():
             what = f"asked a person whether to {record.asks}" if record.asks else f"decided to {record.action}"
             what += " a candidate beside the champion, as evidence" if record.rehearses else ""
@@ -53,6 +56,9 @@ def clause(record: Record, name: Naming = str) -> str:
             return _incident(record)
         case _:
             return _made(record, name)
+
+
+_BY_HAND = {"hold": "put a stop to roll-outs", "release": "lets roll-outs go on", "share": "set the share"}
 
 
 def _incident(incident: Incident) -> str:
@@ -95,6 +101,8 @@ def _made(record: Record, name: Naming) -> str:
             return f"{record.name} was let in"
         case Handover():
             return _handover(record)
+        case Redaction():
+            return _redaction(record)
         case _:
             return f"{type(record).__name__} {record.id}"
 
@@ -108,6 +116,13 @@ def _handover(handover: Handover) -> str:
         return f"{handover.version} left as {file}{signed}"
     judged = f"; it was judged there, where its verdict was {handover.judged}" if handover.judged else "; it brought no verdict"
     return f"{handover.version} of another house came as {file}{signed}{judged}"
+
+
+def _redaction(redaction: Redaction) -> str:
+    whom = f"{redaction.column} {redaction.person}" if redaction.person else "everybody"
+    gone = ", ".join(f"{count:,} of {place}" for place, count in redaction.rows) or "nothing was known"
+    learnt = f"; {_listed(list(redaction.versions))} had learnt from them" if redaction.versions else ""
+    return f"{whom} was forgotten ({gone}){learnt}; {redaction.by}: {redaction.reason}"
 
 
 def _listed(names: list[str]) -> str:
@@ -128,6 +143,9 @@ def _traffic(traffic: Traffic, name: Naming) -> str:
     }[traffic.stage]
     if traffic.baseline:
         what += f"; {100 * traffic.control:.4g} % of all units keep {name(traffic.baseline)}"
+    what += f"; nothing is rolled out, for it is held by {traffic.held}" if traffic.held and traffic.held != traffic.because else ""
+    what += "; nothing is rolled out until it is released" if traffic.held and traffic.held == traffic.because else ""
+    what += "; the share was set by hand" if traffic.by_hand else ""
     return f"{what} ({traffic.because})" if traffic.because else what
 
 

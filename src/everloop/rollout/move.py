@@ -6,6 +6,9 @@
 Every move makes the next generation; the caller puts it in force by compare-and-set. In *bake* the new champion answers everybody while
 the version it replaced goes on answering in shadow, until the first truth has matured; then both can still be told apart by what
 happened, and undone.
+
+People have moves of their own: a *hold*, after which nothing begins and no step is taken until it is released, and in a canary a *share*,
+at which it stays until they give it back to the plan. Undo is open at all times.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from everloop.errors import EverloopError, Overtaken
+from everloop.project.conditions import as_good_as_champion
 from everloop.records import MOST_CANDIDATES, Signals, Traffic, identity
 from everloop.rollout.divide import divided, moves
 from everloop.rollout.plan import Plan, Step, steps
@@ -35,8 +39,10 @@ def begin(traffic: Traffic, version: str, plan: Plan, *, now: datetime, id: str,
     """Set a roll-out of this version going: its first step, or straight into bake where the plan has none. One that is in shadow still, and
     that an ``ab`` test will settle, is joined: both are tested at once, and all of them are as long in shadow as the newest.
 
-    Raises Overtaken while another roll-out is going on, EverloopError for the version that is champion already, or one candidate too many.
+    Raises Overtaken while a person holds the model or another roll-out is going on, EverloopError for the version that is champion already,
+    or one candidate too many.
     """
+    require_released(traffic)
     if traffic.rolling and version not in traffic.versions and joinable(traffic, plan):
         return _joined(traffic, version, now=now, id=id, because=because)
     if traffic.rolling:
@@ -88,10 +94,11 @@ def due(traffic: Traffic, plan: Plan, now: datetime, *, bake: timedelta, signals
     its test goes on. ``finish``: the roll-out ends, either because bake lasted ``bake`` (as long as the model's truth takes to mature), or
     because a test was not settled in time and the champion stays. A test is settled by a trial (``verdict.judged``) that says *promote*;
     no other step is taken while a trial says *not enough evidence*. Time is counted from when the traffic's step began, so a machine that
-    slept skips no step. A plan that was shortened meanwhile counts as over; of several candidates none has won then.
+    slept skips no step. A plan that was shortened meanwhile counts as over; of several candidates none has won then. Nothing is due while a
+    person holds the model, or has set the share.
     """
     since = now - traffic.since
-    if traffic.stage == "steady":
+    if traffic.stage == "steady" or traffic.held or traffic.by_hand:
         return None
     if traffic.stage == "bake":
         return "finish" if since >= bake else None
@@ -123,8 +130,12 @@ def step(
     *promote*, the candidate is dropped and the champion stays; before its time is over a ``bandit`` moves its share instead. Of several
     candidates the one that has won goes on alone.
 
-    Raises EverloopError where nothing is being rolled out.
+    Raises EverloopError where nothing is being rolled out or a person has set the share, Overtaken while one holds the model.
     """
+    require_released(traffic)
+    if traffic.by_hand:
+        next_ = f"everloop share {traffic.model} plan"
+        raise EverloopError(f"{traffic.model}: the share was set by hand ({traffic.by_hand}). No step is taken before: {next_}")
     if not traffic.rolling:
         raise EverloopError(f"{traffic.model}: nothing is being rolled out. Let a candidate in first: everloop turn {traffic.model}")
     parents = made_from + ((signals.id,) if signals else ())
@@ -169,6 +180,68 @@ def hold_out(traffic: Traffic, share: float, baseline: str | None, *, now: datet
     return replace(moved, since=traffic.since, control=share, baseline=baseline if share else None)
 
 
+def hold(traffic: Traffic, *, by: str, reason: str, now: datetime, id: str, made_from: tuple[str, ...] = ()) -> Traffic:
+    """Put a stop to roll-outs, at once and until it is released: a candidate in shadow or canary is dropped, the champion answers everybody
+    whom no control keeps, and a bake lasts on.
+
+    Raises EverloopError where it is held already.
+    """
+    if traffic.held:
+        raise EverloopError(f"{traffic.model} is held already ({traffic.held}). Let it go on with: everloop release {traffic.model}")
+    moved = replace(_next(traffic, now, id, f"{by}: {reason}", *made_from), held=f"{by}: {reason}")
+    return _steady(moved) if traffic.stage in ("shadow", "canary") else replace(moved, since=traffic.since)
+
+
+def release(traffic: Traffic, *, by: str, reason: str, now: datetime, id: str, made_from: tuple[str, ...] = ()) -> Traffic:
+    """Roll-outs may begin and go on again; what a hold dropped does not come back by itself. Raises EverloopError where nobody holds it."""
+    if not traffic.held:
+        raise EverloopError(f"Nobody holds {traffic.model}, so there is nothing to release. See: everloop status")
+    return replace(_next(traffic, now, id, f"{by}: {reason}", *made_from), since=traffic.since, held=None)
+
+
+def set_share(
+    traffic: Traffic,
+    share: float | None,
+    plan: Plan,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    id: str,
+    made_from: tuple[str, ...] = (),
+) -> Traffic:
+    """The candidates of a canary answer this share of the units from now on, whatever the plan says; None gives it back to the plan, whose
+    step begins anew.
+
+    Raises EverloopError for what is no share above 0, outside a canary, where it goes by its plan already, and where fewer units would
+    prove more than was seen: those that are let go are answered as the champion's are, and make both versions look alike.
+    """
+    if share is not None and not 0 < share <= 1:
+        next_ = f"To take it from everybody: everloop undo {traffic.model}" if share == 0 else "Say 0.1 for a tenth."
+        raise EverloopError(f"{share:g} is no share of the units above 0 and up to 1. {next_}")
+    if traffic.stage != "canary":
+        where = f"is in {traffic.stage}" if traffic.rolling else "rolls nothing out"
+        raise EverloopError(f"{traffic.model} {where}; only in a canary has a candidate a share. See: everloop status")
+    here, _ = _here(traffic, plan)
+    moved = _next(traffic, now, id, f"{by}: {reason}", *made_from)
+    if share is None:
+        if not traffic.by_hand:
+            raise EverloopError(f"{traffic.model} goes by its plan already. See: everloop status")
+        return replace(moved, share=here.share if here is not None else traffic.share, by_hand=None)
+    if here is not None and share < traffic.share and any(isinstance(win, as_good_as_champion) for win in here.wins_when):
+        raise EverloopError(
+            f"{traffic.model} is tested for being as good as the champion, and units that are let go would make both look alike. "
+            f"Let the test end, or take it back: everloop undo {traffic.model}"
+        )
+    return replace(moved, since=traffic.since, share=share, by_hand=f"{by}: {reason}")
+
+
+def require_released(traffic: Traffic) -> None:
+    """Raises Overtaken while a person holds the model."""
+    if traffic.held:
+        raise Overtaken(f"{traffic.model} is held ({traffic.held}): nothing is rolled out before: everloop release {traffic.model}")
+
+
 def _next(traffic: Traffic, now: datetime, id: str, because: str, *parents: str) -> Traffic:
     return replace(
         traffic, id=id, made_at=now, made_from=(traffic.id, *parents), generation=traffic.generation + 1, since=now, because=because
@@ -194,7 +267,7 @@ def _alone(traffic: Traffic, signals: Signals | None) -> Traffic:
 
 
 def _steady(traffic: Traffic) -> Traffic:
-    return replace(traffic, stage="steady", candidate=None, share=0.0, step=0, salt="", arms=())
+    return replace(traffic, stage="steady", candidate=None, share=0.0, step=0, salt="", arms=(), by_hand=None)
 
 
 def _here(traffic: Traffic, plan: Plan) -> tuple[Step | None, bool]:

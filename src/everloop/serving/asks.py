@@ -289,10 +289,12 @@ class ForeignPrediction(Struct, kw_only=True):
 
 
 class TurnAsk(Struct, forbid_unknown_fields=True):
-    """Which model to go round the ring for (none: all); ``retrain``: a candidate is wanted, whether or not anything asks for one."""
+    """Which model to go round the ring for (none: all); ``retrain``: a candidate is wanted, whether or not anything asks for one. Asked
+    again with the same ``once``, it is the same turn, however long that takes and whoever died meanwhile."""
 
     model: str | None = None
     retrain: bool = False
+    once: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
 class TurnsReply(Struct):
@@ -320,6 +322,52 @@ class WordAsk(Struct, forbid_unknown_fields=True):
     reason: str
 
 
+class AnswerAsk(Struct, forbid_unknown_fields=True):
+    """Who says so, and why; ``question``, as status told it, where another one is not to be answered instead."""
+
+    by: str
+    reason: str
+    question: str | None = None
+
+
+class ShareAsk(Struct, forbid_unknown_fields=True):
+    """The share of the units, above 0 and up to 1, that a canary's candidate answers; null: as its plan says. Who says so, and why."""
+
+    share: float | None
+    by: str
+    reason: str
+
+
+class PersonAsk(Struct, forbid_unknown_fields=True):
+    """One person: what a column says of them, as text."""
+
+    column: str
+    value: str
+
+
+class ForgetAsk(Struct, forbid_unknown_fields=True):
+    """Whom to forget, by whose word, and why; the journal gets a hash of the value only. ``everybody``: the house is emptied instead."""
+
+    by: str
+    reason: str
+    column: str = ""
+    value: str = ""
+    everybody: bool = False
+
+
+class ForgetReply(Struct):
+    """What was erased: the record that is kept of it, in a sentence and whole."""
+
+    sentence: str
+    record: dict[str, Any]
+
+
+class KnownReply(Struct):
+    """Everything that is kept of somebody: rows by source and answers by model."""
+
+    known: dict[str, Any]
+
+
 class SentenceReply(Struct):
     """What was done."""
 
@@ -338,6 +386,13 @@ class SnoozeAsk(Struct, forbid_unknown_fields=True):
     until: str
     by: str
     reason: str
+
+
+class HistoryReply(Struct):
+    """What the journal kept, oldest first; ``through``: the number to ask after next time."""
+
+    entries: list[dict[str, Any]]
+    through: int
 
 
 class IncidentsReply(Struct):

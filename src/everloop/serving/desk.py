@@ -148,7 +148,9 @@ def release() -> str:
     return version("everloop")
 
 
-A = TypeVar("A", asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.SnoozeAsk, asks.OnlineFeaturesAsk, asks.BesideAsk)
+A = TypeVar(
+    "A", asks.ForgetAsk, asks.PersonAsk, asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.SnoozeAsk, asks.OnlineFeaturesAsk, asks.BesideAsk
+)
 
 
 def meant(body: bytes, kind: type[A]) -> A:

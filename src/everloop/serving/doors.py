@@ -121,8 +121,10 @@ class Doors(Protocol):
         """Answers that another service gave, so that they can be watched."""
         ...
 
-    def turn(self, model: str | None, now: datetime, cause: str) -> list[Mapping[str, Any]]:
-        """Go round the ring (one model or all), in the controller; returns when that is done: decision, sentence, turn id for each."""
+    def turn(self, model: str | None, now: datetime, cause: str, once: str | None = None) -> list[Mapping[str, Any]]:
+        """Go round the ring (one model or all), in the controller; returns when that is done: decision, sentence, turn id for each.
+
+        Asked again with the same ``once`` it is the same turn, at the moment it was first asked for."""
         ...
 
     def score(self, model: str | None, now: datetime) -> Mapping[str, int]:
@@ -133,16 +135,40 @@ class Doors(Protocol):
         """The version before answers again, at once. A sentence."""
         ...
 
-    def approve(self, model: str, yes: bool, by: str, reason: str, now: datetime) -> str:
-        """A person's word on what the model waits for. A sentence."""
+    def approve(self, model: str, yes: bool, by: str, reason: str, now: datetime, question: str | None = None) -> str:
+        """A person's word on what the model waits for, or on this question alone. A sentence."""
+        ...
+
+    def hold(self, model: str, by: str, reason: str, now: datetime) -> str:
+        """No candidate answers anybody, and nothing is rolled out, until it is released. A sentence."""
+        ...
+
+    def release(self, model: str, by: str, reason: str, now: datetime) -> str:
+        """Roll-outs may go on. A sentence."""
+        ...
+
+    def share(self, model: str, share: float | None, by: str, reason: str, now: datetime) -> str:
+        """The share of the units that a canary's candidate answers; None: as its plan says. A sentence."""
         ...
 
     def cancel(self, model: str, by: str, reason: str) -> str:
         """End the turn under way, its training included; what answers stays as it was. A sentence."""
         ...
 
+    def forget(self, column: str, value: str, everybody: bool, by: str, reason: str, now: datetime) -> tuple[str, Mapping[str, Any]]:
+        """Erase one person, or everybody. A sentence, and the record."""
+        ...
+
+    def known_of(self, column: str, value: str) -> Mapping[str, Any]:
+        """Everything that is kept of one person."""
+        ...
+
     def status(self) -> list[Mapping[str, Any]]:
         """Each model's standing, as ``everloop status --json`` says it."""
+        ...
+
+    def history(self, after: int | None) -> tuple[Sequence[Mapping[str, Any]], int]:
+        """What the journal kept beyond a number of who answers whom and of incidents, oldest first, and the number to go on from."""
         ...
 
     def incidents(self, model: str | None, every: bool) -> list[Mapping[str, Any]]:

@@ -24,6 +24,7 @@ MOST_REQUESTS = 1_000
 LONGEST_KEY = 1_024
 """Characters of a value that says who is asked about; other text may be as long as a body."""
 CART = "cart"
+NEWCOMER = "newcomer"
 LARGEST_CART = 1_000
 _INT64 = 2**63
 
@@ -72,6 +73,10 @@ class Fit:
                 self.check_features(value, _within(where, "features"))
             elif name == CART and self.model.kind == "ranking":
                 _cart(value, _within(where, CART))
+            elif name == NEWCOMER and self.model.kind == "ranking":
+                if not isinstance(value, bool):
+                    what = f"{_within(where, NEWCOMER)} is {said_type(value)}. Say true where nothing need be known of who is asked about."
+                    raise RefusedError("invalid", what, field=_within(where, NEWCOMER))
             else:
                 self.unknown(name, where)
         for name in self.model.unit:
@@ -100,7 +105,7 @@ class Fit:
             raise RefusedError("invalid", what, field=_within(where, missing[0]))
 
     def unknown(self, name: str, where: str) -> None:
-        near = did_you_mean(name, [*self.columns, "features", *([CART] if self.model.kind == "ranking" else [])])
+        near = did_you_mean(name, [*self.columns, "features", *([CART, NEWCOMER] if self.model.kind == "ranking" else [])])
         what = f"A request of {self.model.name} has no column {short(name)}.{near} It has {_some(self.columns)}."
         raise RefusedError("invalid", what, field=_within(where, name[:60]))
 

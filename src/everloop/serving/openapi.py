@@ -17,7 +17,7 @@ from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.serving import asks, inference, invocations
 from everloop.serving.bodies import ARROW, JSON, NDJSON
-from everloop.serving.fits import CART, LARGEST_CART, LONGEST_KEY, MOST_REQUESTS, Fit, fit_of
+from everloop.serving.fits import CART, LARGEST_CART, LONGEST_KEY, MOST_REQUESTS, NEWCOMER, Fit, fit_of
 from everloop.serving.paths import PATHS, Path
 from everloop.serving.refused import KINDS
 
@@ -26,16 +26,22 @@ Json: TypeAlias = dict[str, Any]
 _ASKS: dict[str, type] = {
     "features": asks.OnlineFeaturesAsk, "beside": asks.BesideAsk, "infer": inference.InferAsk, "infer_by": inference.InferAsk,
     "truths": asks.Truth, "outcomes": asks.Outcome, "predictions": asks.ForeignPrediction, "turn": asks.TurnAsk, "score": asks.ScoreAsk,
-    "undo": asks.WordAsk, "approve": asks.WordAsk, "reject": asks.WordAsk, "cancel": asks.WordAsk,
+    "undo": asks.WordAsk, "approve": asks.AnswerAsk, "reject": asks.AnswerAsk, "cancel": asks.WordAsk,
+    "hold": asks.WordAsk, "release": asks.WordAsk, "share": asks.ShareAsk, "forget": asks.ForgetAsk, "known": asks.PersonAsk,
     "acknowledge": asks.WordAsk, "snooze": asks.SnoozeAsk,
 }  # fmt: skip
+_NAMING = ("features", "invocations", "turn", "score", "truths", "outcomes", "predictions", "incidents", "forget", "known")
+"""Paths whose body or query names what may not be there."""
 _REPLIES: dict[str, type] = {
     "features": asks.OnlineFeaturesReply,
     "beside": asks.BesideReply,
     "events": asks.ReceivedReply, "truths": asks.ReceivedReply, "outcomes": asks.ReceivedReply, "predictions": asks.ReceivedReply,
     "turn": asks.TurnsReply, "score": asks.ScoreReply, "undo": asks.SentenceReply, "approve": asks.SentenceReply,
     "reject": asks.SentenceReply, "cancel": asks.SentenceReply, "status": asks.StatusReply,
-    "incidents": asks.IncidentsReply, "acknowledge": asks.IncidentReply, "snooze": asks.IncidentReply, "live": asks.LiveReply,
+    "hold": asks.SentenceReply, "release": asks.SentenceReply, "share": asks.SentenceReply,
+    "forget": asks.ForgetReply, "known": asks.KnownReply,
+    "history": asks.HistoryReply, "incidents": asks.IncidentsReply, "acknowledge": asks.IncidentReply, "snooze": asks.IncidentReply,
+    "live": asks.LiveReply,
     "ready": asks.ReadyReply, "infer": inference.InferReply, "infer_by": inference.InferReply, "oip_model": inference.InferenceModel,
     "oip_version": inference.InferenceModel, "oip_model_ready": inference.InferenceModelReady,
     "oip_version_ready": inference.InferenceModelReady, "oip_live": inference.InferenceLive, "oip_ready": inference.InferenceReady,
@@ -59,6 +65,7 @@ _SOURCE = _parameter("path", "source", "The source's name.")
 _VERSION = _parameter("path", "version", "A version in force: 3, or demand@3.")
 _INCIDENT = _parameter("path", "incident", "The incident's id, or the first four letters of it or more.")
 _OF_MODEL = _parameter("query", "model", "Those of this model alone.")
+_AFTER = _parameter("query", "after", "What was kept beyond this number; unsaid: only how far the journal goes.", type="integer")
 _ALL = _parameter("query", "all", "Also those that are over.", type="boolean")
 _EXPLAIN = _parameter("query", "explain", "Say with each answer which columns moved it most.", type="boolean")
 _WHICH = _parameter("query", "model", "The model's name; where there is one model it need not be said.")
@@ -119,7 +126,7 @@ def statuses(path: Path) -> tuple[int, ...]:
         found |= {409, 422, 503}
     if path.timed:
         found |= {409}
-    if "{" in path.path or path.name in ("features", "invocations", "turn", "score", "truths", "outcomes", "predictions", "incidents"):
+    if "{" in path.path or path.name in _NAMING:
         found |= {404}
     return tuple(sorted(found | _NOT_READY.get(path.name, set())))
 
@@ -147,7 +154,7 @@ def _operation(path: Path, turned: bool) -> Json:
     return said
 
 
-_QUERIES = {"events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH], "incidents": [_OF_MODEL, _ALL]}
+_QUERIES = {"events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH], "incidents": [_OF_MODEL, _ALL], "history": [_AFTER]}
 
 
 def _tag(path: Path) -> str:
@@ -265,6 +272,9 @@ def _request(fit: Fit) -> Json:
     if fit.model.kind == "ranking" and CART not in columns:
         what = "What the customer has chosen already: it is not listed, and goes with what is."
         columns[CART] = {"type": "array", "items": {"type": "string"}, "maxItems": LARGEST_CART, "description": what}
+    if fit.model.kind == "ranking" and NEWCOMER not in columns:
+        what = "Answer also where nothing is known of the unit yet, from what everybody shares."
+        columns[NEWCOMER] = {"type": "boolean", "description": what}
     return {"type": "object", "properties": columns, "required": list(fit.model.unit), "additionalProperties": False}
 
 

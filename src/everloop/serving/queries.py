@@ -35,6 +35,18 @@ def explain(query: bytes) -> bool:
     return _yes(parameter(query, "explain", "explain=true"), "explain")
 
 
+def after(query: bytes) -> int | None:
+    """``after=1042`` of a query. Raises RefusedError (422).
+
+    >>> after(b"after=1042"), after(b"")
+    (1042, None)
+    """
+    said = parameter(query, "after", "after=1042")
+    if said is not None and not (said.isascii() and said.isdigit() and len(said) < 19):
+        raise RefusedError("invalid", f"after is {short(said)}. Say the number that a reply ended with, such as after=1042.", field="after")
+    return None if said is None else int(said)
+
+
 def which_incidents(query: bytes) -> tuple[str | None, bool]:
     """``model=demand`` and ``all=true`` of a query. Raises RefusedError (422).
 

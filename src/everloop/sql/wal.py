@@ -24,3 +24,16 @@ def write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
             time.sleep(0.01)
     if mode not in ("wal", "memory"):
         raise sqlite3.OperationalError(f"the journal mode stays {mode}: is the file on a network drive? Put the house on a local disk")
+
+
+def rewritten(connection: sqlite3.Connection, seconds: float = 30.0) -> None:
+    """Bring the log into the file and cut it off, so that no older page is left in it. Raises sqlite3.OperationalError ("locked") where
+    readers of older pages do not end within these seconds.
+
+    >>> rewritten(sqlite3.connect(":memory:"))
+    """
+    until = time.monotonic() + seconds
+    while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() > until:
+            raise sqlite3.OperationalError("the log is locked by a reader")
+        time.sleep(0.02)

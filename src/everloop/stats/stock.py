@@ -111,6 +111,28 @@ def over(usual: float, quantile: float, times: float) -> float:
     return float(max(usual * times + (quantile - usual) * np.sqrt(times), 0.0))
 
 
+def lasts(levels: Sequence[float], demand: Sequence[float], days: float, position: float, level: float | None = None) -> float:
+    """After how many days ``position`` is used up: as is usual, or where demand is as high as its quantile at ``level``; infinite where
+    nothing is asked for. The span t at which ``over`` comes to the position: a quadratic in the square root of t.
+
+    >>> weekly = (0.1, 0.5, 0.9), (4.0, 10.0, 22.0), 7
+    >>> round(lasts(*weekly, 23.6), 9), round(lasts(*weekly, 22, level=0.9), 9)
+    (14.0, 7.0)
+    >>> lasts((0.5,), (0.0,), 7, 5.0), lasts((0.5,), (3.0,), 7, -1.0)
+    (inf, 0.0)
+
+    Raises EverloopError for a level beyond the levels known.
+    """
+    usual = mean_of(levels, demand)
+    apart = 0.0 if level is None else at_level(levels, demand, level) - usual
+    if position <= 0:
+        return 0.0
+    if usual <= 0:
+        return float((position / apart) ** 2 * days) if apart > 0 else float("inf")
+    root = (np.sqrt(apart * apart + 4 * usual * position) - apart) / (2 * usual)
+    return float(root * root * days)
+
+
 def in_packs(units: float, pack: float, minimum: float = 0.0) -> float:
     """Units as whole packs, at least ``minimum``; nothing stays nothing.
 

@@ -11,11 +11,13 @@ would see it. Without an ``open`` of its own a suite runs on the embedded backen
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from everloop.errors import StoreError
@@ -204,6 +206,29 @@ class EventLogSuite:
             arrival.also(lambda _connection, table: seen.append(table.num_rows), events(1, 2))
         assert seen == [2]
 
+    def test_who_reads_knows_that_something_went_and_what_stays_is_there(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        self.arrive(log, 1, 5)
+        before = log.went
+        with log.arrivals("orders") as arrival:
+            arrival.forget([("l2", 0)])
+        log.wiped()
+        assert self.open(tmp_path).went != before
+        assert self.unsealed(log).equals(events(1, 5))
+        self.arrive(self.open(tmp_path), 6, 6)
+        assert self.unsealed(log).equals(events(1, 6))
+
+    def test_of_what_went_not_a_byte_is_left(self, tmp_path: Path) -> None:
+        log, rare = self.open(tmp_path), "rare-7f3a91c2"
+        with log.arrivals("orders") as arrival:
+            many = events(1, 40).set_column(1, "id", pa.array([f"{rare}-{n}" for n in range(40)]))
+            arrival.append(many, np.zeros(40, dtype=np.int64), last_known=9)
+        log.sealed("orders", 40)
+        with log.arrivals("orders") as arrival:
+            arrival.forget([(f"{rare}-{n}", 0) for n in range(40)])
+        log.wiped()
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and rare.encode() in path.read_bytes()]
+
 
 class TablesSuite:
     """A table only grows, once for each marker, and every version can be read again."""
@@ -274,3 +299,52 @@ class TablesSuite:
         tables.append_once("a", pa.table({"seq": [3], "X": ["b"], "x": [2.5]}), marker="m", seq=3)
         wanted = pa.schema([("seq", pa.int64()), ("x", pa.float64()), ("X", pa.string())])
         assert tables.read("a", schema=wanted).to_pydict() == {"seq": [1, 2, 3], "x": [1.0, 1.5, 2.5], "X": [None, None, "b"]}
+
+    def test_what_is_rewritten_is_so_in_every_version_there_is(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        tables.append_once("a", events(1, 4), marker="m", seq=4)
+        version = tables.version("a")
+        tables.append_once("a", events(5, 9), marker="m", seq=9)
+        assert tables.rewrite("a", without("l3", "l7")) == 2
+        left = [n for n in range(1, 10) if n not in (3, 7)]
+        again = self.open(tmp_path)
+        assert again.read("a", schema=SCHEMA).column("seq").to_pylist() == left
+        assert again.read("a", version=version, schema=SCHEMA, through_seq=4).equals(without("l3")(events(1, 4)))
+        assert again.marker("a", "m") == 9
+        assert not again.append_once("a", events(9, 9), marker="m", seq=9)
+        assert again.append_once("a", events(10, 11), marker="m", seq=11)
+        assert again.rewrite("a", without("l3", "l10")) == 1
+        assert again.read("a", schema=SCHEMA).column("seq").to_pylist() == [*left, 11]
+        with pytest.raises(StoreError):
+            tables.read("a", version=99, schema=SCHEMA)
+
+    def test_what_is_rewritten_to_itself_stays_as_it_is(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        assert tables.rewrite("a", without("l1")) == 0
+        tables.append_once("a", events(1, 4), marker="m", seq=4)
+        version = tables.version("a")
+        assert tables.rewrite("a", without("nobody's")) == 0
+        assert tables.version("a") == version
+        assert tables.read("a", version=version, schema=SCHEMA).equals(events(1, 4))
+
+    def test_all_rows_may_go_and_others_come(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        tables.append_once("a", events(1, 2), marker="m", seq=2)
+        assert tables.rewrite("a", without("l1", "l2")) == 2
+        assert tables.read("a", schema=SCHEMA).equals(SCHEMA.empty_table())
+        tables.append_once("a", events(3, 4), marker="m", seq=4)
+        assert tables.read("a", schema=SCHEMA).equals(events(3, 4))
+
+
+def without(*ids: str) -> Callable[[pa.Table], pa.Table]:
+    """What leaves rows of these ids out of a table.
+
+    >>> without("l3")(events(3, 4)).column("id").to_pylist()
+    ['l4']
+    """
+
+    def change(piece: pa.Table) -> pa.Table:
+        gone = pc.is_in(piece.column("id"), value_set=pa.array(list(ids)))
+        return piece.filter(pc.invert(gone)) if pc.any(gone).as_py() else piece
+
+    return change

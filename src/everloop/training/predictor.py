@@ -24,6 +24,7 @@ Fitted: TypeAlias = Any  # anything with predict or predict_proba; for quantiles
 
 SLACK = 1e-9  # a chance this far outside 0..1 is rounding, not a mistake
 CART = "cart"  # the column of a list's features that says what its customer has chosen already
+NEWCOMER = "newcomer"  # said with a request for a list: answered also where nothing is known of who is asked about
 
 
 class Answering(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,6 +18,9 @@ from everloop.clock import microseconds
 from everloop.errors import LearnerFailed
 from everloop.records import Shape, TrainingSet
 from everloop.training.feed import Fed, Feed, fed, numbers
+
+ERASED = b"everloop erased"
+"""Under this name a training set says how many of its rows were erased since it was made, of those to learn from and those to judge by."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,10 @@ def truth_of(table: pa.Table, shape: Shape) -> NDArray[Any]:
 def learnable(table: pa.Table, training_set: TrainingSet, shape: Shape, learn_from: datetime | None = None) -> pa.Table:
     """The rows that may be learnt from: before the gap, not before ``learn_from``, with a truth; each question's rows together."""
     until = training_set.learn_until
-    part = table.slice(0, training_set.learn_rows) if until is None else table.filter(pc.less(table.column("moment"), microseconds(until)))
+    if until is None:
+        part = table.slice(0, training_set.learn_rows - _erased(table)[0])
+    else:
+        part = table.filter(pc.less(table.column("moment"), microseconds(until)))
     if learn_from is not None:
         part = part.filter(pc.greater_equal(part.column("moment"), microseconds(learn_from)))
     truth = part.column("relevant" if shape.kind == "ranking" else "truth")
@@ -100,7 +107,7 @@ def holdout(table: pa.Table, training_set: TrainingSet) -> pa.Table:
     """The rows both sides are judged on: from ``judge_from`` on."""
     since = training_set.judge_from
     if since is None:
-        part = table.slice(len(table) - training_set.judge_rows)
+        part = table.slice(len(table) - (training_set.judge_rows - _erased(table)[1]))
     else:
         part = table.filter(pc.greater_equal(table.column("moment"), microseconds(since)))
     return together(part)
@@ -116,6 +123,12 @@ def together(table: pa.Table) -> pa.Table:
         return table
     first = {q: at for at, q in reversed(list(enumerate(asked.tolist())))}
     return table.take(pa.array(np.argsort([first[q] for q in asked.tolist()], kind="stable")))
+
+
+def _erased(table: pa.Table) -> list[int]:
+    """How many rows to learn from, and how many to judge by, were erased from a training set since it was made."""
+    said: list[int] = json.loads((table.schema.metadata or {}).get(ERASED, b"[0,0]"))
+    return said
 
 
 def first_rows(table: pa.Table) -> NDArray[np.int64]:

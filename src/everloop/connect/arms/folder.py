@@ -55,12 +55,16 @@ def said(rolled: Rolled) -> dict[str, Any]:
     """A roll-out as plain data: what the two programs read (``stage``, ``salt``, ``share``, ``covered``, ``given``, ``control``,
     ``controlSalt``, ``kept``, ``candidates``), and what people do."""
     traffic = rolled.traffic
-    covered, given = limits(traffic.share)
-    program = {"stage": traffic.stage, "salt": traffic.salt, "share": traffic.share, "covered": covered, "given": given}
-    program |= {"control": traffic.control, "controlSalt": control_salt(traffic.model), "kept": limit(traffic.control)}
-    program |= {"candidates": list(told_arms(traffic))}
     people = {"champion": rolled.champion, "candidate": rolled.candidate, "unit": list(rolled.unit), "generation": traffic.generation}
-    return {**program, **people, "since": utc(traffic.since).isoformat()}
+    return {**assignment(traffic), **people, "since": utc(traffic.since).isoformat()}
+
+
+def assignment(traffic: Traffic) -> dict[str, Any]:
+    """What a program reads to tell which arm a unit gets, and nothing else."""
+    covered, given = limits(traffic.share)
+    told = {"stage": traffic.stage, "salt": traffic.salt, "share": traffic.share, "covered": covered, "given": given}
+    told |= {"control": traffic.control, "controlSalt": control_salt(traffic.model), "kept": limit(traffic.control)}
+    return told | {"candidates": list(told_arms(traffic))}
 
 
 def snippet(model: str, traffic: Traffic) -> str:

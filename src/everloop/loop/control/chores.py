@@ -201,6 +201,17 @@ def tell_incidents_again(house: House) -> None:
     tell_again(house, wall())
 
 
+def finish_forgetting(house: House) -> int:
+    """Go on with forgetting people where a process died over it; how many that were."""
+    from everloop.loop.forget.plan import planned
+
+    if not any(planned(house.settings.house)):
+        return 0
+    from everloop.loop.forget import finish
+
+    return len(finish(house))
+
+
 def forget_errands(house: House, now: datetime) -> int:
     """Errands that ended longer ago than anybody asks for them; returns how many there were."""
     with house.store.transaction() as t:

@@ -32,6 +32,7 @@ from everloop.loop.control.chores import (
     Sealing,
     Tiles,
     deliver_alerts,
+    finish_forgetting,
     forget_errands,
     look_for_skew,
     tell_incidents_again,
@@ -299,10 +300,12 @@ class Errandry:
             self.stopping.wait(0.2)
 
     def meter(self) -> None:
-        """The daily look at skew, which reads a day's answers again and must hold up nothing else."""
+        """What takes long and must hold up nothing else: the daily look at skew, which reads a day's answers again, and forgetting
+        somebody where whoever began it died."""
         chores = Chores(self.house, self.told)
         while not (self.stopping.is_set() or self.held.lost.is_set()):
             chores.do("look for skew", 600.0, lambda: look_for_skew(self.house, wall()))
+            chores.do("finish forgetting", 20.0, lambda: finish_forgetting(self.house))
             self.stopping.wait(1.0)
 
     def mirror(self) -> None:

@@ -18,7 +18,8 @@ from everloop import errors
 from everloop.clock import monotonic, utc, wall
 from everloop.errors import EverloopError, UnderWay, Unknown
 from everloop.loop.house import House
-from everloop.registry.errands import Errand, Errands, Verb, errand_id
+from everloop.records import Decision, Report, Verdict, Version
+from everloop.registry.errands import Errand, Errands, Verb, errand_id, once_id
 from everloop.registry.leases import Lease, Leases
 
 CONTROLLER = "controller"
@@ -30,14 +31,25 @@ GIVE_UP = 15.0
 SIMPLE = ("Overtaken", "HouseBusy", "HouseFull", "ClockWentBack", "LearnerFailed", "ArtefactBroken", "SettingsError", "StoreError")
 
 
-def ask(house: House, verb: Verb, model: str, now: datetime, cause: str = "demand", *, within: Connection | None = None) -> Errand:
+def ask(
+    house: House,
+    verb: Verb,
+    model: str,
+    now: datetime,
+    cause: str = "demand",
+    *,
+    once: str | None = None,
+    within: Connection | None = None,
+) -> Errand:
     """Wish for a turn of a model, or for its answers that are due (``score``), at ``now``; the same wish twice is one errand.
 
-    Raises Unknown for a model nobody declared, EverloopError for a ``now`` without a zone.
+    Who cannot say the same ``now`` twice names the wish: with the same ``once`` it is the errand it was the first time, at the moment it
+    was first asked for. Raises Unknown for a model nobody declared, EverloopError for a ``now`` without a zone.
     """
     house.project.model(model)
     now = utc(now)
-    wish = Errand(id=errand_id(verb, model, now, cause), verb=verb, model=model, now=now, cause=cause, asked_at=wall())
+    id = errand_id(verb, model, now, cause) if once is None else once_id(verb, model, cause, once)
+    wish = Errand(id=id, verb=verb, model=model, now=now, cause=cause, asked_at=wall())
     if within is not None:
         return Errands(house.store).ask(within, wish)
     with house.store.transaction() as t:
@@ -82,7 +94,8 @@ def controller_of(house: House) -> Lease | None:
 def carry_out(house: House, errand: Errand) -> str:
     """Do what an errand wishes; returns what came of it as JSON.
 
-    A turn says ``{"decision", "action", "sentence", "turn"}``, a score ``{"answers"}``. Raises what a turn or an answer raises.
+    A turn says ``{"decision", "action", "sentence", "turn"}`` and, as far as it came, ``fit`` (was the data fit to learn from?),
+    ``verdict`` and ``version`` (what was let in); a score ``{"answers"}``. Raises what a turn or an answer raises.
     """
     model = house.project.model(errand.model)
     if errand.verb == "score":
@@ -99,7 +112,21 @@ def carry_out(house: House, errand: Errand) -> str:
     decision = go_round(house, model, errand.now, errand.cause)
     sentence = story(house, decision)
     turn = turn_id(model, errand.now, errand.cause)
-    return json.dumps({"decision": decision.id, "action": decision.action, "sentence": sentence, "turn": turn}, ensure_ascii=False)
+    told = {"decision": decision.id, "action": decision.action, "sentence": sentence, "turn": turn} | _how_far(house, decision)
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _how_far(house: House, decision: Decision) -> dict[str, Any]:
+    """What a turn's own records say of it, each only where it came so far."""
+    told: dict[str, Any] = {}
+    for record in house.kept_in_turn(decision.id):
+        if isinstance(record, Report):
+            told["fit"] = record.passed
+        elif isinstance(record, Verdict):
+            told["verdict"] = record.outcome
+        elif isinstance(record, Version):
+            told["version"] = record.name
+    return told
 
 
 def said_of(error: Exception) -> str:

@@ -18,6 +18,8 @@ def alert_of(record: Record, model: Model) -> Alert | None:
             sentence = f"{model.name}: {record.by} took it back: {'; '.join(record.because)}."
             return Alert(model=model.name, severity="critical", sentence=sentence, owner=model.owner, key=record.id)
         return _alert(model, "critical", record)
+    if isinstance(record, Decision) and record.by_hand:
+        return _alert(model, "critical" if record.action == "hold" else "info", record)
     if isinstance(record, Decision) and record.asks:
         return _alert(model, "warning", record)
     if isinstance(record, Verdict) and record.by:

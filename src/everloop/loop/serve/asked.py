@@ -16,7 +16,7 @@ from everloop.loop.online import baseline_of
 from everloop.project.model import Model
 from everloop.project.reading import Reading
 from everloop.project.source import Source
-from everloop.training.predictor import CART, Answering
+from everloop.training.predictor import CART, NEWCOMER, Answering
 
 Row = Mapping[str, object]
 MOST = 10_000
@@ -63,7 +63,7 @@ def asked_by_key(model: Model, requests: Sequence[Row]) -> pa.Table:
     """
     declared = dict(model.per.every_column) if isinstance(model.per, Source) else {}
     said = set(map(str, requests[0]))
-    unknown = sorted(said - set(model.request) - set(declared) - ({"row", CART} if model.kind == "ranking" else {"row"}))
+    unknown = sorted(said - set(model.request) - set(declared) - ({"row", CART, NEWCOMER} if model.kind == "ranking" else {"row"}))
     if unknown:
         raise Unknown("column", unknown[0], list(model.request), where=f"a request of {model.name}")
     return pa.table({name: _column(model, name, declared, requests) for name in _wanted(model, said)})
@@ -84,6 +84,15 @@ def carts_of(requests: Sequence[Row]) -> list[list[str]]:
             raise EverloopError(f"cart is {said!r:.60}, and a cart is a list of texts: what lies in it.")
         carts.append([str(item) for item in said])
     return carts
+
+
+def newcomers(requests: Sequence[Row]) -> bool:
+    """Whether these requests say that nothing need be known of who is asked about: they get what everybody shares.
+
+    >>> newcomers([{"customer_id": "c1", "newcomer": True}]), newcomers([{"customer_id": "c1"}])
+    (True, False)
+    """
+    return all(request.get(NEWCOMER) is True for request in requests)
 
 
 def with_carts(features: pa.Table, carts: Sequence[Sequence[str]]) -> pa.Table:

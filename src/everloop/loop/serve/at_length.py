@@ -20,6 +20,7 @@ from everloop.loop.serve.asked import (
     asked_with_features,
     carts_of,
     columns_read,
+    newcomers,
     nothing_known,
     questions_of,
     with_carts,
@@ -54,7 +55,8 @@ class AtLength:
             questions = with_split(model, features, requests)
         else:
             asked, carts = asked_by_key(model, requests), carts_of(requests)
-            self._only_seen(model, asked)
+            if not newcomers(requests):
+                self._only_seen(model, asked)
             features = with_carts(self._known.features(model, asked, now, carts), carts)
             questions = questions_of(model, asked, features, now)
             said = asked.append_column(CART, pa.array(carts, pa.list_(pa.string()))) if carts else asked

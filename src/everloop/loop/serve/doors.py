@@ -173,19 +173,21 @@ class HouseDoors:
 
     # -- the ring --
 
-    def turn(self, model: str | None, now: datetime, cause: str) -> list[Mapping[str, Any]]:
+    def turn(self, model: str | None, now: datetime, cause: str, once: str | None = None) -> list[Mapping[str, Any]]:
         """Once round the ring, in the controller."""
-        return [{"model": name, **said} for name, said in self._carried_out("turn", model, now, cause)]
+        return [{"model": name, **said} for name, said in self._carried_out("turn", model, now, cause, once)]
 
     def score(self, model: str | None, now: datetime) -> Mapping[str, int]:
         """Every question that has come due, answered in the controller."""
         return {name: int(said.get("answers", 0)) for name, said in self._carried_out("score", model, now, "demand")}
 
-    def _carried_out(self, verb: Any, model: str | None, now: datetime, cause: str) -> list[tuple[str, Mapping[str, Any]]]:
+    def _carried_out(
+        self, verb: Any, model: str | None, now: datetime, cause: str, once: str | None = None
+    ) -> list[tuple[str, Mapping[str, Any]]]:
         from everloop.loop.control.errands import ask, awaited, came_of
 
         names = [self._model(model).name] if model else sorted(self.models)
-        asked = [(name, ask(self.house, verb, name, now, cause)) for name in names]
+        asked = [(name, ask(self.house, verb, name, now, cause, once=once)) for name in names]
         return [(name, came_of(awaited(self.house, errand.id, HOURS, ends=lambda: self.draining))) for name, errand in asked]
 
     # -- people --
@@ -196,7 +198,25 @@ class HouseDoors:
 
         return people.undo(self.house, self._model(model), by=by, reason=reason, now=now)
 
-    def approve(self, model: str, yes: bool, by: str, reason: str, now: datetime) -> str:
+    def hold(self, model: str, by: str, reason: str, now: datetime) -> str:
+        """A stop to roll-outs, until it is released."""
+        from everloop.loop import hand
+
+        return hand.hold(self.house, self._model(model), by=by, reason=reason, now=now)
+
+    def release(self, model: str, by: str, reason: str, now: datetime) -> str:
+        """Roll-outs may go on."""
+        from everloop.loop import hand
+
+        return hand.release(self.house, self._model(model), by=by, reason=reason, now=now)
+
+    def share(self, model: str, share: float | None, by: str, reason: str, now: datetime) -> str:
+        """The share a canary's candidate answers."""
+        from everloop.loop import hand
+
+        return hand.set_share(self.house, self._model(model), share, by=by, reason=reason, now=now)
+
+    def approve(self, model: str, yes: bool, by: str, reason: str, now: datetime, question: str | None = None) -> str:
         """A person's word on what the model waits for."""
         from everloop.loop import people
 
@@ -207,7 +227,8 @@ class HouseDoors:
                 return str(error)
             return str(said.get("sentence", ""))
 
-        return people.answer_question(self.house, self._model(model), yes, by=by, reason=reason, now=now, go_on=in_the_controller)
+        words = {"by": by, "reason": reason, "now": now, "question": question}
+        return people.answer_question(self.house, self._model(model), yes, **words, go_on=in_the_controller)  # type: ignore[arg-type]
 
     def cancel(self, model: str, by: str, reason: str) -> str:
         """End the turn under way."""
@@ -215,11 +236,35 @@ class HouseDoors:
 
         return cancel(self.house, self._model(model), by=by, reason=reason)
 
+    def forget(self, column: str, value: str, everybody: bool, by: str, reason: str, now: datetime) -> tuple[str, Mapping[str, Any]]:
+        """Erase one person, or everybody."""
+        from everloop.loop.forget import empty, forget
+        from everloop.loop.spoken import spoken_record
+        from everloop.registry.written import as_data
+
+        words: dict[str, Any] = {"by": by, "reason": reason, "now": now}
+        record = empty(self.house, **words) if everybody else forget(self.house, column, value, **words)
+        return spoken_record(record), as_data(record)
+
+    def known_of(self, column: str, value: str) -> Mapping[str, Any]:
+        """Everything that is kept of one person."""
+        from everloop.loop.forget import known_of
+        from everloop.registry.written import as_data
+
+        found: Mapping[str, Any] = as_data(known_of(self.house, column, value))
+        return found
+
     def status(self) -> list[Mapping[str, Any]]:
         """Each model's standing."""
         from everloop.loop.look import status
 
         return [vars(standing) for standing in status(self.house)]
+
+    def history(self, after: int | None) -> tuple[Sequence[Mapping[str, Any]], int]:
+        """What the journal kept beyond a number."""
+        from everloop.loop.kept_since import kept_since
+
+        return kept_since(self.house, after)
 
     def incidents(self, model: str | None, every: bool) -> list[Mapping[str, Any]]:
         """What is wrong now; ``every``: also what is over."""

@@ -29,7 +29,7 @@ from everloop.features.plan import Status, Told
 from everloop.features.questions import of_units, unit_text
 from everloop.features.served import reach, up_to, with_as_of
 from everloop.features.shortlist import Shortlists, allowed_by_tables, from_tables, shared_lists
-from everloop.features.store import Mark, OnlineStore
+from everloop.features.store import Changes, Mark, OnlineStore
 from everloop.lake.place import Lake
 from everloop.lake.shape import event_schema
 from everloop.lake.snapshot import read_source
@@ -69,6 +69,7 @@ class Known:
         self._folds = {name: Fold([s for s in self._all if s.source.name == name]) for name in {s.source.name for s in self._all}}
         self._tables_lock = threading.RLock()
         self._tables: dict[str, tuple[int, pa.Table]] = {}
+        self._went = lake.log.went
         self._seen: dict[tuple[str, str], None] = {}
         self._folding: threading.Thread | None = None
 
@@ -196,6 +197,7 @@ class Known:
 
     def _table(self, source: Source) -> pa.Table:
         with self._tables_lock:
+            self.let_go()
             last = self.lake.log.counters(source.name).last_seq
             kept = self._tables.get(source.name)
             if kept is None or kept[0] < last:
@@ -203,8 +205,17 @@ class Known:
                 rows = read_source(self.lake, source) if kept is None or newer is None else pa.concat_tables([kept[1], newer])
                 if rows.column(0).num_chunks > CHUNKS:
                     rows = rows.combine_chunks()
-                kept = self._tables[source.name] = (int(rows["seq"][-1].as_py()) if rows.num_rows else 0, rows)
+                # What was erased at the end leaves a gap there; nothing is missing for that.
+                kept = self._tables[source.name] = (max(last, int(rows["seq"][-1].as_py()) if rows.num_rows else 0), rows)
             return kept[1]
+
+    def let_go(self) -> None:
+        """Remember nothing that was read before somebody was erased."""
+        with self._tables_lock:
+            if (went := self.lake.log.went) != self._went:
+                self._went = went
+                self._tables.clear()
+                self._seen.clear()
 
     def _after(self, source: Source, seq: int, last: int) -> pa.Table | None:
         """The rows after ``seq`` through ``last`` at least; None where some of them are no longer in the log."""
@@ -284,7 +295,13 @@ class Known:
             newest = max((mark.known_at for mark in kept.values()), default=NEVER)
             left = [id for id, mark in kept.items() if id not in mine and mark.known_at < newest - LEFT]
             tiles.forget(left)
-        self._state.make(self._folds[name].states, read_source(self.lake, source))
+        last, rows = self.lake.log.counters(name).last_seq, read_source(self.lake, source)
+        self._state.make(self._folds[name].states, rows)
+        if (rows["seq"][-1].as_py() if rows.num_rows else 0) < last:
+            # The newest rows were erased: there is nothing left to take in of them.
+            with self._state.writing() as tiles:
+                marks = tiles.marks()
+                tiles.put(Changes(marks={s.id: Mark(last, marks[s.id].known_at) for s in self._folds[name].states if s.id in marks}))
 
     def _in_tiles(self, model: Model, units: Sequence[str]) -> list[str]:
         names = [state for state, _, keys in self._pieces(model) if keys == model.unit]

@@ -121,6 +121,13 @@ def read_routes(path: Path) -> Routes:
         raise StoreError(f"{path} holds no routes: {error}. It is written anew by: everloop serve") from error
 
 
+def held_as_told(house: Path, model: str) -> str | None:
+    """Who holds a model, and why, by what the house in this folder tells its workers; None where nobody does, or nothing was told yet."""
+    there = _there(house / FILE)
+    route = there.models.get(model) if there is not None else None
+    return route.traffic.held if route is not None else None
+
+
 def put_whole(path: Path, data: Mapping[str, Any], *, sync: bool = True) -> None:
     """JSON in a file that is there whole or as it was before; ``sync``: also when the power goes. Raises StoreError."""
     part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")

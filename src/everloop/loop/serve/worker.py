@@ -177,6 +177,33 @@ def telling_of_drops(doors: HouseDoors, metrics: Metrics) -> Iterator[None]:
         thread.join()
 
 
+@contextmanager
+def letting_go(doors: HouseDoors) -> Iterator[None]:
+    """When somebody is erased, what was read of them is remembered no longer, and the segment answers are written to is closed, so that
+    they can go from it; within half a second."""
+    from everloop.errors import EverloopError
+
+    done = threading.Event()
+
+    def look() -> None:
+        log = doors.known.lake.log
+        before = log.went
+        while not done.wait(0.5):
+            if (went := log.went) != before:
+                before = went
+                doors.known.let_go()
+                with suppress(EverloopError):  # it closes by itself within a minute
+                    doors.log.rotate()
+
+    thread = threading.Thread(target=look, name="letting go", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     """Answer on the socket until told to end; requests in flight are finished first."""
     from everloop.serving.app import app
@@ -193,6 +220,7 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     with ExitStack() as stack:
         metrics = stack.enter_context(Metrics(settings.house / "metrics", f"worker-{os.getpid()}"))
         stack.enter_context(telling_of_drops(doors, metrics))
+        stack.enter_context(letting_go(doors))
         asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body)
         if settings.serving.traces:
             from everloop.connect.opentelemetry import traced

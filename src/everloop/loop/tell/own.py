@@ -25,8 +25,8 @@ def own_source(source: Source) -> Source:
 
 def own_events(house: House, source: Source) -> pa.Table:
     """The event table of one of them as it is now; read again only where something arrived."""
-    seq = house.lake.log.counters(source.name).last_seq
+    reached = house.reached(source.name)
     kept = house.reads.get(source.name)
-    if kept is None or kept[0] != seq:
-        kept = house.reads[source.name] = (seq, read_source(house.lake, source))
+    if kept is None or kept[0] != reached:
+        kept = house.reads[source.name] = (reached, read_source(house.lake, source))
     return kept[1]

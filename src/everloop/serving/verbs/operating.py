@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from everloop.serving import asks
 from everloop.serving.desk import Ask, Desk, Reply, meant, told
-from everloop.serving.queries import which_incidents
+from everloop.serving.queries import after, which_incidents
 from everloop.serving.refused import RefusedError
 
 LONGEST_WORD = 2_000  # characters of by= and reason=
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-S = TypeVar("S", asks.WordAsk, asks.SnoozeAsk)
+S = TypeVar("S", asks.WordAsk, asks.SnoozeAsk, asks.AnswerAsk, asks.ShareAsk, asks.ForgetAsk)
 
 
 async def turn(desk: Desk, ask: Ask) -> Reply:
@@ -20,7 +20,7 @@ async def turn(desk: Desk, ask: Ask) -> Reply:
     said = await desk.read(ask, meant, ask.body, asks.TurnAsk)
     model = None if said.model is None else desk.model(said.model).name
     with desk.turns:
-        turns = await desk.in_thread(desk.turning, desk.doors.turn, model, ask.now, "demand" if said.retrain else "schedule")
+        turns = await desk.in_thread(desk.turning, desk.doors.turn, model, ask.now, "demand" if said.retrain else "schedule", said.once)
     return told(asks.TurnsReply([dict(turn) for turn in turns]))
 
 
@@ -41,16 +41,34 @@ async def undo(desk: Desk, ask: Ask) -> Reply:
 
 async def approve(desk: Desk, ask: Ask) -> Reply:
     """A yes to what a model waits for."""
-    model, said = await _word(desk, ask)
+    model, said = desk.model(ask.name).name, await _signed(desk, ask, asks.AnswerAsk)
     # A yes to a retraining takes as long as that does: it is no word that others should wait behind.
-    sentence = await desk.in_thread(desk.turning, desk.doors.approve, model, True, said.by, said.reason, ask.now)
+    sentence = await desk.in_thread(desk.turning, desk.doors.approve, model, True, said.by, said.reason, ask.now, said.question)
     return told(asks.SentenceReply(sentence))
 
 
 async def reject(desk: Desk, ask: Ask) -> Reply:
     """A no to it."""
+    model, said = desk.model(ask.name).name, await _signed(desk, ask, asks.AnswerAsk)
+    return await _done(desk, desk.doors.approve, model, False, said.by, said.reason, ask.now, said.question)
+
+
+async def hold(desk: Desk, ask: Ask) -> Reply:
+    """No candidate answers anybody, until it is released."""
     model, said = await _word(desk, ask)
-    return await _done(desk, desk.doors.approve, model, False, said.by, said.reason, ask.now)
+    return await _done(desk, desk.doors.hold, model, said.by, said.reason, ask.now)
+
+
+async def release(desk: Desk, ask: Ask) -> Reply:
+    """Roll-outs may go on."""
+    model, said = await _word(desk, ask)
+    return await _done(desk, desk.doors.release, model, said.by, said.reason, ask.now)
+
+
+async def share(desk: Desk, ask: Ask) -> Reply:
+    """The share of the units a canary's candidate answers."""
+    model, said = desk.model(ask.name).name, await _signed(desk, ask, asks.ShareAsk)
+    return await _done(desk, desk.doors.share, model, said.share, said.by, said.reason, ask.now)
 
 
 async def cancel(desk: Desk, ask: Ask) -> Reply:
@@ -59,10 +77,34 @@ async def cancel(desk: Desk, ask: Ask) -> Reply:
     return await _done(desk, desk.doors.cancel, model, said.by, said.reason)
 
 
+async def forget(desk: Desk, ask: Ask) -> Reply:
+    """One person is forgotten, or everybody."""
+    said = await _signed(desk, ask, asks.ForgetAsk)
+    if said.everybody == bool(said.column or said.value):
+        raise RefusedError("invalid", "Say whom: a column and a value; or everybody, and then nobody in particular.", field="column")
+    with desk.turns:
+        sentence, record = await desk.in_thread(
+            desk.turning, desk.doors.forget, said.column, said.value, said.everybody, said.by, said.reason, ask.now
+        )
+    return told(asks.ForgetReply(sentence, dict(record)))
+
+
+async def known(desk: Desk, ask: Ask) -> Reply:
+    """Everything that is kept of one person."""
+    said = await desk.read(ask, meant, ask.body, asks.PersonAsk)
+    return told(asks.KnownReply(dict(await desk.in_thread(desk.turning, desk.doors.known_of, said.column, said.value))))
+
+
 async def status(desk: Desk, ask: Ask) -> Reply:
     """Each model's standing."""
     standing = await desk.in_thread(desk.looking, desk.doors.status)
     return told(asks.StatusReply([dict(one) for one in standing]))
+
+
+async def history(desk: Desk, ask: Ask) -> Reply:
+    """What the journal kept after a number; with no ``after``, only how far it goes."""
+    entries, through = await desk.in_thread(desk.looking, desk.doors.history, after(ask.query))
+    return told(asks.HistoryReply([dict(one) for one in entries], through))
 
 
 async def incidents(desk: Desk, ask: Ask) -> Reply:

@@ -1,0 +1,78 @@
+"""A shop in a box, in a terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+_CONFIG = """
+Put this into everloop.toml:
+
+    [shopify]
+    shop = "{shop}"
+    client_id = "{client_id}"
+    secret = "{secret}"
+    admin = "{url}"
+
+Then, in other shells:
+
+    everloop shopify import                # what the shop knows, into the house
+    everloop shopify serve                 # the door: webhooks come in
+"""
+
+
+def sandbox(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where to answer (0: any port that is free).")] = 8323,
+    emit: Annotated[
+        str | None, typer.Option("--emit", help="Where webhooks go (default: to a door on this machine; none: nowhere).")
+    ] = None,
+    orders: Annotated[float, typer.Option("--orders", min=0, help="How many orders come in a minute.")] = 12.0,
+    days: Annotated[int, typer.Option("--days", min=0, help="How many days of orders there have been.")] = 90,
+    repeats: Annotated[float, typer.Option("--repeats", min=0, max=1, help="The share of webhooks that come twice.")] = 0.0,
+    drops: Annotated[float, typer.Option("--drops", min=0, max=1, help="The share of webhooks that never come.")] = 0.0,
+    delays: Annotated[float, typer.Option("--delays", min=0, max=1, help="The share of webhooks that come late, so out of order.")] = 0.0,
+    speed: Annotated[
+        float, typer.Option("--speed", min=1, help="How many times as quick retries are: by 60, four hours are four minutes.")
+    ] = 60.0,
+    all_orders: Annotated[bool, typer.Option("--all-orders", help="The app was granted read_all_orders.")] = False,
+    app: Annotated[str, typer.Option("--app", help="Where the door is, for webhooks and the storefront.")] = "http://127.0.0.1:8322",
+    seed: Annotated[int, typer.Option("--seed", help="Another number, another shop.")] = 7,
+) -> None:
+    """Run a made-up shop with Shopify's Admin API, until Ctrl-C: to try everything, with no account and no network."""
+    import random
+    import time
+
+    from everloop.connect.shopify.sandbox import CLIENT_ID, SECRET, Chaos, Shop, running
+    from everloop.connect.shopify.sandbox.made_up import buy, stocked
+    from everloop.connect.shopify.scopes import OPTIONAL, SCOPES
+
+    shop = stocked(Shop(scopes=(*SCOPES, *OPTIONAL) if all_orders else SCOPES), days=days, seed=seed)
+    address = emit or f"{app}/shopify/webhooks"
+    with running(shop, port=port, app_url=app) as box:
+        typer.echo(
+            f"{shop.domain} answers on {box.url}: {len(shop.all('Product'))} products, {len(shop.all('Order')):,} orders of {days} days."
+        )
+        typer.echo(_CONFIG.format(shop=shop.domain, client_id=CLIENT_ID, secret=SECRET, url=box.url))
+        typer.echo(f"A buyer's browser asks {box.url}/apps/everloop/recommendations?product_id=…")
+        emitter = None if emit == "none" else box.emit(address, Chaos(repeats, drops, delays, seed=seed), speed=speed)
+        typer.echo(
+            f"{orders:g} orders a minute"
+            + ("; no webhook is sent." if emitter is None else f", each a webhook to {address}.")
+            + " Ctrl-C ends it."
+        )
+        chance, shelf = random.Random(seed), shop.all("Product")
+        try:
+            while True:
+                time.sleep(60 / orders if orders else 3600)
+                buy(shop, shelf, chance)
+        except KeyboardInterrupt:
+            sent = None if emitter is None else emitter.sent
+        typer.echo(f"\n{len(shop.all('Order')):,} orders in all." + ("" if sent is None else _sent(sent)))
+
+
+def _sent(sent: object) -> str:
+    from dataclasses import asdict
+
+    told = asdict(sent)  # type: ignore[call-overload]
+    return f" Webhooks: {', '.join(f'{count:,} {name}' for name, count in told.items() if count)}."

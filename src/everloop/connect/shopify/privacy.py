@@ -1,0 +1,330 @@
+"""Privacy: what Shopify asks of an app about people, and what became of it. In: deliveries of four topics. Out: a house asked, and a book.
+
+A request is written down before Shopify's delivery is done (``asked``), and carried out beside (``carry_out``), again until it is: twice is
+once. A customer is known by their id; where Shopify names an e-mail address alone, which no house has, by their orders; and by the browsers
+they bought with (``browsers.py``). What was asked, by when it is due and what became of it stays in the book, the customer as a hash.
+Addresses and names are never kept.
+https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+import everloop.clock as clock
+from everloop.clock import from_microseconds, microseconds
+from everloop.connect.shopify.browsers import Whom, browsers, known
+from everloop.connect.shopify.history import given_up
+from everloop.connect.shopify.house import House, Refused
+from everloop.connect.shopify.inbox import Delivery
+from everloop.connect.shopify.place import Place
+from everloop.connect.shopify.shopkept import emptied, forgotten, wiped
+from everloop.errors import EverloopError
+
+REQUEST, REDACT, SHOP, UNINSTALLED = "customers/data_request", "customers/redact", "shop/redact", "app/uninstalled"
+TOPICS: Final = (REQUEST, REDACT, SHOP, UNINSTALLED)
+DUE: Final = timedelta(days=30)
+"""How long Shopify gives."""
+SOON: Final = timedelta(days=7)
+PATIENT: Final = timedelta(days=3)
+"""How long deliveries that came before are waited for."""
+EVERY: Final = 5.0
+FOLDER: Final = "requests"
+"""Beside ``shopify.db``: what is known of those who asked, for the merchant to hand on."""
+BY: Final = "Shopify"
+_TABLE = """
+create table if not exists privacy (
+    id text primary key, topic text not null, customer text not null, subject text not null, asked_at integer not null,
+    due_at integer not null, state text not null default 'asked', attempts integer not null default 0, done_at integer, outcome text)
+"""
+_log = logging.getLogger("everloop.shopify")
+
+State: TypeAlias = Literal["asked", "done", "nobody"]
+
+
+class _Customer(msgspec.Struct):
+    id: int | str | None = None
+
+
+class _Body(msgspec.Struct):
+    """What the four topics carry that is looked at; the rest, an address or a phone number, is not even read."""
+
+    customer: _Customer | None = None
+    orders_requested: list[int | str] = []
+    orders_to_redact: list[int | str] = []
+    data_request: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something that was asked about a person, or about everybody: ``customer`` is a hash. ``outcome`` says what became of it."""
+
+    id: str
+    topic: str
+    customer: str
+    asked_at: datetime
+    due_at: datetime
+    state: State
+    attempts: int
+    done_at: datetime | None
+    outcome: str | None
+
+    def late(self, now: datetime) -> bool:
+        """Whether it should have been done by now."""
+        return self.state == "asked" and now > self.due_at
+
+    def said(self, now: datetime) -> str:
+        """For people, in a line."""
+        head = f"{self.asked_at:%Y-%m-%d %H:%M} {self.topic}" + (f" of {self.customer}" if self.customer else "")
+        if self.state != "asked":
+            return f"{head}: {self.outcome} ({self.done_at:%Y-%m-%d %H:%M})" if self.done_at else f"{head}: {self.outcome}"
+        left = (self.due_at - now) / timedelta(days=1)
+        due = f"due in {left:.0f} days" if left >= 0 else f"OVERDUE by {-left:.0f} days"
+        return f"{head}: not done yet, {due}" + (f" (tried {self.attempts} times; {self.outcome})" if self.attempts else "")
+
+
+def open_requests(place: Place) -> None:
+    """Make the book's table where there is none."""
+    with place.transaction() as t:
+        t.execute(_TABLE)
+
+
+def asked(place: Place, id: str, topic: str, body: bytes, triggered_at: datetime) -> bool:
+    """Write down what was asked, on the disk when this returns; False where it is there already.
+
+    The same request delivered under another id is the same where it says the same. Raises EverloopError for a body that cannot be read.
+    """
+    try:
+        said = msgspec.json.decode(body or b"{}", type=_Body)
+    except msgspec.DecodeError as error:
+        raise EverloopError(f"{topic} ({id}) cannot be read: {error}.") from None
+    customer = "" if said.customer is None or said.customer.id is None else str(said.customer.id)
+    orders = sorted({str(order) for order in (*said.orders_requested, *said.orders_to_redact)})
+    number = str(said.data_request.get("id", ""))
+    subject = json.dumps({"customer": customer, "orders": orders})
+    key = sha256("\x1f".join((topic, subject, number, "" if number else f"{triggered_at:%Y-%m-%d}")).encode()).hexdigest()[:16]
+    with place.transaction() as t:
+        t.execute(_TABLE)
+        row = (key, topic, hashed(customer), subject, microseconds(triggered_at), microseconds(triggered_at + DUE))
+        words = "insert or ignore into privacy (id, topic, customer, subject, asked_at, due_at) values (?, ?, ?, ?, ?, ?)"
+        return t.execute(words, row).rowcount > 0
+
+
+def hashed(customer: str) -> str:
+    """What the book calls a customer.
+
+    >>> hashed("207119551"), hashed("")
+    ('80f7e951cd6b', '')
+    """
+    return sha256(f"everloop shopify customer {customer}".encode()).hexdigest()[:12] if customer else ""
+
+
+def requests(place: Place) -> list[Request]:
+    """Everything that was ever asked, oldest first."""
+    with place.transaction() as t:
+        t.execute(_TABLE)
+        found = t.execute(
+            "select id, topic, customer, asked_at, due_at, state, attempts, done_at, outcome from privacy order by asked_at, id"
+        ).fetchall()
+    return [
+        Request(id, topic, customer, from_microseconds(at), from_microseconds(due), state, attempts,
+                None if done is None else from_microseconds(done), outcome)
+        for id, topic, customer, at, due, state, attempts, done, outcome in found
+    ]  # fmt: skip
+
+
+def installed(place: Place) -> bool:
+    """Whether the shop still has the app: False from ``app/uninstalled`` on, and then nothing is written to it any more."""
+    last = [r for r in requests(place) if r.topic in (UNINSTALLED, "app/installed")]
+    return not last or last[-1].topic != UNINSTALLED
+
+
+def installed_again(place: Place, now: datetime) -> None:
+    """The app is in the shop again (a token was given): what is written to it is written again."""
+    if installed(place):
+        return
+    with place.transaction() as t:
+        row = (f"installed {microseconds(now)}", microseconds(now), microseconds(now), microseconds(now))
+        t.execute("insert into privacy values (?, 'app/installed', '', '{}', ?, ?, 'done', 0, ?, 'the app is in the shop')", row)
+
+
+def carry_out(place: Place, house: House, now: datetime, *, uninstall: Callable[[], object] | None = None) -> int:
+    """Do what was asked and is not done, oldest first; how many are done now. What fails is tried again next time, and stops nobody else.
+
+    What was delivered before is told before, or it would bring the person back: while such a delivery waits, this does, for three days at
+    most; what then still waits and names them is told no more. ``uninstall`` takes away what was written to the shop.
+    """
+    count = 0
+    for request, subject in _open(place):
+        if now < request.asked_at + PATIENT and _waiting_before(place, request.asked_at):
+            continue
+        try:
+            outcome, state = _done(place, house, request, subject, uninstall)
+        except (EverloopError, OSError, sqlite3.Error) as error:
+            _log.warning("%s of %s could not be done now: %s", request.topic, request.customer or "the shop", error)
+            with place.transaction() as t:
+                t.execute("update privacy set attempts = attempts + 1, outcome = ? where id = ?", (str(error)[:300], request.id))
+            if now > request.due_at - SOON:
+                _log.error("%s", request.said(now))
+            continue
+        with place.transaction() as t:
+            # The key goes with the deed: what is left is a hash of it.
+            t.execute(_TABLE)
+            t.execute(
+                "insert into privacy values (?, ?, ?, '{}', ?, ?, ?, ?, ?, ?) on conflict (id) do update set subject = '{}', "
+                "state = excluded.state, done_at = excluded.done_at, outcome = excluded.outcome",
+                (request.id, request.topic, request.customer, microseconds(request.asked_at), microseconds(request.due_at), state,
+                 request.attempts, microseconds(now), outcome),
+            )  # fmt: skip
+        try:
+            wiped(place)
+        except sqlite3.Error as error:
+            _log.warning("shopify.db could not be written anew, and may keep deleted bytes until the next redaction: %s", error)
+        count += 1
+    return count
+
+
+def does(place: Place) -> dict[str, Callable[[Delivery], None]]:
+    """Who is handed the deliveries of each of the four topics: they are written down here."""
+
+    def write_down(delivery: Delivery) -> None:
+        asked(place, delivery.id, delivery.topic, delivery.body, delivery.triggered_at)
+
+    return dict.fromkeys(TOPICS, write_down)
+
+
+def keep_carrying_out(place: Place, house: House, stop: threading.Event, *, uninstall: Callable[[], object] | None = None) -> None:
+    """Carry out what is asked until ``stop`` is set, looking every five seconds: for a thread of the door, since one takes a minute."""
+    while not stop.wait(EVERY):
+        try:
+            carry_out(place, house, clock.wall(), uninstall=uninstall)
+        except Exception:  # whatever it was, the next look tries again
+            _log.exception("What was asked about people could not be carried out; it is tried again")
+
+
+def _open(place: Place) -> list[tuple[Request, dict[str, Any]]]:
+    with place.transaction() as t:
+        t.execute(_TABLE)
+        subjects = dict(t.execute("select id, subject from privacy where state = 'asked'").fetchall())
+    return [(request, json.loads(subjects[request.id])) for request in requests(place) if request.id in subjects]
+
+
+def _waiting_before(place: Place, asked_at: datetime) -> bool:
+    """Whether anything that came before is still to be told."""
+    with closing(place.opened()) as t:
+        if not t.execute("select 1 from sqlite_master where name = 'inbox'").fetchone():
+            return False
+        words = "select 1 from inbox where state = 'waiting' and triggered_at < ? and topic not in (?, ?, ?, ?) limit 1"
+        return t.execute(words, (microseconds(asked_at), *TOPICS)).fetchone() is not None
+
+
+def _done(
+    place: Place, house: House, request: Request, subject: dict[str, Any], uninstall: Callable[[], object] | None
+) -> tuple[str, State]:
+    match request.topic:
+        case "customers/data_request":
+            return _told(place, house, request, subject)
+        case "customers/redact":
+            return _redacted(place, house, request, subject)
+        case "shop/redact":
+            given_up(place)
+            _asked(house, {"everybody": True}, f"shop/redact {request.id}")
+            _without_files(place)
+            emptied(place, keeps="privacy")
+            return "the house is empty, and so is the door's own book", "done"
+        case _:
+            if uninstall is not None:
+                uninstall()
+            return "nothing is written to the shop any more" + ("; what was, is taken away" if uninstall is not None else ""), "done"
+
+
+def _redacted(place: Place, house: House, request: Request, subject: dict[str, Any]) -> tuple[str, State]:
+    given_up(place)
+    whom = _all_of(place, house, request, subject)
+    _without_files(place, request.customer, subject.get("orders", ()))
+    counts: dict[str, int] = {}
+    versions: set[str] = set()
+    unknown = 0
+    for column, value in whom:
+        try:
+            record = _asked(house, {"column": column, "value": value}, f"customers/redact {request.id}")
+        except Refused as error:
+            if error.code != "unknown":
+                raise
+            unknown += 1  # no source of this house has such a column
+            continue
+        versions |= set(record.get("versions", ()))
+        for name, count in record.get("rows", ()):
+            counts[name] = counts.get(name, 0) + count
+    forgotten(place, [value for _, value in whom], microseconds(request.asked_at))
+    if not whom:
+        return "it named nobody by an id or an order, and no address is kept here", "nobody"
+    if not counts:
+        return "nothing was known of them", "nobody" if unknown == len(whom) else "done"
+    learnt = f"; {', '.join(sorted(versions))} had learnt from them" if versions else ""
+    return f"erased ({', '.join(f'{count:,} of {name}' for name, count in sorted(counts.items()))}){learnt}", "done"
+
+
+def _told(place: Place, house: House, request: Request, subject: dict[str, Any]) -> tuple[str, State]:
+    whom = _whom(subject)
+    if not whom:
+        return "it named nobody by an id or an order, and no address is kept here", "nobody"
+    # What a shared browser was answered may be about somebody else, who did not ask.
+    theirs = [by for one in browsers(house, whom) if not one.shared for by in one.whom]
+    told = [said for column, value in (*whom, *theirs) if (said := known(house, column, value)) is not None]
+    path = place.file.parent / FOLDER / f"{request.customer or 'orders'}-{request.id}.json"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        json.dump({"asked_at": request.asked_at.isoformat(), "known": told}, file, ensure_ascii=False, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    return f"what is known is in {FOLDER}/{path.name}: hand it on, then take it away", "done"
+
+
+def _all_of(place: Place, house: House, request: Request, subject: dict[str, Any]) -> Whom:
+    """By what a person is to be forgotten, their browsers among it: written down before anything of it goes, since what is forgotten first
+    is what the rest is found by."""
+    before = [(str(column), str(value)) for column, value in subject.get("whom", ())]
+    named = _whom(subject)
+    whom = tuple(dict.fromkeys([*named, *before, *(by for one in browsers(house, named) for by in one.whom)]))
+    if len(whom) > len(named):
+        with place.transaction() as t:
+            t.execute("update privacy set subject = ? where id = ?", (json.dumps(subject | {"whom": whom}), request.id))
+    return whom
+
+
+def _whom(subject: dict[str, Any]) -> Whom:
+    """By which columns and values a person is known: their id; where there is none, their orders.
+
+    >>> _whom({"customer": "7", "orders": ["1"]}), _whom({"customer": "", "orders": ["1", "2"]})
+    ([('customer_id', '7')], [('order_id', '1'), ('order_id', '2')])
+    """
+    if subject.get("customer"):
+        return [("customer_id", subject["customer"])]
+    return [("order_id", order) for order in subject.get("orders", ())]
+
+
+def _asked(house: House, whom: dict[str, Any], reason: str) -> dict[str, Any]:
+    record: dict[str, Any] = house.operate("forget", whom | {"by": BY, "reason": reason}).get("record", {})
+    return record
+
+
+def _without_files(place: Place, customer: str | None = None, orders: Sequence[str] = ()) -> None:
+    """What was written down for a customer (a hash) goes, or for whoever is known by these orders; where neither is said, all of it."""
+    for path in Path(place.file.parent, FOLDER).glob("*.json" if customer is None else f"{customer or 'orders'}-*.json"):
+        if customer != "" or any(f'"{order}"' in path.read_text() for order in orders):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The demo of a Shopify shop: ``everloop demo --shopify``."""
