@@ -239,7 +239,8 @@ def world() -> Iterator[Shown]:
             shown = Shown(house, model, candidate, serving, box, place, seen)
             following, stop = Beside("flags", lambda stop: follow(seen, POLL, stop, lambda _: None)), threading.Event()
             asking = [threading.Thread(target=_ask, args=(shown, stop), daemon=True) for _ in range(2)]
-            for one in (following, *asking):
+            following.start()
+            for one in asking:
                 one.start()
             try:
                 shown.until(lambda: bool(box.shop.all("Metaobject")))

@@ -156,6 +156,18 @@ def test_a_source_without_rows_in_force_is_not_enough_evidence():
         assert not judge(orders, table).passed
 
 
+def test_a_source_that_only_voids_truths_may_have_no_rows_yet():
+    orders, closed = source(at_least("price", 0)), Source("closed", id="day", time="at", columns={"shop": str})
+    said = model(orders)
+    tables = {"orders": events(price=[1]), "closed": events(day=[])}
+    voided = said.but("demand", void_when=closed.any(next=days(7)))
+    report = check(SNAPSHOT, tables, voided, now=NOON, id="r")
+    assert report.passed
+    assert report.findings[-1].sentence == "closed has no rows in force: there are none yet, so no truth is void."
+    learnt = voided.but("demand", knows=[*said.knows, closed.count(last=days(7))])
+    assert not check(SNAPSHOT, tables, learnt, now=NOON, id="r").passed
+
+
 def test_a_column_nobody_says_is_not_enough_evidence():
     finding = only(source(at_least("price", 0)), events(price=[None, None]))
     assert (finding.outcome, finding.met) == ("not enough evidence", None)

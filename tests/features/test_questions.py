@@ -47,6 +47,17 @@ def test_a_unit_of_a_table_that_is_always_true_is_asked_about_as_soon_as_anythin
     assert told(shop, questions(model, tables, last=shop.start + days(7))) == [(7, "a"), (7, "z")]
 
 
+def test_nobody_is_asked_about_before_anything_of_what_is_predicted_was_known(shop):
+    stock = Source("stock", id="count_id", time="at", columns={"product_id": str, "left": int}, of=shop.products)
+    model = shop.demand.but("stocked", knows=[stock.latest("left"), shop.products.latest("price")])
+    tables = tables_of(shop, (15 * DAY, "a"), products=[Said("z", 0, ALWAYS, ALWAYS, {"price": 5})])
+    long_ago = micros(shop.start)
+    tables["stock"] = event_table(stock, [Said("s1", 0, long_ago, long_ago, {"product_id": "b", "left": 3})])
+    expected = [(21, "a"), (21, "b"), (21, "z")]
+    assert told(shop, questions(model, tables, last=shop.start + days(21))) == expected
+    assert told(shop, questions(model, tables, first=shop.start - days(365), last=shop.start + days(21))) == expected
+
+
 def test_it_is_asked_only_where_among_held_at_that_moment(shop):
     model = shop.demand.but("active", among=[shop.orders.any(last=days(7)), at_least(shop.orders.count(last=days(7)), 2)])
     tables = tables_of(shop, (DAY, "a"), (2 * DAY, "a"), (DAY, "b"), (8 * DAY, "b"), (9 * DAY, "b"))

@@ -148,7 +148,7 @@ def test_what_goes_with_a_product_is_told_by_the_champion_and_not_remembered(hou
 def test_a_baseline_does_not_know_what_goes_with_what_and_says_so(opened, doors):  # noqa: F811
     house, model = opened("recommend")
     adopt(house, model, LATER)
-    with pytest.raises(EverloopError, match=r"recommend@0, which does not know what goes with what\. Say learner=Recommender"):
+    with pytest.raises(EverloopError, match=r"recommend@0, which does not know what goes with what\. A version learnt"):
         doors(house).beside(model.name, ["p01"], None, LATER)
 
 

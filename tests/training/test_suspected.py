@@ -1,5 +1,7 @@
 """What makes a candidate suspect is measured where it can be loaded."""
 
+import warnings
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -119,3 +121,14 @@ def test_where_a_columns_zero_lies_moves_no_answer():
         found.append(shaken(predictor(line, ("x",)), table).noise)
     assert found[1] == pytest.approx(found[0], rel=0.01)
     assert found[0] < 0.05
+
+
+def test_a_column_that_nobody_has_said_yet_is_left_alone():
+    class Price:
+        def predict(self, X):
+            return X[:, 0]
+
+    silent = TABLE.set_column(2, "stock", pa.array([None] * 600, pa.float64()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert 0 < shaken(predictor(Price()), silent).noise < 0.1

@@ -8,7 +8,8 @@ was said; over the newest, a few of which may fall short by chance, a clause fai
 thousand times from rows that meet it.
 
 A row that does not say a column neither meets nor breaks a bound on it (``always`` is the clause for that): shares are of the rows that
-say it. A source with no rows in force, or none that say the column, is *not enough evidence*.
+say it. A source with no rows in force, or none that say the column, is *not enough evidence*; one that says what voids a truth, and nothing
+else, may have none: then none is void.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def check(
     Raises Unknown for a source or a column that ``tables`` lack.
     """
     findings: list[Finding] = []
+    learnt_from = {source.name for source in (model.but(model.name, void_when=()) if model.void_when else model).sources}
     with duckdb.connect(":memory:", config={"threads": 2}) as engine:
         for name, table in tables.items():
             engine.register(f"events_{name}", table)
@@ -68,17 +70,19 @@ def check(
             if source.name not in tables:
                 raise Unknown("table of source", source.name, sorted(tables), next="Give one event table for each source the model reads.")
             findings += column_findings(source, deliveries, awaited.get(source.name, ()))
-            findings += _findings(engine, source, tables, deliveries, (since_seq or {}).get(source.name), now)
+            findings += _findings(
+                engine, source, tables, deliveries, (since_seq or {}).get(source.name), now, source.name not in learnt_from
+            )
     return Report(id=id, made_at=now, made_from=(snapshot.id,), model=model.name, findings=tuple(findings))
 
 
 def _findings(
     engine: duckdb.DuckDBPyConnection, source: Source, tables: Mapping[str, pa.Table], deliveries: Sequence[Delivered],
-    since: int | None, now: datetime,
+    since: int | None, now: datetime, only_voids: bool,
 ) -> list[Finding]:  # fmt: skip
     counted = count(engine, source, tables, since=since, until=microseconds(now))
     if counted.all_rows == 0:
-        return [_nothing(source, tables[source.name].num_rows)]
+        return [_nothing(source, tables[source.name].num_rows, only_voids)]
     clauses = list(counted.clauses)
     found = []
     for condition in source.must:
@@ -92,9 +96,9 @@ def _findings(
     return found
 
 
-def _nothing(source: Source, rows: int) -> Finding:
+def _nothing(source: Source, rows: int, only_voids: bool) -> Finding:
     why = f"all {spoken_count(rows, 'row')} are deleted" if rows else "there are none yet"
     return Finding(
-        source=source.name, clause="rows", outcome="not enough evidence", rows=0, broken=0, met=None, share=1.0,
-        sentence=f"{source.name} has no rows in force: {why}.",
+        source=source.name, clause="rows", outcome="passed" if only_voids else "not enough evidence", rows=0, broken=0, met=None, share=1.0,
+        sentence=f"{source.name} has no rows in force: {why}{', so no truth is void' if only_voids else ''}.",
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """Questions: who is asked about, and when. In: a model and event tables. Out: the spine, ordered by moment, then unit.
 
-With a clock (``asked``), every unit seen so far at every tick; with ``per`` a source, each of its rows at its time. Rows of an undated
-source are all asked about at ``last``: what is always true has no moment of its own. Absent: clock, disk.
+With a clock (``asked``), every unit seen so far at every tick since anything of what is predicted was known; with ``per`` a source, each
+of its rows at its time. Rows of an undated source are all asked about at ``last``: what is always true has no moment of its
+own. Absent: clock, disk.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from everloop.features.reader import Reader, quoted
 from everloop.features.spine import Spine, keys_of
 from everloop.features.versions import every_version
 from everloop.project.model import Model
+from everloop.project.reading import leaves
 from everloop.project.resolve import candidate_column, readings_in, with_apart
 from everloop.project.source import Source
 
@@ -109,10 +111,19 @@ def _of_ticks(reader: Reader, model: Model, begin: int | None, end: int, moments
     if moments is None:
         if begin is None:
             begin = reader.rows(f"SELECT min(known_at) AS t FROM ({seen}) WHERE known_at > {ALWAYS}")["t"][0].as_py()
+        begin = max((at for at in (begin, _heard_of(reader, model)) if at is not None), default=None)
         asked = model.asked if begin is not None and begin <= end else None
         moments = [] if asked is None or begin is None else [micros(tick) for tick in ticks(asked, instant(begin), instant(end))]
     clock = reader.give(pa.table({"moment": pa.array(moments, pa.int64())}))
     return f"SELECT c.moment, {', '.join(f'u.{quoted(c)}' for c in unit)} FROM {clock} c JOIN {units} u ON u.since < c.moment"
+
+
+def _heard_of(reader: Reader, model: Model) -> int | None:
+    """When the first row of what is predicted was known: of the time before nobody knows whether nothing happened or nobody said so."""
+    predicted = {reading.source.name: reading.source.base for reading in leaves(model.predicts)}
+    known = " UNION ALL ".join(f"SELECT known_at FROM ({every_version(reader, source, ())})" for source in predicted.values())
+    first: int | None = reader.rows(f"SELECT min(known_at) AS t FROM ({known}) WHERE known_at > {ALWAYS}")["t"][0].as_py()
+    return first
 
 
 def _ordered(reader: Reader, asked: str, unit: tuple[str, ...], at_most: int | None, seed: int) -> pa.Table:

@@ -127,10 +127,11 @@ def lasts(levels: Sequence[float], demand: Sequence[float], days: float, positio
     apart = 0.0 if level is None else at_level(levels, demand, level) - usual
     if position <= 0:
         return 0.0
-    if usual <= 0:
-        return float((position / apart) ** 2 * days) if apart > 0 else float("inf")
-    root = (np.sqrt(apart * apart + 4 * usual * position) - apart) / (2 * usual)
-    return float(root * root * days)
+    with np.errstate(over="ignore"):  # what next to nothing is asked of lasts for ever
+        if usual <= 0:
+            return float(np.square(np.float64(position) / apart) * days) if apart > 0 else float("inf")
+        root = (np.sqrt(apart * apart + 4 * usual * position) - apart) / (np.float64(2) * usual)
+        return float(root * root * days)
 
 
 def in_packs(units: float, pack: float, minimum: float = 0.0) -> float:

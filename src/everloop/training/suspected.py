@@ -49,6 +49,8 @@ def shaken(predictor: Answering, asked: pa.Table, *, seed: int = 0) -> Shaken | 
     up, down, noisy = some, some, some
     for name in names:
         values = some.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+        if np.isnan(values).all():
+            continue  # nobody has said it yet
         up, down = _with(up, name, np.nextafter(values, np.inf)), _with(down, name, np.nextafter(values, -np.inf))
         # A part of how far a column's values lie apart: where its zero lies is nobody's doing.
         noisy = _with(noisy, name, values + NOISE * np.nan_to_num(np.nanstd(values)) * rng.normal(0, 1, len(values)))

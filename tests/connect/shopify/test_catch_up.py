@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from everloop.connect.shopify import book, history
+from everloop.connect.shopify import about_people, book, history, privacy
 from everloop.connect.shopify.catch_up import as_data, catch_up, spoken
 from everloop.connect.shopify.house import Refused, Unreachable
 from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.sandbox import Bought, Shop, running
 from everloop.connect.shopify.sandbox.made_up import stocked
 from everloop.connect.shopify.scopes import OPTIONAL, SCOPES
+from everloop.connect.shopify.shelf import Shelf
 
 ALL = (*SCOPES, *OPTIONAL)
 BEGAN = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -35,6 +36,11 @@ class Hand:
     def on(self, **span):
         self.at += timedelta(**span)
         return self.at
+
+
+class Forgets:
+    def operate(self, path, said):
+        return {"sentence": "", "record": {"rows": [], "versions": []}, "known": {"rows": {}, "answers": {}}}
 
 
 class Told:
@@ -113,12 +119,37 @@ def caught_up(box, place, house, **more):
 
 def test_all_of_a_shop_comes_into_the_house(box, place):
     house = Told()
-    found = caught_up(box, place, house, whole=True)
+    lines = []
+    found = caught_up(box, place, house, whole=True, told=lines.append)
+    assert next(line for line in lines if "lines came" in line) == "products: 12 lines came"
     assert house.demand() == bought(box.shop)
     assert house.there() == {p["id"].rsplit("/", 1)[-1] for p in box.shop.all("Product")}
     assert [one.kind for one in found.brought] == ["products", "inventory", "orders"]
     assert "6, 6 rows of products" in spoken(found)
     assert json.loads(json.dumps(as_data(found)))["brought"][2]["nodes"] == len(box.shop.all("Order"))
+
+
+def test_a_list_has_names_for_links_as_soon_as_products_were_imported(box, place):
+    caught_up(box, place, Told(), kinds=("products",), whole=True)
+    named = {p["id"].rsplit("/", 1)[-1]: p["handle"] for p in box.shop.all("Product")}
+    assert Shelf(place).handles(list(named)) == named
+
+
+def test_an_export_that_broke_off_brings_nobody_back_who_is_to_be_forgotten(box, place):
+    house = Told()
+    house.after = 1  # products came; then the house is gone
+    with pytest.raises(Unreachable):
+        caught_up(box, place, house, kinds=("products", "orders"), whole=True)
+    lines = list(place.file.parent.glob("*-bulk-*.db"))
+    assert lines
+    about_people.asked(place, "d1", "customers/redact", json.dumps({"customer": {"id": 12}}).encode(), BEGAN)
+    with history.alone(place.file.with_suffix(".orders.lock"), "bringing the orders"):
+        assert privacy.carry_out(place, Forgets(), BEGAN) == 0  # it goes on with what it holds; later, then
+    assert privacy.carry_out(place, Forgets(), BEGAN) == 1
+    assert not any(file.exists() for file in lines)
+    house.after = None
+    caught_up(box, place, house, whole=True)
+    assert house.demand() == bought(box.shop)
 
 
 def test_what_was_lost_since_is_brought_and_what_is_old_is_not_asked_for_again(box, place, hand):

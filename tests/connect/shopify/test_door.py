@@ -252,6 +252,19 @@ def test_what_is_told_but_not_remembered_is_told_again(place, monkeypatch):
     assert len(house.rows("order_lines")) == 1
 
 
+def test_one_that_spoils_the_telling_in_a_way_nobody_foresaw_stops_no_other(place):
+    level = {"inventory_item_id": 1, "location_id": 2, "updated_at": "2026-11-02T09:30:00Z", "available": 2**63}
+    came(place, order(1), order(2))
+    inbox.keep(place, [Delivery("w-odd", "inventory_levels/update", SHOP, wall(), "2026-10", json.dumps(level).encode())], wall())
+    came(place, order(3))
+    house = MadeUpHouse()
+    drained = drain(place, house, now=wall())
+    assert (drained.failed, dict(drained.rows)) == (1, {"order_lines": 3})
+    assert sorted(house.rows("order_lines")) == ["10", "20", "30"]
+    (left,) = inbox.waiting(place, wall() + timedelta(seconds=2))
+    assert (left.delivery.id, left.attempts) == ("w-odd", 1)
+
+
 def test_how_the_door_stands_is_said_in_sentences(place):
     came(place, b"{", order(1))
     drain(place, MadeUpHouse(), now=wall())
@@ -274,6 +287,20 @@ def test_a_project_without_a_shop_says_how_to_name_one(tmp_path):
 
     result = CliRunner().invoke(shopify, ["status", "--project", str(tmp_path)])
     assert "names no shop" in str(result.exception)
+
+
+def test_a_second_door_of_the_same_house_does_not_open(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from everloop.cli.shopify import shopify
+    from everloop.lake.alone import alone
+    from everloop.settings import read_settings
+
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    (tmp_path / "everloop.toml").write_text(f'[shopify]\nshop = "{SHOP}"\nclient_id = "x"\nsecret = "y"\nadmin = "http://127.0.0.1:9"\n')
+    with alone(read_settings(tmp_path).house / "shopify.door", "the open door"):
+        result = CliRunner().invoke(shopify, ["serve", "--project", str(tmp_path)])
+    assert "Another process is the open door" in str(result.exception)
 
 
 def test_the_status_of_a_door_is_data_where_that_is_wanted(tmp_path):

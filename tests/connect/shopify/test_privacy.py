@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from everloop.connect.shopify.about_people import TOPICS, asked, installed, installed_again, left, requests
 from everloop.connect.shopify.heard import Heard
 from everloop.connect.shopify.house import Refused, Unreachable
 from everloop.connect.shopify.place import Place
-from everloop.connect.shopify.privacy import FOLDER, TOPICS, asked, carry_out, does, installed, installed_again, requests
+from everloop.connect.shopify.privacy import FOLDER, carry_out, does
 from everloop.connect.shopify.staging import Staged
+from everloop.connect.shopify.wired import Uninstalled, WhileInstalled
 from everloop.errors import EverloopError
 from everloop.lake.alone import alone
 
@@ -274,6 +276,15 @@ def test_after_an_uninstallation_nothing_is_written_until_the_app_is_back(place)
     assert installed(place)
 
 
+def test_after_leaving_a_door_that_is_open_writes_nothing_again(place):
+    left(place, NOW)
+    assert not installed(place)
+    with pytest.raises(Uninstalled, match="has left the shop"):
+        WhileInstalled(None, place).ask("shop")
+    installed_again(place, LATER)
+    assert installed(place)
+
+
 def test_one_that_fails_stops_no_other(place):
     class Stubborn(HouseInWords):
         def operate(self, path, said):
@@ -291,3 +302,18 @@ def test_one_that_fails_stops_no_other(place):
 def test_what_cannot_be_read_is_refused(place):
     with pytest.raises(EverloopError, match="cannot be read"):
         asked(place, "w1", "customers/redact", b"{", NOW)
+
+
+def test_whoever_looks_is_told_that_something_waits_to_be_read(tmp_path):
+    from typer.testing import CliRunner
+
+    from everloop.cli.shopify import shopify
+    from everloop.connect.shopify import inbox
+
+    (tmp_path / "everloop.toml").write_text('[shopify]\nshop = "beans.myshopify.com"\nclient_id = "x"\nsecret = "y"\n')
+    (tmp_path / ".everloop").mkdir()
+    place = Place(tmp_path / ".everloop" / "shopify.db")
+    inbox.open_inbox(place)
+    inbox.keep(place, [inbox.Delivery("d1", "customers/redact", "beans.myshopify.com", NOW, "2026-10", body())], NOW)
+    said = CliRunner().invoke(shopify, ["requests", "--project", str(tmp_path)]).output
+    assert "1 delivery waits to be read, and may ask for more" in said

@@ -166,7 +166,9 @@ def test_what_is_published_into_the_box_is_there_once_and_gone_when_it_is_left(b
     assert (told.written, len(told.refused)) == (299, 1)
     order = box.shop.all("Order")[0]
     carried = [{"properties": [{"name": "_everloop", "value": "a1/candidate"}]}]
-    Tags(admin, place).give({"admin_graphql_api_id": order["id"], "line_items": carried})
+    tags = Tags(admin, place)
+    tags.wish({"admin_graphql_api_id": order["id"], "line_items": carried})
+    assert tags.give() == 1
     assert order["tags"] == ["everloop:candidate"]
     left = leave(admin, place)
     assert (left.metafields >= 60, left.orders, order["tags"]) == (True, 1, [])

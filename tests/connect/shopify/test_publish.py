@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 from everloop_shops import FakeShop, UserErrors
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from everloop.connect.shopify.admin import UserErrors as RealUserErrors
 from everloop.connect.shopify.arms import tell_arms
 from everloop.connect.shopify.house import Refused, Unreachable
 from everloop.connect.shopify.leave import leave
@@ -212,6 +214,8 @@ def test_a_service_beyond_what_is_known_is_refused():
 rising = st.lists(st.floats(0, 1e4), min_size=3, max_size=3).map(sorted)
 
 
+@example(demand=[0.0, 0.0, 2.225073858507e-311], left=1.0, days=1.0, level=None)  # next to nothing is asked of it
+@example(demand=[0.0, 0.0, 2.225073858507e-311], left=1.0, days=1.0, level=0.9)
 @given(demand=rising, left=st.floats(0.01, 1e5), days=st.floats(0.5, 60), level=st.sampled_from([None, 0.5, 0.9]))
 def test_what_lasts_so_long_is_used_up_then(demand, left, days, level):
     levels = (0.1, 0.5, 0.9)
@@ -232,11 +236,38 @@ def order(*carried, id="gid://shopify/Order/1"):
 
 def test_an_order_is_tagged_once_by_each_arm_it_came_from(shop, place):
     tags = Tags(shop, place)
-    assert tags.give(order("a1/candidate", "a2/candidate", "precomputed/")) == ("everloop:candidate", "everloop:precomputed")
-    assert tags.give(order("a1/candidate")) == ()
-    assert tags.give(order("a3/champion")) == ("everloop:champion",)
+    assert tags.wish(order("a1/candidate", "a2/candidate", "precomputed/")) == ("everloop:candidate", "everloop:precomputed")
+    assert [tags.give(), tags.give()] == [1, 0]
+    assert tags.wish(order("a1/candidate")) == ()
+    assert tags.wish(order("a3/champion")) == ("everloop:champion",)
+    assert tags.give() == 1
     assert shop.tags == {"gid://shopify/Order/1": {"everloop:candidate", "everloop:precomputed", "everloop:champion"}}
-    assert tags.give(order()) == ()
+    assert tags.wish(order()) == ()
+
+
+def test_a_shop_that_is_down_is_tagged_later_and_an_order_that_is_gone_stops_no_other(place):
+    class Moody:
+        def __init__(self):
+            self.down, self.asked = True, []
+
+        def ask(self, document, /, id, tags):
+            if self.down:
+                raise Unreachable("no answer")
+            self.asked.append(id)
+            if id == "1" or document == "tags_remove":
+                raise RealUserErrors(document, [{"message": "Order does not exist"}])
+            return {}
+
+    moody = Moody()
+    tags = Tags(moody, place)
+    for id in ("1", "2"):
+        tags.wish(order("a1/candidate", id=id))
+    with pytest.raises(Unreachable):
+        tags.give()
+    moody.down = False
+    assert [tags.give(), tags.give()] == [1, 0]
+    assert moody.asked == ["1", "2"]
+    assert [tags.remove(), tags.remove()] == [1, 0], "who was never tagged is not asked about; an order that is gone holds up no leaving"
 
 
 @pytest.mark.parametrize("line", [{}, {"properties": None}, {"properties": [None, {"name": "_everloop", "value": 5}]}, None, "x"])
@@ -258,7 +289,9 @@ def test_arms_are_told_as_they_stand_and_those_that_ended_say_so(shop):
 
 def test_leaving_removes_all_that_was_written_and_nothing_else(shop, fields, place):
     fields.put(entries(30))
-    Tags(shop, place).give(order("a1/candidate"))
+    tags = Tags(shop, place)
+    tags.wish(order("a1/candidate"))
+    tags.give()
     tell_arms(shop, [{"model": "recs", "champion": "recs@3", "stage": "steady"}])
     shop.edit("prices", kill_switch="false")
     shop.write("app", "everloop", "serving", "{}")
@@ -288,3 +321,27 @@ def test_leaving_that_was_interrupted_goes_on_where_it_ended(shop, fields, place
     leave(shop, place)
     assert not shop.metafields
     assert calls == [25, 25, 25, 10]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the command ends with its process, and its sockets too
+def test_a_model_that_has_no_lists_yet_keeps_nothing_else_from_being_published(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from everloop.cli.shopify import shopify
+    from everloop.connect.shopify.house import Asked
+    from everloop.connect.shopify.sandbox import running
+
+    def no_list(self, path, said):
+        raise Refused(400, "invalid", "recommend is answered by recommend@1, which does not know what goes with what.")
+
+    monkeypatch.setattr(Asked, "operate", no_list)
+    monkeypatch.setattr(Asked, "standing", lambda self: [{"model": "recommend", "champion": "recommend@1"}])
+    with running() as box:
+        box.shop.add_product("Beans", "9.00")
+        said = f'shop = "{box.shop.domain}"\nclient_id = "sandbox"\nsecret = "hush"\nadmin = "{box.url}"\nrecommends = "recommend"\n'
+        (tmp_path / "everloop.toml").write_text(f"[shopify]\n{said}")
+        found = CliRunner().invoke(shopify, ["publish", "--project", str(tmp_path)])
+    gc.collect()
+    assert found.exit_code == 0, found.exception
+    assert "recommend: no list yet. recommend is answered by recommend@1" in found.output
+    assert "1 arm told." in found.output

@@ -221,6 +221,41 @@ def test_a_merchant_s_edit_is_read_by_the_app_and_heard_as_a_webhook(box, ear):
     assert "metaobjects/create" in ear.topics()
 
 
+def test_the_merchant_s_hand_is_moved_over_http(box, ear):
+    emitter, flags = box.emit(ear.url), f"{box.url}/merchant/flags/demand"
+    assert httpx.post(flags, params={"kill_switch": "true"}).status_code == 404  # nobody made the flag yet
+    box.shop.edit("$app:model_flag", "demand", kill_switch=False, status="as planned")
+    assert httpx.post(flags, params={"kill_switch": "true"}).json()["kill_switch"] == "true"
+    assert httpx.get(flags).json()["status"] == "as planned"
+    refused = httpx.post(flags, params={"status": "mine"})
+    assert (refused.status_code, refused.text[:24]) == (400, "A merchant edits kill_sw")
+    emitter.finish()
+    assert "metaobjects/update" in ear.topics()
+
+
+def test_a_box_started_again_repeats_no_delivery_of_the_one_before(ear):
+    for _ in range(2):
+        with running() as again:
+            emitter = again.emit(ear.url, Chaos(seed=7))
+            again.shop.add_product("Beans", "9.00")
+            emitter.finish()
+    ids = [headers["X-Shopify-Webhook-Id"] for headers, _ in ear.heard]
+    assert len(ids) == len(set(ids)) >= 2
+
+
+def test_a_customer_of_the_box_asks_to_be_forgotten(box, ear):
+    emitter = box.emit(ear.url)
+    beans = box.shop.add_product("Beans", "9.00")
+    box.shop.order([Bought(beans["variants"][0]["id"], 1)], customer="12")
+    asked = httpx.post(f"{box.url}/merchant/privacy/redact", params={"customer": "12"})
+    assert (asked.status_code, asked.json()["orders"]) == (202, 1)
+    assert httpx.post(f"{box.url}/merchant/privacy/redact").status_code == 400
+    emitter.finish()
+    (said,) = (json.loads(body) for headers, body in ear.heard if headers["X-Shopify-Topic"] == "customers/redact")
+    assert said["customer"] == {"id": 12}
+    assert len(said["orders_to_redact"]) == 1
+
+
 def test_flow_takes_fifty_thousand_bytes_and_not_one_more(box):
     from everloop.connect.shopify.admin import UserErrors
 
@@ -289,7 +324,8 @@ def test_the_storefront_hands_on_what_a_buyer_asks_signed(ear):
 
 
 def test_the_terminal_says_what_to_put_into_everloop_toml_and_ends_by_ctrl_c():
-    code = "import sys; sys.argv = ['everloop', 'shopify', 'sandbox', '--port', '0', '--emit', 'none', '--orders', '600', '--days', '2']; "
+    code = "import sys; sys.argv = ['everloop', 'shopify', 'sandbox', '--port', '0', '--emit', 'none', '--orders', '600', '--days', '2', "
+    code += "'--app', 'http://127.0.0.1:1']; "
     running_one = subprocess.Popen([sys.executable, "-c", f"{code}from everloop.cli import main; main()"], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})  # fmt: skip
     try:
@@ -303,6 +339,9 @@ def test_the_terminal_says_what_to_put_into_everloop_toml_and_ends_by_ctrl_c():
             f"{url}/admin/oauth/access_token", json={"client_id": "sandbox", "client_secret": "hush", "grant_type": "client_credentials"}
         )
         assert reply.json()["access_token"].startswith("shpat_")
+        buyer = re.search(r"curl '(.*logged_in_customer_id=[0-9]+)'", said)[1]
+        assert httpx.get(buyer).status_code == 502  # nobody opened the door
+        assert 'recommends = "recommend"' in said
         time.sleep(0.5)
     finally:
         running_one.send_signal(signal.SIGINT)

@@ -10,7 +10,7 @@ import pytest
 from tests.connect.shopify.forged import webhook
 from tests.connect.shopify.houses import MadeUpHouse
 
-from everloop.connect.shopify import privacy
+from everloop.connect.shopify import about_people
 from everloop.connect.shopify.place import Place
 
 pytest.importorskip("starlette", reason="pip install 'everloop[shopify]'")
@@ -86,7 +86,7 @@ def door(shop, tmp_path):
 def test_a_redaction_that_shopify_delivers_is_asked_of_the_house(door):
     place, house, say = door
     assert say("customers/redact", {"customer": {"id": 7}, "orders_to_redact": []}) == 200
-    assert until(lambda: [one.state for one in privacy.requests(place)] == ["done"])
+    assert until(lambda: [one.state for one in about_people.requests(place)] == ["done"])
     assert ("forget", "7") in [(path, said.get("value")) for path, said in house.operated]
 
 
@@ -114,7 +114,7 @@ def test_nothing_is_written_to_a_shop_that_has_uninstalled_the_app_until_it_is_t
     admin = WhileInstalled(shop.admin(), place)
     assert admin.ask("shop")
     assert say("app/uninstalled", {"id": 1}) == 200
-    assert until(lambda: not privacy.installed(place))
+    assert until(lambda: not about_people.installed(place))
     with pytest.raises(Uninstalled, match="Install it again"):
         admin.ask("shop")
     looked_whether_installed(place, shop.admin())

@@ -22,6 +22,7 @@ def serve(host: Host = None, port: Port = None, project: Project = HERE, house: 
     import uvicorn
 
     from everloop.connect.shopify.door import app
+    from everloop.lake.alone import alone
 
     settings = opened(project, house, stage)
     assert settings.shopify is not None
@@ -29,10 +30,12 @@ def serve(host: Host = None, port: Port = None, project: Project = HERE, house: 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     at = (host or said.host, port or said.port)
-    typer.echo(f"The door of {said.shop} is open on http://{at[0]}:{at[1]}; it tells {said.house}")
-    uvicorn.run(
-        app(_door(settings)), host=at[0], port=at[1], log_level="warning", access_log=False, server_header=False, timeout_keep_alive=75
-    )
+    # Two would tell Flow everything twice, and both hear the merchant.
+    with alone(settings.house / "shopify.door", f"the open door of {said.shop}", patience=0):
+        typer.echo(f"The door of {said.shop} is open on http://{at[0]}:{at[1]}; it tells {said.house}")
+        uvicorn.run(
+            app(_door(settings)), host=at[0], port=at[1], log_level="warning", access_log=False, server_header=False, timeout_keep_alive=75
+        )
 
 
 def _door(settings: Settings) -> Any:

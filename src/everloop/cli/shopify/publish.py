@@ -27,7 +27,7 @@ def publish(
     from everloop.cli.shopify.door import opened
     from everloop.connect.shopify.admin import opened as admin_of
     from everloop.connect.shopify.arms import tell_arms
-    from everloop.connect.shopify.house import Asked
+    from everloop.connect.shopify.house import Asked, Refused
     from everloop.connect.shopify.metafields import Metafields, in_bulk, paged
     from everloop.connect.shopify.place import Place
     from everloop.connect.shopify.publish import KINDS, forecasts, listed, stocked, warned
@@ -47,7 +47,12 @@ def publish(
         shelf, nodes = Shelf(fields.place), list(paged(admin, "product_page", "products"))
         shelf.name(filter(None, map(named, nodes)))
         entries = listed(asked, shop.recommends, (stocked(node).id for node in nodes), at, most=most, lay=shelf.lay)
-        typer.echo(f"{shop.recommends}: {fields.put(entries, many)}")
+        try:
+            typer.echo(f"{shop.recommends}: {fields.put(entries, many)}")
+        except Refused as refused:
+            if refused.code != "invalid":
+                raise
+            typer.echo(f"{shop.recommends}: no list yet. {refused}")  # as long as its first candidate is on its way
     if shop.forecasts is not None:
         model = open_project(project).model(shop.forecasts)
         column = _unit(model, tuple(KINDS))
@@ -57,18 +62,23 @@ def publish(
         supply = Supply(0.0 if span is None else span.total_seconds() / 86_400, service)
         foretold = forecasts(asked, model.name, column, there, _days(model), supply, at)
         typer.echo(f"{model.name}: {fields.put(warned(foretold, supply.lead, at, Triggers(fields.place).put), many)}")
-    typer.echo(f"{tell_arms(admin, asked.standing()):,} arms told.")
+    count = tell_arms(admin, asked.standing())
+    typer.echo("1 arm told." if count == 1 else f"{count:,} arms told.")
 
 
 def leave(project: Project = HERE, house: Folder = None, stage: Stage = "") -> None:
     """Remove everything that was written into the shop, before the app is uninstalled; the merchant's flags go with it."""
     from everloop.cli.shopify.door import opened
+    from everloop.clock import wall
+    from everloop.connect.shopify.about_people import left
     from everloop.connect.shopify.admin import opened as admin_of
     from everloop.connect.shopify.leave import leave as removed
     from everloop.connect.shopify.place import Place
 
     settings = opened(project, house, stage)
-    typer.echo(removed(admin_of(settings), Place(settings.house / "shopify.db")))
+    place = Place(settings.house / "shopify.db")
+    left(place, wall())
+    typer.echo(removed(admin_of(settings), place))
 
 
 def _unit(model: Model, known: tuple[str, ...]) -> str:

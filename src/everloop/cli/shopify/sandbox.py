@@ -14,11 +14,27 @@ Put this into everloop.toml:
     client_id = "{client_id}"
     secret = "{secret}"
     admin = "{url}"
+    recommends = "recommend"               # the models of project.py, as docs/shopify.md calls them
+    forecasts = "demand"
 
 Then, in other shells:
 
-    everloop shopify import                # what the shop knows, into the house
+    everloop run                           # the house
     everloop shopify serve                 # the door: webhooks come in
+    everloop shopify import                # what the shop knows, into the house
+    everloop turn                          # the first candidates
+
+What a buyer's browser asks, of one who is logged in and of one who is not:
+
+    curl '{url}/apps/everloop/recommendations?logged_in_customer_id={customer}'
+    curl '{url}/apps/everloop/recommendations?unit=any-browser&product={product}'
+
+What the merchant does in the admin:
+
+    curl -X POST '{url}/merchant/flags/recommend?kill_switch=true'
+    curl -X POST '{url}/merchant/privacy/redact?customer={customer}'
+
+What the shop holds is in memory: started again it is as at the beginning, and knows nothing of what was written to it.
 """
 
 
@@ -45,6 +61,7 @@ def sandbox(
 
     from everloop.connect.shopify.sandbox import CLIENT_ID, SECRET, Chaos, Shop, running
     from everloop.connect.shopify.sandbox.made_up import buy, stocked
+    from everloop.connect.shopify.sandbox.payloads import number
     from everloop.connect.shopify.scopes import OPTIONAL, SCOPES
 
     shop = stocked(Shop(scopes=(*SCOPES, *OPTIONAL) if all_orders else SCOPES), days=days, seed=seed)
@@ -53,8 +70,8 @@ def sandbox(
         typer.echo(
             f"{shop.domain} answers on {box.url}: {len(shop.all('Product'))} products, {len(shop.all('Order')):,} orders of {days} days."
         )
-        typer.echo(_CONFIG.format(shop=shop.domain, client_id=CLIENT_ID, secret=SECRET, url=box.url))
-        typer.echo(f"A buyer's browser asks {box.url}/apps/everloop/recommendations?product_id=…")
+        somebody, something = (next((number(one["id"]) for one in shop.all(kind)), 7) for kind in ("Customer", "Product"))
+        typer.echo(_CONFIG.format(shop=shop.domain, client_id=CLIENT_ID, secret=SECRET, url=box.url, customer=somebody, product=something))
         emitter = None if emit == "none" else box.emit(address, Chaos(repeats, drops, delays, seed=seed), speed=speed)
         typer.echo(
             f"{orders:g} orders a minute"

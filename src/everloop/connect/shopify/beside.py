@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
+
+from everloop.errors import EverloopError
 
 AGAIN: Final = 1.0
 """Seconds until work that died is begun anew."""
 ENDING: Final = 30.0
 """Seconds that are waited for work to end."""
+Told: TypeAlias = Callable[[str], object]
 _log = logging.getLogger("everloop.shopify")
 
 
@@ -51,3 +54,29 @@ class Beside:
             except Exception:
                 _log.exception("%s beside the shop's door died, and is begun anew", self.name)
                 self._stop.wait(AGAIN)
+
+
+def kept_up(work: Callable[[], object], stop: threading.Event, told: Told, trouble: str, *, every: float, again: float) -> None:
+    """Do work every so many seconds until ``stop``; where it raises an EverloopError, after ``again`` seconds, and that is ``told`` once
+    until it is over, behind the words for the ``trouble``.
+
+    >>> stop, errors = threading.Event(), iter([EverloopError("it is down"), EverloopError("it is down"), None])
+    >>> def work():
+    ...     if (error := next(errors)) is not None:
+    ...         raise error
+    ...     stop.set()
+    >>> kept_up(work, stop, print, "Flow is not told yet", every=0, again=0)
+    Flow is not told yet: it is down
+    """
+    said = ""
+    while not stop.is_set():
+        try:
+            work()
+            said = ""
+        except EverloopError as error:
+            if str(error) != said:
+                said = str(error)
+                told(f"{trouble}: {said}")
+            stop.wait(again)
+        else:
+            stop.wait(every)

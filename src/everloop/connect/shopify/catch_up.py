@@ -20,6 +20,7 @@ from everloop.connect.shopify.history import KINDS, OVERLAP, Brought, Node, brou
 from everloop.connect.shopify.house import House
 from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.said import needed
+from everloop.connect.shopify.shelf import Shelf, named
 from everloop.connect.shopify.tell import tell
 
 _KIND_OF: Final = {"Product": "products", "InventoryItem": "inventory", "Order": "orders"}
@@ -76,7 +77,11 @@ def catch_up(
 
 def _told(place: Place, house: House, currency: str, now: Callable[[], datetime], nodes: Sequence[Node]) -> dict[str, int]:
     rows = [row for node in nodes for row in rows_of_node(node, currency)]
-    return tell(place, house, rows, now=now()).rows
+    told = tell(place, house, rows, now=now())
+    names = [one for node in nodes if node.get("__typename") == "Product" and (one := named(node)) is not None]
+    if names:
+        Shelf(place).name(names)
+    return told.rows
 
 
 def _deleted(admin: Admin, since: datetime | None) -> Rows:

@@ -7,7 +7,9 @@ At least once each: a delivery is done in the same transaction in which the book
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,8 +61,7 @@ def drain(
     taken = inbox.waiting(place, now, most)
     if not taken:
         return Drained()
-    rows: Rows = []
-    telling: list[int] = []
+    telling: list[tuple[Waiting, Rows]] = []
     done: list[int] = []
     dead: list[tuple[int, str]] = []
     failed: list[tuple[Waiting, str]] = []
@@ -75,8 +76,10 @@ def drain(
             _log.warning("%s (%s) could not be done now: %s", one.delivery.topic, one.delivery.id, error)
             failed.append((one, f"{type(error).__name__}: {error}"))
         else:
-            rows += said
-            (telling if said else done).append(one.seq)
+            if said:
+                telling.append((one, said))
+            else:
+                done.append(one.seq)
     if done or dead or failed:
         # Settled whether or not the house is there for the others.
         with inbox.refusing(), place.transaction() as t:
@@ -86,8 +89,31 @@ def drain(
                 inbox.later(t, one, now, why)
     if not telling:
         return Drained(len(taken), len(dead), len(failed))
-    told = tell(place, house, rows, now=now, also=lambda t: inbox.done(t, telling, keep_body=keep_bodies))
-    return Drained(len(taken), len(dead), len(failed), told.rows)
+    rows, spoiled = _told(place, house, telling, now, keep_bodies)
+    return Drained(len(taken), len(dead), len(failed) + spoiled, rows)
+
+
+def _told(place: Place, house: House, some: list[tuple[Waiting, Rows]], now: datetime, keep_bodies: bool) -> tuple[Mapping[str, int], int]:
+    """Tell what deliveries say: how many rows of each source, and how many of them spoil it for the others in a way nobody foresaw. Those
+    are found by halves, and are theirs again later."""
+
+    def settled(t: sqlite3.Connection) -> None:
+        inbox.done(t, [one.seq for one, _ in some], keep_body=keep_bodies)
+
+    try:
+        return tell(place, house, [row for _, rows in some for row in rows], now=now, also=settled).rows, 0
+    except (EverloopError, sqlite3.OperationalError):
+        raise
+    except Exception as error:
+        if len(some) == 1:
+            ((one, _),) = some
+            _log.exception("%s (%s) cannot be told; it is tried again later", one.delivery.topic, one.delivery.id)
+            with inbox.refusing(), place.transaction() as t:
+                inbox.later(t, one, now, f"{type(error).__name__}: {error}")
+            return {}, 1
+    middle = len(some) // 2
+    (these, lost), (those, more) = (_told(place, house, half, now, keep_bodies) for half in (some[:middle], some[middle:]))
+    return dict(Counter(these) + Counter(those)), lost + more
 
 
 def _handed(delivery: Delivery, does: Mapping[str, Does]) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from everloop.clock import utc
+from everloop.connect.shopify.beside import Told, kept_up
 from everloop.connect.shopify.house import House, Refused, Row, Unreachable
 from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.said import token
@@ -28,7 +29,7 @@ LARGEST = 8_192
 """Bytes of one message of a browser."""
 MOST_WAITING = 100_000
 AT_ONCE = 500
-AGAIN = 5.0
+EVERY, AGAIN = 1.0, 5.0
 PREDICTION = re.compile(r"[0-9a-f]{8,64}")
 EVENT = re.compile(r"[A-Za-z0-9:._-]{8,200}")
 
@@ -108,17 +109,11 @@ class Heard:
             t.executemany("delete from heard where number = ?", [(number,) for number, _ in waiting])
         return len(waiting)
 
-    def carry(self, house: House, stop: threading.Event, told: Callable[[str], None] = print) -> None:
+    def carry(self, house: House, stop: threading.Event, told: Told = print) -> None:
         """Tell the house until ``stop``; what could not be told waits."""
-        said = ""
-        while not stop.is_set():
-            try:
-                count, said = self.tell(house), ""
-            except Unreachable as error:
-                if str(error) != said:
-                    said = str(error)
-                    told(f"What the storefront tells waits: {said}")
-                stop.wait(AGAIN)
-            else:
-                if count < AT_ONCE:
-                    stop.wait(1.0)
+
+        def work() -> None:
+            while self.tell(house) == AT_ONCE and not stop.is_set():
+                pass
+
+        kept_up(work, stop, told, "What the storefront tells waits", every=EVERY, again=AGAIN)

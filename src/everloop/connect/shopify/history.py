@@ -85,7 +85,7 @@ def brought(
                 raise Refused(403, "ACCESS_DENIED", f"The app may not read the {kind} of this shop. Install it again with its scopes.")
             staged = Staged(_staging(place, begun.operation))
             try:
-                nodes, rows, oldest = _kept(staged, operation, keep, admin, begun, told)
+                nodes, rows, oldest = _kept(staged, operation, keep, admin, begun, lambda said: told(f"{kind}: {said}"))
             except bulk.Gone as gone:
                 told(f"{kind}: {gone} It is asked for again.")
                 _forget(place, kind, begun.operation)
@@ -182,7 +182,7 @@ def _kept(
     url = operation.url if operation.done else operation.partial
     if url is not None:
         count = staged.keep(bulk.lines(url, staged.position(), client=admin.client, sleep=admin.sleep))
-        told(f"{count:,} lines came")
+        told("1 line came" if count == 1 else f"{count:,} lines came")
     staged.ready()
     nodes, rows, oldest = 0, dict[str, int](), None
     for some, place in staged.nodes(whole=operation.done):

@@ -28,9 +28,14 @@ class Left:
 
     def __str__(self) -> str:
         return (
-            f"Removed {self.metaobjects:,} metaobjects, {self.metafields:,} metafields and the tags of {self.orders:,} orders. "
+            f"Removed {_many(self.metaobjects, 'metaobject')}, {_many(self.metafields, 'metafield')} and the tags of "
+            f"{_many(self.orders, 'order')}. "
             "Nothing that was written here is in the shop any more; now uninstall the app in the admin."
         )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def leave(shop: Shop, place: Place) -> Left:

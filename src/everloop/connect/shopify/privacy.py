@@ -1,9 +1,9 @@
-"""Privacy: what Shopify asks of an app about people, and what became of it. In: deliveries of four topics. Out: a house asked, and a book.
+"""Privacy: what Shopify asks of an app about people is done. In: deliveries of four topics. Out: a house asked, and the book
+(``about_people.py``).
 
-A request is written down before Shopify's delivery is done (``asked``), and carried out beside (``carry_out``), again until it is: twice is
-once. A customer is known by their id; where Shopify names an e-mail address alone, which no house has, by their orders; and by the browsers
-they bought with (``browsers.py``). What was asked, by when it is due and what became of it stays in the book, the customer as a hash.
-Addresses and names are never kept.
+A request is written down before Shopify's delivery is done, and carried out beside (``carry_out``), again until it is: twice is once. A
+customer is known by their id; where Shopify names an e-mail address alone, which no house has, by their orders; and by the browsers they
+bought with (``browsers.py``).
 https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
 """
 
@@ -16,16 +16,14 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
-
-import msgspec
+from typing import Any, Final
 
 import everloop.clock as clock
-from everloop.clock import from_microseconds, microseconds
+from everloop.clock import microseconds
+from everloop.connect.shopify import about_people
+from everloop.connect.shopify.about_people import TOPICS, Request, State
 from everloop.connect.shopify.browsers import Whom, browsers, known
 from everloop.connect.shopify.history import given_up
 from everloop.connect.shopify.house import House, Refused
@@ -34,10 +32,6 @@ from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.shopkept import emptied, forgotten, wiped
 from everloop.errors import EverloopError
 
-REQUEST, REDACT, SHOP, UNINSTALLED = "customers/data_request", "customers/redact", "shop/redact", "app/uninstalled"
-TOPICS: Final = (REQUEST, REDACT, SHOP, UNINSTALLED)
-DUE: Final = timedelta(days=30)
-"""How long Shopify gives."""
 SOON: Final = timedelta(days=7)
 PATIENT: Final = timedelta(days=3)
 """How long deliveries that came before are waited for."""
@@ -45,120 +39,7 @@ EVERY: Final = 5.0
 FOLDER: Final = "requests"
 """Beside ``shopify.db``: what is known of those who asked, for the merchant to hand on."""
 BY: Final = "Shopify"
-_TABLE = """
-create table if not exists privacy (
-    id text primary key, topic text not null, customer text not null, subject text not null, asked_at integer not null,
-    due_at integer not null, state text not null default 'asked', attempts integer not null default 0, done_at integer, outcome text)
-"""
 _log = logging.getLogger("everloop.shopify")
-
-State: TypeAlias = Literal["asked", "done", "nobody"]
-
-
-class _Customer(msgspec.Struct):
-    id: int | str | None = None
-
-
-class _Body(msgspec.Struct):
-    """What the four topics carry that is looked at; the rest, an address or a phone number, is not even read."""
-
-    customer: _Customer | None = None
-    orders_requested: list[int | str] = []
-    orders_to_redact: list[int | str] = []
-    data_request: dict[str, Any] = {}
-
-
-@dataclass(frozen=True)
-class Request:
-    """Something that was asked about a person, or about everybody: ``customer`` is a hash. ``outcome`` says what became of it."""
-
-    id: str
-    topic: str
-    customer: str
-    asked_at: datetime
-    due_at: datetime
-    state: State
-    attempts: int
-    done_at: datetime | None
-    outcome: str | None
-
-    def late(self, now: datetime) -> bool:
-        """Whether it should have been done by now."""
-        return self.state == "asked" and now > self.due_at
-
-    def said(self, now: datetime) -> str:
-        """For people, in a line."""
-        head = f"{self.asked_at:%Y-%m-%d %H:%M} {self.topic}" + (f" of {self.customer}" if self.customer else "")
-        if self.state != "asked":
-            return f"{head}: {self.outcome} ({self.done_at:%Y-%m-%d %H:%M})" if self.done_at else f"{head}: {self.outcome}"
-        left = (self.due_at - now) / timedelta(days=1)
-        due = f"due in {left:.0f} days" if left >= 0 else f"OVERDUE by {-left:.0f} days"
-        return f"{head}: not done yet, {due}" + (f" (tried {self.attempts} times; {self.outcome})" if self.attempts else "")
-
-
-def open_requests(place: Place) -> None:
-    """Make the book's table where there is none."""
-    with place.transaction() as t:
-        t.execute(_TABLE)
-
-
-def asked(place: Place, id: str, topic: str, body: bytes, triggered_at: datetime) -> bool:
-    """Write down what was asked, on the disk when this returns; False where it is there already.
-
-    The same request delivered under another id is the same where it says the same. Raises EverloopError for a body that cannot be read.
-    """
-    try:
-        said = msgspec.json.decode(body or b"{}", type=_Body)
-    except msgspec.DecodeError as error:
-        raise EverloopError(f"{topic} ({id}) cannot be read: {error}.") from None
-    customer = "" if said.customer is None or said.customer.id is None else str(said.customer.id)
-    orders = sorted({str(order) for order in (*said.orders_requested, *said.orders_to_redact)})
-    number = str(said.data_request.get("id", ""))
-    subject = json.dumps({"customer": customer, "orders": orders})
-    key = sha256("\x1f".join((topic, subject, number, "" if number else f"{triggered_at:%Y-%m-%d}")).encode()).hexdigest()[:16]
-    with place.transaction() as t:
-        t.execute(_TABLE)
-        row = (key, topic, hashed(customer), subject, microseconds(triggered_at), microseconds(triggered_at + DUE))
-        words = "insert or ignore into privacy (id, topic, customer, subject, asked_at, due_at) values (?, ?, ?, ?, ?, ?)"
-        return t.execute(words, row).rowcount > 0
-
-
-def hashed(customer: str) -> str:
-    """What the book calls a customer.
-
-    >>> hashed("207119551"), hashed("")
-    ('80f7e951cd6b', '')
-    """
-    return sha256(f"everloop shopify customer {customer}".encode()).hexdigest()[:12] if customer else ""
-
-
-def requests(place: Place) -> list[Request]:
-    """Everything that was ever asked, oldest first."""
-    with place.transaction() as t:
-        t.execute(_TABLE)
-        found = t.execute(
-            "select id, topic, customer, asked_at, due_at, state, attempts, done_at, outcome from privacy order by asked_at, id"
-        ).fetchall()
-    return [
-        Request(id, topic, customer, from_microseconds(at), from_microseconds(due), state, attempts,
-                None if done is None else from_microseconds(done), outcome)
-        for id, topic, customer, at, due, state, attempts, done, outcome in found
-    ]  # fmt: skip
-
-
-def installed(place: Place) -> bool:
-    """Whether the shop still has the app: False from ``app/uninstalled`` on, and then nothing is written to it any more."""
-    last = [r for r in requests(place) if r.topic in (UNINSTALLED, "app/installed")]
-    return not last or last[-1].topic != UNINSTALLED
-
-
-def installed_again(place: Place, now: datetime) -> None:
-    """The app is in the shop again (a token was given): what is written to it is written again."""
-    if installed(place):
-        return
-    with place.transaction() as t:
-        row = (f"installed {microseconds(now)}", microseconds(now), microseconds(now), microseconds(now))
-        t.execute("insert into privacy values (?, 'app/installed', '', '{}', ?, ?, 'done', 0, ?, 'the app is in the shop')", row)
 
 
 def carry_out(place: Place, house: House, now: datetime, *, uninstall: Callable[[], object] | None = None) -> int:
@@ -168,27 +49,18 @@ def carry_out(place: Place, house: House, now: datetime, *, uninstall: Callable[
     most; what then still waits and names them is told no more. ``uninstall`` takes away what was written to the shop.
     """
     count = 0
-    for request, subject in _open(place):
+    for request, subject in about_people.to_do(place):
         if now < request.asked_at + PATIENT and _waiting_before(place, request.asked_at):
             continue
         try:
             outcome, state = _done(place, house, request, subject, uninstall)
         except (EverloopError, OSError, sqlite3.Error) as error:
             _log.warning("%s of %s could not be done now: %s", request.topic, request.customer or "the shop", error)
-            with place.transaction() as t:
-                t.execute("update privacy set attempts = attempts + 1, outcome = ? where id = ?", (str(error)[:300], request.id))
+            about_people.tried(place, request, str(error))
             if now > request.due_at - SOON:
                 _log.error("%s", request.said(now))
             continue
-        with place.transaction() as t:
-            # The key goes with the deed: what is left is a hash of it.
-            t.execute(_TABLE)
-            t.execute(
-                "insert into privacy values (?, ?, ?, '{}', ?, ?, ?, ?, ?, ?) on conflict (id) do update set subject = '{}', "
-                "state = excluded.state, done_at = excluded.done_at, outcome = excluded.outcome",
-                (request.id, request.topic, request.customer, microseconds(request.asked_at), microseconds(request.due_at), state,
-                 request.attempts, microseconds(now), outcome),
-            )  # fmt: skip
+        about_people.settled(place, request, state, outcome, now)
         try:
             wiped(place)
         except sqlite3.Error as error:
@@ -201,7 +73,7 @@ def does(place: Place) -> dict[str, Callable[[Delivery], None]]:
     """Who is handed the deliveries of each of the four topics: they are written down here."""
 
     def write_down(delivery: Delivery) -> None:
-        asked(place, delivery.id, delivery.topic, delivery.body, delivery.triggered_at)
+        about_people.asked(place, delivery.id, delivery.topic, delivery.body, delivery.triggered_at)
 
     return dict.fromkeys(TOPICS, write_down)
 
@@ -213,13 +85,6 @@ def keep_carrying_out(place: Place, house: House, stop: threading.Event, *, unin
             carry_out(place, house, clock.wall(), uninstall=uninstall)
         except Exception:  # whatever it was, the next look tries again
             _log.exception("What was asked about people could not be carried out; it is tried again")
-
-
-def _open(place: Place) -> list[tuple[Request, dict[str, Any]]]:
-    with place.transaction() as t:
-        t.execute(_TABLE)
-        subjects = dict(t.execute("select id, subject from privacy where state = 'asked'").fetchall())
-    return [(request, json.loads(subjects[request.id])) for request in requests(place) if request.id in subjects]
 
 
 def _waiting_before(place: Place, asked_at: datetime) -> bool:
@@ -302,8 +167,7 @@ def _all_of(place: Place, house: House, request: Request, subject: dict[str, Any
     named = _whom(subject)
     whom = tuple(dict.fromkeys([*named, *before, *(by for one in browsers(house, named) for by in one.whom)]))
     if len(whom) > len(named):
-        with place.transaction() as t:
-            t.execute("update privacy set subject = ? where id = ?", (json.dumps(subject | {"whom": whom}), request.id))
+        about_people.found(place, request, subject | {"whom": whom})
     return whom
 
 

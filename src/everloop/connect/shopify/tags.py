@@ -7,18 +7,28 @@ can count tagged orders, and no more: whoever saw a list and bought nothing has 
 
 from __future__ import annotations
 
+import logging
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from everloop.connect.shopify.admin import UserErrors
+from everloop.connect.shopify.beside import Told, kept_up
 from everloop.connect.shopify.house import Row
 from everloop.connect.shopify.mirror import Shop
 from everloop.connect.shopify.orders import CARRIER
 from everloop.connect.shopify.place import Place
 
 PREFIX: Final = "everloop:"
-TABLE: Final = "create table if not exists tagged (id text, tag text, primary key (id, tag)) without rowid"
+TABLES: Final = (
+    "create table if not exists tagged (id text, tag text, primary key (id, tag)) without rowid",
+    "create table if not exists to_tag (id text, tag text, primary key (id, tag)) without rowid",
+)
+EVERY: Final = 1.0
+AGAIN: Final = 30.0
+_log = logging.getLogger("everloop.shopify")
 _ARM = re.compile(r"[a-z0-9-]{1,30}")
 
 
@@ -50,36 +60,69 @@ def _arm(carried: str) -> str:
 
 @dataclass(frozen=True)
 class Tags:
-    """The tags this door has given to orders of one shop. Make it once: that makes its table."""
+    """The tags this door has given to orders of one shop, and is to give. Make it once: that makes its tables."""
 
     shop: Shop
     place: Place
 
     def __post_init__(self) -> None:
         with self.place.transaction() as t:
-            t.execute(TABLE)
+            for table in TABLES:
+                t.execute(table)
 
-    def give(self, order: Row) -> tuple[str, ...]:
-        """Tag an order by what its lines carry; the tags it did not have from here. Again it gives none. Raises what the shop raises."""
-        id = str(order.get("admin_graphql_api_id") or order.get("id") or "")
-        with self.place.transaction(write=False) as t:
+    def wish(self, order: Row) -> tuple[str, ...]:
+        """Note by what an order is to be tagged, by what its lines carry; the tags it has not had from here. A shop that is slow or down is
+        not waited for."""
+        id, tags = str(order.get("admin_graphql_api_id") or order.get("id") or ""), tags_of(order)
+        if not id or not tags:
+            return ()
+        with self.place.transaction() as t:
             there = {str(tag) for (tag,) in t.execute("select tag from tagged where id = ?", (id,))}
-        new = tuple(tag for tag in tags_of(order) if tag not in there)
-        if id and new:
-            self.shop.ask("tags_add", id=id, tags=list(new))
+            new = tuple(tag for tag in tags if tag not in there)
+            t.executemany("insert or ignore into to_tag values (?, ?)", [(id, tag) for tag in new])
+        return new
+
+    def give(self) -> int:
+        """Tag every order that waits for it; how many. One that the shop will not have tagged waits no more. Raises what else the shop
+        raises, and then the others wait."""
+        orders = 0
+        while (row := self._next("to_tag")) is not None:
+            id, tags = row
+            # What may have been written has to be removed: it is remembered before.
             with self.place.transaction() as t:
-                t.executemany("insert or ignore into tagged values (?, ?)", [(id, tag) for tag in new])
-        return new if id else ()
+                t.executemany("insert or ignore into tagged values (?, ?)", [(id, tag) for tag in tags])
+            try:
+                self.shop.ask("tags_add", id=id, tags=tags)
+                orders += 1
+            except UserErrors as error:
+                _log.warning("%s is not tagged: %s", id, error)
+                with self.place.transaction() as t:
+                    t.executemany("delete from tagged where id = ? and tag = ?", [(id, tag) for tag in tags])
+            with self.place.transaction() as t:
+                t.execute("delete from to_tag where id = ?", (id,))
+        return orders
+
+    def carry(self, stop: threading.Event, told: Told = _log.info) -> None:
+        """Give tags until ``stop``, for a thread beside the door."""
+        kept_up(self.give, stop, told, "Orders are not tagged yet", every=EVERY, again=AGAIN)
 
     def remove(self) -> int:
         """Take back every tag given from here; of how many orders. What was begun goes on where it ended."""
+        with self.place.transaction() as t:
+            t.execute("delete from to_tag")
         orders = 0
-        while True:
-            with self.place.transaction(write=False) as t:
-                row = t.execute("select id, group_concat(tag, char(31)) from tagged group by id limit 1").fetchone()
-            if row is None:
-                return orders
-            self.shop.ask("tags_remove", id=row[0], tags=str(row[1]).split("\x1f"))
+        while (row := self._next("tagged")) is not None:
+            id, tags = row
+            try:
+                self.shop.ask("tags_remove", id=id, tags=tags)
+            except UserErrors as error:  # the order is gone, and its tags with it
+                _log.warning("%s has its tags no more, or keeps them: %s", id, error)
             with self.place.transaction() as t:
-                t.execute("delete from tagged where id = ?", (row[0],))
+                t.execute("delete from tagged where id = ?", (id,))
             orders += 1
+        return orders
+
+    def _next(self, table: str) -> tuple[str, list[str]] | None:
+        with self.place.transaction(write=False) as t:
+            row = t.execute(f"select id, group_concat(tag, char(31)) from {table} group by id limit 1").fetchone()
+        return None if row is None else (str(row[0]), str(row[1]).split("\x1f"))

@@ -15,7 +15,8 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from everloop.clock import from_microseconds, microseconds, wall
-from everloop.connect.shopify.house import House, Refused, Row, Unreachable
+from everloop.connect.shopify.beside import Told, kept_up
+from everloop.connect.shopify.house import House, Row
 from everloop.connect.shopify.place import Place
 from everloop.errors import EverloopError
 
@@ -96,21 +97,14 @@ class Triggers:
                 t.execute("update triggers set told = 1, payload = '' where number = ?", (number,))
         return len(waiting)
 
-    def carry(self, house: House, ask: Ask, stop: threading.Event, told: Callable[[str], None] = print) -> None:
+    def carry(self, house: House, ask: Ask, stop: threading.Event, told: Told = print) -> None:
         """Look and tell until ``stop``; what could not be told waits."""
-        said = ""
-        while not stop.is_set():
-            try:
-                self.look(house)
-                self.post(ask)
-            except (Unreachable, Refused, EverloopError) as error:
-                if str(error) != said:
-                    said = str(error)
-                    told(f"Flow is not told yet: {said}")
-                stop.wait(AGAIN)
-            else:
-                said = ""
-                stop.wait(LOOK_EVERY)
+
+        def work() -> None:
+            self.look(house)
+            self.post(ask)
+
+        kept_up(work, stop, told, "Flow is not told yet", every=LOOK_EVERY, again=AGAIN)
 
 
 def triggers_of(entry: Row, champion_before: str | None) -> tuple[Trigger, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from everloop.clock import wall
-from everloop.connect.shopify import privacy
+from everloop.connect.shopify import about_people, privacy
 from everloop.connect.shopify.beside import Beside
 from everloop.connect.shopify.door import Door
 from everloop.connect.shopify.front import front
@@ -25,7 +25,7 @@ from everloop.connect.shopify.mirror import Shop
 from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.prompt import Promptly, hears
 from everloop.connect.shopify.seen import SeenFlags
-from everloop.connect.shopify.tags import Tags, tags_of
+from everloop.connect.shopify.tags import Tags
 from everloop.errors import EverloopError
 from everloop.settings import Shopify
 
@@ -38,15 +38,15 @@ class Uninstalled(EverloopError):  # noqa: N818 - named by what happened, as tho
 
 @dataclass(frozen=True)
 class WhileInstalled:
-    """The Admin API for as long as the shop has the app: from ``app/uninstalled`` on nothing is asked."""
+    """The Admin API for as long as the shop has the app: from ``app/uninstalled`` (or ``everloop shopify leave``) on nothing is asked."""
 
     shop: Shop
     place: Place
 
     def ask(self, document: str, /, **variables: Any) -> Row:
         """The data of a document. Raises Uninstalled, and what the shop raises."""
-        if not privacy.installed(self.place):
-            raise Uninstalled("The shop has uninstalled the app. Install it again, then open the door again: everloop shopify serve")
+        if not about_people.installed(self.place):
+            raise Uninstalled("The app has left the shop. Install it again, then open the door again: everloop shopify serve")
         return self.shop.ask(document, **variables)
 
 
@@ -61,10 +61,7 @@ def wired(said: Shopify, place: Place, house: House, shop: Shop, *, told: Callab
     before = front(said, place, house, ask=installed.ask, told=say)
 
     def tag(delivery: Delivery) -> None:
-        order = json.loads(delivery.body)
-        with suppress(Uninstalled):
-            if tags_of(order):
-                tags.give(order)
+        tags.wish(json.loads(delivery.body))
 
     def take_away() -> None:
         # Its token opens nothing any more, as a rule: then what was written stays, and Shopify says so to the merchant.
@@ -78,6 +75,7 @@ def wired(said: Shopify, place: Place, house: House, shop: Shop, *, told: Callab
         *before.beside,
         Beside("promptly", Promptly(place, hand, told).carry),
         Beside("flags", lambda stop: follow(hand, said.poll.total_seconds(), stop, told)),
+        Beside("tags", lambda stop: tags.carry(stop, told)),
         Beside("privacy", carry_out),
     ]
     does = {**before.does, **privacy.does(place), "metaobjects/*": hears(hand), "orders/create": tag}
@@ -86,7 +84,7 @@ def wired(said: Shopify, place: Place, house: House, shop: Shop, *, told: Callab
 
 def looked_whether_installed(place: Place, shop: Shop) -> None:
     """An app that was uninstalled and answers again is in the shop again. Where it does not answer, it is not."""
-    if not privacy.installed(place):
+    if not about_people.installed(place):
         with suppress(EverloopError):
             shop.ask("shop")
-            privacy.installed_again(place, wall())
+            about_people.installed_again(place, wall())

@@ -88,11 +88,13 @@ class AtLength:
         says = getattr(getattr(seat.predictors[champion], "fitted", None), "beside", None)
         if model.kind != "ranking" or not callable(says):
             what = (
-                "answers with no list"
+                "answers with no list, and does not"
                 if model.kind != "ranking"
                 else f"is answered by {seat.route.versions[champion].name}, which does not"
             )
-            raise EverloopError(f"{model.name} {what} know what goes with what. Say learner=Recommender(…), and let a version of it in.")
+            raise EverloopError(
+                f"{model.name} {what} know what goes with what. A version learnt by learner=Recommender(…) does, once it is champion."
+            )
         found: list[tuple[str, float]] = []
         net = wanted
         while True:

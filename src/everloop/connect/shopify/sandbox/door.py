@@ -24,6 +24,7 @@ from everloop.connect.shopify.sandbox.asked import Asked
 from everloop.connect.shopify.sandbox.bulk import Bulk
 from everloop.connect.shopify.sandbox.carried import carried, read
 from everloop.connect.shopify.sandbox.grants import Grants
+from everloop.connect.shopify.sandbox.merchant import merchant
 from everloop.connect.shopify.sandbox.points import Faults, Points
 from everloop.connect.shopify.sandbox.schema import schema
 from everloop.connect.shopify.sandbox.shop import Shop
@@ -54,6 +55,7 @@ class Door:
             Route("/staged", self.staged, methods=["POST"]),
             Route("/bulk/{name}", self.result, methods=["GET"]),
             Route("/apps/{subpath}/{path:path}", self.storefront, methods=["GET"]),
+            *merchant(self.shop),
         ])  # fmt: skip
 
     async def granted(self, request: Request) -> Response:

@@ -105,15 +105,15 @@ class Emitter:
             self._changed.notify_all()
 
     def headers(self, topic: str, body: bytes, at: datetime) -> dict[str, str]:
-        """The headers of a classic webhook with this body, signed."""
+        """The headers of a classic webhook with this body, signed; ids are no matter of the seed: a shop started again has others."""
         return {
             "Content-Type": "application/json",
             "X-Shopify-Topic": topic,
             "X-Shopify-Hmac-Sha256": body_signature(body, self._secret),
             "X-Shopify-Shop-Domain": self.domain,
             "X-Shopify-API-Version": self.version,
-            "X-Shopify-Webhook-Id": str(self._uuid()),
-            "X-Shopify-Event-Id": str(self._uuid()),
+            "X-Shopify-Webhook-Id": str(uuid.uuid4()),
+            "X-Shopify-Event-Id": str(uuid.uuid4()),
             "X-Shopify-Triggered-At": f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z",
         }
 
@@ -133,9 +133,6 @@ class Emitter:
         for thread in self._threads:
             thread.join(SECONDS + 1)
         self._client.close()
-
-    def _uuid(self) -> uuid.UUID:
-        return uuid.UUID(int=self._random.getrandbits(128), version=4)
 
     def _add(self, headers: Mapping[str, str], body: bytes, again: bool = False) -> None:
         late = self._random.random() < self.chaos.delays or (again and self.chaos.delays > 0)
