@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -268,6 +269,21 @@ def test_a_shop_that_is_down_is_tagged_later_and_an_order_that_is_gone_stops_no_
     assert [tags.give(), tags.give()] == [1, 0]
     assert moody.asked == ["1", "2"]
     assert [tags.remove(), tags.remove()] == [1, 0], "who was never tagged is not asked about; an order that is gone holds up no leaving"
+
+
+def test_a_door_that_is_being_closed_tags_no_more_orders_and_the_next_one_goes_on(place):
+    stop = threading.Event()
+
+    class Closing:
+        def ask(self, document, /, id, tags):
+            stop.set()
+            return {}
+
+    tags = Tags(Closing(), place)
+    for id in ("1", "2", "3"):
+        tags.wish(order("a1/candidate", id=id))
+    assert tags.give(stop) == 1
+    assert tags.give() == 2
 
 
 @pytest.mark.parametrize("line", [{}, {"properties": None}, {"properties": [None, {"name": "_everloop", "value": 5}]}, None, "x"])

@@ -52,6 +52,8 @@ class Beside:
                 self.work(self._stop)
                 return
             except Exception:
+                if self._stop.is_set():
+                    return
                 _log.exception("%s beside the shop's door died, and is begun anew", self.name)
                 self._stop.wait(AGAIN)
 

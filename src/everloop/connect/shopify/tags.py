@@ -82,11 +82,11 @@ class Tags:
             t.executemany("insert or ignore into to_tag values (?, ?)", [(id, tag) for tag in new])
         return new
 
-    def give(self) -> int:
-        """Tag every order that waits for it; how many. One that the shop will not have tagged waits no more. Raises what else the shop
-        raises, and then the others wait."""
+    def give(self, stop: threading.Event | None = None) -> int:
+        """Tag every order that waits for it, until ``stop``; how many. One that the shop will not have tagged waits no more. Raises what
+        else the shop raises, and then the others wait."""
         orders = 0
-        while (row := self._next("to_tag")) is not None:
+        while not (stop is not None and stop.is_set()) and (row := self._next("to_tag")) is not None:
             id, tags = row
             # What may have been written has to be removed: it is remembered before.
             with self.place.transaction() as t:
@@ -104,7 +104,7 @@ class Tags:
 
     def carry(self, stop: threading.Event, told: Told = _log.info) -> None:
         """Give tags until ``stop``, for a thread beside the door."""
-        kept_up(self.give, stop, told, "Orders are not tagged yet", every=EVERY, again=AGAIN)
+        kept_up(lambda: self.give(stop), stop, told, "Orders are not tagged yet", every=EVERY, again=AGAIN)
 
     def remove(self) -> int:
         """Take back every tag given from here; of how many orders. What was begun goes on where it ended."""
