@@ -78,8 +78,12 @@ def test_a_chore_that_is_done_again_begins_anew(house, clock):
 
 
 def test_a_house_that_takes_no_news_ends_no_chore(house, clock, monkeypatch):
-    def refuses(*_):
+    refused = []
+
+    def refuses(*news):
+        refused.append(news)
         raise StoreError("The disk is gone.")
 
     monkeypatch.setattr(doing, "put_news", refuses)
     failing(Chores(house, print), clock, 3)
+    assert refused

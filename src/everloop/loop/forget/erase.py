@@ -17,6 +17,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import everloop.loop.forget.looked as looked
+import everloop.loop.forget.plan as plan
 from everloop.clock import monotonic, utc
 from everloop.errors import EverloopError, HouseBusy
 from everloop.lake.alone import alone
@@ -25,7 +27,6 @@ from everloop.lake.place import table_of
 from everloop.lake.seal import seal
 from everloop.loop.answers import TABLE, seal_answers
 from everloop.loop.control.cancel import cancel
-from everloop.loop.forget import looked, plan
 from everloop.loop.forget.bodies import bodies_of, emptied, learnt_from, names_of, opened, parquet_again, their_rows, without
 from everloop.loop.forget.elsewhere import elsewhere
 from everloop.loop.forget.person import find, of_models, refuse_unknown

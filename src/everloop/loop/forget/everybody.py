@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import delete
 
+import everloop.loop.forget.plan as plan
 from everloop.clock import utc
 from everloop.errors import EverloopError
 from everloop.lake.alone import alone
 from everloop.lake.events import SqliteLog
-from everloop.loop.forget import plan
 from everloop.loop.forget.elsewhere import elsewhere
 from everloop.loop.forget.erase import PATIENCE, answers_closed, every_source, nobody_turns, online_again
 from everloop.loop.forget.plan import FOLDER

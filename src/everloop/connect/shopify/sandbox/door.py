@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from everloop.connect.shopify.sandbox import cost
+import everloop.connect.shopify.sandbox.cost as cost
 from everloop.connect.shopify.sandbox.access import lacking
 from everloop.connect.shopify.sandbox.asked import Asked
 from everloop.connect.shopify.sandbox.bulk import Bulk

@@ -15,8 +15,8 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+import everloop.connect.shopify.sandbox.payloads as payloads
 from everloop.clock import utc, wall
-from everloop.connect.shopify.sandbox import payloads
 from everloop.connect.shopify.scopes import SCOPES
 
 Thing = dict[str, Any]
