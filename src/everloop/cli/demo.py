@@ -22,5 +22,9 @@ def demo(
     from importlib import import_module
 
     # The demo is a customer of the house, like any other: the terminal only opens its door.
+    if shopify:
+        from everloop.cli.shopify.extra import require_shopify
+
+        require_shopify("The demo of a shop")
     tell: Callable[..., None] = import_module("everloop.demo.storefront.story" if shopify else "everloop.demo.story").tell
     tell(folder or Path("everloop-demo"), as_json=as_json)

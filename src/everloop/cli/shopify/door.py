@@ -17,6 +17,9 @@ Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="On w
 
 def serve(host: Host = None, port: Port = None, project: Project = HERE, house: Folder = None, stage: Stage = "") -> None:
     """Take in what the shop says, and tell the house."""
+    from everloop.cli.shopify.extra import require_shopify
+
+    require_shopify("A shop's door")
     import logging
 
     import uvicorn

@@ -37,6 +37,9 @@ def reconcile(
 def _caught_up(what: str | None, project: Any, house: Any, stage: str, *, whole: bool) -> CaughtUp:
     from functools import partial
 
+    from everloop.cli.shopify.extra import require_shopify
+
+    require_shopify("A shop's history")
     from everloop.cli.shopify.door import opened
     from everloop.connect.shopify.admin import opened as admin_of
     from everloop.connect.shopify.catch_up import catch_up

@@ -24,6 +24,9 @@ def publish(
     now: At = None,
 ) -> None:
     """Write lists, forecasts, reorder points and stock-out dates into metafields, where they say something else; and who answers whom."""
+    from everloop.cli.shopify.extra import require_shopify
+
+    require_shopify("Publishing")
     from everloop.cli.shopify.door import opened
     from everloop.connect.shopify.admin import opened as admin_of
     from everloop.connect.shopify.arms import tell_arms
@@ -68,6 +71,9 @@ def publish(
 
 def leave(project: Project = HERE, house: Folder = None, stage: Stage = "") -> None:
     """Remove everything that was written into the shop, before the app is uninstalled; the merchant's flags go with it."""
+    from everloop.cli.shopify.extra import require_shopify
+
+    require_shopify("Leaving a shop")
     from everloop.cli.shopify.door import opened
     from everloop.clock import wall
     from everloop.connect.shopify.about_people import left

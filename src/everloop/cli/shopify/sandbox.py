@@ -56,6 +56,9 @@ def sandbox(
     seed: Annotated[int, typer.Option("--seed", help="Another number, another shop.")] = 7,
 ) -> None:
     """Run a made-up shop with Shopify's Admin API, until Ctrl-C: to try everything, with no account and no network."""
+    from everloop.cli.shopify.extra import require_shopify
+
+    require_shopify("The shop in a box")
     import random
     import time
 
