@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from tests.ring.conftest import prepared
 from everloop.loop.house import open_house
 
 __all__ = ["prepared"]
+ROOT = Path(__file__).parents[3]
 DOOR = """
 import sys
 from dataclasses import replace
@@ -49,7 +52,7 @@ def doors(tmp_path):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        process = subprocess.Popen([sys.executable, script, tmp_path, house, str(port)])
+        process = subprocess.Popen([sys.executable, script, tmp_path, house, str(port)], env=os.environ | {"PYTHONPATH": str(ROOT)})
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}")
         opened.append((process, client))
         until = time.monotonic() + 60
