@@ -52,11 +52,12 @@ from starlette.applications import Starlette
 from everloop.connect.shopify.front import front
 from everloop.connect.shopify.house import Asked
 from everloop.connect.shopify.place import Place
+from everloop.connect.shopify.proxy import PATIENCE
 from everloop.settings import Shopify
 
 file, house, port, secret = sys.argv[1:]
 shop = Shopify(shop="beans.myshopify.com", client_id="5d1f", secret=secret, admin="https://x", house=house, recommends="recommend")
-made = front(shop, Place(Path(file)), Asked(house), told=lambda line: None)
+made = front(shop, Place(Path(file)), Asked(house), soon=Asked(house, seconds=PATIENCE), told=lambda line: None)
 uvicorn.run(Starlette(routes=list(made.routes)), host="127.0.0.1", port=int(port), log_level="error", access_log=False)
 """
 

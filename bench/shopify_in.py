@@ -107,8 +107,14 @@ def reconcile(place: Place, house: LakeHouse, made: Shop) -> None:
     """Ask for all there is, once, as a bulk export does; what is not there any more was deleted."""
     rows = [row for node in nodes(made) for row in decode.rows_of_node(node, made.currency)]
     for kind, there, gone in (("Product", made.products, goods.deleted_product), ("Order", made.orders, goods.deleted_order)):
-        rows += [row for id in book.gone(place, kind, {str(id) for id in there}) for row in gone(id, house.now)]
+        rows += [row for id in _gone(place, kind, {str(id) for id in there}) for row in gone(id, house.now)]
     tell(place, house, rows, now=house.now)
+
+
+def _gone(place: Place, kind: str, there: set[str]) -> list[str]:
+    """Of the orders or products that were ever told, those that are not there any more."""
+    with place.transaction(write=False) as t:
+        return [id for (id,) in t.execute("select id from newest where kind = ?", (kind,)) if id not in there]
 
 
 def unrecoverable(made: Shop, gone: set[str]) -> set[str]:

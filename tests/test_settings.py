@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from everloop.errors import EverloopError, SettingsError, Unknown
-from everloop.settings import _KEYS, ENVIRONMENT, LEVELS, Address, Settings, SourceFiles, read_settings, span
+from everloop.settings import ENVIRONMENT, LEVELS, Address, Settings, SourceFiles, read_settings, span
+from everloop.settings.read import KEYS
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 WHOLE = """
@@ -66,7 +67,7 @@ def test_nothing_said_is_fine(tmp_path):
     assert found.registry == f"sqlite:///{tmp_path}/.everloop/house.db"
     assert found.events == f"sqlite:///{tmp_path}/.everloop/events.db"
     assert (found.autonomy, found.pickle, found.child, found.stage) == ("act", False, True, None)
-    assert found.blobs.parent == found.answers.parent == found.house
+    assert Path(found.blobs).parent == found.answers.parent == found.house
     assert not found.house.exists(), "reading settings makes nothing"
 
 
@@ -273,6 +274,6 @@ def test_there_are_few_variables_and_each_is_a_setting():
 
 def test_the_page_speaks_of_every_setting_and_variable():
     page = PAGE.read_text()
-    inner = [key for rule in _KEYS.values() if isinstance(rule, dict) for key in rule if key != "*"]
-    for word in [*_KEYS, *inner, *ENVIRONMENT, *LEVELS]:
+    inner = [key for rule in KEYS.values() if isinstance(rule, dict) for key in rule if key != "*"]
+    for word in [*KEYS, *inner, *ENVIRONMENT, *LEVELS]:
         assert f"`{word}`" in page or f"{word} =" in page or f"[{word}]" in page, word

@@ -11,6 +11,7 @@ EverloopError
 ├── Missing                 an optional library is not installed; says the extra
 └── StoreError
     ├── Overtaken           somebody else moved the pointer first (a fence failed)
+    │   └── CodeChanged     the project file is not what the turn was begun with
     ├── HouseBusy           another process holds the lease or the lock
     ├── HouseFull           the disk is full; nothing was half-written
     ├── JournalBroken       the hash chain does not hold
@@ -105,6 +106,10 @@ class StoreError(EverloopError):
 
 class Overtaken(StoreError):
     """Somebody else moved the pointer first; what was about to be written is superseded."""
+
+
+class CodeChanged(Overtaken):
+    """The project file, or what it imports, is not what a turn was begun with: nobody goes on with half a turn of other code."""
 
 
 class HouseBusy(StoreError):

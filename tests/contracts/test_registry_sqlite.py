@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from everloop.clock import microseconds
+from everloop.errors import Overtaken
+from everloop.registry.claims import Claims
 from everloop.registry.errands import ERRANDS, Errands
 from everloop.registry.incidents import INCIDENTS, Incidents
 from everloop.registry.journal import Journal
@@ -14,6 +16,7 @@ from everloop.registry.outbox import ALERTS, Outbox
 from everloop.registry.store import Store, open_store
 from everloop.registry.traffic import Pointers
 from everloop.registry.written import written
+from everloop.testing.claims import ClaimSuite
 from everloop.testing.registry import ErrandSuite, IncidentSuite, JournalSuite, KeySuite, OutboxSuite, TrafficSuite
 
 
@@ -26,6 +29,10 @@ class TestTrafficOnSQLite(TrafficSuite):
 
 
 class TestErrandsOnSQLite(ErrandSuite):
+    pass
+
+
+class TestClaimsOnSQLite(ClaimSuite):
     pass
 
 
@@ -99,8 +106,15 @@ class ByTheClock(Errands):
 class AsksAgain(Errands):
     """A rival that does again what was done."""
 
-    def ask(self, connection, errand):
+    def ask(self, connection, errand, *, joins=False):
         connection.exec_driver_sql("UPDATE errands SET state = 'failed'")
+        return super().ask(connection, errand, joins=joins)
+
+
+class AlwaysAnother(Errands):
+    """A rival to whom every wish is one of its own: a thousand of them are a thousand turns."""
+
+    def ask(self, connection, errand, *, joins=False):
         return super().ask(connection, errand)
 
 
@@ -117,6 +131,7 @@ class ForgetsAll(Errands):
         (ByTheClock, "test_they_stand_in_the_order_they_were_asked_even_if_the_clock_went_back"),
         (AsksAgain, "test_the_same_wish_twice_is_one"),
         (AsksAgain, "test_an_end_is_said_once"),
+        (AlwaysAnother, "test_a_wish_that_joins_is_the_one_that_waits_for_the_later_moment"),
         (ForgetsAll, "test_what_ended_long_ago_is_forgotten_but_the_latest_of_each_kind_stays"),
     ],
 )
@@ -125,6 +140,51 @@ def test_the_suite_rejects_errands_out_of_order_or_twice(tmp_path, rival, test):
         def open(self, folder):
             store = open_store(f"sqlite:///{folder / 'house.db'}")
             return store, rival(store)
+
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        getattr(Careless(), test)(tmp_path)
+
+
+class TakesWhatIsOpen(Claims):
+    """A rival that looks at errands and not at their models."""
+
+    def take(self, connection, worker, *, most, heavy=None, passing=()):
+        ids = [e.id for e in Errands(self.store).unfinished(within=connection) if e.state == "waiting"][:most]
+        connection.execute(ERRANDS.update().where(ERRANDS.c.id.in_(ids)).values(state="taken", taken=1, holder=worker, fence=1))
+        return self.held(worker, within=connection)
+
+
+class DeadKeepTheirPlaces(Claims):
+    """A rival, as queues often are: what a dead worker had begun is in work for ever."""
+
+    def take_over(self, connection, worker):
+        return []
+
+
+class FencedByNameAlone(Claims):
+    """A rival that asks who has an errand, and not since when."""
+
+    def check(self, connection, claim):
+        there = Errands(self.store).find(claim.id, within=connection)
+        if there is None or there.holder != claim.holder:
+            raise Overtaken(f"{claim.id} waits for another.")
+
+
+@pytest.mark.parametrize(
+    ("rival", "test"),
+    [
+        (TakesWhatIsOpen, "test_of_many_workers_each_gets_another_model_in_the_order_they_were_asked"),
+        (TakesWhatIsOpen, "test_no_more_turns_than_the_house_allows_and_scores_beside_them"),
+        (TakesWhatIsOpen, "test_models_that_somebody_turns_by_hand_are_passed_by"),
+        (DeadKeepTheirPlaces, "test_the_dead_keep_no_place_and_their_death_is_counted"),
+        (FencedByNameAlone, "test_who_was_taken_for_dead_is_stopped_at_the_fence_though_it_claims_it_again"),
+    ],
+)
+def test_the_suite_rejects_claims_that_give_one_model_to_two_or_the_dead_a_place(tmp_path, rival, test):
+    class Careless(ClaimSuite):
+        def open(self, folder):
+            store = open_store(f"sqlite:///{folder / 'house.db'}")
+            return store, Errands(store), rival(store)
 
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         getattr(Careless(), test)(tmp_path)

@@ -1,4 +1,4 @@
-"""docs/settings.md against settings.py: the same keys, variables and defaults, and the file it shows can be read."""
+"""docs/settings.md against settings/: the same keys, variables and defaults, and the file it shows can be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import pytest
 from everloop_pages import PACKAGE, blocks, code, pages, read, rows, section
 
-from everloop.settings import _KEYS, ENVIRONMENT, read_settings
+from everloop.settings import ENVIRONMENT, read_settings
+from everloop.settings.read import KEYS
 
 PAGE = read("docs/settings.md")
 
@@ -15,7 +16,7 @@ PAGE = read("docs/settings.md")
 def keys() -> set[str]:
     """Every setting as the page says it: ``house``, ``[sources]``, ``[training] child``."""
     found = set()
-    for key, rule in _KEYS.items():
+    for key, rule in KEYS.items():
         found |= {key} if not isinstance(rule, dict) else {f"[{key}]" if inner == "*" else f"[{key}] {inner}" for inner in rule}
     return found
 
@@ -47,7 +48,7 @@ def test_no_page_speaks_of_a_variable_there_is_not():
 
 def test_the_environment_is_read_in_one_file():
     for file in PACKAGE.rglob("*.py"):
-        if file.name != "settings.py":
+        if file.parent.name != "settings":
             assert not re.search(r"EVERLOOP_[A-Z]|os\.getenv", file.read_text(encoding="utf-8")), file.name
 
 
@@ -71,4 +72,4 @@ def test_the_file_the_page_shows_can_be_read(tmp_path):
     here, there = (read_settings(tmp_path, stage=stage, environ=secrets) for stage in (None, "prod"))
     assert here.house == tmp_path / ".everloop"
     assert there.registry.startswith("postgresql://")
-    assert set(_KEYS) <= set(re.findall(r"^\[?(\w+)\]?(?: =|\s|$)", shown, re.MULTILINE)), "the file shows every setting"
+    assert set(KEYS) <= set(re.findall(r"^\[?(\w+)\]?(?: =|\s|$)", shown, re.MULTILINE)), "the file shows every setting"

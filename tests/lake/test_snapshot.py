@@ -83,7 +83,7 @@ def test_readers_hold_no_more_than_ten_thousand_rows_at_a_time(lake):
 
 def test_only_one_seals_at_a_time(lake, monkeypatch):
     receive(lake, orders, rows(0, 3), now=NOON)
-    monkeypatch.setattr("everloop.lake.events.alone", lambda file, what: alone(file, what, patience=0))
+    monkeypatch.setattr("everloop.lake.events.alone", lambda file, what, patience: alone(file, what, patience=0))
     with lake.log.sealing("orders"), pytest.raises(HouseBusy, match="sealing orders"):
         seal(lake, orders)
     assert seal(lake, orders) == 3

@@ -34,7 +34,7 @@ def test_a_version_that_cannot_be_loaded_is_one_piece_of_news_of_its_owner():
 
 
 def test_each_lost_controller_is_news():
-    assert taken_over("a", "b", 2).key != taken_over("b", "c", 3).key
+    assert taken_over("a", "b", [], "a:1").key != taken_over("b", "c", [], "b:2").key
 
 
 def test_answers_that_were_not_remembered_are_news_once_an_hour():

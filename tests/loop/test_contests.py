@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 from everloop.loop import mirror as mirroring
 from everloop.loop.control import contests
-from everloop.loop.control.controller import Errandry
+from everloop.loop.control.leading import Leading
 from everloop.loop.house import unhurried
 from everloop.loop.keep import Interrupted
 from everloop.training.child import in_child
@@ -135,13 +135,14 @@ def test_the_mirror_goes_on_while_a_contest_is_held(monkeypatch):
 
     monkeypatch.setattr(contests, "hold_contests", holding)
     monkeypatch.setattr(mirroring, "mirror", mirror)
-    work = Errandry.__new__(Errandry)
-    work.house, work.told, work.stopping, work.held = None, print, threading.Event(), SimpleNamespace(lost=threading.Event())
+    work = Leading.__new__(Leading)
+    work.house, work.told, work.over, work.mine = None, print, threading.Event(), SimpleNamespace(lost=threading.Event())
+    work.lease = "held"
     threads = [threading.Thread(target=beside, daemon=True) for beside in (work.mirror, work.contests)]
     for thread in threads:
         thread.start()
     assert mirrored.wait(20)
-    work.stopping.set()
+    work.over.set()
     over.set()
     for thread in threads:
         thread.join(10)

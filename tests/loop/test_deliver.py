@@ -249,8 +249,8 @@ def test_news_of_an_incident_says_how_to_take_it_on_and_its_facts_name_it(house,
 
 def test_news_of_the_house_itself_goes_to_everybody(house, mouth):
     house = with_people(house, ada="json://ada", everybody="json://all")
-    assert tell(house, taken_over("one", "two", 2), NOON)
-    assert not tell(house, taken_over("one", "two", 2), NOON), "the same news once"
+    assert tell(house, taken_over("one", "two", ["the turn of demand"], "one:7"), NOON)
+    assert not tell(house, taken_over("one", "two", ["the turn of demand"], "one:7"), NOON), "the same news once"
     deliver(house, NOON, opens=mouth)
     (message,) = mouth.got("json://all")
     assert message.title == "everloop: warning"

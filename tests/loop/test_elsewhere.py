@@ -14,6 +14,7 @@ from everloop.loop.answers import NAMED, answer_due, answer_one, answers_of, fin
 from everloop.loop.arrivals import receive_rows
 from everloop.loop.look import history, why
 from everloop.loop.people import undo
+from everloop.loop.serve.routes import read_routes, write_routes
 from everloop.loop.tell.elsewhere import MOST_NEW, tell_predictions
 from everloop.loop.turn import turn
 from everloop.loop.watching import seen
@@ -415,3 +416,13 @@ def test_two_processes_hear_the_same_service_at_once(tmp_path):
     heard = [e.record for e in house.journal.read(kind="Candidate") if isinstance(e.record, Candidate) and e.record.format == "elsewhere"]
     assert len(heard) == 3
     house.journal.verify()
+
+
+def test_workers_hear_of_a_service_that_takes_over_though_nobody_turns_the_house(house):
+    answer_due(house, demand, day(2))
+    before = write_routes(house)
+    tell_predictions(house, [given()], NOW)
+    now = read_routes(house.settings.house / "routes.json")
+    assert now.number == before.number + 1
+    assert now.models["demand"].traffic == house.traffic(demand)
+    assert {named.candidate.learner for named in now.models["demand"].versions.values()} == {"v1"}

@@ -76,14 +76,14 @@ sent_back = Model(
 MODELS = (spends, sells, sent_back)
 
 
-def house_in(folder):
-    settings = replace(read_settings(folder, house=folder / "house"), child=False)
+def house_in(folder, **said):
+    settings = replace(read_settings(folder, house=folder / "house"), child=False, **said)
     return open_house(project_of(*MODELS), settings=settings, turned=True)
 
 
-def lived_in(folder):
-    """A house in which both bought for some weeks, were told of, answered and learnt from."""
-    house, rng, number = house_in(folder), random.Random(5), 0
+def lived_in(folder, **said):
+    """A house in which both bought for some weeks, were told of, answered and learnt from; ``said`` is said of its settings."""
+    house, rng, number = house_in(folder, **said), random.Random(5), 0
     people = [RARE, OTHER, *(f"c{n}" for n in range(12))]
     receive(house.lake, customers, [{"customer_id": one, "age": 40} for one in people], now=BEGIN - timedelta(days=1))
     for night in range(NIGHTS):

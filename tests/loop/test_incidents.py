@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from everloop.cli import app
 from everloop.errors import EverloopError, Overtaken, Unknown
 from everloop.loop.adopt import adopt
+from everloop.loop.house import fenced
 from everloop.loop.incidents import acknowledge, snooze, snoozed_until, spoken_incident, spoken_incidents
 from everloop.loop.keep import keep_record
 from everloop.loop.serve.doors import HouseDoors
@@ -70,7 +71,7 @@ def test_where_the_record_cannot_be_kept_there_is_no_incident(house):
         raise Overtaken("somebody else turns this house")
 
     with pytest.raises(Overtaken):
-        look(replace(house, fence=lost), 0, SLIP)
+        look(fenced(house, lost), 0, SLIP)
     assert (house.incidents.open(), news(house), house.journal.read(kind="Signals")) == ([], [], [])
 
 

@@ -10,11 +10,18 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import typer
 
+import everloop
+from everloop.cli.serving import run, serve
 from everloop.errors import EverloopError
+from everloop.loop.serve import supervise
 from everloop.loop.serve.supervise import how, listening, url_of
+
+SOURCE = str(Path(everloop.__file__).parents[1])
 
 # A worker that says ready and then waits to be ended: it writes what it was told into a file of its own.
 WAITS = """
@@ -51,20 +58,23 @@ said = {"project": folder / "project.py", "settings": read_settings(folder, envi
 serving = s.Serving(**said, port=0, workers=int(sys.argv[2]))
 sys.exit(s.supervise(serving))
 """
+ATTENDS = DRIVER.replace("s.supervise(serving)", "s.attend(serving, serving.workers)")
 
 
 class Tree:
     """A supervisor under test and what it said."""
 
-    def __init__(self, folder, worker, workers=2, begins=BEGINS, patience=20.0):
-        (folder / "fake_worker.py").write_text(worker)
+    def __init__(self, folder, worker, workers=2, begins=BEGINS, patience=20.0, driver=DRIVER):
+        for name in ("fake_worker.py", "fake_control.py"):
+            (folder / name).write_text(worker)
         (folder / "fake_begin.py").write_text(begins)
-        self.folder, self.said = folder, (folder / "stderr").open("w+")
+        self.folder, self.errors = folder, folder / ("stderr" if driver == DRIVER else "stderr of others")
+        self.said = self.errors.open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER, str(folder), str(workers), str(patience)],
+            [sys.executable, "-c", driver, str(folder), str(workers), str(patience)],
             stdout=subprocess.PIPE,
             stderr=self.said,
-            env=os.environ | {"PYTHONPATH": str(folder)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), SOURCE])},
         )
 
     def ready(self):
@@ -75,7 +85,7 @@ class Tree:
 
     def words(self):
         self.said.flush()
-        return (self.folder / "stderr").read_text()
+        return self.errors.read_text()
 
     def end(self):
         with suppress(ProcessLookupError):
@@ -278,3 +288,31 @@ def test_it_listens_on_version_6_too():
 def test_how_a_process_ended_is_said_in_words():
     assert how(-15) == "was ended by SIGTERM"
     assert how(-99) == "was ended by signal 99"
+
+
+def test_workers_that_answer_nobody_are_started_again_and_are_beside_whoever_serves_the_house(tree):
+    serves, works = tree(WAITS, workers=1), tree(WAITS, driver=ATTENDS)
+    url, said = serves.ready()["url"], works.ready()
+    assert len(said["workers"]) == 2
+    assert "url" not in said
+    os.kill(said["workers"][0], signal.SIGKILL)
+    until(lambda: works.words().count("worker 1 | works by False False None") == 2)
+    assert serves.serving()["url"] == url
+    works.process.send_signal(signal.SIGTERM)
+    assert works.process.wait(60) == 0
+    assert not lives(said["workers"][1])
+    assert serves.serving()["url"] == url, "the house is served as before"
+
+
+def test_to_answer_only_is_refused_where_other_machines_decide_who_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervise, "supervise", lambda serving: 7 + serving.controller)
+    project, settings = tmp_path / "project.py", tmp_path / "everloop.toml"
+    project.touch()
+    with pytest.raises(typer.Exit) as alone:
+        serve(project=project)
+    settings.write_text('registry = "postgresql://db/shop"\n')
+    with pytest.raises(EverloopError, match="Say instead: everloop run"):
+        serve(project=project)
+    with pytest.raises(typer.Exit) as turning:
+        run(project=project)
+    assert (alone.value.exit_code, turning.value.exit_code) == (7, 8)

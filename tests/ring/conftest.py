@@ -73,3 +73,15 @@ def rolling(begun, tmp_path):
     assert house.traffic(model).stage == "canary"
     yield house, model
     house.store.close()
+
+
+@pytest.fixture(scope="session")
+def asking(prepared, tmp_path_factory):
+    """The folder of a house whose one candidate waits for a yes."""
+    folder = tmp_path_factory.mktemp("asking") / "price"
+    shutil.copytree(prepared("price"), folder)
+    house = open_house(folder / "project.py")
+    (model,) = house.project.models.values()
+    turn(house, model, END)
+    house.store.close()
+    return folder

@@ -112,8 +112,8 @@ def test_within_every_limit_it_learns_again(learnt, tmp_path):
     house = home(tmp_path / "home", f"[governor]\n{NEVER}runs_a_day = 3\nmoney_a_week = 1e9\n{PRICES}")
     assert turn(house, footfall, now).retrains
     assert len(trainings(house)) == 3
-    said = str(status(house)[0])
-    assert said.count("by [prices]") == 1, "money is told once"
+    week, _, month = str(status(house)[0]).partition(" has cost ")
+    assert (week.count("by [prices]"), month.count("by [prices]")) == (1, 1), "the money of a week is told once, and that of the month"
     held = turn(house, footfall, now + 1.5 * HOUR)
     assert "3 times is the most" in held.because[-1]
     assert turn(house, footfall, now + 2 * HOUR, "demand").retrains, "a person is not governed"

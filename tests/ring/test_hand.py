@@ -230,7 +230,8 @@ def test_in_a_terminal(rolling):
     assert told.exit_code == 0
     assert "20 %" in told.output
     assert run.invoke(app, ["share", model.name, "lots", "--by", "Kim", "--reason", "slowly", *where]).exception
-    told = run.invoke(app, ["hold", model.name, *where])
+    assert run.invoke(app, ["hold", model.name, *where]).exit_code == 2, "as release and share, it asks who says so"
+    told = run.invoke(app, ["hold", model.name, "--by", "Kim", "--reason", "odd", *where])
     assert told.exit_code == 0
     assert "until it is released" in told.output
     told = run.invoke(app, ["release", model.name, "--by", "Kim", "--reason", "done", *where])

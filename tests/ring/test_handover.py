@@ -32,11 +32,26 @@ from tests.ring.conftest import END
 LATER = END + timedelta(hours=1)
 
 
-@pytest.fixture
-def staging(opened):
-    """A house with one version, and its model."""
-    house, model = opened("shop", lambda text: text.replace('promote_when=beats_champion("wape", by=0.02)', "promote_when=[]"))
+@pytest.fixture(scope="session")
+def turned(prepared, tmp_path_factory):
+    """The folder of a house with one version, learnt once."""
+    folder = tmp_path_factory.mktemp("turned") / "shop"
+    shutil.copytree(prepared("shop"), folder)
+    project = folder / "project.py"
+    project.write_text(project.read_text().replace('promote_when=beats_champion("wape", by=0.02)', "promote_when=[]"))
+    house = open_house(project)
+    (model,) = house.project.models.values()
     turn(house, model, END)
+    house.store.close()
+    return folder
+
+
+@pytest.fixture
+def staging(turned, tmp_path):
+    """A house with one version, and its model."""
+    shutil.copytree(turned, tmp_path / "shop")
+    house = open_house(tmp_path / "shop" / "project.py")
+    (model,) = house.project.models.values()
     return house, model
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -157,9 +158,9 @@ def test_an_orphaned_trainer_dies_with_its_controller_and_publishes_nothing(open
     eventually(training.exists, LONG)
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) > 1
-    before, blobs = house.journal.head(), sorted(house.settings.blobs.rglob("*"))
+    before, blobs = house.journal.head(), sorted(Path(house.settings.blobs).rglob("*"))
     kill(process)
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
     assert house.journal.head() == before == house.journal.verify()
-    assert sorted(house.settings.blobs.rglob("*")) == blobs
+    assert sorted(Path(house.settings.blobs).rglob("*")) == blobs

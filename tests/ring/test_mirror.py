@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,8 +15,9 @@ from everloop.connect.mlflow.rest import Unreachable
 from everloop.errors import EverloopError, HouseBusy
 from everloop.lake.alone import alone
 from everloop.loop import mirror as mirroring
+from everloop.loop.control.folder import Keeping
 from everloop.loop.house import open_house
-from everloop.loop.mirror import Mirror, contests_asked, mirror, tracking_of
+from everloop.loop.mirror import Mirror, contests_asked, mirror, say_late, tracking_of
 from everloop.loop.people import undo
 from everloop.loop.turn import turn
 from everloop.records import Opinion
@@ -110,6 +112,39 @@ def test_every_candidate_verdict_version_and_champion_is_told_once(house, server
     again = mirror(house)
     assert (again.told, server.asked) == (0, asked), "nothing new, nothing asked"
     assert str(again) == f"MLflow at mlflow:5000 was told 0 records; it knows the journal through number {done.through}."
+
+
+def test_what_a_learner_said_on_a_machine_that_does_not_tell_mlflow_is_sent_by_that_machine(house, server, tmp_path):
+    candidate = house.candidate(house.versions.named("demand@1").candidate)
+    waits = house.settings.told_to_mlflow(candidate.id)
+    run = waits / "0" / "there"
+    said = {"params/rounds": "120", "params/max_iter": "7", "metrics/loss": "1700000000000 0.5 3", "artifacts/notes": "x"}
+    for name, text in said.items():
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text(text)
+    (run / "meta.yaml").write_text("")
+    assert say_late(house) == 0, "whoever leads tells of the candidate first"
+    leads = replace(house, settings=replace(house.settings, house=tmp_path / "another machine"))
+    mirror(leads)
+    (told,) = [r for r in server.runs if r["id"] == candidate.id]
+    assert "rounds" not in told["params"]
+    assert waits.exists()
+    server.down = True
+    with pytest.raises(Unreachable):
+        say_late(house)
+    server.down = False
+    assert say_late(house) == 1
+    assert (told["params"]["rounds"], told["params"]["max_iter"], told["metrics"]["loss"]) == ("120", "60", 0.5)
+    assert any(path.endswith(f"{candidate.id}/artifacts/notes") for path in server.files)
+    assert not waits.exists()
+    assert say_late(house) == 0
+
+
+def test_who_keeps_a_folder_sends_what_was_said_there(house, monkeypatch):
+    over, said = threading.Event(), []
+    monkeypatch.setattr(mirroring, "say_late", lambda of: (said.append(of), over.set()))
+    Keeping(house, print, over, mine=True).finish()
+    assert said == [house]
 
 
 def test_a_server_that_goes_down_midway_is_told_the_rest_later_and_nothing_twice(house, server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,11 @@ from everloop.errors import ArtefactBroken, EverloopError, Missing
 from everloop.loop.answers import predictors_of
 from everloop.loop.handover import from_file, to_file
 from everloop.loop.house import open_house
+from everloop.loop.serve.routes import write_routes
 from everloop.loop.serve.worker import load_with
-from everloop.loop.signing import sign_now, signature_file
+from everloop.loop.signing import SIGNATURE, sign_now, signature_file
 from everloop.loop.turn import turn
+from everloop.registry.facts import FACTS
 from everloop.registry.one_file import unpacked
 from tests.ring.conftest import END
 
@@ -65,11 +68,31 @@ def test_a_version_is_signed_when_it_is_let_in_and_proven_before_it_answers(hous
     load = load_with(house.project, house.settings)
     assert load(candidate).columns == model.columns
     signature_file(house.settings, candidate.artefact).unlink()
+    with house.store.transaction() as t:
+        t.execute(FACTS.delete().where(FACTS.c.name.startswith(SIGNATURE)))
     for refuses in (lambda: load(candidate), lambda: predictors_of(house, house.traffic(model))):
         with pytest.raises(ArtefactBroken, match=r"has no signature.*release\.pub"):
             refuses()
     sign_now(house, candidate)
     assert load(candidate)
+
+
+def test_what_one_machine_signed_is_proven_by_the_workers_of_another(house_with, keys, tmp_path):
+    house, model = house_with("a", {"key": keys / "release.pub", "private_key": keys / "release.key"})
+    turn(house, model, END)
+    candidate = champion_of(house, model)
+    there = replace(house, settings=replace(house.settings, house=tmp_path / "another machine"))
+    load = load_with(there.project, there.settings)
+    with pytest.raises(ArtefactBroken, match="has no signature"):
+        load(candidate)
+    assert predictors_of(there, there.traffic(model)), "who opens the database finds it by itself"
+    signed = signature_file(there.settings, candidate.artefact)
+    signed.unlink()
+    write_routes(there)
+    assert load(candidate)
+    signed.write_bytes(b"of a key before")
+    write_routes(there)
+    assert signed.read_bytes() == signature_file(house.settings, candidate.artefact).read_bytes()
 
 
 def test_another_key_or_another_artefact_is_refused(house_with, keys):

@@ -166,6 +166,10 @@ class FakeDoors:
         self._ask("predictions", list(told), now)
         return self.received or self._received("predictions", told)
 
+    def arrived(self, notices, now):
+        self._ask("arrived", notices, now)
+        return [self._received("orders", notices.written)] if notices.written else []
+
     def turn(self, model, now, cause, once=None):
         self._ask("turn", model, now, cause)
         return [{"decision": "d1", "action": "hold", "sentence": "nothing fired"}]

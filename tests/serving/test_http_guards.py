@@ -473,6 +473,7 @@ def test_a_turned_house_is_told_the_instant_and_no_other_house_may_be(tmp_path, 
     bodies |= {"beside": {"items": ["p1"]}, "infer": tensor, "infer_by": tensor, "invocations": {"inputs": {"customer_id": ["c1"]}}}
     bodies |= {"snooze": WORD | {"until": "2d"}}
     bodies |= {"share": WORD | {"share": 0.1}}
+    bodies |= {"arrivals": {"Records": []}}
     person = {"column": "customer_id", "value": "c1"}
     bodies |= {"forget": WORD | person, "known": person}
     body = WORD if path.name in ("undo", "approve", "reject", "cancel", "acknowledge", "hold", "release") else bodies.get(path.name, {})

@@ -62,6 +62,7 @@ def test_an_interval_covers_what_it_promises_on_weeks_nobody_learnt_from(library
     assert 0.77 <= ((low <= truth) & (truth <= high)).mean() <= 0.86
 
 
+@pytest.mark.slow
 def test_quantiles_learnt_by_heart_are_moved_back_to_what_they_promise():
     """The mutant without calibration: trees that know every row by heart cover far too little."""
     (X, y, moments), (ahead, truth, _) = shop(weeks=8), AHEAD

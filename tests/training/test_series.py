@@ -1,8 +1,8 @@
-"""statsforecast's models as learners; where it is not installed, only what is told then is tested."""
+"""statsforecast's models as learners; each compiles itself for seconds, so they are among the slow tests."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from everloop.training.series import Series
 
 NAMES = tuple(f"week_{n}" for n in range(12, 0, -1))
 ROWS = np.random.default_rng(3).poisson(20, (6, 12)).astype(float)
-installed = pytest.mark.skipif(find_spec("statsforecast") is None, reason="statsforecast is not installed: everloop[forecast]")
 
 
 def test_a_column_that_is_not_there_is_told():
@@ -20,13 +19,14 @@ def test_a_column_that_is_not_there_is_told():
         Series("AutoETS", columns=("week_99",)).fit(ROWS, ROWS[:, 0], names=NAMES)
 
 
-@pytest.mark.skipif(find_spec("statsforecast") is not None, reason="statsforecast is installed")
-def test_without_the_library_the_extra_is_told():
+def test_without_the_library_the_extra_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "statsforecast", None)
+    monkeypatch.setitem(sys.modules, "statsforecast.models", None)
     with pytest.raises(Missing, match=r"everloop\[forecast\]"):
         Series("AutoETS").fit(ROWS, ROWS[:, 0])
 
 
-@installed
+@pytest.mark.slow
 def test_each_row_is_answered_as_its_own_series_is():
     from statsforecast.models import SimpleExponentialSmoothing
 
@@ -35,7 +35,7 @@ def test_each_row_is_answered_as_its_own_series_is():
     assert said == pytest.approx(due)
 
 
-@installed
+@pytest.mark.slow
 def test_quantiles_lie_around_the_mean_and_what_is_not_known_is_no_answer():
     low, middle, high = (Series("AutoETS", at=at).fit(ROWS, ROWS[:, 0]).predict(ROWS) for at in (0.1, "mean", 0.9))
     assert (low < middle).all()
@@ -46,7 +46,7 @@ def test_quantiles_lie_around_the_mean_and_what_is_not_known_is_no_answer():
     assert Series("Naive").fit(ROWS, ROWS[:, 0]).predict(later) == pytest.approx([5.0])
 
 
-@installed
+@pytest.mark.slow
 def test_a_model_there_is_none_of_is_told():
     with pytest.raises(Unknown):
         Series("AutoMagic").fit(ROWS, ROWS[:, 0])

@@ -15,6 +15,7 @@ import typer
 from everloop.cli import (
     alerts,
     arrivals,
+    backups,
     deciding,
     demo,
     drift,
@@ -64,6 +65,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     people.known,
     serving.serve,
     serving.run,
+    serving.worker,
     looking.status,
     incidents.incidents,
     incidents.acknowledge,
@@ -77,6 +79,9 @@ VERBS: tuple[Callable[..., None], ...] = (
     versions.sign,
     versions.mirror,
     house.clean,
+    backups.backup,
+    backups.restore,
+    backups.autonomy,
     demo.demo,
 )
 """Every verb, in the order help tells them; each is called by its function's name."""

@@ -74,15 +74,7 @@ def undo(
     typer.echo(take_back(opened, opened.project.model(model), by=by, reason=reason, now=instant_of(now)))
 
 
-def hold(
-    model: Name,
-    by: By = "somebody at the terminal",
-    reason: Reason = "hold",
-    project: Project = HERE,
-    house: Folder = None,
-    stage: Stage = "",
-    now: At = None,
-) -> None:
+def hold(model: Name, by: By, reason: Reason, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None) -> None:
     """Pull the kill switch: no candidate answers anybody, and nothing is learnt or rolled out, until it is released."""
     from everloop.loop import hand
 

@@ -29,12 +29,15 @@ def status(
         _delivery(open_light(project, house, stage), now, as_json)
         return
     from everloop.clock import wall
+    from everloop.loop.autonomy import spoken_level
+    from everloop.loop.control.working import working
     from everloop.loop.look import status as now_standing
     from everloop.loop.news.deliver import spoken_outbox
 
     opened = open_light(project, house, stage)
     rows = now_standing(opened)
-    say([r.__dict__ for r in rows], "\n".join([*map(str, rows), *spoken_outbox(opened, wall())]), as_json)
+    lines = [*map(str, rows), *(one.spoken(wall()) for one in working(opened)), *spoken_level(opened), *spoken_outbox(opened, wall())]
+    say([r.__dict__ for r in rows], "\n".join(lines), as_json)
 
 
 def _delivery(opened: House, now: str | None, as_json: bool) -> None:

@@ -26,6 +26,7 @@ def turn(
     from everloop.loop.adopt import nothing_yet
     from everloop.loop.resume import go_round
     from everloop.loop.spoken import story
+    from everloop.loop.traced import traced
 
     opened, at = open_whole(project, house, stage), instant_of(now)
     models = models_of(opened, model)
@@ -33,7 +34,8 @@ def turn(
     waits = [f"{name}: {why}" for name, why in idle.items()]
     if idle and len(idle) == len(models):
         raise EverloopError("\n".join(waits))
-    decisions = [go_round(opened, m, at, "demand" if demand else "schedule") for m in models if m.name not in idle]
+    with traced(opened.settings, "terminal"):
+        decisions = [go_round(opened, m, at, "demand" if demand else "schedule") for m in models if m.name not in idle]
     say(decisions, "\n\n".join([*(story(opened, d) for d in decisions), *waits]), as_json)
 
 

@@ -1,13 +1,17 @@
-"""Answering over HTTP, alone or beside a controller that turns the house."""
+"""Answering over HTTP, alone or beside a controller that turns the house; and working for a house without answering anybody."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from everloop.cli.options import HERE, Folder, Host, Json, Port, Project, Stage, TurnedClock, Workers
 from everloop.errors import EverloopError
+
+if TYPE_CHECKING:
+    from everloop.loop.serve.supervise import Serving
 
 
 def serve(
@@ -21,7 +25,15 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Answer over HTTP, by workers that share one address. Nobody turns the house; see run."""
-    _serve(project, house, stage, host, port, workers, turned_clock, as_json, controller=False)
+    from everloop.loop.serve.supervise import supervise
+
+    serving = _serving(project, house, stage, host, port, workers, turned_clock, as_json, controller=False)
+    if not serving.settings.registry.startswith("sqlite:"):
+        raise EverloopError(
+            "Who answers is decided in a database that other machines share, and nobody would tell these workers when it changes, nor seal "
+            "what they answer. Say instead: everloop run"
+        )
+    raise typer.Exit(supervise(serving))
 
 
 def run(
@@ -35,10 +47,26 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Answer over HTTP, and turn the house whenever that is due."""
-    _serve(project, house, stage, host, port, workers, turned_clock, as_json, controller=True)
+    from everloop.loop.serve.supervise import supervise
+
+    raise typer.Exit(supervise(_serving(project, house, stage, host, port, workers, turned_clock, as_json, controller=True)))
 
 
-def _serve(
+def worker(
+    processes: Annotated[int, typer.Option("--processes", min=1, max=256, help="How many processes work.")] = 1,
+    turned_clock: TurnedClock = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    as_json: Json = False,
+) -> None:
+    """Work for a house that others may work for too, on this machine or another: carry out what is asked of it, and answer nobody."""
+    from everloop.loop.serve.supervise import attend
+
+    raise typer.Exit(attend(_serving(project, house, stage, None, None, None, turned_clock, as_json, controller=True), processes))
+
+
+def _serving(
     project: Path,
     house: Path | None,
     stage: str,
@@ -49,8 +77,8 @@ def _serve(
     as_json: bool,
     *,
     controller: bool,
-) -> None:
-    from everloop.loop.serve.supervise import Serving, supervise
+) -> Serving:
+    from everloop.loop.serve.supervise import Serving
     from everloop.settings import read_settings
 
     file = project / "project.py" if project.is_dir() else project
@@ -58,7 +86,7 @@ def _serve(
         raise EverloopError(f"There is no project file {file}. Write one with: everloop init shop")
     settings = read_settings(file.parent, stage=stage or None, house=house)
     said = settings.serving
-    serving = Serving(
+    return Serving(
         project=file,
         settings=settings,
         house=house,
@@ -70,4 +98,3 @@ def _serve(
         controller=controller,
         as_json=as_json,
     )
-    raise typer.Exit(supervise(serving))

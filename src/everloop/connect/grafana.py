@@ -1,6 +1,6 @@
 """Grafana: a dashboard of a house over a Prometheus that scrapes it, as a file to be imported. Values only; nothing is asked.
 
-One row each for who is answered by whom, for the service, for what watching sees, and for what the ring costs.
+One row each for who is answered by whom, for the service, for what watching sees, for what the ring does and costs, and for the machine.
 """
 
 from __future__ import annotations
@@ -45,7 +45,14 @@ class Row:
 
 def rows() -> tuple[Row, ...]:
     """What the dashboard shows, from above to below."""
-    return (Row("Who answers", _answering()), Row("Service", _service()), Row("Watching", _watching()), Row("The ring", _ring()))
+    return (
+        Row("Who answers", _answering()),
+        Row("Service", _service()),
+        Row("Watching", _watching()),
+        Row("The ring", _ring()),
+        Row("What it costs", _costs()),
+        Row("Processes", _processes()),
+    )
 
 
 def _answering() -> tuple[Panel, ...]:
@@ -90,15 +97,47 @@ def _watching() -> tuple[Panel, ...]:
 def _ring() -> tuple[Panel, ...]:
     turned, name = _newest("everloop_last_turn_seconds", "model", "{{model}}")
     events = f"sum by (source, outcome) (rate(everloop_events_total{_WINDOW}))"
-    money = "By the prices of everloop.toml."
     return (
         Panel("Since the last turn", ((f"time() - {turned}", name),), "s"),
-        Panel("CPU of the last 7 days", (_newest("everloop_cost_cpu_seconds", "model", name),), "s"),
-        Panel("Bytes of the last 7 days", (_newest("everloop_cost_bytes", "model, direction", "{{model}} {{direction}}"),), "bytes"),
-        Panel("Money of the last 7 days", (_newest("everloop_cost_money", "model", name),), says=money),
         Panel("Events", ((events, "{{source}} {{outcome}}"),), "rowsps"),
         Panel("Alerts that wait", (("max(everloop_alerts_waiting)", "alerts"),)),
     )
+
+
+def _costs() -> tuple[Panel, ...]:
+    name = "{{model}}"
+    ends = _newest("everloop_month_end_money", "model, bound", "{{model}} {{bound}}")
+    return (
+        Panel("CPU of the last 7 days", (_newest("everloop_cost_cpu_seconds", "model", name),), "s"),
+        Panel("Bytes of the last 7 days", (_newest("everloop_cost_bytes", "model, direction", "{{model}} {{direction}}"),), "bytes"),
+        Panel("Money of the last 7 days", (_newest("everloop_cost_money", "model", name),), says="By the prices of everloop.toml."),
+        Panel(
+            "Money of the month, and by its end",
+            (_newest("everloop_month_money", "model", "{{model}} so far"), ends),
+            says="By the prices of everloop.toml; low and high with 95 % confidence, if the days to come are as those before.",
+        ),
+    )
+
+
+def _processes() -> tuple[Panel, ...]:
+    cores = f"sum by (instance, process) (rate(everloop_process_cpu_seconds_total{_WINDOW}))"
+    memory = "sum by (instance, process) (everloop_process_memory_bytes)"
+    cards = (_by("everloop_gpu_busy_share", "busy"), (f"{_card('used')} / {_card('total')}", "{{instance}} {{gpu}} memory"))
+    return (
+        Panel("Cores in use", ((cores, "{{instance}} {{process}}"),)),
+        Panel("Memory", ((memory, "{{instance}} {{process}}"),), "bytes"),
+        Panel("Graphics cards", cards, "percentunit", says="Nothing where there are none."),
+        Panel("Watts of graphics cards", (_by("everloop_gpu_watts", ""),), "watt"),
+        Panel("How warm they are", (_by("everloop_gpu_celsius", ""),), "celsius"),
+    )
+
+
+def _card(what: str) -> str:
+    return f'max by (instance, gpu) (everloop_gpu_memory_bytes{{of="{what}"}})'
+
+
+def _by(metric: str, what: str) -> tuple[str, str]:
+    return f"max by (instance, gpu) ({metric})", f"{{{{instance}}}} {{{{gpu}}}} {what}".rstrip()
 
 
 def _newest(metric: str, by: str, name: str) -> tuple[str, str]:

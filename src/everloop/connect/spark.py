@@ -1,8 +1,9 @@
 """Spark: the offline reading for data beyond one machine, by the same text DuckDB is given. The only file that imports pyspark.
 
-In: readings, a model, questions and event tables: Spark data frames, paths of Parquet or Delta tables, or Arrow tables. Out: a Spark data
-frame with a row for each question. Events are never brought to the driver; the exact parts become floats in the executors, in Python.
-Reads no clock.
+In: readings, a model, questions and event tables: Spark data frames, paths of Parquet or Delta tables, URLs of Delta tables on object
+storage, or Arrow tables. Out: a Spark data frame with a row for each question. Events are never brought to the driver; the exact parts
+become floats in the executors, in Python. Objects are read there as well, by the libraries the house reads them with: Spark needs no jar
+of any cloud. Reads no clock.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from everloop.connect.objects import NO_STORAGE, SCHEMES, delta_options, opened
 from everloop.errors import EverloopError, Unknown
 from everloop.features.definition import Nature, nature_of
 from everloop.features.moments import micros
@@ -27,37 +29,52 @@ from everloop.features.reader import EVENT_COLUMNS
 from everloop.features.truth import matured
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Reading, leaves
+from everloop.settings import Storage
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyspark.sql import Column, DataFrame, SparkSession
 
-#: A table as it may be given: a data frame, the folder or file of a Parquet or Delta table, or an Arrow table.
+#: A table as it may be given: a data frame, the folder or file of a Parquet or Delta table, a Delta table's URL, or an Arrow table.
 Given: TypeAlias = "DataFrame | str | Path | pa.Table"
 #: What the text is read under, whatever the session says: sums that overflow are errors, and no day begins anywhere but in UTC.
 _SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true", "spark.sql.variable.substitute": "false"}
 
 
 def features(
-    readings: Sequence[AnyReading], questions: Given, tables: Mapping[str, Given], *, model: Model, session: SparkSession
+    readings: Sequence[AnyReading],
+    questions: Given,
+    tables: Mapping[str, Given],
+    *,
+    model: Model,
+    session: SparkSession,
+    storage: Storage = NO_STORAGE,
 ) -> DataFrame:
     """The columns of these readings for each question, as known strictly before its moment: ``question``, then the columns in their order.
 
     As ``everloop.features.compile.features``, digit for digit. ``questions`` has ``moment`` (whole microseconds UTC, or a timestamp), the
     model's unit columns, ``row`` where it asks about the rows of a source, whatever else a request carries, and ``question``, a number of
     its own for each row: rows of a data frame have no place. Of an Arrow table without it rows are numbered from 0. ``tables``: an event
-    table for each source. Nothing is read before the frame is written or shown, except the questions' numbers.
+    table for each source. ``storage``: how URLs are reached, as the house's settings say; who asks is said by the cloud's own variables
+    where the executors run. Nothing is read before the frame is written or shown, except the questions' numbers.
 
     Everloop has to be installed where the executors run. Raises Unknown for a table or a column that is not there or a verb the text
     cannot say, ValueError for questions without a moment or a number of their own.
     """
     asked = _numbered(session, questions)
     said = portable(readings, model=model, carries=_natures(asked))
-    return _answered(said, asked, tables, model, session, _columns, said.schema)
+    return _answered(said, asked, tables, model, session, _columns, said.schema, storage)
 
 
 def truths(
-    predicts: AnyReading, questions: Given, tables: Mapping[str, Given], *, model: Model, known_at: datetime, session: SparkSession
+    predicts: AnyReading,
+    questions: Given,
+    tables: Mapping[str, Given],
+    *,
+    model: Model,
+    known_at: datetime,
+    session: SparkSession,
+    storage: Storage = NO_STORAGE,
 ) -> DataFrame:
     """What came of each question as known strictly before ``known_at`` (aware): ``question``, ``truth`` and ``mature``.
 
@@ -71,7 +88,7 @@ def truths(
     said = portable([predicts], model=model, carries=_natures(asked), known_at=until)
     ahead = tuple(reading for reading in leaves(predicts) if reading.looks_ahead)
     schema = pa.schema([("truth", said.schema.field(0).type), ("mature", pa.bool_())])
-    return _answered(said, asked, tables, model, session, partial(_truth, ahead=ahead, until=until), schema)
+    return _answered(said, asked, tables, model, session, partial(_truth, ahead=ahead, until=until), schema, storage)
 
 
 def in_order(answered: DataFrame) -> pa.Table:
@@ -86,8 +103,9 @@ Finish: TypeAlias = Callable[[Portable, pa.Table], pa.Table]
 
 
 def _answered(
-    said: Portable, asked: DataFrame, tables: Mapping[str, Given], model: Model, session: SparkSession, finish: Finish, schema: pa.Schema
-) -> DataFrame:
+    said: Portable, asked: DataFrame, tables: Mapping[str, Given], model: Model, session: SparkSession, finish: Finish, schema: pa.Schema,
+    storage: Storage,
+) -> DataFrame:  # fmt: skip
     from pyspark.sql.pandas.types import from_arrow_schema
 
     here = _apart(session)
@@ -98,7 +116,7 @@ def _answered(
             if source.name not in tables:
                 cure = "Give one event table for each source that is read."
                 raise Unknown("table of source", source.name, sorted(tables), next=cure)
-            frame, where = _frame(session, tables[source.name]), f"the table of {source.name}"
+            frame, where = _frame(session, tables[source.name], storage), f"the table of {source.name}"
             _show(session, here, f"events_{source.name}", frame, EVENT_COLUMNS, named, partial(nature_of, source), where)
     whole = pa.schema([("question", pa.int64()), *schema])
     _work_through(here, said)
@@ -223,13 +241,15 @@ def _nature(kind: str) -> Nature:
     return "decimal" if kind in ("float", "double", "decimal") else "words"
 
 
-def _frame(session: SparkSession, given: Given) -> DataFrame:
+def _frame(session: SparkSession, given: Given, storage: Storage = NO_STORAGE) -> DataFrame:
     """What was given as a data frame. Raises Unknown for a path where nothing is."""
     if isinstance(given, pa.Table):
         return session.createDataFrame(given)
     if not isinstance(given, str | Path):
         return given
     path = str(given)
+    if path.partition("://")[0] in SCHEMES:
+        return _objects(session, path, storage)
     if "://" not in path:
         # Spark runs in a process of its own, and would look from where that began.
         path = str(Path(path).absolute())
@@ -244,13 +264,48 @@ def _frame(session: SparkSession, given: Given) -> DataFrame:
 
 def _delta(session: SparkSession, table: DeltaTable) -> DataFrame:
     """The newest version of a Delta table, file by file: Spark alone would read withdrawn files too, and needs a jar to know better."""
+    files = _files(table)
+    if not files:
+        return session.createDataFrame(pa.schema(table.schema()).empty_table())
+    return session.read.option("basePath", table.table_uri).option("mergeSchema", "true").parquet(*files)
+
+
+def _objects(session: SparkSession, url: str, storage: Storage) -> DataFrame:
+    """The newest version of a Delta table on object storage, each file read by the executor that needs it. Raises Unknown where none is."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    try:
+        table = DeltaTable(url, storage_options=delta_options(url, storage))
+    except TableNotFoundError:
+        raise Unknown("table at", url, next="Give the URL of a Delta table.") from None
+    schema, files = pa.schema(table.schema()), _files(table)
+    if not files:
+        return session.createDataFrame(schema.empty_table())
+    there = session.createDataFrame([(file,) for file in files], "url STRING").repartition(len(files))
+    return there.mapInArrow(partial(_read, schema=schema, storage=storage), from_arrow_schema(schema))
+
+
+def _read(batches: Iterable[pa.RecordBatch], *, schema: pa.Schema, storage: Storage) -> Iterator[pa.RecordBatch]:
+    """Runs in the executors: the rows of the objects of these URLs, with nothing in the columns an older one has not."""
+    import pyarrow.parquet as pq
+
+    for url in (url for batch in batches for url in batch.column(0).to_pylist()):
+        system, path = opened(url, storage)
+        with system.open_input_file(path) as file:
+            for piece in pq.ParquetFile(file).iter_batches():
+                there = set(piece.schema.names)
+                columns = [piece.column(f.name).cast(f.type) if f.name in there else pa.nulls(len(piece), f.type) for f in schema]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _files(table: DeltaTable) -> list[str]:
+    """The files of the newest version. Raises EverloopError for a table that is read in a way we do not know."""
     features = table.protocol().reader_features or []
     if features:
         what = f"The Delta table at {table.table_uri} needs {', '.join(features)} to be read."
         raise EverloopError(
             f"{what} Start Spark with Delta's own package, and give session.read.format('delta').load(…) instead of the path."
         )
-    files = table.file_uris()
-    if not files:
-        return session.createDataFrame(pa.schema(table.schema()).empty_table())
-    return session.read.option("basePath", table.table_uri).option("mergeSchema", "true").parquet(*files)
+    return list(table.file_uris())

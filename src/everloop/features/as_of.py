@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from everloop.features import candidates, split
 from everloop.features.compile import columns
 from everloop.features.moments import Micros, instant, length, micros
-from everloop.features.questions import numbered, of_units, questions_in, shifted, unit_text, with_told_questions
+from everloop.features.questions import Among, numbered, of_units, questions_in, shifted, unit_text, with_told_questions
 from everloop.features.reader import Reader
 from everloop.features.served import reach, with_as_of
 from everloop.features.spine import Spine
@@ -61,23 +62,78 @@ def as_of(
     where nobody would have asked them by the model's own clock. Nothing to learn from is a TrainingSet without rows. Raises Unknown for a
     table or column that is not there.
     """
+    first = first_of(model, learn_from, now)
     with Reader(tables) as reader:
-        first = learn_from if learn_from is not None and _leaves_a_week(model, learn_from, now) else None
-        asked = _asked(reader, model, now, first, max_questions, seed)
-        if told is not None and told.num_rows:
-            asked = with_told_questions(asked, model, told, first=first, last=now, at_most=max_questions)
-        asked = stepped(model, asked)
-        found = truths_in(reader, Spine(model, asked), model.predicts, micros(now))
-        if told is not None and told.num_rows and model.steps == 1:  # what somebody tells does not say of which step of a path
-            units = unit_text(asked, model.unit).to_pylist()
-            found = with_told(found, _moments(asked), units, told, by_unit=isinstance(model.per, Source))
-        there = np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
-        kept = there & _recent(model, asked, found.mature)
-        cut = _cut(model, asked, kept, now, judge_after, learn_from)
-        mature = counted_through(asked.filter(pa.array(kept)))
-        since = None if cut is None else cut.judge_from
-        table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)), since)
-    body = {"asked": asked.num_rows, "kept": mature.num_rows, "at_most": max_questions, "seed": seed}
+        found = answered_in(reader, model, now, first, max_questions, seed, told)
+        kept, cut = chosen(model, found, now, judge_after, learn_from)
+        mature = counted_through(found.asked.filter(pa.array(kept)))
+        table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)), None if cut is None else cut.judge_from)
+    body = {"asked": found.asked.num_rows, "kept": mature.num_rows, "at_most": max_questions, "seed": seed}
+    return training_set_of(model, table, cut, found, now=now, id=id, made_from=made_from, body=save(parquet(table, body)))
+
+
+class Answered(NamedTuple):
+    """Questions (their steps one after another), the truth of each as far as it is there, and which are mature."""
+
+    asked: pa.Table
+    truth: pa.Array
+    mature: NDArray[np.bool_]
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """Which have a truth."""
+        return np.asarray(self.truth.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def first_of(model: Model, learn_from: datetime | None, now: datetime) -> datetime | None:
+    """Since when is learnt from, where a change says so and leaves enough."""
+    return learn_from if learn_from is not None and _leaves_a_week(model, learn_from, now) else None
+
+
+def answered_in(
+    reader: Reader,
+    model: Model,
+    now: datetime,
+    first: datetime | None,
+    max_questions: int | None,
+    seed: int,
+    told: pa.Table | None,
+    *,
+    moments: Sequence[int] | None = None,
+    among: Among | None = None,
+) -> Answered:
+    """Every question to learn from that a reader knows of, with what came of it as known ``now``; the rest as for ``as_of``."""
+    asked = _asked(reader, model, now, first, max_questions, seed, moments, among)
+    if told is not None and told.num_rows:
+        asked = with_told_questions(asked, model, told, first=first, last=now, at_most=max_questions)
+    asked = stepped(model, asked)
+    found = truths_in(reader, Spine(model, asked), model.predicts, micros(now))
+    if told is not None and told.num_rows and model.steps == 1:  # what somebody tells does not say of which step of a path
+        units = unit_text(asked, model.unit).to_pylist()
+        found = with_told(found, _moments(asked), units, told, by_unit=isinstance(model.per, Source))
+    return Answered(asked, found.truth, found.mature)
+
+
+def chosen(
+    model: Model, found: Answered, now: datetime, judge_after: datetime | None, learn_from: datetime | None
+) -> tuple[NDArray[np.bool_], split.Split | None]:
+    """Which questions go into the training set, and where it is cut."""
+    kept = found.there & _recent(model, found.asked, found.mature)
+    return kept, _cut(model, found.asked, kept, now, judge_after, learn_from)
+
+
+def training_set_of(
+    model: Model,
+    table: pa.Table,
+    cut: split.Split | None,
+    found: Answered,
+    *,
+    now: datetime,
+    id: str,
+    made_from: tuple[str, ...],
+    body: str,
+) -> TrainingSet:
+    """The record of a training table that lies under ``body``."""
     moments = np.asarray(table["moment"].to_numpy(), dtype=np.int64)
     empty = not len(moments) or cut is None
     return TrainingSet(
@@ -85,7 +141,7 @@ def as_of(
         made_at=now,
         made_from=made_from,
         model=model.name,
-        body=save(parquet(table, body)),
+        body=body,
         columns=model.columns,
         rows=table.num_rows,
         learn_rows=0 if cut is None else int((moments < cut.learn_until).sum()),
@@ -96,7 +152,7 @@ def as_of(
         last_at=None if empty else instant(moments.max()),
         truths_known_at=now,
         immature=int((~found.mature).sum()),
-        void=int((found.mature & ~there).sum()),
+        void=int((found.mature & ~found.there).sum()),
     )
 
 
@@ -193,7 +249,16 @@ def as_group(values: pa.Array) -> pa.Array:
     return pa.array([None if value is None else f"{value:g}" for value in values.to_pylist()], pa.string())
 
 
-def _asked(reader: Reader, model: Model, now: datetime, learn_from: datetime | None, max_questions: int | None, seed: int) -> pa.Table:
+def _asked(
+    reader: Reader,
+    model: Model,
+    now: datetime,
+    learn_from: datetime | None,
+    max_questions: int | None,
+    seed: int,
+    moments: Sequence[int] | None = None,
+    among: Among | None = None,
+) -> pa.Table:
     """The questions to learn from; of an undated source those that judge come last, a microsecond after the others."""
     if is_undated(model):
         asked = questions_in(reader, model, first=None, last=now, at_most=max_questions, seed=seed)
@@ -201,13 +266,19 @@ def _asked(reader: Reader, model: Model, now: datetime, learn_from: datetime | N
         judges = split.picked_by_id(unit_text(asked, model.unit).to_pylist(), share)
         asked = shifted(asked, -1, pa.array(~judges))
         return numbered(asked.sort_by([("moment", "ascending"), ("question", "ascending")]))
-    first = learn_from
-    if isinstance(model.learns_from, timedelta) and model.asked is not None:
-        # Nothing asked before this can be within the span that ends with the newest mature question.
-        wait = model.learns_from + model.matures_after + model.asked.span
-        if wait < now - datetime.min.replace(tzinfo=UTC):
-            first = now - wait if first is None else max(first, now - wait)
-    return questions_in(reader, model, first=first, last=now, at_most=max_questions, seed=seed)
+    first = asked_since(model, learn_from, now)
+    return questions_in(reader, model, first=first, last=now, moments=moments, at_most=max_questions, seed=seed, among=among)
+
+
+def asked_since(model: Model, learn_from: datetime | None, now: datetime) -> datetime | None:
+    """Since when questions can be learnt from; None: since there are any."""
+    if not isinstance(model.learns_from, timedelta) or model.asked is None:
+        return learn_from
+    # Nothing asked before this can be within the span that ends with the newest mature question.
+    wait = model.learns_from + model.matures_after + model.asked.span
+    if wait >= now - datetime.min.replace(tzinfo=UTC):
+        return learn_from
+    return now - wait if learn_from is None else max(learn_from, now - wait)
 
 
 def _leaves_a_week(model: Model, learn_from: datetime, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -51,16 +52,40 @@ def questions(
 
 def questions_in(
     reader: Reader, model: Model, *, first: datetime | None, last: datetime, moments: Sequence[int] | None = None,
-    at_most: int | None = None, seed: int = 0,
+    at_most: int | None = None, seed: int = 0, among: Among | None = None,
 ) -> pa.Table:  # fmt: skip
-    """As ``questions``, in a reader that is open already; ``moments`` (microseconds) instead of the clock's ticks."""
+    """As ``questions``, in a reader that is open already; ``moments`` (microseconds) instead of the clock's ticks, and ``among`` where the
+    reader holds a part of the units."""
+    asked = asked_in(reader, model, first=first, last=last, moments=moments, among=among)
+    made = _ordered(reader, asked, model.unit, at_most, seed, None if among is None else among.count)
+    return numbered(made.filter(pa.array(all_hold(reader, Spine(model, made), among_units(model)))))
+
+
+@dataclass(frozen=True)
+class Among:
+    """Where a reader holds a part of the units: which are asked about in it, as SQL about the unit's columns, and how many questions there
+    are in all parts together (None: nobody has counted)."""
+
+    where: str
+    count: int | None = None
+
+
+def asked_in(
+    reader: Reader,
+    model: Model,
+    *,
+    first: datetime | None,
+    last: datetime,
+    moments: Sequence[int] | None = None,
+    among: Among | None = None,
+) -> str:
+    """A query of all questions, in no order and before ``at_most`` and the model's ``among``: ``moment``, the unit, and ``row``."""
     begin, end = None if first is None else micros(first), micros(last)
     if isinstance(model.per, Source):
         asked = _of_rows(reader, model.per, begin, end)
     else:
         asked = _of_ticks(reader, model, begin, end, moments)
-    made = _ordered(reader, asked, model.unit, at_most, seed)
-    return numbered(made.filter(pa.array(all_hold(reader, Spine(model, made), among_units(model)))))
+    return asked if among is None else f"SELECT * FROM ({asked}) WHERE {among.where}"
 
 
 def among_units(model: Model) -> tuple[object, ...]:
@@ -100,37 +125,73 @@ def _of_rows(reader: Reader, source: Source, begin: int | None, end: int) -> str
 def _of_ticks(reader: Reader, model: Model, begin: int | None, end: int, moments: Sequence[int] | None) -> str:
     """Every unit at every tick after any row about it was first known, deleted rows aside; empty units are nobody."""
     unit, shown = model.unit, ", ".join(quoted(column) for column in model.unit)
+    seen = _seen(reader, model)
+    filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in unit)
+    units = reader.make(f"SELECT {shown}, min(known_at) AS since FROM ({seen}) WHERE {filled} GROUP BY {shown}")
+    if moments is None:
+        moments = clock_of(model, known_since(reader, model, begin is None), begin, end)
+    clock = reader.give(pa.table({"moment": pa.array(moments, pa.int64())}))
+    return f"SELECT c.moment, {', '.join(f'u.{quoted(c)}' for c in unit)} FROM {clock} c JOIN {units} u ON u.since < c.moment"
+
+
+def clock_of(model: Model, since: Since, begin: int | None, end: int) -> list[int]:
+    """The moments (µs) at which a model with a clock asks, from ``begin`` (None: since anything was known) to ``end``."""
+    begin = max((at for at in (since.known if begin is None else begin, since.heard) if at is not None), default=None)
+    asked = model.asked if begin is not None and begin <= end else None
+    return [] if asked is None or begin is None else [micros(tick) for tick in ticks(asked, instant(begin), instant(end))]
+
+
+@dataclass(frozen=True)
+class Since:
+    """Since when anything about a unit was known (µs), and the first row of what is predicted; None: nothing is.
+
+    Before the latter nobody knows whether nothing happened or nobody said so. Those of several parts add up.
+
+    >>> Since(3, None) + Since(1, 2)
+    Since(known=1, heard=2)
+    """
+
+    known: int | None = None
+    heard: int | None = None
+
+    def __add__(self, other: Since) -> Since:
+        known, heard = ((self.known, other.known), (self.heard, other.heard))
+        return Since(*(min((at for at in pair if at is not None), default=None) for pair in (known, heard)))
+
+
+def known_since(reader: Reader, model: Model, any_unit: bool = True) -> Since:
+    """Since when a model with a clock can ask; ``any_unit``: also since when any unit was known."""
+    known: int | None = None
+    if any_unit:
+        known = reader.rows(f"SELECT min(known_at) AS t FROM ({_seen(reader, model)}) WHERE known_at > {ALWAYS}")["t"][0].as_py()
+    return Since(known, _heard_of(reader, model))
+
+
+def _seen(reader: Reader, model: Model) -> str:
+    """A query of every row about a unit that is not deleted: the unit's columns, and when it was known."""
+    unit = model.unit
     holders = [s for s in model.sources if all(c in s.every_column and s.parent_of(c) is None for c in unit)]
     if not holders:
         raise Unknown("source with the columns", " and ".join(unit), [s.name for s in model.sources], where=model.name)
     whole = {c for c in unit if all(nature_of(s, c) == "whole" for s in holders)}
     held = ", ".join(f"CAST({quoted(c)} AS {'BIGINT' if c in whole else 'VARCHAR'}) AS {quoted(c)}" for c in unit)
-    seen = " UNION ALL ".join(f"SELECT {held}, known_at FROM ({every_version(reader, s, unit)}) WHERE NOT deleted" for s in holders)
-    filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in unit)
-    units = reader.make(f"SELECT {shown}, min(known_at) AS since FROM ({seen}) WHERE {filled} GROUP BY {shown}")
-    if moments is None:
-        if begin is None:
-            begin = reader.rows(f"SELECT min(known_at) AS t FROM ({seen}) WHERE known_at > {ALWAYS}")["t"][0].as_py()
-        begin = max((at for at in (begin, _heard_of(reader, model)) if at is not None), default=None)
-        asked = model.asked if begin is not None and begin <= end else None
-        moments = [] if asked is None or begin is None else [micros(tick) for tick in ticks(asked, instant(begin), instant(end))]
-    clock = reader.give(pa.table({"moment": pa.array(moments, pa.int64())}))
-    return f"SELECT c.moment, {', '.join(f'u.{quoted(c)}' for c in unit)} FROM {clock} c JOIN {units} u ON u.since < c.moment"
+    return " UNION ALL ".join(f"SELECT {held}, known_at FROM ({every_version(reader, s, unit)}) WHERE NOT deleted" for s in holders)
 
 
 def _heard_of(reader: Reader, model: Model) -> int | None:
-    """When the first row of what is predicted was known: of the time before nobody knows whether nothing happened or nobody said so."""
+    """When the first row of what is predicted was known."""
     predicted = {reading.source.name: reading.source.base for reading in leaves(model.predicts)}
     known = " UNION ALL ".join(f"SELECT known_at FROM ({every_version(reader, source, ())})" for source in predicted.values())
     first: int | None = reader.rows(f"SELECT min(known_at) AS t FROM ({known}) WHERE known_at > {ALWAYS}")["t"][0].as_py()
     return first
 
 
-def _ordered(reader: Reader, asked: str, unit: tuple[str, ...], at_most: int | None, seed: int) -> pa.Table:
+def _ordered(reader: Reader, asked: str, unit: tuple[str, ...], at_most: int | None, seed: int, count: int | None = None) -> pa.Table:
     columns = ", ".join(quoted(column) for column in unit)
     chosen = ""
     if at_most is not None:
-        count = reader.rows(f"SELECT count(*) AS n FROM ({asked})")["n"][0].as_py()
+        if count is None:
+            count = reader.rows(f"SELECT count(*) AS n FROM ({asked})")["n"][0].as_py()
         if count > at_most:
             words = ", '\x1f', ".join(f"CAST({quoted(column)} AS VARCHAR)" for column in (*unit, "moment"))
             chosen = f" WHERE md5_number_lower(concat('{int(seed)}', '\x1f', {words})) % 1000000007 < {at_most * 1_000_000_007 // count}"

@@ -5,7 +5,7 @@ Several deliveries that arrive together are one transaction, and come to what th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate, groupby
@@ -14,12 +14,12 @@ import msgspec
 import numpy as np
 
 from everloop.clock import microseconds, said
-from everloop.errors import EverloopError
+from everloop.errors import EverloopError, Overtaken
 from everloop.lake.few import Few, few, settle_few
 from everloop.lake.place import Lake
 from everloop.lake.rows import Brought, Kept, Offered, declared, kept_together
 from everloop.lake.settle import UNSAID, Callers, delivered, settle
-from everloop.lake.tables import Delivery
+from everloop.lake.tables import Delivery, Origin
 from everloop.project.source import Source
 from everloop.records import Received
 
@@ -37,6 +37,15 @@ class Coming:
     name: str | None = None
     sha: str | None = None
     pin: str | None = None
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How far each partition of a stream had been taken ``before`` this arrival, and is ``after`` it."""
+
+    before: Mapping[str, int]
+    after: Mapping[str, int]
 
 
 def read(source: Source, several: Sequence[Offered]) -> Kept | Few:
@@ -49,10 +58,13 @@ def arrive(lake: Lake, source: Source, kept: Kept | Few, coming: Coming) -> Rece
     return arrive_together(lake, source, kept, [coming])[0]
 
 
-def arrive_together(lake: Lake, source: Source, kept: Kept | Few, coming: Sequence[Coming]) -> list[Received]:
+def arrive_together(
+    lake: Lake, source: Source, kept: Kept | Few, coming: Sequence[Coming], *, marks: Marks | None = None
+) -> list[Received]:
     """Settle deliveries, one ``coming`` for each that was ``kept``, in one transaction; what became of each, as if one after another.
 
     What the lake does ``also`` is done once, with all rows that are new. A file comes alone.
+    ``marks``: what came is of a stream, and how far that was taken moves with it. Raises Overtaken where somebody else moved it first.
     """
     for one in coming:
         refuse_known_after(source, one.known_after)
@@ -60,6 +72,8 @@ def arrive_together(lake: Lake, source: Source, kept: Kept | Few, coming: Sequen
     callers = _callers(coming)
     with lake.log.arrivals(source.name) as log:
         before = log.deliveries(only_last=not any(one.typed for one in kept.brought))
+        if marks is not None:
+            _not_moved(source, before, marks)
         sha = coming[0].sha
         if sha is not None and any(d.sha == sha for d in before):
             offered, through = kept.brought[0].offered, log.counters.last_seq
@@ -71,7 +85,7 @@ def arrive_together(lake: Lake, source: Source, kept: Kept | Few, coming: Sequen
             settled = settle(source, rows, of, log.known(rows.names.to_pylist()), log.counters, callers)
         reached = [log.counters.last_seq + n for n in accumulate(settled.kept)]
         log.append(settled.events, settled.digests, last_known=settled.last_known)
-        for note in _notes(source, kept.brought, coming, before, reached, settled.kept):
+        for note in _marked(_notes(source, kept.brought, coming, before, reached, settled.kept), before, marks):
             log.note(note)
         also = lake.also(source.name) if settled.events.num_rows else None
         if also is not None:
@@ -123,6 +137,26 @@ def _notes(
     return list(noted.values())
 
 
+def _not_moved(source: Source, before: Sequence[Delivery], marks: Marks) -> None:
+    there = dict(before[-1].marks) if before else {}
+    moved = [name for name, position in marks.before.items() if there.get(name, 0) != position]
+    if moved:
+        raise Overtaken(
+            f"{source.name}: somebody else took {moved[0]} further meanwhile, to {there.get(moved[0], 0):,}. Nothing was kept of it."
+        )
+
+
+def _marked(notes: list[Delivery], before: Sequence[Delivery], marks: Marks | None) -> list[Delivery]:
+    """The notes, each saying how far streams were taken by the one before it, the last how far they are now."""
+    there = dict(before[-1].marks) if before else {}
+    marked = [msgspec.structs.replace(note, marks=tuple(there.items())) for note in notes] if there else notes
+    if marks is None:
+        return marked
+    # Where nothing of it was new nothing is noted; how far it was taken is, with whatever came last.
+    noted = marked or list(before[-1:])
+    return noted and [*noted[:-1], msgspec.structs.replace(noted[-1], marks=tuple(sorted({**there, **marks.after}.items())))]
+
+
 def _noted(source: Source, brought: Brought, coming: Coming, before: Sequence[Delivery], first: int, through: int) -> Delivery:
     """A delivery to remember; single rows join the last one of their UTC day."""
     last = before[-1] if before else None
@@ -137,7 +171,7 @@ def _noted(source: Source, brought: Brought, coming: Coming, before: Sequence[De
         new = tuple(name for name, _ in brought.columns if name not in accepted and name not in expected) if accepted else ()
     return Delivery(
         source=source.name, number=last.number + 1 if last else 1, at=coming.now, first_seq=first, last_seq=through, rows=brought.offered,
-        missing=brought.missing, new=new, retyped=brought.retyped, name=coming.name,
+        missing=brought.missing, new=new, retyped=brought.retyped, name=coming.name, origin=coming.origin,
         # A file some rows of which were refused may come again, once the project is mended.
         sha=None if brought.refused else coming.sha, pin=coming.pin, singles=coming.single,
         columns=brought.columns if brought.typed else (),

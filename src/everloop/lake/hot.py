@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from everloop.disk import synced
 from everloop.lake.shape import OWN, EventRows, Events
 
 _encode = msgspec.json.Encoder().encode
@@ -53,11 +54,25 @@ def to_file(events: pa.Table, path: Path) -> None:
             out.write_table(events)
         file.flush()
         os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    synced(path.parent)
+
+
+def to_bytes(events: pa.Table) -> bytes:
+    """An event table as the bytes of an Arrow file.
+
+    >>> table = pa.table({"n": [1]})
+    >>> from_bytes(to_bytes(table), table.schema).equals(table)
+    True
+    """
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, events.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as out:
+        out.write_table(events)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def from_bytes(body: bytes, schema: pa.Schema) -> pa.Table:
+    """The event table in such bytes, as its source declares it now."""
+    return as_declared(pa.ipc.open_file(pa.BufferReader(body)).read_all(), schema)
 
 
 def from_file(path: Path, schema: pa.Schema) -> pa.Table:

@@ -11,6 +11,7 @@ from everloop.lake.files import read_file
 from everloop.lake.place import Lake
 from everloop.lake.rows import kept
 from everloop.lake.seal import seal
+from everloop.lake.tables import Origin
 from everloop.project.source import Source
 from everloop.records import Received
 
@@ -20,14 +21,14 @@ Progress = Callable[[str, int], None]
 
 def ingest(
     lake: Lake, source: Source, files: str | Path | Sequence[str | Path], *, now: datetime, known_after: timedelta | None = None,
-    progress: Progress | None = None, pins: Mapping[Path, str] | None = None,
+    progress: Progress | None = None, pins: Mapping[Path, str] | None = None, origins: Mapping[Path, Origin] | None = None,
 ) -> Received:  # fmt: skip
     """Take in CSV, Parquet or Arrow files, in the order given; a file whose bytes came in before is all duplicates.
 
     ``known_after`` says that this is history: each row was known so long after it happened. Unsaid, it is known now. A file is kept whole
     or not at all; the ones before a bad file stay. Text in a number column, or a type that cannot be what is declared, leaves the column
     empty and is remembered with the delivery; what cannot be a row (no id, no time, a wrong value) is refused row by row.
-    ``pins``: what DVC knows a file by, remembered with its delivery and in every snapshot that reaches it.
+    ``pins``: what DVC knows a file by, remembered with its delivery and in every snapshot that reaches it. ``origins``: where it lay.
 
     Raises EverloopError for a file that cannot be read, HouseFull or HouseBusy where nothing of the file came in.
     """
@@ -35,21 +36,10 @@ def ingest(
     total = Received(source=source.name, kept=0, duplicates=0, refused=0, through_seq=lake.log.counters(source.name).last_seq)
     for file in map(Path, several):
         rows = read_file(file)
-        coming = Coming(now, known_after, name=file.name, sha=rows.sha, pin=(pins or {}).get(file))
+        coming = Coming(now, known_after, name=file.name, sha=rows.sha, pin=(pins or {}).get(file), origin=(origins or {}).get(file))
         made = arrive(lake, source, kept(source, rows.table, spelled=rows.spelled), coming)
         seal(lake, source)
-        total = _sum(total, made)
+        total = total.then(made)
         if progress is not None:
             progress(file.name, made.kept)
     return total
-
-
-def _sum(one: Received, other: Received) -> Received:
-    return Received(
-        source=one.source,
-        kept=one.kept + other.kept,
-        duplicates=one.duplicates + other.duplicates,
-        refused=one.refused + other.refused,
-        examples=(one.examples + other.examples)[:5],
-        through_seq=other.through_seq,
-    )

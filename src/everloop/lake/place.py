@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,12 +34,19 @@ class Lake:
 
 
 def open_lake(
-    folder: str | Path, events: str | Path | None = None, *, durability: Durability = "sync", pause: Callable[[str], None] = _awake
+    folder: str | Path,
+    events: str | Path | EventLog | None = None,
+    *,
+    durability: Durability = "sync",
+    pause: Callable[[str], None] = _awake,
+    options: Mapping[str, str] | None = None,
 ) -> Lake:
-    """A lake in ``folder`` (a path, or a URL of object storage), its log in ``events`` (``sqlite:///path`` or a path; unsaid: beside it).
+    """A lake in ``folder`` (a path, or a URL of object storage), its log in ``events``: ``sqlite:///path`` or a path (unsaid: beside it),
+    or a log that was made elsewhere.
 
     Nothing is made before something is kept. ``durability`` is what a row survives once it was received: ``"sync"`` a power cut,
-    ``"group"`` a power cut 50 ms later, ``"process"`` only the end of the process.
+    ``"group"`` a power cut 50 ms later, ``"process"`` only the end of the process. ``options``: how object storage is reached, as the Delta
+    library is told it.
 
     >>> open_lake("/tmp/shop/lake").log
     SqliteLog(file=PosixPath('/tmp/shop/events.db'), durability='sync')
@@ -50,10 +57,14 @@ def open_lake(
         if "://" in str(folder):
             raise StoreError(f'The lake {folder} is not on this machine, so say where its log is: events = "sqlite:///events.db"')
         events = Path(folder).parent / "events.db"
+    if not isinstance(events, str | Path):
+        return Lake(events, DeltaTables(str(folder), options or {}), pause)
     file = str(events).removeprefix("sqlite:///")
     if "://" in file or file in ("", ":memory:"):
-        raise StoreError(f"{events} cannot hold events: an event log is a SQLite file. Say sqlite:///events.db")
-    return Lake(SqliteLog(Path(file), durability), DeltaTables(str(folder)), pause)
+        raise StoreError(
+            f"{events} cannot hold events: an event log is a SQLite file, or on Postgres. Say sqlite:///events.db or postgresql://…"
+        )
+    return Lake(SqliteLog(Path(file), durability), DeltaTables(str(folder), options or {}), pause)
 
 
 def table_of(source: str) -> str:

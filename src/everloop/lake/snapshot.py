@@ -44,6 +44,16 @@ def read(lake: Lake, snapshot: Snapshot, source: Source, *, columns: Sequence[st
     return lake.tables.read(table_of(source.name), version=extent.version, schema=schema, through_seq=extent.through_seq)
 
 
+def pieces(lake: Lake, snapshot: Snapshot, source: Source) -> pa.RecordBatchReader:
+    """The rows that ``read`` gives, some at a time and in no order, for whoever cannot hold them all. Raises as ``read`` does."""
+    extent, schema = snapshot.extent(source.name), event_schema(source)
+    if extent is None:
+        raise Unknown("source", source.name, [e.source for e in snapshot.extents], where=f"snapshot {snapshot.id}")
+    through = extent.through_seq
+    tables = lake.tables.pieces(table_of(source.name), version=extent.version, schema=schema, through_seq=through) if through else ()
+    return pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))
+
+
 def read_source(lake: Lake, source: Source, *, known_before: datetime | None = None, columns: Sequence[str] | None = None) -> pa.Table:
     """The event table of one source as it is now, sealed and hot, in order of ``seq``; with an instant, only what was known before it."""
     schema = _only(event_schema(source), columns)

@@ -41,6 +41,16 @@ class Counters:
     last_known: int = -(2**63)
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a file lay: its path or URL, and what tells one content there from the next: its size, when it was written (µs), and what the
+    object store calls the content (unsaid: not known)."""
+
+    url: str
+    size: int
+    written_at: int
+    etag: str | None = None
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows that came together, ``first_seq`` to ``last_seq``, and how their columns differed from what was declared.
 
@@ -63,6 +73,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     withdrawn_at: datetime | None = None
     singles: bool = False
     columns: tuple[tuple[str, str], ...] = ()  # name and Arrow type of every column that came
+    origin: Origin | None = None  # where the file lay
+    marks: tuple[tuple[str, int], ...] = ()  # how far each partition of a stream had been taken when this was noted
 
 
 class Arrivals(Protocol):
@@ -95,13 +107,8 @@ class Arrivals(Protocol):
         ...
 
 
-class EventLog(Protocol):
-    """Where rows arrive, one writer at a time."""
-
-    @property
-    def went(self) -> int:
-        """Another number than before once something went from the log or the tables: what was read before is read again."""
-        ...
+class LoggedRows(Protocol):
+    """Rows from when they arrive until they are in the tables, one writer at a time."""
 
     def arrivals(self, source: str) -> AbstractContextManager[Arrivals]:
         """Take the source's writer lock; commit at the end, or nothing of it happened."""
@@ -131,13 +138,44 @@ class EventLog(Protocol):
         """Let go of what this thread holds; the next call takes it up again."""
         ...
 
+
+class Forgetting(Protocol):
+    """What of a log goes for good, and how who reads finds out."""
+
+    @property
+    def went(self) -> int:
+        """Another number than before once something went from the log or the tables: what was read before is read again."""
+        ...
+
+    def tell_gone(self) -> None:
+        """Who reads, in any process, knows from now on that something went: ``went`` is another number."""
+        ...
+
     def wiped(self) -> None:
         """Of what was let go of not a byte is left on the disk when this returns, and who reads knows that something went."""
         ...
 
+    def emptied(self) -> None:
+        """Let go of everything: no source has a row or a version any more, and of its deliveries stays, as notes of 0 rows, where files
+        lay and how far streams were taken."""
+        ...
+
+
+class Locks(Protocol):
+    """Who is the only one at something, in all processes."""
+
     def sealing(self, source: str) -> AbstractContextManager[None]:
         """Be the only one who seals this source, in all processes. Raises HouseBusy if somebody else does for too long."""
         ...
+
+    def alone(self, name: str, what: str, *, patience: float = ...) -> AbstractContextManager[None]:
+        """Be the only one at something that has a name, in all processes; a dead one is at nothing any more. Raises HouseBusy, with
+        ``what`` is done, where somebody else is at it for more than ``patience`` seconds."""
+        ...
+
+
+class EventLog(LoggedRows, Forgetting, Locks, Protocol):
+    """Where rows arrive: all that a lake needs of it."""
 
 
 class Tables(Protocol):
@@ -168,6 +206,14 @@ class Tables(Protocol):
         """The rows of a version (the newest): only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there; and
         only those whose texts are ``among`` these and whose numbers are not below those of ``since``, by column: the others are never in
         memory all at once."""
+        ...
+
+    def added(self, name: str, after: int | None, schema: pa.Schema) -> tuple[int | None, pa.Table]:
+        """The newest version, and the rows that came since an older one (all: None), in any order; after a rewrite all rows there are."""
+        ...
+
+    def pieces(self, name: str, *, version: int | None = None, schema: pa.Schema, through_seq: int | None = None) -> Iterator[pa.Table]:
+        """As ``read`` with a schema, some rows at a time and in no order; the rows are never in memory all at once."""
         ...
 
     def rows(self, name: str, *, version: int | None = None) -> int:

@@ -25,8 +25,9 @@ from everloop.records import Received
 
 
 def deliveries(lake: Lake, source: Source, *, through_seq: int | None = None) -> list[Delivery]:
-    """What was delivered, in order; only what began by ``through_seq``. A few single rows that lack a column lack nothing yet."""
-    found = [d for d in lake.log.deliveries(source.name) if through_seq is None or d.first_seq <= through_seq]
+    """What was delivered, in order; only what began by ``through_seq``, and nothing whose rows are forgotten with everybody's. A few
+    single rows that lack a column lack nothing yet."""
+    found = [d for d in lake.log.deliveries(source.name) if d.rows and (through_seq is None or d.first_seq <= through_seq)]
     return [msgspec.structs.replace(d, missing=()) if not d.columns and d.rows < FEW else d for d in found]
 
 

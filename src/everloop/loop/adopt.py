@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from everloop import rollout
-from everloop.features.as_of import as_of
 from everloop.project.model import Model
 from everloop.project.refuse import listed
 from everloop.project.unbuilt import require_built
@@ -99,8 +98,10 @@ def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tupl
     if not any(len(t) for t in tables.values()):
         return None, pa.table({"truth": pa.array([], pa.string())} if model.kind == "shares" else {})
     from everloop.loop.tell.told import told_truths
+    from everloop.loop.training_sets import put_together
 
-    training_set = as_of(
+    training_set = put_together(
+        house,
         model,
         tables,
         now=now,

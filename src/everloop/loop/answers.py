@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 
 from everloop import rollout, serving
 from everloop.clock import microseconds
-from everloop.errors import EverloopError, Unknown
+from everloop.errors import EverloopError, HouseBusy, Unknown
 from everloop.features.as_of import featured, live
 from everloop.features.moments import ticks
 from everloop.features.questions import numbered, questions_in
@@ -21,7 +22,7 @@ from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
 from everloop.loop.serve.asked import first_of_each, nothing_known, questions_of
-from everloop.loop.signing import proven
+from everloop.loop.signing import proven_here
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
 from everloop.project.source import Source
@@ -33,6 +34,7 @@ from everloop.training.predictor import Answering
 
 ANSWERED, ANSWERING = "answered until", "answering"
 TABLE = "answers"
+SEALING = "house.answers"
 PATIENCE = 60.0
 """Seconds a batch waits for the disk."""
 
@@ -144,7 +146,7 @@ def _only(*columns: str) -> pa.Schema:
 
 
 def seal_answers(house: House) -> None:
-    """Move closed segments of the answers log into the lake, each once."""
+    """Move closed segments of the answers log into the lake, each once; nothing is done where somebody seals already, on any machine."""
 
     def append_once(table: str, arrow: pa.Table, marker: str, seq: int) -> object:
         return house.lake.tables.append_once(table, arrow, marker=marker, seq=seq)
@@ -152,7 +154,13 @@ def seal_answers(house: House) -> None:
     def known(ids: Sequence[str]) -> set[str]:
         return set(house.lake.tables.read(TABLE, schema=_only("id"), among={"id": ids}).column("id").to_pylist())
 
-    serving.seal(house.settings.answers, append_once, table=TABLE, known=known)
+    # Two folders of one house may each have a segment with the same answer, asked of both: one of them has to look first.
+    with ExitStack() as held:
+        try:
+            held.enter_context(house.lake.log.alone(SEALING, "sealing answers", patience=0))
+        except HouseBusy:
+            return
+        serving.seal(house.settings.answers, append_once, table=TABLE, known=known)
 
 
 def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
@@ -161,7 +169,7 @@ def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
     for version in traffic.versions:
         try:
             candidate = house.candidate(house.version(version).candidate)
-            proven(house.settings, candidate, house.blobs.read, name=house.version(version).name)
+            proven_here(house, candidate, name=house.version(version).name)
             found[version] = house.predictor(candidate)
         except EverloopError:
             if version == traffic.champion:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
 
 from everloop.connect.dvc import pin_of
+from everloop.connect.lying import lying
 from everloop.errors import EverloopError
 from everloop.lake.ingest import ingest
 from everloop.lake.receive import receive
 from everloop.lake.tables import Delivery
 from everloop.lake.withdraw import accept_columns, deliveries, withdraw
+from everloop.loop.arriving import take_file
 from everloop.loop.house import House
 from everloop.records import Received
+from everloop.settings import SourceFiles
 
 
 def ingest_files(
@@ -28,6 +32,8 @@ def ingest_files(
     if source is not None:
         declared = house.project.source(source)
         there = house.settings.sources.get(source)
+        if not files and there and _elsewhere(there):
+            return [_named(house, source, there, now, known_after)]
         paths = list(files) or (there.paths() if there else [])
         if not paths:
             raise EverloopError(f"Which files? Say: everloop ingest {source} FILES…, or name them in [sources] of everloop.toml.")
@@ -36,7 +42,7 @@ def ingest_files(
         return [ingest(house.lake, declared, paths, now=now, known_after=known_after, pins=_pins(paths))]
     if not house.settings.sources:
         raise EverloopError("everloop.toml names no files. Say: everloop ingest SOURCE FILES…, or name them in [sources].")
-    found = {name: said.paths() for name, said in house.settings.sources.items()}
+    found = {name: said.paths() for name, said in house.settings.sources.items() if not _elsewhere(said)}
     return [
         ingest(
             house.lake,
@@ -46,8 +52,23 @@ def ingest_files(
             known_after=known_after if known_after is not None else said.known_after,
             pins=_pins(found[name]),
         )
+        if name in found
+        else _named(house, name, said, now, known_after)
         for name, said in house.settings.sources.items()
     ]
+
+
+def _elsewhere(said: SourceFiles) -> bool:
+    return any("://" in file for file in said.files)
+
+
+def _named(house: House, name: str, said: SourceFiles, now: datetime, known_after: timedelta | None) -> Received:
+    """The files of a source that lie, some or all, in object storage."""
+    there = [one for pattern in said.files for one in lying(pattern, house.settings.storage)]
+    if not there:
+        raise EverloopError(f"Nothing lies at {' or '.join(said.files)}. Put it there, or mend [sources] in everloop.toml.")
+    source = house.project.source(name)
+    return reduce(Received.then, [take_file(house, source, one, now, known_after) for one in there])
 
 
 def _pins(paths: Sequence[Path]) -> dict[Path, str]:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from everloop import checks, lake
 from everloop.checks.volume import volume, volume_finding
+from everloop.loop.arriving import arrived
+from everloop.loop.expected import overdue_finding
 from everloop.loop.house import House
 from everloop.project.conditions import usual_volume
 from everloop.project.model import Model
@@ -22,6 +24,7 @@ def findings_now(house: House, model: Model, now: datetime) -> tuple[Finding, ..
         everything, tables, model, deliveries=deliveries, since_seq=house.last_fit(model),
         awaited=awaited(house.project.models.values()), now=now, id="now",
     )  # fmt: skip
+    late = [f for s in model.sources if s.arrives is not None and (f := overdue_finding(s, arrived(house, s), now)) is not None]
     unasked = [s for s in model.sources if s.time and not any(isinstance(c, usual_volume) for c in s.must)]
     usual = usual_volume()
-    return (*report.findings, *(volume_finding(usual, s, volume(tables[s.name], now, late=s.late, by=usual.by)) for s in unasked))
+    return (*report.findings, *late, *(volume_finding(usual, s, volume(tables[s.name], now, late=s.late, by=usual.by)) for s in unasked))

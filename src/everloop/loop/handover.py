@@ -23,7 +23,7 @@ from everloop.loop.house import House
 from everloop.loop.keep import Keep, Step, keep_record
 from everloop.loop.lineage import version_named
 from everloop.loop.people import let_in
-from everloop.loop.signing import keep_signature, sign_now, signature_file
+from everloop.loop.signing import keep_signature, sign_now, signature_here
 from everloop.project.model import Model
 from everloop.project.spoken import explain
 from everloop.records import Candidate, Handover, Shape, TrainingSet, Verdict, identity
@@ -143,7 +143,7 @@ def taken_over(
 
     def admit_carried(step: Step, training_set: TrainingSet, handover: Handover) -> Candidate:
         if carried.artefact_signature is not None and house.settings.signing.key is not None:
-            keep_signature(house.settings, carried.candidate.artefact, carried.artefact_signature)
+            keep_signature(house, carried.candidate.artefact, carried.artefact_signature)
         golden = None if carried.golden is None else house.blobs.save(carried.golden)
         return replace(
             carried.candidate,
@@ -239,7 +239,7 @@ def file_of(house: House, model: Model, name: str, *, baseline: bool = False) ->
     bodies[CARD] = markdown(card_of(house, model, name)).encode()
     bodies[EXPLAINED] = explain(model).encode()
     signature = None
-    signed = signature_file(house.settings, candidate.artefact)
+    signed = signature_here(house, candidate)
     if keys.private_key is not None:
         from everloop.connect.model_signing import sign
 

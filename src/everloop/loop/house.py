@@ -10,55 +10,55 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from sqlalchemy import Connection
 
 from everloop.clock import EPOCH, said
 from everloop.errors import ClockWentBack, EverloopError, LearnerFailed
-from everloop.lake.place import Lake, open_lake
+from everloop.lake.place import Lake
 from everloop.lake.snapshot import read, read_source
 from everloop.loop import keep as keeps
+from everloop.loop.lakes import lake_of
 from everloop.loop.learnt import Tables, as_learnt, otherwise
 from everloop.loop.online import folding
 from everloop.loop.project_file import Project, open_project
 from everloop.loop.spending import METER
+from everloop.loop.stored import blobs_of
 from everloop.project.heard import hear
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
 from everloop.records import Candidate, Contest, Record, Report, Snapshot, Traffic, TrainingSet, Verdict, Version
 from everloop.registry import history
 from everloop.registry.approvals import Approvals
-from everloop.registry.blobs import Blobs
 from everloop.registry.facts import Facts
 from everloop.registry.incidents import Incidents
 from everloop.registry.journal import Journal
 from everloop.registry.outbox import Outbox
 from everloop.registry.sentences import clause
-from everloop.registry.store import Store, open_store
+from everloop.registry.store import Store, SweptStore, open_store
 from everloop.registry.traffic import Pointers
 from everloop.registry.turns import Turns
 from everloop.registry.versions import Versions
 from everloop.serving.answer import Older
-from everloop.settings import Settings, read_settings
+from everloop.settings import LEVELS, Level, Settings, read_settings
 from everloop.training.artefact import load
 from everloop.training.baseline import load_baseline
 from everloop.training.child import in_child
+from everloop.training.executor import Executor
 from everloop.training.golden import check_golden
 from everloop.training.losses import LossModel
 from everloop.training.predictor import Answering
 
 T = TypeVar("T")
 MANY_ROWS = 200_000
+AUTONOMY = "autonomy"
+"""The fact that says how far a house goes by itself; the record Autonomy is what it was said by."""
 
 
 def awake(_moment: str) -> None:
     """Nothing happens between two commits; a proof of what a crash leaves puts something else here."""
-
-
-def unfenced(_transaction: Connection) -> None:
-    """Whoever opens a house may write to it; only a controller that was replaced may not. See ``loop/control/held.py``."""
 
 
 def unhurried() -> BaseException | None:
@@ -79,8 +79,8 @@ class House:
     store: Store
     lake: Lake
     pause: Callable[[str], None] = awake
-    fence: Callable[[Connection], None] = unfenced
-    """Asked in every transaction of a turn: raises Overtaken where this process may no longer write, and then nothing is kept."""
+    worker: str = ""
+    """The name under which this process carries out an errand, which is then its alone to carry out; none: somebody does so by hand."""
     ended: Callable[[], BaseException | None] = unhurried
     """Why the work under way must end now, asked while a child works and between steps; None: go on."""
     told: Callable[[str], None] = untold
@@ -127,8 +127,8 @@ class House:
         return Facts(self.store)
 
     @cached_property
-    def blobs(self) -> Blobs:
-        return Blobs(self.settings.blobs)
+    def blobs(self) -> SweptStore:
+        return blobs_of(self.settings)
 
     # -- a turn --
 
@@ -160,12 +160,19 @@ class House:
         from everloop.loop.wiring import open_in_child
 
         # Threads wait for one another by spinning: on few rows, or beside other work, many are slower than one.
-        threads, first = None if rows >= MANY_ROWS else 1, partial(open_in_child, self.project.path)
+        threads, first = None if rows >= MANY_ROWS else 1, partial(open_in_child, self.project.path, self.project.code)
         try:
             return in_child(work, first=first, threads=threads, cancelled=lambda: self.ended() is not None, spent=METER.child)
         except LearnerFailed:
             self.still()  # a child that was ended did not fail
             raise
+
+    @cached_property
+    def executor(self) -> Executor | None:
+        """Where work of many pieces is done, as the settings name it; None: where it always was."""
+        from everloop.loop.executors import executor_of, opened
+
+        return executor_of(self.settings, opened(self.project.path, self.project.code), spent=METER.child, still=self.still)
 
     def still(self) -> None:
         """Raise why the work under way must end, if it must."""
@@ -219,9 +226,16 @@ class House:
         """What a candidate knows, heard again from the journal, so that an older one reads what it learnt from."""
         return tuple(hear(text, self.project.sources) for text in candidate.knows)
 
+    @property
+    def level(self) -> Level:
+        """The highest level any model acts at here, by somebody's word (``loop/autonomy.py``); *act* where nobody said one."""
+        fact = self.facts.latest("", AUTONOMY)
+        return "act" if fact is None else fact.body["level"]
+
     def held_back(self, model: Model) -> Model:
-        """The model with no more autonomy than this house allows."""
-        levels = {about: self.settings.at_most(level) for about, level in model.autonomy.items()}
+        """The model with no more autonomy than this house allows, by its settings and by somebody's word."""
+        said = self.level
+        levels = {about: min(self.settings.at_most(level), said, key=LEVELS.index) for about, level in model.autonomy.items()}
         if levels == dict(model.autonomy):
             return model
         lower = object.__new__(Model)
@@ -338,13 +352,18 @@ def open_house(
     opened = project if isinstance(project, Project) else open_project(project)
     beside = opened.path.parent if opened.path else Path.cwd()
     settings = settings or read_settings(beside, stage=stage, house=folder)
-    lake = folding(open_lake(settings.lake, settings.events), opened.models.values(), settings)
-    house = House(opened, settings, open_store(settings.registry), lake, turned=turned)
+    lake = folding(lake_of(settings), opened.models.values(), settings)
+    house = House(opened, settings, open_store(settings.registry, keep=settings.house), lake, turned=turned)
     if ingest is not None:
         from everloop.loop.arrivals import ingest_files
 
         ingest_files(house, None, [], now=ingest)
     return house
+
+
+def fenced(house: House, fence: Callable[[Connection], None], worker: str = "", **words: Any) -> House:
+    """The same house for a process that may write only as long as ``fence`` lets it: that is asked first in every transaction."""
+    return replace(house, store=replace(house.store, fence=fence), worker=worker, **words)
 
 
 def with_pause(house: House, pause: Callable[[str], None]) -> House:

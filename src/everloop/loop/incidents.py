@@ -167,7 +167,6 @@ def _say_of(
         if said_already(there, what, by=by, reason=reason, until=until):
             return there
         word = said_by(there, what, by=by, reason=reason, now=now, until=until)
-        house.fence(t)
         house.journal.append(t, word, verb=what, back=timedelta.max)
         return house.incidents.move(t, word)
 

@@ -6,6 +6,7 @@ that was killed goes on where it stopped. What a record moves is fixed by its ki
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -15,15 +16,16 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from everloop.clock import monotonic, said, wall
-from everloop.errors import Overtaken, StoreError
-from everloop.lake.alone import alone
+from everloop.errors import CodeChanged, Overtaken, StoreError
 from everloop.loop.incidents import incidents_by
 from everloop.loop.news.alerts import alert_of
 from everloop.loop.overtaken import withdraw_overtaken
 from everloop.loop.spending import METER, cost
+from everloop.loop.turning import turning
 from everloop.project.model import Model
 from everloop.records import Decision, Record, Traffic, Version, identity
 from everloop.registry.turns import State, Turn
+from everloop.spans import about, span, trace_of
 
 if TYPE_CHECKING:
     from everloop.loop.house import House
@@ -34,6 +36,9 @@ forwards is checked where its turn opens."""
 
 LOOK_EVERY = 0.2
 """Seconds between two looks whether a turn was cancelled while a child works for it."""
+
+
+_lines = logging.getLogger(__name__)
 
 
 class Cancelled(Overtaken):
@@ -82,7 +87,7 @@ class Keep:
             return kept  # type: ignore[return-value]
         self.house.still()
         self.house.pause(f"before {name}")
-        with METER.step() as step:
+        with about(step=name), span(name, record=id), METER.step() as step:
             record = verb(Step(self.house, self.model, self.turn.now, id, self.turn.id, self.turn.cause), *args, **kwargs)
         record = replace(record, cost=cost(METER.taken(step), self.house.settings.prices))
         self.house.pause(f"after {name}, not kept")
@@ -90,13 +95,14 @@ class Keep:
             _not_cancelled(self.house, self.house.turns.find(self.turn.id, within=t), t)
             record = keep_record(self.house, t, record, model=self.model, turn=self.turn.id, verb=name)
         self.house.pause(f"kept {name}")
+        with about(step=name):
+            _lines.info("%s: %s was kept as %s", self.model.name, name, record.id)
         return record
 
 
 def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: str | None, verb: str) -> R:
     """In one transaction: the record, the pointer it moves, the questions it asks or overtakes, the incidents it opens, moves or ends, and
-    the alerts that come of it. Raises Overtaken at the fence."""
-    house.fence(t)
+    the alerts that come of it."""
     if isinstance(record, Version):
         candidate, verdict = house.candidate(record.candidate, within=t), house.verdict(record.verdict, within=t)
         version = house.versions.admit(t, candidate, verdict, now=record.made_at, id=record.id)
@@ -124,21 +130,34 @@ def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: s
 def keeping(house: House, model: Model, now: datetime, cause: str) -> Iterator[Keep]:
     """Open a turn, or go on with the one that was begun for this instant; end it as done, or as superseded where it was overtaken.
 
-    Raises HouseBusy where another turn of the model is open, Overtaken where somebody else moved the traffic first, Cancelled where a
-    person ended it, ClockWentBack.
+    Raises HouseBusy where another process turns the model, Overtaken where somebody else moved the traffic first, Cancelled where a person
+    ended it, CodeChanged where it was begun by other code than this process opened, ClockWentBack.
     """
     id = turn_id(model, now, cause)
-    with alone(house.settings.house / "turns" / f"{model.name}.lock", f"turning {model.name}", patience=0):
+    with turning(house, model.name) as house:
         with house.store.transaction() as t:
-            house.fence(t)
+            _same_code(house, house.turns.find(id, within=t))
             house.forwards(t, model, now, id)
             left = house.turns.opened(model.name, within=t)
             if left is not None and left.id != id:
                 # Whoever opened it is dead, or it would hold the lock. What it kept stays kept, and it may still be gone on with.
-                house.turns.finish(t, left.id, at=wall())
-            turn = house.turns.open(t, Turn(id=id, model=model.name, now=now, cause=cause, started_at=wall()))
+                other = bool(left.code and house.project.code and left.code != house.project.code)
+                house.turns.finish(t, left.id, at=wall(), state="superseded" if other else "done")
+            code = house.project.code or None
+            turn = house.turns.open(t, Turn(id=id, model=model.name, now=now, cause=cause, started_at=wall(), code=code))
             _not_cancelled(house, turn, t)
-        yield from _ended(replace(house, ended=_Look(house, id)), model, turn)
+        # One trace for one turn, however often it is gone on with.
+        known = {"turn": turn.id, "now": now.isoformat(), "cause": cause}
+        with about(turn_id=turn.id, model=model.name), span("turn", trace=trace_of(turn.id), model=model.name, **known):
+            yield from _ended(replace(house, ended=_Look(house, id)), model, turn)
+
+
+def _same_code(house: House, begun: Turn | None) -> None:
+    if begun is not None and begun.code and house.project.code and begun.code != house.project.code:
+        raise CodeChanged(
+            f"The turn of {begun.model} for {said(begun.now)} was begun by another state of the project file, or of what it imports. "
+            "What it kept stays; nobody goes on with it. Turn again, at a later moment."
+        )
 
 
 def turn_id(model: Model, now: datetime, cause: str) -> str:
@@ -169,7 +188,6 @@ def _ended(house: House, model: Model, turn: Turn) -> Iterator[Keep]:
 
 def _finish(house: House, id: str, state: State) -> None:
     with house.store.transaction() as t:
-        house.fence(t)
         there = house.turns.find(id, within=t)
         if there is None or there.state != "cancelled":
             house.turns.finish(t, id, at=wall(), state=state)

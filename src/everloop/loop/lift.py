@@ -33,21 +33,27 @@ from everloop.stats.sequences import difference
 from everloop.stats.shapes import Floats
 
 BLOCK = timedelta(days=28)
+MET = pa.schema([("arm", pa.string()), ("answered_at", pa.int64()), ("unit", pa.string()), ("kept", pa.bool_())])
 
 
 def lifts(house: House, model: Model, traffic: Traffic, now: datetime) -> tuple[Lift, ...]:
-    """Each figure that matters, over the units met in the last four to eight weeks (less, where the control is younger; ``counted_since``):
-    the metric the model is held to by itself, and what its tests are about. Nothing where no unit keeps the baseline."""
-    if not 0 < traffic.control < 1:
+    """Each figure that matters, over the units met in the last four to eight weeks (less, where ``learnt_since`` is younger;
+    ``counted_since``): the metric the model is held to by itself, and what its tests are about. Nothing where no unit keeps the baseline,
+    or every unit does."""
+    since = learnt_since(house, traffic)
+    if since is None:
         return ()
-    rows, names = _answered(house, model, counted_since(kept_since(house, traffic), now))
+    rows, names = _answered(house, model, counted_since(since, now))
     return tuple(_lifts(house, model, traffic, rows, names, now))
 
 
 def first_met(house: House, model: Model, traffic: Traffic) -> pa.Table:
-    """Each unit that was answered since the same share of units has kept the baseline, by its first answer, in order: ``unit``, ``arm``,
-    ``answered_at`` (µs UTC), and ``kept``, whether the control has it."""
-    rows, names = _answered(house, model, kept_since(house, traffic))
+    """Each unit that was answered from ``learnt_since`` on, by its first answer since, in order: ``unit``, ``arm``, ``answered_at`` (µs),
+    and ``kept``, whether the control has it."""
+    since = learnt_since(house, traffic)
+    if since is None:
+        return MET.empty_table()
+    rows, names = _answered(house, model, since)
     units, first = np.unique(names.astype(str), return_index=True)
     order = np.argsort(first)
     met = rows.select(["arm", "answered_at"]).take(pa.array(first[order]))
@@ -107,8 +113,8 @@ def figures_of(model: Model) -> list[str | Reading | Arithmetic]:
     return [*mine[:1], *{repr(on): on for on in hoped if isinstance(on, Reading | Arithmetic)}.values()]
 
 
-def counted_since(kept_since: datetime, now: datetime) -> datetime:
-    """From when on units are counted: the start of the four weeks before those under way, both counted from when the control began.
+def counted_since(began: datetime, now: datetime) -> datetime:
+    """From when on units are counted: the start of the four weeks before those under way, both counted from ``began``.
 
     A confidence sequence holds from one start, known before anything that is counted happened; one that slid along with ``now`` would begin
     a new one at every look. This one stands still for four weeks, and moves by the calendar alone.
@@ -117,14 +123,18 @@ def counted_since(kept_since: datetime, now: datetime) -> datetime:
     >>> [counted_since(began, began + timedelta(days=n)).isoformat()[:10] for n in (0, 55, 56, 83, 84)]
     ['2026-01-01', '2026-01-01', '2026-01-29', '2026-01-29', '2026-02-26']
     """
-    return kept_since + max((now - kept_since) // BLOCK - 1, 0) * BLOCK
+    return began + max((now - began) // BLOCK - 1, 0) * BLOCK
 
 
-def kept_since(house: House, traffic: Traffic) -> datetime:
-    """Since when the same share of units has kept the baseline."""
-    since = traffic.made_at
-    for before in reversed(history.history(house.journal, traffic.model)):
-        if (before.control, before.baseline) != (traffic.control, traffic.baseline):
+def learnt_since(house: House, traffic: Traffic) -> datetime | None:
+    """Since when units are answered by something else than what the control keeps, while the same share keeps it; None: none is yet.
+
+    Who was met before met nothing that was learnt: they would hide what it brings, and say nothing of it.
+    """
+    since = None
+    for lived in reversed(history.history(house.journal, traffic.model)) if 0 < traffic.control < 1 else ():
+        if (lived.control, lived.baseline) != (traffic.control, traffic.baseline):
             break
-        since = before.made_at
+        if lived.champion != lived.baseline or (lived.stage == "canary" and lived.share):
+            since = lived.made_at
     return since

@@ -10,12 +10,14 @@ from typing import Any
 from everloop.clock import said
 from everloop.errors import Unknown
 from everloop.loop.house import House
+from everloop.loop.month import Month, month_of, spoken_month
 from everloop.loop.spending import spent, spoken_cost
 from everloop.loop.spoken import spoken_causes, spoken_lift
 from everloop.project.model import Model
 from everloop.project.spoken_values import spoken_span
 from everloop.records import Candidate, Cost, Decision, Record, Signals, Traffic, Version
 from everloop.registry import history as past
+from everloop.registry.errands import Errands
 from everloop.registry.sentences import Naming, clause
 from everloop.stats.rounded import percent
 
@@ -33,6 +35,8 @@ class Standing:
     last_turn: datetime | None
     turning: datetime | None = None
     """Since when a turn of it has been under way, wall time."""
+    worker: str | None = None
+    """Which process carries out what was asked of it now: host, process id, and a word of its own."""
     confidence: str | None = None
     """How sure each version was of its newest answers, where answers are chances or shares."""
     trained: str | None = None
@@ -51,6 +55,8 @@ class Standing:
     """How many there are that are not over."""
     spent: Cost | None = None
     """What its turns have taken in the seven days up to its last one; None where nothing was measured."""
+    month: Month | None = None
+    """What its turns have cost this month, and will have cost by its end; None where nothing has a price."""
     assignment: Mapping[str, Any] | None = None
     """What a program needs to tell which arm a unit gets now, as ``everloop export assignment`` writes it."""
     measured: tuple[str, ...] = ()
@@ -93,8 +99,9 @@ class Standing:
             line += f"; turns of the last 7 days took {spoken_cost(self.spent)}"
         line += f"; last turned {said(self.last_turn)}." if self.last_turn else "."
         waits = [f"{self.waits}."] if self.waits else []
+        money = [f"{spoken_month(self.month)}."] if self.month else []
         sentences = [f"{sentence}." for sentence in (*self.drift, *self.truth)]
-        return "\n  ".join([line, *waits, *self.brought, *sentences, *self.measured])
+        return "\n  ".join([line, *waits, *money, *self.brought, *sentences, *self.measured])
 
 
 def status(house: House) -> list[Standing]:
@@ -105,6 +112,7 @@ def status(house: House) -> list[Standing]:
 
     name = past.names(house.journal)
     rows = []
+    carried = {errand.model: errand.holder for errand in Errands(house.store).unfinished() if errand.state == "taken"}
     for model in house.project.models.values():
         traffic = house.pointers.current(model.name)
         waiting = house.approvals.waiting(model.name)
@@ -119,6 +127,7 @@ def status(house: House) -> list[Standing]:
                 waiting=waiting[0].action if waiting else None,
                 last_turn=last.now if last else None,
                 turning=opened.started_at if opened else None,
+                worker=carried.get(model.name),
                 confidence=_confidence(house, model, name),
                 trained=_trained(house, model, last.now if last else None),
                 waits=None if traffic is None or traffic.rolling else _waits(house, model),
@@ -128,6 +137,7 @@ def status(house: House) -> list[Standing]:
                 truth=_said_of_truth(house, model, traffic),
                 incidents=len(house.incidents.open(model.name)),
                 spent=spent_until(house, model.name, last.now) if last else None,
+                month=month_of(house, model.name, last.now) if last else None,
                 assignment=assignment(traffic) if traffic else None,
                 measured=measured(house, model, last.now) if last and traffic else (),
                 baseline=traffic is not None and house.champion(traffic).format == "baseline",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version as release_of
 from typing import Any
@@ -93,7 +93,6 @@ class Mirror:
 
     def _note(self, seq: int) -> None:
         with self.house.store.transaction() as t:
-            self.house.fence(t)
             self.house.facts.put(t, "", FACT, EPOCH, {"server": identity(self.server.url), "through": seq})
 
     # -- one record --
@@ -151,12 +150,32 @@ class Mirror:
         runs.end(server, run, at=candidate.made_at)
         shutil.rmtree(waits, ignore_errors=True)
 
+    def late(self, candidate: Candidate) -> None:
+        """Say in the run of a candidate, which was told without it, what its learner said on this machine."""
+        model, waits = self.house.project.models.get(candidate.model), self.house.settings.told_to_mlflow(candidate.id)
+        with suppress(Refused):  # it would be so the next time too
+            if model is not None:
+                run, learner = self._run(model, candidate), said_in(waits)
+                told = {*params_of(candidate), *dict(candidate.notes or ())}  # which MLflow lets nobody change
+                params = {name: value for name, value in learner.params.items() if name not in told}
+                runs.say(self.server, run, at=candidate.made_at, params=params, tags=learner.tags)
+                runs.measured(self.server, run, learner.metrics)
+                self._said(run, learner)
+        shutil.rmtree(waits, ignore_errors=True)
+
+    def told_of(self, candidate: Candidate) -> bool:
+        """Whether the server was told of a candidate of the journal, by whatever machine."""
+        return all(entry.record.id != candidate.id for entry in self.house.journal.read(kind="Candidate", after=self._through()))
+
     def _files(self, model: Model, candidate: Candidate, run: Run, learner: Said) -> None:
         files = {"candidate.json": _json(candidate), "explained.txt": explain(model).encode()}
         for record in self.house.kept_in_turn(candidate.id):
             if isinstance(record, Report):
                 files |= {"report.json": _json(record), "report.txt": spoken_report(record).encode()}
         runs.keep(self.server, run, files)
+        self._said(run, learner)
+
+    def _said(self, run: Run, learner: Said) -> None:
         for name, path in learner.files.items():
             runs.keep(self.server, run, {name: path.read_bytes()})
 
@@ -229,6 +248,27 @@ def mirror(house: House) -> Mirrored:
         return Mirror(house, server).go()
 
 
+def say_late(house: House) -> int:
+    """Send what learners said on this machine where another one, which does not have it, told of their candidates already; of how many.
+
+    Nothing while another process of this machine tells MLflow. Raises EverloopError where everloop.toml names no server, Unreachable.
+    """
+    waiting = house.settings.told_to_mlflow("").glob("*")
+    found = [record for path in waiting if isinstance(record := house.journal.find(path.name), Candidate)]
+    if not found:
+        return 0
+    with ExitStack() as mine:
+        try:
+            mine.enter_context(alone(house.settings.house / "mirror.lock", "telling MLflow", patience=0))
+        except HouseBusy:
+            return 0
+        telling = Mirror(house, tracking_of(house))
+        late = [candidate for candidate in found if telling.told_of(candidate)]
+        for candidate in late:
+            telling.late(candidate)
+    return len(late)
+
+
 def tracking_of(house: House) -> Tracking:
     """The tracking server of a house. Raises EverloopError where everloop.toml names none."""
     if house.settings.mlflow is None:
@@ -263,7 +303,6 @@ def _asked_of(house: House, model: Model, server: Tracking) -> Iterator[tuple[Mo
         return  # it was taken away meanwhile, or is none: looked for again the next time
     yield model, there
     with house.store.transaction() as t:
-        house.fence(t)
         house.facts.put(t, model.name, "mlflow challenger", EPOCH, {"number": number, "server": identity(server.url)})
 
 

@@ -10,7 +10,7 @@ import logging
 import platform
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from everloop.features.store import Changes, Mark
 from everloop.features.tiles import Tiles
-from everloop.lake.alone import alone
 from everloop.lake.events import SqliteLog
 from everloop.lake.place import Lake
 from everloop.lake.turnstile import Turnstile
@@ -30,11 +29,12 @@ from everloop.settings import Settings
 from everloop.sql.wal import write_ahead
 
 if TYPE_CHECKING:
+    from everloop.connect.postgres import PostgresLog
     from everloop.features.fold import Fold
     from everloop.features.states import State
     from everloop.features.store import OnlineStore
     from everloop.lake.shape import Events
-    from everloop.lake.tables import Also
+    from everloop.lake.tables import Also, EventLog, Locks
 
 MANY = 10_000
 """So many rows that arrive at once are not folded while others wait to write."""
@@ -66,14 +66,20 @@ def states_kept(models: Iterable[Model]) -> tuple[State, ...]:
 
 def folding(lake: Lake, models: Iterable[Model], settings: Settings) -> Lake:
     """The same lake; what arrives in it is also folded into the states of these models, where they lie beside the events."""
-    return lake if settings.online else replace(lake, also=Folding(tuple(models)))
+    if settings.online:
+        return lake
+    if isinstance(lake.log, SqliteLog):
+        return replace(lake, also=Folding(tuple(models), fold_in))
+    from everloop.connect import postgres_online
+
+    return replace(lake, also=Folding(tuple(models), postgres_online.fold_in))
 
 
 class Folding:
-    """For each source, what folds the rows that arrive into its states. Safe between threads."""
+    """For each source, what folds the rows that arrive into its states, by ``fold_in`` of where they lie. Safe between threads."""
 
-    def __init__(self, models: tuple[Model, ...]) -> None:
-        self._models = models
+    def __init__(self, models: tuple[Model, ...], fold_in: Callable[[Fold, Any, Events], None]) -> None:
+        self._models, self._fold_in = models, fold_in
         self._folds: dict[str, Fold] | None = None
 
     def __call__(self, source: str) -> Also | None:
@@ -84,7 +90,7 @@ class Folding:
             names = dict.fromkeys(state.source.name for state in states)
             self._folds = {name: Fold([state for state in states if state.source.name == name]) for name in names}
         fold = self._folds.get(source)
-        return None if fold is None else partial(fold_in, fold)
+        return None if fold is None else partial(self._fold_in, fold)
 
 
 def fold_in(fold: Fold, connection: sqlite3.Connection, events: Events) -> None:
@@ -111,7 +117,7 @@ class OnlineState(Protocol):
         """The store, for writing: all of it or nothing, where it can be."""
 
     def make(self, states: Sequence[State], rows: pa.Table) -> None:
-        """Make states of one source anew from its whole event table. Raises HouseBusy where another process of this machine is at it."""
+        """Make states of one source anew from its whole event table. Raises HouseBusy where another process is at it."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -119,13 +125,28 @@ class OnlineState(Protocol):
 
 def online_of(lake: Lake, settings: Settings) -> OnlineState:
     """Where the states of a house lie. Raises SettingsError, and Missing where the library for it is not there."""
-    assert isinstance(lake.log, SqliteLog)
+    log, elsewhere = lake.log, _on_postgres(lake.log)
+    if settings.online is None and elsewhere is not None:
+        from everloop.connect.postgres_online import PostgresState
+
+        return PostgresState(elsewhere)
     if settings.online is None:
-        return BesideEvents(lake.log)
+        assert isinstance(log, SqliteLog)
+        return BesideEvents(log)
     from everloop.connect.redis import RedisTiles
 
-    # Two logs must never share a name on a server, and this one is a file of this machine.
-    return OnServer(RedisTiles(settings.online, house=f"{platform.node()}:{settings.house}"), lake.log)
+    # Two logs must never share a name on a server, and a file is one of this machine.
+    name = f"{platform.node()}:{settings.house}" if elsewhere is None else elsewhere.identity
+    return OnServer(RedisTiles(settings.online, house=name), log)
+
+
+def _on_postgres(log: EventLog) -> PostgresLog | None:
+    if isinstance(log, SqliteLog):
+        return None
+    from everloop.connect.postgres import PostgresLog
+
+    assert isinstance(log, PostgresLog)
+    return log
 
 
 @dataclass(frozen=True)
@@ -184,7 +205,7 @@ class BesideEvents:
         """Make states anew, piece by piece, so that nobody who writes waits for long; they are kept when the last piece is there."""
         from everloop.features.build import build
 
-        with _alone(self.log, states), self._taken() as opened:
+        with alone_folding(self.log, states), self._taken() as opened:
             build(_PieceByPiece(opened), states, rows)
 
     def close(self) -> None:
@@ -226,7 +247,7 @@ class BesideEvents:
 class OnServer:
     """States on a server that several machines share. Every write compares sequence numbers, so nobody waits for anybody."""
 
-    def __init__(self, store: Any, log: SqliteLog) -> None:
+    def __init__(self, store: Any, log: EventLog) -> None:
         self.store, self.log = store, log
 
     @contextmanager
@@ -243,7 +264,7 @@ class OnServer:
         """Make states anew; the server swaps them in at one instant."""
         from everloop.features.build import build
 
-        with _alone(self.log, states):
+        with alone_folding(self.log, states):
             build(self.store, states, rows)
 
     def close(self) -> None:
@@ -251,9 +272,10 @@ class OnServer:
         self.store.close()
 
 
-def _alone(log: SqliteLog, states: Sequence[State]) -> AbstractContextManager[None]:
+def alone_folding(log: Locks, states: Sequence[State]) -> AbstractContextManager[None]:
+    """Be the only one who makes states of a source anew. Raises HouseBusy where somebody else does."""
     name = states[0].source.name
-    return alone(log.beside / f"{name}.online.lock", f"folding {name}", patience=0)
+    return log.alone(f"{name}.online", f"folding {name}", patience=0)
 
 
 @contextmanager

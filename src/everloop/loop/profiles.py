@@ -5,9 +5,10 @@ The windows of what was learnt from come first: they are the habit that the newe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ from everloop.clock import from_microseconds, microseconds
 from everloop.errors import LearnerFailed
 from everloop.features.moments import last_ticks
 from everloop.loop.house import House
+from everloop.monitor.columns import ROWS
 from everloop.monitor.profile import ANSWERS, Profile, answers_as_column, profile
 from everloop.monitor.rhythm import BUCKET, Season, seasons_of
 from everloop.monitor.scores import Scores
@@ -28,12 +30,17 @@ from everloop.records import Candidate, Shape, Traffic, TrainingSet
 from everloop.registry.facts import Facts
 from everloop.serving.answered import features_of
 from everloop.stats.shapes import Answers, Floats
+from everloop.training.executor import Executor, Serial
 from everloop.training.rows import holdout, learnable
 
 FIRST_WINDOWS, FIRST_ANSWERS = 4, 200
 HABIT = 56  # so many past windows are held against the newest
 DAY, A_WEEK = 86_400_000_000, timedelta(days=7)
 SEASONS = 56 * DAY
+PIECE = ROWS
+"""Answers counted in one piece of work: as many as are counted at a time anyhow, so that names come out alike."""
+MANY = 2 * PIECE
+"""So many are worth sending away."""
 
 
 def reference_of(house: House, model: Model, champion: Candidate) -> Profile | None:
@@ -209,16 +216,18 @@ def windows_of(
     kept = {microseconds(f.at): f.body for f in house.facts.read(model.name, name, since=from_microseconds(int(windows[0])))}
     past = [Profile.from_plain(plain, reference.spec) for plain in (habit.body["habit"] if habit else [])]
     found = [p for p in past if p.last_at is not None and p.last_at < windows[0]][-HABIT:]
-    fresh: dict[int, Profile] = {}
     told = None if labels is None else labels.beside(champion.shape, served)
-    for start in windows.tolist():
-        rows = np.flatnonzero(starts == start)
-        one = None if (body := kept.get(start)) is None else Profile.from_plain(body, reference.spec)
-        scores = None if one is None else one.scores
-        # A window that has grown since is counted again.
-        if one is None or one.rows != len(rows):
-            one = replace(_counted(reference.spec, served.take(pa.array(rows)), model, champion.shape), scores=scores)
-            fresh[start] = one
+    places = {start: np.flatnonzero(starts == start) for start in windows.tolist()}
+    there = {start: Profile.from_plain(kept[start], reference.spec) for start in places if start in kept}
+    # A window that has grown since is counted again.
+    grown = {start: rows for start, rows in places.items() if start not in there or there[start].rows != len(rows)}
+    fresh = _each_counted(house, reference.spec, served, grown, champion.shape)
+    for start, rows in places.items():
+        before = there.get(start)
+        scores = None if before is None else before.scores
+        if start in fresh:
+            fresh[start] = replace(fresh[start], scores=scores)
+        one = fresh.get(start) or there[start]
         if told is not None and (now := Scores.of(told[0][rows], told[1][rows])) != scores:
             one = fresh[start] = replace(one, scores=now)
         found.append(one)
@@ -232,7 +241,18 @@ def _starts(model: Model, moments: NDArray[np.int64]) -> NDArray[np.int64]:
     return moments - moments % DAY if model.asked is None else last_ticks(model.asked, moments)
 
 
-def _counted(spec: Spec, rows: pa.Table, model: Model, shape: Shape) -> Profile:
+def _each_counted(house: House, spec: Spec, served: pa.Table, windows: Mapping[int, NDArray[np.int64]], shape: Shape) -> dict[int, Profile]:
+    """The profile of each of these windows (places in ``served``); of many rows, piece by piece where the settings name an executor."""
+    executor: Executor = Serial() if house.executor is None or sum(map(len, windows.values())) < MANY else house.executor
+    pieces = [(start, rows[at : at + PIECE]) for start, rows in windows.items() for at in range(0, len(rows), PIECE)]
+    counted = executor.map(partial(_counted, spec, shape), (served.take(pa.array(rows)) for _, rows in pieces))
+    found: dict[int, Profile] = {}
+    for (start, _), one in zip(pieces, counted, strict=True):
+        found[start] = found[start] + one if start in found else one
+    return found
+
+
+def _counted(spec: Spec, shape: Shape, rows: pa.Table) -> Profile:
     if shape.kind == "ranking":
         return profile(spec, pa.table({}).select([]), rows.column("moment").to_numpy().astype(np.int64))
     columns = _with_answers(rows, [n for n in spec.features if n != ANSWERS], shape)

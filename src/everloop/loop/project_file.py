@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from everloop.errors import EverloopError, Mistake, ProjectError, Unknown
+from everloop.loop.code import code_of
 from everloop.project.model import Model
 from everloop.project.refuse import together
 from everloop.project.source import Source
@@ -29,6 +30,8 @@ class Project:
     sources: dict[str, Source]
     path: Path | None = None
     module: str | None = None
+    code: str = ""
+    """The file and all it brings as one hash, as they were when it was opened; of a project put together in code nothing."""
 
     def model(self, name: str) -> Model:
         """The model of this name. Raises Unknown, naming those there are."""
@@ -59,7 +62,7 @@ def open_project(path: Path | str = "project.py") -> Project:
         path = path / "project.py"
     if not path.is_file():
         raise EverloopError(f"There is no project file {path}. Write one with: everloop init shop")
-    module = _imported(path)
+    code, module = code_of(path), _imported(path)
     models: dict[str, Model] = {}
     sources: dict[str, Source] = {}
     for value in vars(module).values():
@@ -72,7 +75,7 @@ def open_project(path: Path | str = "project.py") -> Project:
     for model in models.values():
         for source in model.sources:
             sources.setdefault(source.name, source)
-    return Project(models, sources, path, module.__name__)
+    return Project(models, sources, path, module.__name__, code)
 
 
 def _imported(path: Path) -> ModuleType:

@@ -18,7 +18,7 @@ from everloop.errors import EverloopError, Unknown
 from everloop.features.as_of import live
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
-from everloop.loop.signing import proven
+from everloop.loop.signing import proven_here
 from everloop.loop.tell.answerable import answers_here
 from everloop.project.model import Model
 from everloop.project.reading import leaves
@@ -89,7 +89,7 @@ def orders(house: House, model: Model, supply: Supply, now: datetime, stock: pa.
     if answers_here(house, traffic).champion != traffic.champion:
         raise EverloopError(f"The champion of {model.name} answers elsewhere, so nothing is known here of units nobody asked it about.")
     champion = house.champion(traffic)
-    proven(house.settings, champion, house.blobs.read, name=house.version(traffic.champion).name)
+    proven_here(house, champion, name=house.version(traffic.champion).name)
     tables = house.tables(model)
     rows = None if stock is None else _rows(model, stock)
     asked = live(model, tables, moment=now, units=None if rows is None else [row.request for row in rows])

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from everloop.clock import said
 from everloop.connect.mlflow.learner import unheard
 from everloop.errors import EverloopError, Unknown
-from everloop.features.as_of import as_of
 from everloop.loop.house import House, load_any
 from everloop.loop.learnt import changed_at
 from everloop.loop.lineage import handover_of, snapshot_of, training_set_of, version_named
 from everloop.loop.tell import told
+from everloop.loop.training_sets import of_snapshot
 from everloop.loop.wiring import learnt
 from everloop.project.learner import learner_repr
 from everloop.project.model import Model
 from everloop.records import Candidate, Decision, Redaction, TrainingSet, Version, identity
-from everloop.registry.blobs import Blobs
+from everloop.registry.store import BlobStore
 from everloop.stats.rounded import figure
 from everloop.stats.shapes import Answers
 from everloop.training.environment import environment
@@ -146,9 +146,10 @@ def _rows_again(house: House, model: Model, version: Version, training_set: Trai
     decision = next((r for r in map(house.journal.find, training_set.made_from) if isinstance(r, Decision)), None)
     contest, bodies = house.contest_of(version), dict[str, bytes]()
     kept = house.table(training_set)
-    again = as_of(
+    again = of_snapshot(
+        house,
         model,
-        house.read(snapshot, model),
+        snapshot,
         now=training_set.made_at,
         id=training_set.id,
         save=lambda body: _saved(bodies, body),
@@ -163,7 +164,7 @@ def _rows_again(house: House, model: Model, version: Version, training_set: Trai
 
 def _made(
     model: Model,
-    blobs: Blobs,
+    blobs: BlobStore,
     training_set: TrainingSet,
     candidate: Candidate,
     *,

@@ -87,10 +87,10 @@ def reread(
     column that is not there.
     """
     again = Again()
-    rows = _with_private(model, served, tables, salt)
+    rows = with_private(model, served, tables, salt)
     if not rows:
         return again
-    for part, cut in _cuts(model, rows, tables):
+    for part, cut in cuts(model, rows, tables):
         with Reader(cut) as reader:
             again.found.update(_read(reader, model, known, part))
         again.asked.update({row.id: row for row in part})
@@ -143,7 +143,7 @@ def _typed(values: Sequence[object], kind: object) -> pa.Array:
 # -- what each answer had read ---------------------------------------------------------------------------------------------------------
 
 
-def _cuts(model: Model, rows: Sequence[Served], tables: Mapping[str, pa.Table]) -> Iterator[tuple[list[Served], Mapping[str, pa.Table]]]:
+def cuts(model: Model, rows: Sequence[Served], tables: Mapping[str, pa.Table]) -> Iterator[tuple[list[Served], Mapping[str, pa.Table]]]:
     """Answers with the event tables as they had been read. Most see nothing of what came later and are read from the whole tables at once.
 
     A row beyond what was read matters only if it says it was known before the moment (bulk history, sources without a time), or is about
@@ -190,7 +190,7 @@ class _Later:
 # -- what requests said that is private ------------------------------------------------------------------------------------------------
 
 
-def _with_private(model: Model, served: Sequence[Served], tables: Mapping[str, pa.Table], salt: str) -> list[Served]:
+def with_private(model: Model, served: Sequence[Served], tables: Mapping[str, pa.Table], salt: str) -> list[Served]:
     """Answers with the private words of their requests, which were logged as hashes: each is the word in the log that has this hash."""
     hidden = sorted(private_in(model.per) & set(served[0].request)) if served and isinstance(model.per, Source) else []
     if not hidden or not isinstance(model.per, Source):

@@ -1,15 +1,19 @@
 """Signatures of what answers: made where a version is let in, proven before it is loaded to answer. Without ``[signing]`` nobody is asked.
 
-A signature is of an artefact's bytes and lies in ``signatures/`` of the house, named by the artefact's SHA-256, where workers find it
-without the house's database. A baseline builds nothing and is made of the house's own figures: nobody signs it.
+A signature is of an artefact's bytes, named by the artefact's SHA-256. It is kept in the house's database, where every machine of the house
+finds it, and lies in ``signatures/`` of each house folder, where workers find it without the database: whoever writes the routes puts it
+there before they name what it signs. A baseline builds nothing and is made of the house's own figures: nobody signs it.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from everloop.clock import EPOCH
+from everloop.connect.whole import put
 from everloop.errors import ArtefactBroken, EverloopError
 from everloop.records import Candidate
 from everloop.settings import Settings
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from everloop.loop.house import House
 
 UNSIGNED = ("baseline", "elsewhere")
+SIGNATURE = "signature"
+"""What the name of the fact that holds a signature begins with; the SHA-256 of the artefact follows."""
 
 
 def sign_artefact(house: House, candidate: Candidate) -> None:
@@ -27,9 +33,9 @@ def sign_artefact(house: House, candidate: Candidate) -> None:
     """
     if candidate.format in UNSIGNED:
         return
-    if house.settings.signing.private_key is not None and not signature_file(house.settings, candidate.artefact).exists():
+    if house.settings.signing.private_key is not None and not signature_here(house, candidate).exists():
         sign_now(house, candidate)
-    proven(house.settings, candidate, house.blobs.read, name=f"A candidate for {candidate.model}")
+    proven_here(house, candidate, name=f"A candidate for {candidate.model}")
 
 
 def sign_now(house: House, candidate: Candidate) -> Path:
@@ -39,8 +45,14 @@ def sign_now(house: House, candidate: Candidate) -> Path:
         raise EverloopError('Nothing is signed here: everloop.toml names no key. Say private_key = "release.key" in [signing].')
     from everloop.connect.model_signing import sign
 
-    keep_signature(house.settings, candidate.artefact, sign(house.blobs.read(candidate.artefact), keys.private_key, keys.password))
-    return signature_file(house.settings, candidate.artefact)
+    return keep_signature(house, candidate.artefact, sign(house.blobs.read(candidate.artefact), keys.private_key, keys.password))
+
+
+def proven_here(house: House, candidate: Candidate, *, name: str = "") -> None:
+    """As ``proven``, wherever in the house it was signed. Raises ArtefactBroken."""
+    if house.settings.signing.key is not None:
+        signature_here(house, candidate)
+    proven(house.settings, candidate, house.blobs.read, name=name)
 
 
 def proven(settings: Settings, candidate: Candidate, open: Callable[[str], bytes], *, name: str = "") -> None:
@@ -70,8 +82,27 @@ def signature_file(settings: Settings, artefact: str) -> Path:
     return settings.signatures / f"{artefact}.sig"
 
 
-def keep_signature(settings: Settings, artefact: str, signature: bytes) -> None:
-    """Put a signature where workers look for it, whole or not at all. Raises EverloopError where the folder cannot be written."""
-    from everloop.connect.whole import put
+def signature_here(house: House, candidate: Candidate) -> Path:
+    """Where the signature of a candidate's artefact lies in this folder, put there where another machine signed it; or would lie.
 
-    put(signature_file(settings, artefact), signature)
+    Raises EverloopError where the folder cannot be written.
+    """
+    path = signature_file(house.settings, candidate.artefact)
+    if candidate.format in UNSIGNED:
+        return path
+    fact = house.facts.latest("", f"{SIGNATURE} {candidate.artefact}")
+    if fact is not None:
+        signature = b64decode(fact.body["signature"])
+        if not path.exists() or path.read_bytes() != signature:
+            put(path, signature)
+    return path
+
+
+def keep_signature(house: House, artefact: str, signature: bytes) -> Path:
+    """Keep a signature for every machine of the house, and put it where the workers of this one look for it; where that is.
+
+    Raises EverloopError where the folder cannot be written.
+    """
+    with house.store.transaction() as t:
+        house.facts.put(t, "", f"{SIGNATURE} {artefact}", EPOCH, {"signature": b64encode(signature).decode()})
+    return put(signature_file(house.settings, artefact), signature)

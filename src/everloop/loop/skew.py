@@ -101,7 +101,7 @@ def measure(house: House, model: Model, *, now: datetime, since: datetime | None
     """
     begin, part = since or now - A_DAY, house.settings.skew if share is None else share
     sample = _sampled(answers_of(house, model, since=begin), now, part)
-    served = list(_served(sample))
+    served = list(served_of(sample))
     tables = house.tables(model)
     meter = _Meter(house, model, _tellers(house, model), _learnt(house, model, {row.version for row in served}))
     for group in _alike(served):
@@ -208,7 +208,7 @@ def _sampled(given: pa.Table, now: datetime, share: float) -> pa.Table:
     return given.take(pa.array(list(first.values()), pa.int64())).sort_by([("moment", "ascending"), ("unit", "ascending")])
 
 
-def _served(sample: pa.Table) -> Iterator[Served]:
+def served_of(sample: pa.Table) -> Iterator[Served]:
     """Every answer that can be read again."""
     decode = msgspec.json.decode
     for row in sample.select(["id", "version", "unit", "moment", "features", "as_of", "definition", "request"]).to_pylist():

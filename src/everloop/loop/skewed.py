@@ -28,7 +28,6 @@ def keep(house: House, model: Model, found: Measured) -> None:
     """Remember what was found, and put it on its way to the model's owner where anything differs; the same features once a day."""
     names = [skew.feature for skew in found.skewed]
     with house.store.transaction() as t:
-        house.fence(t)
         body = {"answers": found.answers, "values": found.values, "unread": found.unread, "features": names}
         house.facts.put(t, model.name, SKEW, found.until, body)
         if names:

@@ -18,11 +18,11 @@ from everloop import training
 from everloop.clock import from_microseconds
 from everloop.connect.mlflow.learner import unheard
 from everloop.errors import EverloopError, LearnerFailed
-from everloop.features.as_of import as_of
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House, load_any
 from everloop.loop.learnt import newest_change
 from everloop.loop.tell.told import told_truths
+from everloop.loop.training_sets import put_together
 from everloop.loop.wiring import learnt
 from everloop.project.conditions import only_new, since_change
 from everloop.project.measured import beside_of
@@ -33,7 +33,7 @@ from everloop.project.spans import days
 from everloop.project.spoken_conditions import spoken_metric
 from everloop.project.unbuilt import not_yet
 from everloop.records import Candidate, TrainingSet, identity
-from everloop.registry.blobs import Blobs
+from everloop.registry.store import BlobStore
 from everloop.stats.bootstrap import compare
 from everloop.stats.measures import Measure
 from everloop.stats.rounded import figure, percent, span_of
@@ -110,7 +110,8 @@ def compare_strategies(house: House, model: Model, now: datetime) -> Strategies:
     adopt(house, model, now)
     champion = house.champion(house.traffic(model))
     id, plain = identity("strategies", model.name, now.isoformat()), model.but(model.name, learns_from=None, tune=None)
-    training_set = as_of(
+    training_set = put_together(
+        house,
         plain,
         house.tables(model),
         now=now,
@@ -206,7 +207,7 @@ def _answered(house: House, strategy: Strategy, training_set: TrainingSet, champ
 
 
 def _learnt_and_asked(
-    model: Model, blobs: Blobs, training_set: TrainingSet, since: datetime | None, champion: Candidate, *,
+    model: Model, blobs: BlobStore, training_set: TrainingSet, since: datetime | None, champion: Candidate, *,
     allow_pickle: bool, id: str, mirrored: bool,
 ) -> tuple[Candidate, Answers]:  # fmt: skip
     """In a child: a candidate that is kept nowhere, and what it answers."""

@@ -14,14 +14,14 @@ from typing import cast
 
 import pyarrow as pa
 
-from everloop.lake.place import open_lake
 from everloop.loop.house import House
+from everloop.loop.lakes import lake_of
 from everloop.loop.online import online_of
 from everloop.loop.serve.known import Known
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Candidate
-from everloop.registry.blobs import Blobs
+from everloop.registry.store import BlobStore
 from everloop.settings import Settings
 from everloop.training.feed import Value
 from everloop.training.light import compile_version, load_light
@@ -46,7 +46,7 @@ def timed(house: House, model: Model, candidate: Candidate, table: pa.Table, cou
 def _in_child(
     model: Model,
     models: tuple[Model, ...],
-    blobs: Blobs,
+    blobs: BlobStore,
     settings: Settings,
     candidate: Candidate,
     table: pa.Table,
@@ -70,7 +70,7 @@ def _in_child(
 def _known(model: Model, models: tuple[Model, ...], settings: Settings, table: pa.Table) -> Known | None:
     if model.kind == "ranking" or isinstance(model.per, Source) or not set(model.unit) <= set(table.column_names):
         return None
-    lake = open_lake(settings.lake, settings.events)
+    lake = lake_of(settings)
     known = Known(lake, models, online_of(lake, settings), turned=True)
     known.fold()
     return known

@@ -26,7 +26,7 @@ from everloop.stats.measures import Measure
 from everloop.stats.rounded import figure
 from everloop.training.rows import learnable
 from everloop.training.searched import Searched
-from everloop.training.trials import Trial, attempted, compared_by, folds_of
+from everloop.training.trials import Attempt, Score, Trial, attempted, compared_by, folds_of
 from everloop.training.tune import Search, searched
 from everloop.training.usage import Usage
 
@@ -72,8 +72,8 @@ def settings_for(house: House, model: Model, training_set: TrainingSet) -> Searc
         folds=folds,
         measure=by.name,
         seed=seed,
-        executor=InChild(house, training_set.learn_rows),
-        attempt=work,
+        executor=house.executor or InChild(house, training_set.learn_rows),
+        attempt=partial(_unheard, work) if house.executor and house.settings.mlflow else work,
         spoken=lambda loss: -loss if by.better == "higher" else loss,
         keep=partial(_keep, house, model, kept_as),
         money=lambda seconds: cost(Usage(seconds, 0, 0), house.settings.prices).money or 0.0,
@@ -91,7 +91,6 @@ def trials_of(house: House, model: Model, kept_as: str) -> list[Trial]:
 def _keep(house: House, model: Model, kept_as: str, done: Sequence[Trial]) -> None:
     house.still()
     with house.store.transaction() as t:
-        house.fence(t)
         at = EPOCH + timedelta(microseconds=done[0].number)  # a trial is about no instant; this is its place in the search
         house.facts.put(t, model.name, f"trials {kept_as}", at, [vars(one) | {"losses": list(one.losses)} for one in done])
 
@@ -114,6 +113,11 @@ def _content(rows: pa.Table) -> str:
     with pa.ipc.new_stream(sink, rows.schema.remove_metadata()) as stream:
         stream.write_table(rows.replace_schema_metadata(None).combine_chunks())
     return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def _unheard(work: Callable[[Attempt], Score], attempt: Attempt) -> Score:
+    with unheard(True):
+        return work(attempt)
 
 
 def _each(fn: Callable[[Item], Result], items: Sequence[Item], mirrored: bool) -> list[Result]:

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 
 from everloop import checks, gates, lake, rollout, training
 from everloop.connect.mlflow.learner import caught
-from everloop.errors import Overtaken
-from everloop.features.as_of import as_of as features_as_of
+from everloop.errors import CodeChanged, Overtaken
 from everloop.loop import decide as deciding
 from everloop.loop import met, remembered, trial, tuning
 from everloop.loop.beside import why_not_beside
+from everloop.loop.executors import executor_of, opened
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.learnt import changed_at, new_reference, new_since
@@ -31,6 +31,7 @@ from everloop.loop.signing import sign_artefact
 from everloop.loop.tell import logged, told
 from everloop.loop.tell.answerable import way_back
 from everloop.loop.timed import timed
+from everloop.loop.training_sets import of_snapshot
 from everloop.project.measured import beside_of
 from everloop.project.model import Model
 from everloop.project.noted import noted
@@ -47,10 +48,13 @@ from everloop.records import (
     Verdict,
     Version,
 )
-from everloop.registry.blobs import Blobs
+from everloop.registry.store import BlobStore
+from everloop.settings import Settings
 from everloop.training.environment import environment
+from everloop.training.executor import Serial, doing
 from everloop.training.light import compile_version
 from everloop.training.train import Save
+from everloop.training.usage import also
 
 
 def watch(step: Step, traffic: Traffic) -> Signals:
@@ -127,9 +131,10 @@ def _as_of(
 ) -> TrainingSet:
     house, model = step.house, step.model
     seen = [at for at in (house.champion(house.traffic(model)).learnt_until, seen_until) if at is not None]
-    return features_as_of(
+    return of_snapshot(
+        house,
         model,
-        house.read(snapshot, model),
+        snapshot,
         now=step.now,
         id=step.id,
         save=house.blobs.save,
@@ -160,6 +165,9 @@ def train(step: Step, training_set: TrainingSet) -> Candidate:
         allow_pickle=house.settings.pickle,
         compiled=house.settings.compiled,
         mlflow=house.settings.told_to_mlflow(step.id) if house.settings.mlflow else None,
+        settings=house.settings,
+        path=house.project.path,
+        code=house.project.code,
     )
     return house.in_child(work, rows=training_set.learn_rows)
 
@@ -249,15 +257,19 @@ def dropped(traffic: Traffic, decision: Decision, now: datetime, id: str) -> Tra
 # -- what runs in a child --------------------------------------------------------------------------------------------------------------
 
 
-def open_in_child(path: Path | None) -> None:
-    """Open the project file, so that the functions and classes of the user are found by their names."""
-    if path is not None:
-        open_project(path)
+def open_in_child(path: Path | None, code: str = "") -> None:
+    """Open the project file, so that the functions and classes of the user are found by their names. Raises CodeChanged where it is not
+    the ``code`` any more that the parent opened."""
+    if path is None:
+        return
+    opened = open_project(path)
+    if code and opened.code != code:
+        raise CodeChanged(f"{path.name}, or what it imports, was changed since this process opened it. Start the process again.")
 
 
 def learnt(
     model: Model,
-    blobs: Blobs,
+    blobs: BlobStore,
     training_set: TrainingSet,
     *,
     champion: Candidate | None,
@@ -276,9 +288,21 @@ def learnt(
 
 
 def _train(
-    model: Model, blobs: Blobs, training_set: TrainingSet, *, allow_pickle: bool, compiled: Path, mlflow: Path | None, **words: Any
+    model: Model,
+    blobs: BlobStore,
+    training_set: TrainingSet,
+    *,
+    allow_pickle: bool,
+    compiled: Path,
+    mlflow: Path | None,
+    settings: Settings,
+    path: Path | None,
+    code: str,
+    **words: Any,
 ) -> Candidate:
-    with noted() as notes, caught(mlflow) if mlflow else nullcontext():
+    # A learner of many models spreads them from here: the child that learns dies with its parent, and those it asks with it.
+    spread = executor_of(settings, opened(path, code), spent=also) or Serial()
+    with noted() as notes, doing(spread), caught(mlflow) if mlflow else nullcontext():
         made = learnt(model, blobs, training_set, save=blobs.save, allow_pickle=allow_pickle, **words)
     made = replace(made, notes=tuple(notes.items()) or None)
     with suppress(Exception):  # a copy for lean workers: whoever finds none loads the artefact

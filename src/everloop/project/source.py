@@ -13,6 +13,7 @@ from everloop.project.columns import Kind, is_kind, is_numeric, money
 from everloop.project.conditions import RowCondition, always, at_least, at_most, fresh, meets, one_of, usual_volume
 from everloop.project.reading import is_reading
 from everloop.project.said import Place, caller, said
+from everloop.project.spans import every
 from everloop.project.verbs import Names, Verbs, as_names
 
 # Columns of every event table, beside those a source declares.
@@ -42,6 +43,8 @@ class Source(Verbs):
     columns: Mapping[str, Kind]
     must: tuple[RowCondition, ...]
     private: tuple[str, ...]
+    arrives: every | None
+    overdue: timedelta | None
     rows: tuple[RowCondition, ...]  # what where(…) keeps
     place: Place = field(compare=False)
 
@@ -61,6 +64,8 @@ class Source(Verbs):
         apart: str | None = None,
         must: RowCondition | Sequence[RowCondition] = (),
         private: Names = (),
+        arrives: every | None = None,
+        overdue: timedelta | None = None,
         **unknown: Never,
     ) -> None:
         for keyword, names in (("id", id), ("time", time), ("private", private)):
@@ -71,7 +76,8 @@ class Source(Verbs):
         values = {
             "name": name, "id": as_names(id), "columns": dict(columns), "time": as_names(time), "version": version, "known": known,
             "deleted": deleted, "late": late, "zone": zone, "of": tuple(of) if isinstance(of, tuple | list) else (of,), "apart": apart,
-            "must": tuple(must) if isinstance(must, tuple | list) else (must,), "private": as_names(private), "rows": (), "place": caller(),
+            "must": tuple(must) if isinstance(must, tuple | list) else (must,), "private": as_names(private), "arrives": arrives,
+            "overdue": overdue, "rows": (), "place": caller(),
         }  # fmt: skip
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -108,6 +114,13 @@ class Source(Verbs):
     def base(self) -> Source:
         """The same source with all its rows."""
         return replace_rows(self, ()) if self.rows else self
+
+    @property
+    def patience(self) -> timedelta:
+        """How long what is due may take; unless said, an hour, or a quarter of the time to the next where that is shorter."""
+        if self.overdue is not None or self.arrives is None:
+            return self.overdue or timedelta(0)
+        return min(timedelta(hours=1), self.arrives.span / 4)
 
     @property
     def every_column(self) -> dict[str, Kind]:
@@ -194,9 +207,29 @@ def _mistakes(source: Source) -> list[Mistake]:
     if source.zone is not None:
         refuse.zone(source.zone, place=source.place)
     refuse.span(source.late, place=source.place, keyword="late", zero=True)
+    for what, cure, keyword in _arrival_mistakes(source):
+        tell(what, cure, keyword)
     if not wrong:
         wrong += [m for c in source.must for m in _row_mistakes(source, c, "must", source.place)]
     return wrong
+
+
+def _arrival_mistakes(source: Source) -> list[tuple[str, str, str]]:
+    """What is wrong with when its rows arrive: what, the cure, and which keyword."""
+    name, clock, overdue = source.name, source.arrives, source.overdue
+    say = 'arrives=every(days(1), at="06:00", zone="Europe/Berlin").'
+    if clock is None:
+        what = f"{name}: overdue= says how long what is due may take, but not when it is due."
+        return [(what, f"Add {say}", "overdue")] if overdue is not None else []
+    if not isinstance(clock, every):
+        return [(f"{name}: arrives={said(clock)} says no clock.", f"Say {say}", "arrives")]
+    if overdue is None:
+        return []
+    refuse.span(overdue, place=source.place, keyword="overdue", zero=True)
+    if overdue >= clock.span:
+        what = f"{name}: what is due is overdue {said(overdue)} later, when the next is due already."
+        return [(what, f"Say less than {said(clock.span)}.", "overdue")]
+    return []
 
 
 def _parent_mistakes(source: Source, parent: object) -> list[Mistake]:

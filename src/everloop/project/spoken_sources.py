@@ -7,7 +7,7 @@ from datetime import timedelta
 from everloop.project.columns import money, unit
 from everloop.project.source import Source
 from everloop.project.spoken_rows import spoken_rows
-from everloop.project.spoken_values import plural, spoken_column, spoken_list, spoken_name, spoken_span
+from everloop.project.spoken_values import plural, spoken_column, spoken_every, spoken_list, spoken_name, spoken_span, spoken_zone
 
 
 def spoken_source(source: Source) -> str:
@@ -17,7 +17,7 @@ def spoken_source(source: Source) -> str:
     >>> spoken_source(Source("orders", id="order_id", time="at", columns={"amount": money("EUR")}, must=at_least("amount", 0)))
     'orders: one row per order; dated at; amount in EUR minor units. Fit to learn from only if amount is at least 0.00 EUR.'
     """
-    parts = [_per(source), _apart(source), _dated(source), *_changes(source), *_kinds(source), _private(source)]
+    parts = [_per(source), _apart(source), _dated(source), *_arriving(source), *_changes(source), *_kinds(source), _private(source)]
     must = f" Fit to learn from only if {spoken_rows(source.must, source)}." if source.must else ""
     return f"{source.name}: {'; '.join(part for part in parts if part)}.{must}"
 
@@ -47,6 +47,14 @@ def _changes(source: Source) -> list[str]:
     if source.deleted:
         found.append(f"a {'true' if source.columns.get(source.deleted) is bool else 'filled'} {source.deleted} takes the row out")
     return found
+
+
+def _arriving(source: Source) -> list[str]:
+    clock = source.arrives
+    if clock is None:
+        return []
+    at = f" at {clock.at} {spoken_zone(clock.zone)}" if clock.at else ""
+    return [f"expected {spoken_every(clock.span)}{at}, overdue {spoken_span(source.patience)} later"]
 
 
 def _kinds(source: Source) -> list[str]:

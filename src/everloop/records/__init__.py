@@ -7,6 +7,7 @@ A number that could not be worked out is ``None``, never NaN.
 
 from __future__ import annotations
 
+from everloop.records.autonomy import Autonomy
 from everloop.records.contest import Alone, Candidate, Contest, Listed, Opinion, Shaken, Verdict, Version
 from everloop.records.data import Extent, Finding, Outcome, Received, Report, Snapshot, TrainingSet
 from everloop.records.decision import HELD, Action, Approval, Decision
@@ -26,6 +27,7 @@ __all__ = [
     "Alone",
     "Approval",
     "Arm",
+    "Autonomy",
     "Candidate",
     "Cause",
     "Confidence",

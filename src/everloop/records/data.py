@@ -22,6 +22,22 @@ class Received:
     examples: tuple[str, ...] = ()
     through_seq: int
 
+    def then(self, other: Received) -> Received:
+        """What became of this and of what came after it, together.
+
+        >>> one = Received(source="orders", kept=2, duplicates=1, refused=0, through_seq=2)
+        >>> one.then(Received(source="orders", kept=3, duplicates=0, refused=1, through_seq=5)).kept
+        5
+        """
+        return Received(
+            source=self.source,
+            kept=self.kept + other.kept,
+            duplicates=self.duplicates + other.duplicates,
+            refused=self.refused + other.refused,
+            examples=(self.examples + other.examples)[:5],
+            through_seq=other.through_seq,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from everloop.registry.approvals import Approvals, Question
     from everloop.registry.blobs import Blobs
+    from everloop.registry.claims import Claims
     from everloop.registry.errands import Errand, Errands
     from everloop.registry.facts import Fact, Facts
     from everloop.registry.incidents import Incidents
@@ -30,6 +31,7 @@ __all__ = [
     "ApiKeys",
     "Approvals",
     "Blobs",
+    "Claims",
     "Entry",
     "Errand",
     "Errands",
@@ -57,6 +59,7 @@ __all__ = [
 _FILES = {
     "approvals": "Approvals Question",
     "blobs": "Blobs",
+    "claims": "Claims",
     "errands": "Errand Errands",
     "facts": "Fact Facts",
     "incidents": "Incidents",

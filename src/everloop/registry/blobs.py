@@ -23,11 +23,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from everloop.disk import synced
 from everloop.errors import ArtefactBroken, HouseFull, StoreError, Unknown
 
 _SHA = re.compile(r"[0-9a-f]{64}")
 NOW = ".now"
 """The ending of the file that says which body answers to a name now."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A body there is: its SHA-256, bytes, and when it was last saved (seconds since 1970, by the clock of where it lies)."""
+
+    sha: str
+    size: int
+    at: float
 
 
 @dataclass(frozen=True)
@@ -99,11 +109,17 @@ class Blobs:
             raise StoreError(f"{sha!r} is no SHA-256.")
         return self.folder / sha[:2] / sha[2:]
 
-    def all(self) -> Iterator[str]:
-        """The SHA-256 of every body there is, in order."""
+    def saved(self) -> Iterator[Saved]:
+        """Every body there is, in order of its SHA-256."""
         for path in sorted(self.folder.glob("[0-9a-f][0-9a-f]/*")):
             if _SHA.fullmatch(sha := path.parent.name + path.name):
-                yield sha
+                with suppress(FileNotFoundError):
+                    found = path.stat()
+                    yield Saved(sha, found.st_size, found.st_mtime)
+
+    def all(self) -> Iterator[str]:
+        """The SHA-256 of every body there is, in order."""
+        return (one.sha for one in self.saved())
 
     def drop(self, sha: str, *, untouched_since: float) -> int:
         """Drop a body that nothing names; returns its bytes, 0 where it stays since it was saved after ``untouched_since`` (seconds since
@@ -122,6 +138,16 @@ class Blobs:
         except FileNotFoundError:
             return 0
         return found.st_size
+
+    def tidied(self, *, untouched_since: float, dry_run: bool = False) -> tuple[int, int]:
+        """Bring back what was moved aside by a process that died, and take off what was half-written before: how many files, how many
+        bytes. ``dry_run`` only counts."""
+        if not dry_run:
+            self.put_back()
+        left = [(path, path.stat().st_size) for path in self.leftovers(untouched_since=untouched_since)]
+        for path, _ in left if not dry_run else ():
+            path.unlink(missing_ok=True)
+        return len(left), sum(size for _, size in left)
 
     def put_back(self) -> None:
         """Bring back what was moved aside by a process that died before it had looked at it again."""
@@ -143,7 +169,7 @@ class Blobs:
     def _write(self, path: Path, body: bytes) -> None:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _sync_folder(self.folder)
+            synced(self.folder)
         part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
         try:
             with part.open("xb") as file:
@@ -151,7 +177,7 @@ class Blobs:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
-            _sync_folder(path.parent)
+            synced(path.parent)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -169,11 +195,3 @@ def _marked(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,7 +1,7 @@
-"""Errands: wishes that a house be turned, kept until the controller has carried them out. Reads no clock.
+"""Errands: wishes that a house be turned, kept until a worker has carried them out. Reads no clock.
 
 The same wish (verb, model, moment, cause) is one errand, whoever asks and however often. What was done stays done; what failed, asked
-again, waits again.
+again, waits again. Who carries which out is said in ``claims.py``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ ERRANDS = Table(
     Column("done_at", BigInteger),
     Column("said", Text),
     Column("taken", Integer, nullable=False),
+    Column("holder", Text),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("takeovers", Integer, nullable=False, server_default="0"),
 )
 Index(None, ERRANDS.c.state, ERRANDS.c.asked_at)
 Index(None, ERRANDS.c.model, ERRANDS.c.verb, ERRANDS.c.now)
@@ -54,7 +57,13 @@ class Errand:
     done_at: datetime | None = None
     said: str | None = None
     taken: int = 0
-    """How often a controller has begun it: more than once where one died of it, or meanwhile."""
+    """How often a worker has begun it."""
+    holder: str | None = None
+    """The worker that carries it out, or did; None while it waits."""
+    fence: int = 0
+    """How often it was claimed: who claimed it before somebody else did may keep nothing of it."""
+    takeovers: int = 0
+    """How many workers have died over it."""
 
     @property
     def ended(self) -> bool:
@@ -87,21 +96,27 @@ class Errands:
 
     store: Store
 
-    def ask(self, connection: Connection, errand: Errand) -> Errand:
+    def ask(self, connection: Connection, errand: Errand, *, joins: bool = False) -> Errand:
         """Keep a wish; one that is there already is returned as it is, only one that failed waits again.
 
-        Errands are carried out in the order they were asked, also where the machine's clock was set back in between.
+        Errands are carried out in the order they were asked, also where the machine's clock was set back in between. A wish that ``joins``
+        is the oldest one of its kind (verb, model, cause) that nobody has begun, which is then for this moment, if that is later: a
+        thousand who wish the same while one is under way are one that follows.
         """
         there = self.find(errand.id, within=connection)
         if there is not None and there.state != "failed":
             return there
+        if there is None and joins and (waiting := self._waiting_like(errand, connection)) is not None:
+            now = max(waiting.now, errand.now)
+            connection.execute(ERRANDS.update().where(ERRANDS.c.id == waiting.id).values(now=microseconds(now)))
+            return replace(waiting, now=now)
         newest = connection.execute(select(func.max(ERRANDS.c.asked_at)).where(ERRANDS.c.state.in_(("waiting", "taken")))).scalar()
         asked_at = max(microseconds(errand.asked_at), (newest or 0) + 1)
         asked = replace(errand, state="waiting", asked_at=from_microseconds(asked_at), done_at=None, said=None, taken=0)
-        values = {"state": "waiting", "asked_at": asked_at, "done_at": None, "said": None, "taken": 0}
+        values = {"state": "waiting", "asked_at": asked_at, "done_at": None, "said": None, "taken": 0, "holder": None, "takeovers": 0}
         if there is not None:
             connection.execute(ERRANDS.update().where(ERRANDS.c.id == errand.id).values(**values))
-            return asked
+            return replace(asked, fence=there.fence)
         said = {"id": errand.id, "verb": errand.verb, "model": errand.model, "now": microseconds(errand.now), "cause": errand.cause}
         connection.execute(ERRANDS.insert().values(**said, **values))
         return asked
@@ -109,19 +124,6 @@ class Errands:
     def unfinished(self, *, within: Connection | None = None) -> list[Errand]:
         """Errands that wait, and those that were taken and not finished, oldest first: after a crash this is what is left to do."""
         return self._read(select(ERRANDS).where(ERRANDS.c.state.in_(("waiting", "taken"))).order_by(ERRANDS.c.asked_at), within)
-
-    def take(self, connection: Connection, id: str) -> Errand:
-        """Begin an errand, or begin it again after whoever took it died; counted. Raises Unknown, Overtaken for one that has ended."""
-        there = self._there(connection, id)
-        if there.ended:
-            raise Overtaken(f"The errand {id} ({there.verb} {there.model}) has already ended as {there.state}.")
-        connection.execute(ERRANDS.update().where(ERRANDS.c.id == id).values(state="taken", taken=there.taken + 1))
-        return replace(there, state="taken", taken=there.taken + 1)
-
-    def give_back(self, connection: Connection, id: str) -> None:
-        """Let an errand wait again that was taken and is left undone in good order; that it was begun does not count against it."""
-        mine = ERRANDS.update().where(ERRANDS.c.id == id, ERRANDS.c.state == "taken")
-        connection.execute(mine.values(state="waiting", taken=ERRANDS.c.taken - 1))
 
     def finish(self, connection: Connection, id: str, state: State, said: str, at: datetime) -> Errand:
         """End an errand as ``done``, ``failed`` or ``cancelled``, with what came of it as JSON. Raises Unknown, Overtaken if it has ended.
@@ -158,6 +160,11 @@ class Errands:
             query = query.where(ERRANDS.c.cause == cause)
         return next(iter(self._read(query, within)), None)
 
+    def _waiting_like(self, errand: Errand, connection: Connection) -> Errand | None:
+        same = (ERRANDS.c.verb == errand.verb, ERRANDS.c.model == errand.model, ERRANDS.c.cause == errand.cause)
+        query = select(ERRANDS).where(ERRANDS.c.state == "waiting", ERRANDS.c.taken == 0, *same).order_by(ERRANDS.c.asked_at).limit(1)
+        return next(iter(self._read(query, connection)), None)
+
     def _there(self, connection: Connection, id: str) -> Errand:
         there = self.find(id, within=connection)
         if there is None:
@@ -166,10 +173,11 @@ class Errands:
 
     def _read(self, query: Select[Any], within: Connection | None) -> list[Errand]:
         with self.store.reading(within) as connection:
-            return [_errand(row) for row in connection.execute(query)]
+            return [errand_in(row) for row in connection.execute(query)]
 
 
-def _errand(row: Row[Any]) -> Errand:
+def errand_in(row: Row[Any]) -> Errand:
+    """The errand that a row of the table says."""
     return Errand(
         id=row.id,
         verb=cast(Verb, row.verb),
@@ -181,4 +189,7 @@ def _errand(row: Row[Any]) -> Errand:
         done_at=None if row.done_at is None else from_microseconds(row.done_at),
         said=row.said,
         taken=row.taken,
+        holder=row.holder,
+        fence=row.fence,
+        takeovers=row.takeovers,
     )

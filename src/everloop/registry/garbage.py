@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from everloop.registry.blobs import Blobs
 from everloop.registry.facts import FACTS
 from everloop.registry.journal import JOURNAL
-from everloop.registry.store import Store
+from everloop.registry.store import Store, SweptStore
 
 _SHA = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
@@ -41,20 +40,14 @@ def named(store: Store) -> set[str]:
     return found
 
 
-def collect(store: Store, blobs: Blobs, *, untouched_since: float, dry_run: bool = False) -> Garbage:
+def collect(store: Store, blobs: SweptStore, *, untouched_since: float, dry_run: bool = False) -> Garbage:
     """Drop every body that nothing names and that was not saved after ``untouched_since`` (seconds since 1970), and what was half-written
     before. ``dry_run`` drops nothing and tells what would go."""
-    if not dry_run:
-        blobs.put_back()
+    left, left_size = blobs.tidied(untouched_since=untouched_since, dry_run=dry_run)
     # Bodies are listed before names are read: one that is saved after this is not looked at, one whose record is kept meanwhile is named.
-    there = {sha: blobs.path(sha).stat() for sha in blobs.all() if blobs.has(sha)}
+    there = {one.sha: one for one in blobs.saved()}
     loose = there.keys() - named(store)
-    old = sorted(sha for sha in loose if there[sha].st_mtime < untouched_since)
-    left = [(path, path.stat().st_size) for path in blobs.leftovers(untouched_since=untouched_since)]
-    gone = {sha: there[sha].st_size if dry_run else blobs.drop(sha, untouched_since=untouched_since) for sha in old}
-    if not dry_run:
-        for path, _ in left:
-            path.unlink(missing_ok=True)
+    old = sorted(sha for sha in loose if there[sha].at < untouched_since)
+    gone = {sha: there[sha].size if dry_run else blobs.drop(sha, untouched_since=untouched_since) for sha in old}
     went = tuple(sha for sha in old if gone[sha] or not blobs.has(sha) or dry_run)
-    size = sum(gone.values()) + sum(size for _, size in left)
-    return Garbage(went, len(left), size, kept=len(there) - len(loose), young=len(loose) - len(went))
+    return Garbage(went, left, sum(gone.values()) + left_size, kept=len(there) - len(loose), young=len(loose) - len(went))

@@ -1,15 +1,16 @@
-"""Leases: who may do what only one may do (seal the lake, run a model's turn), until when. Wall time is an argument.
+"""Leases: who may do what only one may do (lead a house, turn a model by hand), until when. Wall time is an argument.
 
-A lease that was not renewed in time may be taken over; the ``fence`` counts takers, so that a holder who slept through its end can be
-told apart from the one who holds it now.
+A process holds its leases under one name and renews them together. What a dead one held is given back; the ``fence`` counts takers, so
+that a holder who slept through its end can be told apart from the one who holds it now.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, Text, select
 
 from everloop.clock import from_microseconds, microseconds
 from everloop.errors import Overtaken
@@ -24,6 +25,7 @@ LEASES = Table(
     Column("until", BigInteger, nullable=False),
     Column("fence", Integer, nullable=False),
 )
+Index(None, LEASES.c.holder)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,31 @@ class Leases:
         if connection.execute(mine.values(until=microseconds(renewed.until))).rowcount != 1:
             raise Overtaken(f"{lease.name} was taken over from {lease.holder}, who did not renew it in time. Stop what it was held for.")
         return renewed
+
+    def renew_all(self, connection: Connection, holder: str, *, now: datetime, lasts: timedelta) -> int:
+        """Everything this holder has for longer; how much that is. None at all: somebody took it for dead."""
+        mine = LEASES.update().where(LEASES.c.holder == holder)
+        return connection.execute(mine.values(until=microseconds(now + lasts))).rowcount
+
+    def vacate(self, connection: Connection, holder: str, *, seen: Collection[Lease] | None = None) -> None:
+        """Give back everything that a holder has; if it was ``seen``, only as long as it is as it was then.
+
+        Raises Overtaken where it gave a sign of life since.
+        """
+        there = [lease for lease in self.all(within=connection) if lease.holder == holder]
+        if seen is not None and (not there or set(there) != set(seen)):
+            raise Overtaken(f"{holder} gave a sign of life, or somebody else took over from it.")
+        connection.execute(LEASES.update().where(LEASES.c.holder == holder).values(holder=None, until=0))
+
+    def end(self, connection: Connection, name: str) -> None:
+        """Forget a lease that nobody will ever take again."""
+        connection.execute(LEASES.delete().where(LEASES.c.name == name))
+
+    def all(self, *, within: Connection | None = None) -> list[Lease]:
+        """Every lease that somebody has, in force or not, by name."""
+        with self.store.reading(within) as connection:
+            rows = connection.execute(select(LEASES).where(LEASES.c.holder.is_not(None)).order_by(LEASES.c.name))
+            return [Lease(row.name, row.holder, from_microseconds(row.until), row.fence) for row in rows]
 
     def release(self, connection: Connection, lease: Lease) -> None:
         """Give a lease back; one that somebody else took meanwhile stays theirs."""

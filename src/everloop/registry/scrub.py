@@ -16,7 +16,7 @@ from everloop.registry import approvals, errands, incidents, letters, outbox, tu
 from everloop.registry.facts import FACTS
 from everloop.registry.journal import JOURNAL
 from everloop.registry.store import Store
-from everloop.sql.engine import translated
+from everloop.sql.engine import rewrite_tables, translated
 from everloop.sql.wal import rewritten
 
 GONE = "(forgotten)"
@@ -54,8 +54,10 @@ class Scrub:
             return int(found.scalar() or 0)
 
     def wiped(self) -> None:
-        """On SQLite: the file is written anew, so that nothing of what went is left in its free pages or its log. Raises StoreError."""
+        """The file is written anew, so that nothing of what went is left in its free pages or its log; on Postgres the tables that may
+        forget, so that only its write-ahead log has something of it until that is used again. Raises StoreError."""
         if self.store.engine.dialect.name != "sqlite":
+            rewrite_tables(self.store.engine, [FACTS.name, *dict.fromkeys(column.table.name for column in _SENTENCES)])
             return
         raw = self.store.engine.raw_connection()
         try:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from everloop.clock import said
 from everloop.records import (
     Approval,
+    Autonomy,
     Candidate,
     Contest,
     Decision,
@@ -103,6 +104,8 @@ def _made(record: Record, name: Naming) -> str:
             return _handover(record)
         case Redaction():
             return _redaction(record)
+        case Autonomy():
+            return f"no model acts above {record.level} here, by {record.by}: {record.reason}"
         case _:
             return f"{type(record).__name__} {record.id}"
 

@@ -6,10 +6,12 @@ noun's writing verb. Reading verbs take ``within=t`` to see what the open transa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -19,6 +21,7 @@ from everloop.sql import engine as sql
 from everloop.sql.migrate import upgrade
 
 if TYPE_CHECKING:
+    from everloop.registry.blobs import Saved
     from everloop.registry.errands import Errand, State, Verb
     from everloop.registry.journal import Entry, Head
     from everloop.registry.keys import KeptKey
@@ -27,15 +30,27 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 
 
+def unfenced(_transaction: Connection) -> None:
+    """Whoever opens a house may write to it."""
+
+
 @dataclass(frozen=True)
 class Store:
     """A house's database, open. Knows no noun."""
 
     engine: Engine
+    fence: Callable[[Connection], None] = unfenced
+    """Asked first in every transaction: raises Overtaken where this process may no longer write, and then nothing is kept."""
 
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """One commit, and the only writer of the house while it is open. An exception inside undoes all of it."""
-        return sql.writing(self.engine)
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One commit, and the only writer of the house while it is open. An exception inside undoes all of it.
+
+        Raises Overtaken at the fence.
+        """
+        with sql.writing(self.engine) as connection:
+            self.fence(connection)
+            yield connection
 
     @contextmanager
     def reading(self, within: Connection | None = None) -> Iterator[Connection]:
@@ -51,8 +66,11 @@ class Store:
         self.engine.dispose()
 
 
-def open_store(url: str, *, busy_seconds: float = sql.BUSY_SECONDS) -> Store:
+def open_store(url: str, *, busy_seconds: float = sql.BUSY_SECONDS, keep: Path | None = None) -> Store:
     """A house's database (``sqlite:///…`` or ``postgresql://…``), with the tables this release expects.
+
+    Where an older release wrote it, it is copied as it was first (``house-0004.db``): beside a SQLite file, for Postgres into the folder
+    ``keep``.
 
     >>> from everloop.registry.journal import Journal
     >>> Journal(open_store("sqlite:///:memory:")).head().seq
@@ -60,7 +78,13 @@ def open_store(url: str, *, busy_seconds: float = sql.BUSY_SECONDS) -> Store:
 
     Raises StoreError for a house of a newer release or a file that is none, HouseBusy, HouseFull.
     """
-    return Store(upgrade(sql.open_engine(url, busy_seconds=busy_seconds)))
+    return Store(upgrade(sql.open_engine(url, busy_seconds=busy_seconds), before=partial(_kept, keep)))
+
+
+def _kept(folder: Path | None, engine: Engine, at: str) -> None:
+    from everloop.sql.copies import kept_before
+
+    kept_before(engine, at, folder)
 
 
 class JournalStore(Protocol):
@@ -121,14 +145,24 @@ class KeyStore(Protocol):
 class ErrandStore(Protocol):
     """Wishes that the house be turned, in the order they were asked, each once, until somebody has said what came of it."""
 
-    def ask(self, connection: Connection, errand: Errand) -> Errand: ...
+    def ask(self, connection: Connection, errand: Errand, *, joins: bool = False) -> Errand: ...
     def forget(self, connection: Connection, before: datetime) -> int: ...
     def unfinished(self, *, within: Connection | None = None) -> list[Errand]: ...
-    def take(self, connection: Connection, id: str) -> Errand: ...
-    def give_back(self, connection: Connection, id: str) -> None: ...
     def finish(self, connection: Connection, id: str, state: State, said: str, at: datetime) -> Errand: ...
     def find(self, id: str, *, within: Connection | None = None) -> Errand | None: ...
     def newest(self, model: str, verb: Verb, *, cause: str | None = None, within: Connection | None = None) -> Errand | None: ...
+
+
+class ClaimStore(Protocol):
+    """Which worker carries out which errand: of one model one at a time, in the whole house no more turns than it allows."""
+
+    def take(
+        self, connection: Connection, worker: str, *, most: int, heavy: int | None = None, passing: Collection[str] = ()
+    ) -> list[Errand]: ...
+    def check(self, connection: Connection, claim: Errand) -> None: ...
+    def held(self, worker: str, *, within: Connection | None = None) -> list[Errand]: ...
+    def give_back(self, connection: Connection, id: str) -> None: ...
+    def take_over(self, connection: Connection, worker: str) -> list[Errand]: ...
 
 
 class IncidentStore(Protocol):
@@ -151,3 +185,11 @@ class BlobStore(Protocol):
     def has(self, sha: str) -> bool: ...
     def replace(self, sha: str, body: bytes) -> str: ...
     def now(self, sha: str) -> str | None: ...
+
+
+class SweptStore(BlobStore, Protocol):
+    """Bodies that nothing names can go from it, while others are saved."""
+
+    def saved(self) -> Iterator[Saved]: ...
+    def drop(self, sha: str, *, untouched_since: float) -> int: ...
+    def tidied(self, *, untouched_since: float, dry_run: bool = False) -> tuple[int, int]: ...

@@ -25,6 +25,7 @@ TURNS = Table(
     Column("state", Text, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    Column("code", Text),
 )
 Index(None, TURNS.c.model, TURNS.c.now)
 Index(
@@ -47,6 +48,8 @@ class Turn:
     state: State = "open"
     started_at: datetime
     finished_at: datetime | None = None
+    code: str | None = None
+    """What the project file and all it brings were when the turn began, as one hash; None: nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Turns:
                 cause=turn.cause,
                 state="open",
                 started_at=microseconds(turn.started_at),
+                code=turn.code,
             )
         )
         return turn
@@ -124,4 +128,5 @@ def _turn(row: Row[Any]) -> Turn:
         state=cast(State, row.state),
         started_at=from_microseconds(row.started_at),
         finished_at=None if row.finished_at is None else from_microseconds(row.finished_at),
+        code=row.code,
     )

@@ -33,6 +33,7 @@ from everloop.serving.answered import (
     requests_said,
     says,
 )  # fmt: skip
+from everloop.spans import span
 from everloop.stats.shapes import Answers
 
 Later: TypeAlias = Callable[[Callable[[], None], int], object]
@@ -169,7 +170,8 @@ def answer(
     back = np.concatenate([np.argsort(order), np.arange(len(order), len(table))]).astype(np.int64)
     rows = AnswerRows(table.take(pa.array(back)), len(asked))
     if log is not None and len(rows.table):
-        log.write(rows.table)
+        with span("remember answers", model=model.name, rows=len(rows.table)):
+            log.write(rows.table)
     if later is not None and log is not None and traffic.rolling and len(asked):
         held = sum(table.nbytes for table in (features, *asked.older.values()))
         later(lambda: log.write(made(turn.shadow(served, failures))), held)
@@ -224,7 +226,8 @@ class _Turn:
         shape = spoken_shape(predictor.shape, self.model)
         began = time.perf_counter()
         there = self.asked.sizes[positions] > 0
-        parts = _answered(version, predictor, self.asked, positions[there])
+        with span("ask version", model=self.model.name, version=version, questions=len(positions)):
+            parts = _answered(version, predictor, self.asked, positions[there])
         each = int((time.perf_counter() - began) * 1e6 / max(1, len(positions)))
         said = _joined(version, shape, parts, each)
         return said if there.all() else _with_nothing(said, positions[~there])

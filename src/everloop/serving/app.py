@@ -28,12 +28,16 @@ from everloop.serving.paths import OTHER, Path, at
 from everloop.serving.rates import Rates
 from everloop.serving.refused import RefusedError, refusal, short
 from everloop.serving.verbs import VERBS
+from everloop.spans import NAMED, Asked, asked_now
 
 Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 AtTurn: TypeAlias = Callable[[], Awaitable[None] | None]
+Line: TypeAlias = Callable[[str, str, int, float], None]
 
 LARGEST_BODY = 16 * 1024 * 1024
 IN_FLIGHT = 64
+_ALSO = {"rows": (*NDJSON, ARROW), "table": (invocations.CSV,), "notice": ("text/plain",)}
+"""What a body may be beside JSON; Amazon SNS, which says so in a header, calls its own text."""
 HUNG_UP = 499  # how metrics call a request whose sender went before the reply
 _SAFE = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _log = logging.getLogger("everloop.serving")
@@ -48,21 +52,25 @@ def app(
     in_flight: int = IN_FLIGHT,
     on_start: AtTurn | None = None,
     on_stop: AtTurn | None = None,
+    line: Line | None = None,
 ) -> Asgi:
     """One house over HTTP, as an ASGI callable.
 
     ``keys`` gives the keys as they are now; it is called on the event loop for each request that shows one. ``largest_body`` in bytes;
     ``in_flight`` how many requests may be at the doors at once, health and people's words not counted. ``on_start`` and ``on_stop`` are
-    called, and awaited if they can be, when the server starts and when it has replied to everybody.
+    called, and awaited if they can be, when the server starts and when it has replied to everybody. ``line`` is told of each request that
+    was replied to: method, route, status, seconds.
     """
-    return _App(Desk(doors, metrics, in_flight), keys, Bodies(largest_body), on_start, on_stop)
+    return _App(Desk(doors, metrics, in_flight), keys, Bodies(largest_body), on_start, on_stop, line)
 
 
 class _App:
     """One running app."""
 
-    def __init__(self, desk: Desk, keys: Callable[[], Keys], bodies: Bodies, on_start: AtTurn | None, on_stop: AtTurn | None) -> None:
-        self.desk, self.keys, self.bodies, self.on_start, self.on_stop = desk, keys, bodies, on_start, on_stop
+    def __init__(
+        self, desk: Desk, keys: Callable[[], Keys], bodies: Bodies, on_start: AtTurn | None, on_stop: AtTurn | None, line: Line | None
+    ) -> None:
+        self.desk, self.keys, self.bodies, self.on_start, self.on_stop, self.line = desk, keys, bodies, on_start, on_stop, line
         self.metrics, self.rates = desk.metrics, Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,6 +105,8 @@ class _App:
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = monotonic()
+        asked = Asked(scope["headers"])
+        asked_now(asked)
         methods, name, version = at(scope["path"])
         head = scope["method"] == "HEAD"
         path = methods.get("GET" if head else scope["method"])
@@ -111,11 +121,14 @@ class _App:
         except GoneError:
             reply = None
         except Exception as error:
-            reply = _error_reply(_told(error, path), scope["path"])
+            reply = _error_reply(_told(error, path), scope["path"], asked)
         route = path.path if path else next((p.path for p in methods.values()), OTHER)
         if reply is not None:
             await _sent(send, reply, head)
-        self.metrics.request(route, reply.status if reply else HUNG_UP, monotonic() - began)
+        status, seconds = reply.status if reply else HUNG_UP, monotonic() - began
+        self.metrics.request(route, status, seconds)
+        if self.line is not None:
+            self.line(scope["method"], route, status, seconds)
 
     async def let_in(self, path: Path, name: str, version: str, scope: Scope, receive: Receive) -> Ask:
         """The request, once everything but its meaning has been looked at. Raises RefusedError, GoneError."""
@@ -135,7 +148,7 @@ class _App:
             now = self.moment(path, heads) or now
         if path.method == "GET":
             return Ask(name, b"", "", scope.get("query_string", b""), now, version)
-        taken = (JSON, ARROW, *NDJSON) if path.takes == "rows" else (JSON, invocations.CSV) if path.takes == "table" else (JSON,)
+        taken = (JSON, *(_ALSO.get(path.takes, ()) if path.takes != "notice" or heads.sns else ()))
         if heads.content_type not in taken or heads.encoded:
             raise RefusedError("content_type", _not_taken(path, heads), close=_has_much_to_say(heads))
         body = await self.bodies.whole(receive, heads)
@@ -202,7 +215,7 @@ def _told(error: Exception, path: Path | None) -> RefusedError:
     return said
 
 
-def _error_reply(refused: RefusedError, path: str) -> Reply:
+def _error_reply(refused: RefusedError, path: str, asked: Asked) -> Reply:
     said: msgspec.Struct
     if path == "/v2" or path.startswith("/v2/"):
         said = inference.error(refused)
@@ -211,7 +224,9 @@ def _error_reply(refused: RefusedError, path: str) -> Reply:
     else:
         said = asks.ErrorReply(error=refused.kind, message=refused.message, field=refused.field, examples=list(refused.examples))
     close = [(b"connection", b"close")] if refused.close else []
-    return Reply(refused.status, encode(said), headers=[*refused.headers, *close])
+    # What was no fault of the sender stands in the log under this id.
+    known = [(NAMED, asked.id.encode())] if refused.status >= 500 else []
+    return Reply(refused.status, encode(said), headers=[*refused.headers, *close, *known])
 
 
 def _has_much_to_say(heads: Heads) -> bool:

@@ -43,6 +43,7 @@ class Heads(NamedTuple):
     forwarded: bool = False
     now: str | None = None
     ambiguous: str | None = None  # a header that came twice and must not
+    sns: bool = False  # a message of Amazon SNS; no page of a browser may say so without asking first
 
 
 def heads_of(headers: Iterable[tuple[bytes, bytes]]) -> Heads:
@@ -76,6 +77,7 @@ def heads_of(headers: Iterable[tuple[bytes, bytes]]) -> Heads:
         forwarded=forwarded or elsewhere,
         now=said[b"everloop-now"].decode("latin-1") if b"everloop-now" in said else None,
         ambiguous=twice,
+        sns=b"x-amz-sns-message-type" in said,
     )
 
 
@@ -89,6 +91,7 @@ _WANTED = frozenset(
         b"transfer-encoding",
         b"everloop-now",
         b"origin",
+        b"x-amz-sns-message-type",
     )
 )
 

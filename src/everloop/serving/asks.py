@@ -5,6 +5,7 @@ A reply's shape is the same for every model of a kind; what a request may say de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -237,6 +238,30 @@ def received_reply(received: Received) -> ReceivedReply:
         refused=received.refused,
         examples=list(received.examples[:5]),
         through_seq=received.through_seq,
+    )
+
+
+class ArrivalsReply(Struct, kw_only=True):
+    """What became of objects that were told of: how many were ``taken`` in, or ``passed_over`` because they lie where no source's files do,
+    or are gone again; and the rows of all together."""
+
+    taken: int
+    passed_over: int
+    kept: int
+    duplicates: int
+    refused: int
+    examples: list[str]
+
+
+def arrivals_reply(received: Sequence[Received], told: int) -> ArrivalsReply:
+    """What is replied of objects; ``told`` is how many there were."""
+    return ArrivalsReply(
+        taken=len(received),
+        passed_over=told - len(received),
+        kept=sum(one.kept for one in received),
+        duplicates=sum(one.duplicates for one in received),
+        refused=sum(one.refused for one in received),
+        examples=[example for one in received for example in one.examples][:5],
     )
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -25,6 +25,7 @@ from everloop.serving.fits import Fit, fit_of
 from everloop.serving.forms import Form, form_of
 from everloop.serving.metrics import Metrics
 from everloop.serving.refused import RefusedError, later
+from everloop.spans import carried
 
 T = TypeVar("T")
 
@@ -105,7 +106,7 @@ class Desk:
 
     async def in_thread(self, pool: ThreadPoolExecutor, door: Callable[..., T], *given: object) -> T:
         """A door that blocks, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(pool, _through, door, *given)
+        return await asyncio.get_running_loop().run_in_executor(pool, carried(partial(_through, door, *given)))
 
     async def read(self, ask: Ask, reader: Callable[..., T], *given: object) -> T:
         """A body's meaning; one that is not small is read beside the event loop."""

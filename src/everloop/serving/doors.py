@@ -18,6 +18,7 @@ from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Received
 from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
+from everloop.serving.notices import Notices
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -119,6 +120,10 @@ class Doors(Protocol):
 
     def predictions(self, told: Sequence[Row], now: datetime) -> Received:
         """Answers that another service gave, so that they can be watched."""
+        ...
+
+    def arrived(self, notices: Notices, now: datetime) -> Sequence[Received]:
+        """Objects that were written to a store: what became of each that is of a source, once it was fetched and taken in."""
         ...
 
     def turn(self, model: str | None, now: datetime, cause: str, once: str | None = None) -> list[Mapping[str, Any]]:

@@ -7,6 +7,8 @@ a key allows it; from this machine, where whoever can ask can read the house's f
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -153,10 +155,20 @@ def _is_loopback(peer: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
+def _said(header: str) -> str:
+    """The key in a header: a bearer's, or the password of whoever can say no other (Amazon SNS, by its URL); anything else is none."""
+    how, _, said = header.partition(" ")
+    if how.lower() == "basic":
+        try:
+            return base64.b64decode(said.strip(), validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return said.strip() if how.lower() == "bearer" else ""
+
+
 def shown(keys: Keys, header: str) -> Key | None:
     """The key a header shows, if it is one of ours and still good. An id nobody knows takes as long as a wrong secret."""
-    how, _, said = header.partition(" ")
-    match = _SHAPE.fullmatch(said.strip()) if how.lower() == "bearer" else None
+    match = _SHAPE.fullmatch(_said(header))
     if match is None:
         return None
     key = keys.by_id.get(match[1])

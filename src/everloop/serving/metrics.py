@@ -15,7 +15,7 @@ import os
 import struct
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -60,8 +60,20 @@ FAMILIES = {
     "everloop_cost_cpu_seconds": Family("gauge", "CPU seconds of the turns of the last seven days.", ("model",)),
     "everloop_cost_bytes": Family("gauge", "Bytes read and written by the turns of the last seven days.", ("model", "direction")),
     "everloop_cost_money": Family("gauge", "What the turns of the last seven days cost, by the prices of everloop.toml.", ("model",)),
+    "everloop_month_money": Family("gauge", "What turns have cost since the month began (UTC), as of the last turn.", ("model",)),
+    "everloop_month_end_money": Family(
+        "gauge",
+        "What turns will have cost when the month ends: expected, and between low and high with 95 % confidence.",
+        ("model", "bound"),
+    ),
     "everloop_alerts_waiting": Family("gauge", "Alerts that have reached nobody yet."),
     "everloop_controller_seen_seconds": Family("gauge", "When the controller last wrote these gauges, in seconds since 1970."),
+    "everloop_process_cpu_seconds_total": Family("counter", "CPU seconds of the processes of this machine, by what they do.", ("process",)),
+    "everloop_process_memory_bytes": Family("gauge", "Memory of these processes that is resident.", ("process",)),
+    "everloop_gpu_busy_share": Family("gauge", "The share of the last moment in which a graphics card did anything.", ("gpu",)),
+    "everloop_gpu_memory_bytes": Family("gauge", "Memory of a graphics card: used and total.", ("gpu", "of")),
+    "everloop_gpu_watts": Family("gauge", "Watts a graphics card draws.", ("gpu",)),
+    "everloop_gpu_celsius": Family("gauge", "How warm a graphics card is.", ("gpu",)),
 }
 """Every metric there is; a label's values come from this house, never from a request alone."""
 
@@ -83,6 +95,7 @@ class Metrics:
         self.folder = Path(folder)
         self._lock, self._at = threading.Lock(), {}  # type: tuple[threading.Lock, dict[tuple[str, tuple[str, ...]], int]]
         self._file, self.path = _owned(self.folder, name)
+        self.beside: Callable[[], Mapping[str, float]] = dict
         self._map = mmap.mmap(self._file if self._file is not None else -1, SIZE)
         there = list(_entries(bytes(self._map)))
         # What rotted is given up; what comes is written where it can be read again.
@@ -133,9 +146,9 @@ class Metrics:
                 os.close(self._file)
 
     def said(self) -> str:
-        """What all workers counted, as Prometheus text; also this one's, where it has no file."""
+        """What all workers counted, as Prometheus text; also this one's, where it has no file, and what ``beside`` tells now."""
         own = {} if self._file is not None else {self.folder / "memory": bytes(self._map)}
-        return _text({**_files(self.folder), **own}, gauges.read(self.folder))
+        return _text({**_files(self.folder), **own}, {**gauges.read(self.folder), **self.beside()})
 
     @staticmethod
     def text(folder: Path | str) -> str:
@@ -271,7 +284,7 @@ def _text(files: Mapping[Path, bytes], gauged: Mapping[str, float]) -> str:
     lines = []
     for family, (kind, says, _) in FAMILIES.items():
         lines += [f"# HELP {family} {says}", f"# TYPE {family} {kind}"]
-        lines += [f"{name} {_number(value)}" for name, value in sorted(gauged.items()) if kind == "gauge" and _of(name) == family]
+        lines += [f"{name} {_number(value)}" for name, value in sorted(gauged.items()) if _of(name) == family]
         for name, cells in sorted(sums.items()):
             if kind != "gauge" and _of(name) == family:
                 lines += [f"{name} {_number(cells[0])}"] if kind == "counter" else _histogram(family, name, cells)

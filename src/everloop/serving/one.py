@@ -18,6 +18,7 @@ from everloop.project.model import Model
 from everloop.records import Shape, Traffic
 from everloop.serving.answer import asked_in_turn, others, spoken_shape, why_none
 from everloop.serving.answered import Row, answer_id, hashed, says
+from everloop.spans import span
 
 One: TypeAlias = Callable[[Sequence[Any]], tuple[float, Sequence[float]]]
 """What a version says of one row, its values in the order of the version's columns: a value, and the values where there are several."""
@@ -132,7 +133,8 @@ class _Rows:
         else:
             began = time.perf_counter()
             try:
-                value, values = able.one(able.row(asked.features))
+                with span("ask version", model=self.model, version=version, arm=arm):
+                    value, values = able.one(able.row(asked.features))
                 error = why_none(able.shape, value)
             except Exception as raised:
                 error = f"{type(raised).__name__}: {raised}"[:500]

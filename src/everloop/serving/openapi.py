@@ -36,6 +36,7 @@ _REPLIES: dict[str, type] = {
     "features": asks.OnlineFeaturesReply,
     "beside": asks.BesideReply,
     "events": asks.ReceivedReply, "truths": asks.ReceivedReply, "outcomes": asks.ReceivedReply, "predictions": asks.ReceivedReply,
+    "arrivals": asks.ArrivalsReply,
     "turn": asks.TurnsReply, "score": asks.ScoreReply, "undo": asks.SentenceReply, "approve": asks.SentenceReply,
     "reject": asks.SentenceReply, "cancel": asks.SentenceReply, "status": asks.StatusReply,
     "hold": asks.SentenceReply, "release": asks.SentenceReply, "share": asks.SentenceReply,
@@ -177,7 +178,7 @@ def _now(turned: bool) -> Json:
 def _body(path: Path) -> Json:
     if path.name == "predict":
         schema: Json = _one_or_requests({"type": "object"})
-    elif path.name == "events":
+    elif path.name == "events" or path.name == "arrivals":
         schema = _one_or_list({"type": "object"})
     elif path.name == "invocations":
         schema = {"type": "object", "properties": {word: {"type": ["object", "array"]} for word in invocations.FORMS}, "maxProperties": 1}
@@ -187,6 +188,8 @@ def _body(path: Path) -> Json:
     content: Json = {JSON: {"schema": schema}}
     if path.takes == "rows":
         content |= {NDJSON[0]: {"schema": {"type": "string"}}, ARROW: {"schema": {"type": "string", "format": "binary"}}}
+    if path.takes == "notice":
+        content |= {"text/plain": {"schema": {"type": "string"}}}
     if path.takes == "table":
         content |= {invocations.CSV: {"schema": {"type": "string"}}}
     return {"required": path.name not in ("turn", "score"), "content": content}

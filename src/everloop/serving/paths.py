@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias
 
 from everloop.serving.keys import Scope
 
-Takes: TypeAlias = Literal["json", "rows", "table", "nothing"]
-"""What a body may be: one JSON value; rows (also NDJSON and Arrow); a table (also CSV); nothing at all."""
+Takes: TypeAlias = Literal["json", "rows", "table", "notice", "nothing"]
+"""What a body may be: one JSON value; rows (also NDJSON and Arrow); a table (also CSV); a notice
+(JSON that may call itself text); nothing at all."""
 
 OTHER = "other"
 """How metrics call every path that is none of these."""
@@ -36,6 +37,7 @@ PATHS = (
     Path("truths", "POST", "/v1/truth", "Truths that are no event.", "ingest", "json", True),
     Path("outcomes", "POST", "/v1/outcomes", "Named outcomes of an answer or a unit: click, order, rating.", "ingest", "json", True),
     Path("predictions", "POST", "/v1/predictions", "Answers another service gave, to be watched.", "ingest", "json", True),
+    Path("arrivals", "POST", "/v1/arrivals", "Objects that were written to a store, as S3 tells of them.", "ingest", "notice", True),
     Path("infer", "POST", "/v2/models/{model}/infer", "Ask a model, in the Open Inference Protocol.", "predict", "json", True),
     Path("infer_by", "POST", "/v2/models/{model}/versions/{version}/infer", "The same, by a version in force.", "predict", "json", True),
     Path("oip_model", "GET", "/v2/models/{model}", "What a model takes and gives, in the Open Inference Protocol.", "predict"),

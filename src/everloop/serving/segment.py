@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from everloop.disk import synced
 from everloop.errors import HouseBusy, HouseFull, StoreError
 from everloop.serving.frames import unframed
 from everloop.serving.payload import BEGINS, rows_of
@@ -65,7 +66,7 @@ class Owned:
         """Bring what was written, and the segment's name, to the disk. Raises OSError."""
         os.fsync(self.fd)
         if not self.entered:
-            _sync_folder(self.path.parent)
+            synced(self.path.parent)
             self.entered = True
 
     def let_go(self, *, sync: bool) -> None:
@@ -141,11 +142,3 @@ def refusal(error: OSError, folder: Path) -> StoreError:
     if error.errno in FULL:
         return HouseFull(f"The disk is full: the answers log in {folder} took nothing of this write. Make room, then ask again.")
     return StoreError(f"The answers log in {folder} cannot be written: {error.strerror}. Look at the folder and the disk.")
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

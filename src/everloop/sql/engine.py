@@ -4,13 +4,14 @@ In: a URL. Out: an Engine; ``writing`` and ``reading`` give a Connection inside 
 is HouseFull, a lock that is not given back in time HouseBusy, anything else StoreError. Reads no clock.
 
 SQLite runs in WAL mode (readers never wait for the writer) with foreign keys on and every commit synced. Postgres takes one advisory
-lock for each writing transaction, which is what ``BEGIN IMMEDIATE`` is to SQLite: writers of one house stand in a line.
+lock for each writing transaction, which is what ``BEGIN IMMEDIATE`` is to SQLite: writers of one house stand in a line. What was written
+there is told on a channel, so that who waits for changes need not ask (``CHANNEL``).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from everloop.errors import HouseBusy, HouseFull, Missing, StoreError
+from everloop.sql.trouble import postgres_trouble
 from everloop.sql.wal import write_ahead
 
 BUSY_SECONDS = 30.0
 _WRITES = "everloop_writes"
 _LOCK = 0x0E7E_100B  # the same number in every process: writers of one database share one line
+CHANNEL = "everloop_house"
+"""Where a Postgres server tells, with each commit, that a house was written to."""
 
 
 def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
@@ -42,7 +46,7 @@ def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
         _as_sqlite(engine, parsed.database or ":memory:", busy_seconds)
         return engine
     try:
-        engine = create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_pre_ping=True, isolation_level="READ COMMITTED")
     except ModuleNotFoundError as error:
         raise Missing(error.name or "psycopg", "postgres", "A house on Postgres") from error
     except (NoSuchModuleError, ArgumentError) as error:
@@ -72,9 +76,15 @@ def _translated(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise translated(error, _masked(engine.url)) from error
+        raise _ours(error, engine.url) from error
     except UnicodeEncodeError as error:
         raise StoreError(f"{_masked(engine.url)} cannot keep {error.object!r}: it is no text. Nothing was kept.") from error
+
+
+def _ours(error: SQLAlchemyError, url: URL) -> StoreError:
+    if url.get_backend_name() == "postgresql" and isinstance(error, DBAPIError) and error.orig is not None:
+        return postgres_trouble(_masked(url), getattr(error.orig, "sqlstate", None), str(error.orig))
+    return translated(error, _masked(url))
 
 
 def translated(error: Exception, where: str) -> StoreError:
@@ -89,6 +99,24 @@ def translated(error: Exception, where: str) -> StoreError:
     if "not a database" in low or "malformed" in low:
         return StoreError(f"{where} is no house, or a broken one ({what}). Restore the house folder from a backup.")
     return StoreError(f"{where}: {what}")
+
+
+def rewrite_tables(engine: Engine, tables: Sequence[str]) -> None:
+    """On Postgres: write tables anew, and what its planner knows of them, so that nothing of what was deleted or replaced is left in their
+    dead rows. Raises HouseBusy where somebody reads them for too long, StoreError."""
+    with _translated(engine), engine.connect() as connection:
+        # No transaction may be open around it, so it is done by the driver's own connection.
+        driver: Any = connection.connection.driver_connection
+        before, driver.autocommit = driver.autocommit, True
+        try:
+            driver.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+            for table in tables:
+                driver.execute(f"VACUUM (FULL, ANALYZE) {table}")
+            driver.execute("RESET lock_timeout")
+        except Exception as error:
+            connection.invalidate()
+            raise postgres_trouble(_masked(engine.url), getattr(error, "sqlstate", None), str(error)) from error
+        driver.autocommit = before
 
 
 # -- the two databases -------------------------------------------------------------------------------------------------------------
@@ -141,8 +169,8 @@ def _as_sqlite(engine: Engine, where: str, busy_seconds: float) -> None:
 def _as_postgres(engine: Engine, busy_seconds: float) -> None:
     def begun(connection: Connection) -> None:
         if connection.get_execution_options().get(_WRITES, False):
-            connection.execute(text(f"SET LOCAL lock_timeout = {int(busy_seconds * 1000)}"))
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            limit = f"set_config('lock_timeout', '{int(busy_seconds * 1000)}', true)"
+            connection.execute(text(f"SELECT {limit}, pg_advisory_xact_lock({_LOCK}), pg_notify('{CHANNEL}', '')"))
         else:
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 

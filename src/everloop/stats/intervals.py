@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import betaincinv, gammaincinv, ndtr, ndtri, stdtrit
 
@@ -71,7 +73,7 @@ def mean(values: Floats, confidence: float = 0.95) -> tuple[float, float, float]
     return centre, centre - half, centre + half
 
 
-def next_one(past: Floats, confidence: float = 0.95, *, of: int = 1) -> tuple[float, float] | None:
+def next_one(past: Floats, confidence: float = 0.95, *, of: float = 1) -> tuple[float, float] | None:
     """Where the mean of the next ``of`` values lies, if it is drawn as the past ones were: Student's predictive interval (two-sided).
 
     Half-width t * sd * sqrt(1/of + 1/n). None for fewer than two finite values.
@@ -85,6 +87,23 @@ def next_one(past: Floats, confidence: float = 0.95, *, of: int = 1) -> tuple[fl
         return None
     half = float(stdtrit(len(past) - 1, (1 + confidence) / 2) * past.std(ddof=1) * np.sqrt(1 / of + 1 / len(past)))
     return float(past.mean()) - half, float(past.mean()) + half
+
+
+def sum_of_next(past: Sequence[float], count: float, confidence: float = 0.95) -> tuple[float, float, float]:
+    """The sum of the next ``count`` values (a part of one counts in part), if they are drawn as the past ones were: expected, low, high.
+
+    ``count`` times what ``next_one`` says of their mean. Raises ValueError for fewer than two finite values.
+
+    >>> [round(value, 2) for value in sum_of_next([1.0, 2.0, 1.0, 2.0], 4)]
+    [6.0, 0.8, 11.2]
+    """
+    values = np.asarray(past, dtype=float)
+    if count <= 0:
+        return 0.0, 0.0, 0.0
+    found = next_one(values, confidence, of=count)
+    if found is None:
+        raise ValueError("fewer than two finite values say nothing of the next")
+    return count * float(values[np.isfinite(values)].mean()), count * found[0], count * found[1]
 
 
 def expanded(drawn: Floats, count: int, confidence: float) -> tuple[float, float]:

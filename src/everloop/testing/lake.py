@@ -15,16 +15,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from everloop.errors import StoreError
+from everloop.errors import HouseBusy, StoreError
 from everloop.lake.delta import DeltaTables
 from everloop.lake.events import SqliteLog
 from everloop.lake.shape import OWN, EventRows
-from everloop.lake.tables import Delivery, EventLog, Tables
+from everloop.lake.tables import Delivery, EventLog, Origin, Tables
 
 _KINDS = [("quantity", pa.int64()), ("weight", pa.float64()), ("note", pa.string()), ("day", pa.date32()), ("gift", pa.bool_())]
 SCHEMA = pa.schema([*OWN, *_KINDS])
@@ -154,6 +155,13 @@ class EventLogSuite:
             assert arrival.deliveries(only_last=True) == [delivery(2)]
         assert self.open(tmp_path).deliveries("orders") == [delivery(1), delivery(2)]
 
+    def test_a_delivery_says_where_a_file_lay_and_how_far_streams_were_taken(self, tmp_path: Path) -> None:
+        log, origin = self.open(tmp_path), Origin(url="s3://shop/a.csv", size=9, written_at=7, etag="e1")
+        told = msgspec.structs.replace(delivery(1), origin=origin, marks=(("shop", 41),))
+        with log.arrivals("orders") as arrival:
+            arrival.note(told)
+        assert self.open(tmp_path).deliveries("orders") == [told]
+
     def test_what_was_let_go_of_is_still_known(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)
         self.arrive(log, 1, 3)
@@ -229,6 +237,57 @@ class EventLogSuite:
         log.wiped()
         assert not [path for path in tmp_path.rglob("*") if path.is_file() and rare.encode() in path.read_bytes()]
 
+    def test_who_reads_elsewhere_is_told_that_something_went(self, tmp_path: Path) -> None:
+        log, other = self.open(tmp_path), self.open(tmp_path)
+        self.arrive(log, 1, 1)
+        before = other.went
+        log.tell_gone()
+        assert other.went != before
+
+    def test_a_log_that_was_emptied_begins_anew(self, tmp_path: Path) -> None:
+        log, other = self.open(tmp_path), self.open(tmp_path)
+        self.arrive(other, 1, 3)
+        self.arrive(log, 4, 30_003)
+        with log.arrivals("orders") as arrival:
+            arrival.note(delivery(1))
+        log.emptied()
+        assert (other.counters("orders").last_seq, other.deliveries("orders"), self.unsealed(other).num_rows) == (0, [], 0)
+        with other.arrivals("orders") as arrival:
+            assert arrival.known(["l1"]) == []
+        self.arrive(other, 1, 2)
+        assert self.unsealed(log).equals(events(1, 2))
+
+    def test_where_files_lay_and_how_far_streams_were_taken_outlives_being_emptied(self, tmp_path: Path) -> None:
+        log, origin = self.open(tmp_path), Origin(url="s3://shop/a.csv", size=9, written_at=7, etag="e1")
+        file = msgspec.structs.replace(delivery(1), origin=origin, marks=(("shop", 40),))
+        self.arrive(log, 1, 2)
+        for source, several in (("orders", [file, msgspec.structs.replace(delivery(2), marks=(("shop", 41),))]), ("files", [file])):
+            with log.arrivals(source) as arrival:
+                for one in [*several, delivery(9)] if source == "files" else several:
+                    arrival.note(one)
+        for _ in range(2):
+            log.emptied()
+            kept = {source: self.open(tmp_path).deliveries(source) for source in ("orders", "files")}
+            assert [(one.number, one.origin, one.marks, one.rows) for one in kept["orders"]] == [
+                (1, origin, (), 0), (2, None, (("shop", 41),), 0)
+            ]  # fmt: skip
+            assert [(one.number, one.origin, one.new, one.sha) for one in kept["files"]] == [(1, origin, (), None)]
+            assert (log.counters("orders").last_seq, self.unsealed(log).num_rows) == (0, 0)
+        self.arrive(log, 1, 2)
+        assert self.unsealed(log).equals(events(1, 2))
+
+    def test_only_one_is_at_something_at_once(self, tmp_path: Path) -> None:
+        log, other = self.open(tmp_path), self.open(tmp_path)
+        with log.sealing("orders"):
+            with pytest.raises(HouseBusy, match="Another process is folding orders"), other.alone("orders", "folding orders", patience=0):
+                pytest.fail("two are at it at once")
+            with other.alone("returns", "folding returns", patience=0):
+                pass
+        with pytest.raises(ZeroDivisionError), other.alone("orders", "folding orders", patience=0):
+            raise ZeroDivisionError
+        with log.alone("orders", "sealing orders", patience=0.01):
+            pass
+
 
 class TablesSuite:
     """A table only grows, once for each marker, and every version can be read again."""
@@ -277,6 +336,37 @@ class TablesSuite:
         assert tables.read("a", schema=SCHEMA, among={"id": wanted}, since={"known_at": 31}).equals(events(3, 4))
         assert tables.read("a", schema=SCHEMA, among={"id": []}).equals(SCHEMA.empty_table())
 
+    def test_what_is_read_piece_by_piece_is_what_is_read_at_once(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        assert list(tables.pieces("a", schema=SCHEMA)) == []
+        tables.append_once("a", events(1, 3), marker="m", seq=3)
+        version = tables.version("a")
+        assert version is not None
+        tables.append_once("a", events(4, 5), marker="m", seq=5)
+        whole = pa.concat_tables(tables.pieces("a", schema=SCHEMA))
+        assert whole.sort_by("seq").equals(events(1, 5))
+        assert pa.concat_tables(tables.pieces("a", schema=SCHEMA, version=version, through_seq=2)).sort_by("seq").equals(events(1, 2))
+        tables.append_once("a", events(6, 6).set_column(8, "note", pa.array([6])), marker="m", seq=6)
+        wanted = pa.schema([*SCHEMA, ("later", pa.string())])
+        assert pa.concat_tables(tables.pieces("a", schema=wanted)).sort_by("seq").equals(tables.read("a", schema=wanted))
+
+    def test_what_was_added_since_a_version_is_read_and_nothing_else(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        assert tables.added("a", None, SCHEMA)[0] is None
+        tables.append_once("a", events(1, 2), marker="m", seq=2)
+        before = tables.version("a")
+        assert tables.added("a", before, SCHEMA) == (before, SCHEMA.empty_table())
+        tables.append_once("a", events(3, 4), marker="m", seq=4)
+        tables.append_once("a", events(5, 5), marker="m", seq=5)
+        newest, rows = self.open(tmp_path).added("a", before, SCHEMA)
+        assert newest == tables.version("a")
+        assert sorted(rows.column("seq").to_pylist()) == [3, 4, 5]
+        assert tables.added("a", None, SCHEMA)[1].num_rows == 5
+        tables.rewrite("a", without("l4"))
+        rewritten, rows = tables.added("a", newest, SCHEMA)
+        assert sorted(rows.column("seq").to_pylist()) == [1, 2, 3, 5]
+        assert tables.added("a", rewritten, SCHEMA)[1].num_rows == 0
+
     def test_rows_come_in_order_of_seq(self, tmp_path: Path) -> None:
         tables = self.open(tmp_path)
         tables.append_once("a", events(5, 6), marker="m", seq=1)
@@ -317,6 +407,17 @@ class TablesSuite:
         assert again.read("a", schema=SCHEMA).column("seq").to_pylist() == [*left, 11]
         with pytest.raises(StoreError):
             tables.read("a", version=99, schema=SCHEMA)
+
+    def test_versions_after_a_rewrite_are_read_when_the_next_one_finds_nothing(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        tables.append_once("a", events(1, 4), marker="m", seq=4)
+        tables.rewrite("a", without("l3"))
+        tables.append_once("a", events(5, 5), marker="m", seq=5)
+        version = tables.version("a")
+        tables.append_once("a", events(6, 6), marker="m", seq=6)
+        assert tables.rewrite("a", without("nobody's")) == 0
+        assert self.open(tmp_path).read("a", version=version, schema=SCHEMA).column("seq").to_pylist() == [1, 2, 4, 5]
+        assert self.open(tmp_path).read("a", schema=SCHEMA).column("seq").to_pylist() == [1, 2, 4, 5, 6]
 
     def test_what_is_rewritten_to_itself_stays_as_it_is(self, tmp_path: Path) -> None:
         tables = self.open(tmp_path)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
@@ -271,9 +272,8 @@ class ErrandSuite:
     def test_the_same_wish_twice_is_one(self, tmp_path: Path) -> None:
         store, errands = self._with(tmp_path, errand(1))
         with store.transaction() as t:
-            taken = errands.take(t, errand(1).id)
-            assert errands.ask(t, errand(1)) == taken
-        assert errands.unfinished() == [taken]
+            assert errands.ask(t, replace(errand(1), asked_at=MONDAY + timedelta(days=1))) == errand(1)
+        assert errands.unfinished() == [errand(1)]
 
     def test_they_stand_in_the_order_they_were_asked_even_if_the_clock_went_back(self, tmp_path: Path) -> None:
         _, errands = self._with(tmp_path, errand(5), errand(3), errand(4, verb="score"), errand(4))
@@ -282,7 +282,6 @@ class ErrandSuite:
     def test_an_end_is_said_once(self, tmp_path: Path) -> None:
         store, errands = self._with(tmp_path, errand(1))
         with store.transaction() as t:
-            errands.take(t, errand(1).id)
             done = errands.finish(t, errand(1).id, "done", '{"answers": 1}', MONDAY)
         assert (done.state, done.said, done.done_at, done.ended) == ("done", '{"answers": 1}', MONDAY, True)
         with store.transaction() as t:
@@ -290,14 +289,11 @@ class ErrandSuite:
             assert errands.ask(t, errand(1)) == done
         with pytest.raises(Overtaken, match="already ended as done"), store.transaction() as t:
             errands.finish(t, errand(1).id, "failed", "{}", MONDAY)
-        with pytest.raises(Overtaken, match="already ended as done"), store.transaction() as t:
-            errands.take(t, errand(1).id)
         assert errands.unfinished() == []
 
     def test_what_failed_may_be_asked_again_and_what_was_cancelled_may_not(self, tmp_path: Path) -> None:
         store, errands = self._with(tmp_path, errand(1), errand(2))
         with store.transaction() as t:
-            errands.take(t, errand(1).id)
             errands.finish(t, errand(1).id, "failed", "{}", MONDAY)
             errands.finish(t, errand(2).id, "cancelled", "{}", MONDAY)
             again = errands.ask(t, errand(1))
@@ -305,14 +301,17 @@ class ErrandSuite:
         assert (again.state, again.taken, again.said, again.done_at) == ("waiting", 0, None, None)
         assert errands.unfinished() == [again]
 
-    def test_every_beginning_is_counted_but_what_was_given_back(self, tmp_path: Path) -> None:
-        store, errands = self._with(tmp_path, errand(1))
+    def test_a_wish_that_joins_is_the_one_that_waits_for_the_later_moment(self, tmp_path: Path) -> None:
+        store, errands = self._with(tmp_path, errand(1), errand(1, verb="score"))
         with store.transaction() as t:
-            assert errands.take(t, errand(1).id).taken == 1
-            assert errands.take(t, errand(1).id).taken == 2
-            errands.give_back(t, errand(1).id)
-        there = errands.unfinished()[0]
-        assert (there.state, there.taken) == ("waiting", 1)
+            joined = errands.ask(t, errand(4), joins=True)
+            assert errands.ask(t, errand(2), joins=True) == joined
+            assert errands.ask(t, errand(3, cause="demand"), joins=True).id == errand(3, cause="demand").id
+            assert errands.ask(t, errand(5)).id == errand(5).id
+        assert (joined.id, joined.now) == (errand(1).id, errand(4).now)
+        assert [(e.verb, e.now.hour, e.cause) for e in errands.unfinished()] == [
+            ("turn", 4, "schedule"), ("score", 1, "schedule"), ("turn", 3, "demand"), ("turn", 5, "schedule")
+        ]  # fmt: skip
 
     def test_what_ended_long_ago_is_forgotten_but_the_latest_of_each_kind_stays(self, tmp_path: Path) -> None:
         wishes = [errand(1), errand(2), errand(3), errand(1, verb="score"), errand(4)]
@@ -332,7 +331,7 @@ class ErrandSuite:
     def test_nobody_ends_what_nobody_asked(self, tmp_path: Path) -> None:
         store, errands = self._with(tmp_path)
         with pytest.raises(Unknown, match="errand"), store.transaction() as t:
-            errands.take(t, "nobody")
+            errands.finish(t, "nobody", "done", "{}", MONDAY)
 
     def test_the_newest_is_the_one_of_the_latest_moment(self, tmp_path: Path) -> None:
         _, errands = self._with(tmp_path, errand(3), errand(1), errand(9, cause="demand"), errand(7, model="churn"))

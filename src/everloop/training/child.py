@@ -13,11 +13,12 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
-from everloop.errors import LearnerFailed
+from everloop.errors import CodeChanged, LearnerFailed
 from everloop.lifeline import die_with
 from everloop.training.usage import Usage, used
 
@@ -47,7 +48,7 @@ def in_child(
     """
     payload, before = _pickled((fn, args, words), fn), _pickled(first, fn)
     here, there = multiprocessing.Pipe()
-    child = _context().Process(target=_serve, args=(there,), name=f"everloop {_called(fn)}")
+    child = _context().Process(target=_serve, args=(there,), name=f"everloop {called(fn)}")
     until = None if timeout is None else time.monotonic() + timeout
     try:
         child.start()
@@ -61,8 +62,7 @@ def in_child(
         child.join(5)
     finally:
         if child.pid is not None and child.is_alive():
-            child.kill()
-            child.join()
+            _end(child)
         here.close()
     if answer is None:
         raise _died(fn, child.exitcode)
@@ -95,16 +95,25 @@ def _awaited(
                 child.join(5)
                 return None
         if cancelled is not None and cancelled():
-            raise LearnerFailed(f"{_called(fn)} was cancelled; its child process was ended and nothing was kept.")
+            raise LearnerFailed(f"{called(fn)} was cancelled; its child process was ended and nothing was kept.")
         if until is not None and time.monotonic() >= until:
             raise LearnerFailed(
-                f"{_called(fn)} took longer than {timeout:g} s and was ended. Give it more time, fewer rows, or a smaller learner."
+                f"{called(fn)} took longer than {timeout:g} s and was ended. Give it more time, fewer rows, or a smaller learner."
             )
+
+
+def _end(child: Any) -> None:
+    """End a child and whatever a learner started in it."""
+    with suppress(ProcessLookupError):  # it had not begun to be a group of its own
+        os.killpg(child.pid, signal.SIGKILL)
+    child.kill()
+    child.join()
 
 
 def _serve(pipe: Connection) -> None:
     """The child: watch the parent, be told what to do, do it, say what came of it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear; it ends this child
+    os.setpgid(0, 0)  # what a learner starts is ended with it
     _die_with_parent()
     try:
         before, threads = pickle.loads(pipe.recv_bytes())
@@ -113,6 +122,9 @@ def _serve(pipe: Connection) -> None:
         if start is not None:
             start()
         fn, args, words = pickle.loads(payload)
+    except CodeChanged as error:
+        _say(pipe, False, error)
+        return
     except Exception as error:
         _say(
             pipe,
@@ -139,7 +151,7 @@ PUT_IT_IN_A_MODULE = (
 def _say(pipe: Connection, done: bool, result: object) -> None:
     if isinstance(result, BaseException):
         trace = "".join(traceback.format_exception(result)[-8:])
-        result = _raisable(result)
+        result = raisable(result)
         result.add_note(f"In a child process:\n{trace}")
     try:
         said = pickle.dumps((done, result, used()), protocol=5)
@@ -150,7 +162,7 @@ def _say(pipe: Connection, done: bool, result: object) -> None:
     pipe.close()
 
 
-def _raisable(error: BaseException) -> BaseException:
+def raisable(error: BaseException) -> BaseException:
     """The error itself if it survives pickling; else what it said, as LearnerFailed."""
     try:
         again = pickle.loads(pickle.dumps(error))
@@ -165,7 +177,7 @@ def _die_with_parent() -> None:
     """End this process when the parent is gone: the parent holds the other end of a pipe, which closes when it dies, however it dies."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        die_with(parent.sentinel)  # PR_SET_PDEATHSIG would watch the fork server instead
+        die_with(parent.sentinel, group=True)  # PR_SET_PDEATHSIG would watch the fork server instead
 
 
 def _limited(threads: int | None) -> Any:
@@ -189,11 +201,11 @@ def _pickled(what: object, fn: Callable[..., object]) -> bytes:
         return pickle.dumps(what, protocol=5)
     except Exception as error:
         raise LearnerFailed(
-            f"{_called(fn)} cannot be sent to a child process: {type(error).__name__}: {error}. {PUT_IT_IN_A_MODULE}"
+            f"{called(fn)} cannot be sent to a child process: {type(error).__name__}: {error}. {PUT_IT_IN_A_MODULE}"
         ) from error
 
 
-def _called(fn: Callable[..., object]) -> str:
+def called(fn: Callable[..., object]) -> str:
     while isinstance(fn, partial):
         fn = fn.func
     return str(getattr(fn, "__name__", None) or type(fn).__name__).strip("_")
@@ -206,9 +218,9 @@ def _died(fn: Callable[..., object], code: int | None) -> LearnerFailed:
             "SIGABRT": 'A library stopped the whole process; LightGBM does so when it is fed Arrow with categories: say fed_as="pandas".',
             "SIGKILL": "Perhaps there was not enough memory: learn from fewer rows (learns_from=).",
         }.get(name, "A library stopped the whole process: update it, or take another learner.")
-        return LearnerFailed(f"{_called(fn)} died in its child process by {name}. {why} Nothing else was touched.")
+        return LearnerFailed(f"{called(fn)} died in its child process by {name}. {why} Nothing else was touched.")
     return LearnerFailed(
-        f"{_called(fn)} left its child process without an answer (exit code {code}). A learner must not call sys.exit or os._exit; and a "
+        f"{called(fn)} left its child process without an answer (exit code {code}). A learner must not call sys.exit or os._exit; and a "
         "script that "
         'calls Everloop must do so under: if __name__ == "__main__":'
     )

@@ -41,8 +41,11 @@ class Demand:
 
     A quantile is moved until it keeps its promise on the newest ``calibrate`` (share) of the moments, learnt without them
     (``stats.conformal``); afterwards it learns from all. ``ahead_days`` is how far ahead a truth looks, where questions are asked more
-    often than that: what lies so close before the newest moments is left out while they calibrate. ``rounds``, ``leaves``, ``rate`` and
-    ``rows`` (the fewest of a leaf) shape the trees. ``library`` is "lightgbm" or "sklearn" (default: LightGBM where it is installed).
+    often than that: what lies so close before the newest moments is left out while they calibrate. Each tree of a quantile is grown on half
+    of the rows, drawn anew (LightGBM only; Friedman 2002, Stochastic Gradient Boosting): as good, and faster.
+
+    ``rounds``, ``leaves``, ``rate`` and ``rows`` (the fewest of a leaf) shape the trees. ``library`` is "lightgbm" or "sklearn" (default:
+    LightGBM where it is installed).
 
     >>> X = np.array([[10.0, 0.5], [100.0, 0.5], [10.0, 1.0], [100.0, 1.0]] * 50)
     >>> y = np.array([5.5, 50.5, 11.0, 101.0] * 50)
@@ -131,6 +134,7 @@ class Demand:
         words: dict[str, Any] = {"objective": "poisson"} if self.at == "mean" else {"objective": "quantile", "alpha": self.at}
         return LGBMRegressor(
             **words, n_estimators=self.rounds, num_leaves=self.leaves, learning_rate=self.rate, min_child_samples=self.rows,
+            subsample=1.0 if self.at == "mean" else 0.5, subsample_freq=1,
             random_state=self.random_state, deterministic=True, force_row_wise=True, verbose=-1,
         )  # fmt: skip
 

@@ -102,9 +102,9 @@ class Client:
         return self.runner.run(asked())
 
 
-def opened(folder, house, ask=None):
+def opened(folder, house):
     """The front of a shop, and who asks it."""
-    made = front(SHOP, Place(folder / "shopify.db"), house, ask, told=lambda _: None)
+    made = front(SHOP, Place(folder / "shopify.db"), house, told=lambda _: None)
     return made, Client(Starlette(routes=list(made.routes)))
 
 

@@ -142,7 +142,7 @@ def test_an_export_that_broke_off_brings_nobody_back_who_is_to_be_forgotten(box,
         caught_up(box, place, house, kinds=("products", "orders"), whole=True)
     lines = list(place.file.parent.glob("*-bulk-*.db"))
     assert lines
-    about_people.asked(place, "d1", "customers/redact", json.dumps({"customer": {"id": 12}}).encode(), BEGAN)
+    about_people.asked(place, "d1", "customers/redact", json.dumps({"customer": {"id": 12}}).encode(), BEGAN, secret="hush")
     with history.alone(place.file.with_suffix(".orders.lock"), "bringing the orders"):
         assert privacy.carry_out(place, Forgets(), BEGAN) == 0  # it goes on with what it holds; later, then
     assert privacy.carry_out(place, Forgets(), BEGAN) == 1

@@ -84,7 +84,7 @@ def test_what_no_browser_made_is_nobodys_token(value):
 
 def test_who_recommended_a_line_is_read_from_its_hidden_property():
     assert line(properties=[{"name": "Engraving", "value": "x"}, {"name": "_everloop", "value": "9d00/candidate"}])["arm"] == "candidate"
-    assert line(properties=[{"name": "_everloop", "value": "precomputed/"}])["arm"] is None
+    assert line(properties=[{"name": "_everloop", "value": "precomputed/"}])["arm"] == "precomputed"
 
 
 @pytest.mark.parametrize(

@@ -313,3 +313,20 @@ def test_the_status_of_a_door_is_data_where_that_is_wanted(tmp_path):
     )
     result = CliRunner().invoke(shopify, ["status", "--project", str(tmp_path), "--json"])
     assert json.loads(result.output)["inbox"]["waiting"] == 0
+
+
+def test_what_can_never_be_done_is_tried_for_hours_and_then_lies_aside_by_its_name(place, tmp_path):
+    def never(_):
+        raise OSError("not now")
+
+    came(place, b"{}", topic="customers/redact")
+    now, tries = wall(), 0
+    while inbox.figures(place).waiting:
+        tries += drain(place, MadeUpHouse(), now=now, does={"customers/redact": never}).failed
+        now += timedelta(hours=1)
+    assert tries == inbox.TRIES
+    said = " ".join(sentences(SHOP, standing(place, "http://127.0.0.1:9"), wall()))
+    assert "1 could not be read or done and lie aside (1 customers/redact)" in said
+    assert f"it was tried {inbox.TRIES} times; the last: OSError: not now" in said
+    assert inbox.again(place) == 1
+    assert drain(place, MadeUpHouse(), now=now, does={"customers/redact": lambda _: None}).failed == 0

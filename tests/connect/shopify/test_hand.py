@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from datetime import timedelta
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.seen import SeenFlags
 from everloop.errors import EverloopError
 from everloop.loop.hand import hold, release, set_share
+from everloop.loop.house import open_house
 from everloop.loop.people import undo
 from everloop.loop.turn import turn
 from everloop.records import Decision
@@ -64,10 +66,11 @@ def merchant(rolling, tmp_path):
 
 
 @pytest.fixture
-def waiting(opened, tmp_path):
+def waiting(asking, tmp_path):
     """The same, of a model whose candidate waits for a yes."""
-    house, model = opened("price")
-    turn(house, model, END)
+    shutil.copytree(asking, tmp_path / "price")
+    house = open_house(tmp_path / "price" / "project.py")
+    (model,) = house.project.models.values()
     made = Merchant(house, model, tmp_path)
     made.hand.look()
     return made

@@ -20,6 +20,7 @@ from everloop.lake.alone import alone
 
 Delivered = namedtuple("Delivered", "id topic body triggered_at")
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
+SECRET = "shpss_of_tests"
 LATER = NOW + timedelta(hours=1)
 ANA = 207119551000
 
@@ -63,7 +64,7 @@ def bytes_of(place, word):
 def test_a_redaction_is_asked_of_the_house_once_however_often_it_comes(place):
     house = HouseInWords()
     for id in ("w1", "w1", "w2"):
-        asked(place, id, "customers/redact", body(orders_to_redact=[1, 2]), NOW)
+        asked(place, id, "customers/redact", body(orders_to_redact=[1, 2]), NOW, secret=SECRET)
     assert [carry_out(place, house, LATER) for _ in range(2)] == [1, 0]
     assert house.forgotten() == [("customer_id", str(ANA))]
     (one,) = requests(place)
@@ -76,14 +77,14 @@ def test_a_redaction_is_asked_of_the_house_once_however_often_it_comes(place):
 
 def test_who_is_only_an_address_is_found_by_their_orders(place):
     house = HouseInWords()
-    asked(place, "w1", "customers/redact", body(None, orders_to_redact=[450789469000, 450789469001]), NOW)
+    asked(place, "w1", "customers/redact", body(None, orders_to_redact=[450789469000, 450789469001]), NOW, secret=SECRET)
     carry_out(place, house, LATER)
     assert house.forgotten() == [("order_id", "450789469000"), ("order_id", "450789469001")]
 
 
 def test_who_is_only_an_address_and_never_ordered_is_nobody(place):
     house = HouseInWords()
-    asked(place, "w1", "customers/redact", body(None), NOW)
+    asked(place, "w1", "customers/redact", body(None), NOW, secret=SECRET)
     carry_out(place, house, LATER)
     assert house.said == []
     assert requests(place)[0].state == "nobody"
@@ -102,7 +103,7 @@ WITH_BROWSERS = {("customer_id", str(ANA)), ("customer_id", TOKEN), ("unit", TOK
 
 def test_with_a_customer_go_the_browsers_they_bought_with_but_no_orders_of_others(place):
     house = HouseInWords(lines=BOUGHT)
-    asked(place, "w1", "customers/redact", body(), NOW)
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
     assert carry_out(place, house, LATER) == 1
     assert set(house.forgotten()) == WITH_BROWSERS, "a number that a buyer sent as a token may be another customer's"
     assert [line["line_id"] for line in house.lines] == ["4"]
@@ -118,7 +119,7 @@ def test_the_browsers_are_known_again_where_the_orders_they_were_found_by_went_a
             return told
 
     house = Dies(lines=BOUGHT)
-    asked(place, "w1", "customers/redact", body(), NOW)
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
     with pytest.raises(KeyboardInterrupt):
         carry_out(place, house, LATER)
     assert all(line.get("customer_id") != str(ANA) for line in house.lines)
@@ -129,7 +130,7 @@ def test_the_browsers_are_known_again_where_the_orders_they_were_found_by_went_a
 
 def test_what_is_known_of_a_customer_is_also_what_their_own_browsers_were_shown(place):
     house = HouseInWords(lines=BOUGHT)
-    asked(place, "w1", "customers/data_request", body(data_request={"id": 9999}), NOW)
+    asked(place, "w1", "customers/data_request", body(data_request={"id": 9999}), NOW, secret=SECRET)
     carry_out(place, house, LATER)
     (file,) = (place.file.parent / FOLDER).glob("*.json")
     found = {(one["column"], one["value"]) for one in json.loads(file.read_text())["known"]}
@@ -140,7 +141,7 @@ def test_what_is_known_of_a_customer_is_also_what_their_own_browsers_were_shown(
 def test_what_a_browser_told_of_somebody_who_is_forgotten_reaches_nobody(place):
     heard = Heard(place)
     heard.keep([{"event_id": f"{unit}:click", "model": "recs", "unit": unit} for unit in (TOKEN, str(ANA), "d1e2f3a4-0000")])
-    asked(place, "w1", "customers/redact", body(), NOW)
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
     carry_out(place, HouseInWords(lines=BOUGHT), LATER)
     with place.transaction(write=False) as t:
         assert [json.loads(row)["unit"] for (row,) in t.execute("select row from heard")] == ["d1e2f3a4-0000"]
@@ -150,7 +151,7 @@ def test_what_a_browser_told_of_somebody_who_is_forgotten_reaches_nobody(place):
 def test_what_an_import_brought_and_has_not_told_yet_goes_too_but_not_while_it_is_at_it(place, topic, said):
     staged = Staged(place.file.with_name("shopify-bulk-77.db"))
     staged.keep([(json.dumps({"id": "gid://shopify/Order/1", "customer": {"id": f"gid://shopify/Customer/{ANA}"}}).encode() + b"\n", 90)])
-    asked(place, "w1", topic, said, NOW)
+    asked(place, "w1", topic, said, NOW, secret=SECRET)
     with alone(place.file.with_suffix(".orders.lock"), "bringing the orders"):
         assert carry_out(place, HouseInWords(), LATER) == 0
     assert bytes_of(place, str(ANA))
@@ -160,13 +161,13 @@ def test_what_an_import_brought_and_has_not_told_yet_goes_too_but_not_while_it_i
 
 def test_who_is_nobody_here_takes_nobody_elses_file_along(place):
     house = HouseInWords()
-    asked(place, "w1", "customers/data_request", body(data_request={"id": 1}), NOW)
-    asked(place, "w2", "customers/data_request", body(None, orders_requested=[450789469000], data_request={"id": 2}), NOW)
+    asked(place, "w1", "customers/data_request", body(data_request={"id": 1}), NOW, secret=SECRET)
+    asked(place, "w2", "customers/data_request", body(None, orders_requested=[450789469000], data_request={"id": 2}), NOW, secret=SECRET)
     carry_out(place, house, LATER)
-    asked(place, "w3", "customers/redact", body(None), LATER)
+    asked(place, "w3", "customers/redact", body(None), LATER, secret=SECRET)
     carry_out(place, house, LATER)
     assert len(list((place.file.parent / FOLDER).glob("*.json"))) == 2
-    asked(place, "w4", "customers/redact", body(None, orders_to_redact=[450789469000]), LATER)
+    asked(place, "w4", "customers/redact", body(None, orders_to_redact=[450789469000]), LATER, secret=SECRET)
     carry_out(place, house, LATER)
     (left,) = (place.file.parent / FOLDER).glob("*.json")
     assert not left.name.startswith("orders-")
@@ -174,7 +175,7 @@ def test_who_is_nobody_here_takes_nobody_elses_file_along(place):
 
 def test_a_house_that_is_down_is_asked_again_and_the_deadline_is_watched(place):
     house = HouseInWords(down=True)
-    asked(place, "w1", "customers/redact", body(), NOW)
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
     assert carry_out(place, house, LATER) == 0
     (one,) = requests(place)
     assert (one.state, one.attempts, one.late(NOW + timedelta(days=29)), one.late(NOW + timedelta(days=31))) == ("asked", 1, False, True)
@@ -184,20 +185,20 @@ def test_a_house_that_is_down_is_asked_again_and_the_deadline_is_watched(place):
 
 
 def test_a_house_that_knows_no_customers_is_told_nothing_of_them(place):
-    asked(place, "w1", "customers/redact", body(), NOW)
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
     carry_out(place, HouseInWords(columns=("product_id",)), LATER)
     assert (requests(place)[0].state, requests(place)[0].outcome) == ("nobody", "nothing was known of them")
 
 
 def test_what_is_known_is_written_for_the_merchant_alone_and_goes_with_the_customer(place):
     house = HouseInWords()
-    asked(place, "w1", "customers/data_request", body(data_request={"id": 9999}), NOW)
+    asked(place, "w1", "customers/data_request", body(data_request={"id": 9999}), NOW, secret=SECRET)
     carry_out(place, house, LATER)
     (file,) = (place.file.parent / FOLDER).glob("*.json")
     assert json.loads(file.read_text())["known"][0]["rows"]["orders"] == [{"amount": 3}]
     assert file.stat().st_mode & 0o077 == 0
     assert str(ANA) not in file.name
-    asked(place, "w2", "customers/redact", body(), LATER)
+    asked(place, "w2", "customers/redact", body(), LATER, secret=SECRET)
     carry_out(place, house, LATER)
     assert not file.exists()
     assert not bytes_of(place, str(ANA))
@@ -222,7 +223,7 @@ def kept_by_the_door(place):
 def test_what_was_delivered_before_is_told_before_and_then_nothing_is_left_at_the_door(place):
     kept_by_the_door(place)
     house = HouseInWords()
-    asked(place, "w1", "customers/redact", body(), NOW)
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
     assert carry_out(place, house, LATER) == 0
     assert house.said == []
     with place.transaction() as t:
@@ -235,13 +236,13 @@ def test_what_was_delivered_before_is_told_before_and_then_nothing_is_left_at_th
 
 def test_what_waits_for_days_keeps_nobody_from_being_forgotten_and_is_told_no_more(place):
     kept_by_the_door(place)
-    asked(place, "w1", "customers/redact", body(), NOW)
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
     assert carry_out(place, HouseInWords(), NOW + timedelta(days=4)) == 1
     assert not bytes_of(place, str(ANA))
 
 
 def test_the_four_topics_are_written_down_by_whoever_is_handed_them(place):
-    handed = does(place)
+    handed = does(place, SECRET)
     assert set(handed) == set(TOPICS)
     for topic in TOPICS:
         handed[topic](Delivered("w1", topic, body(), NOW))
@@ -254,7 +255,7 @@ def test_a_shop_that_is_redacted_is_gone_but_for_what_was_done(place):
     with place.transaction() as t:
         t.execute("update inbox set state = 'done'")
     house = HouseInWords()
-    asked(place, "w1", "shop/redact", b'{"shop_id": 1, "shop_domain": "beans.myshopify.com"}', NOW)
+    asked(place, "w1", "shop/redact", b'{"shop_id": 1, "shop_domain": "beans.myshopify.com"}', NOW, secret=SECRET)
     carry_out(place, house, LATER)
     ((path, said),) = house.said
     assert (path, said["everybody"], "column" in said) == ("forget", True, False)
@@ -267,7 +268,7 @@ def test_a_shop_that_is_redacted_is_gone_but_for_what_was_done(place):
 def test_after_an_uninstallation_nothing_is_written_until_the_app_is_back(place):
     taken_away = []
     assert installed(place)
-    asked(place, "w1", "app/uninstalled", b'{"id": 1}', NOW)
+    asked(place, "w1", "app/uninstalled", b'{"id": 1}', NOW, secret=SECRET)
     assert not installed(place)
     carry_out(place, HouseInWords(), LATER, uninstall=lambda: taken_away.append(1))
     assert taken_away == [1]
@@ -293,15 +294,15 @@ def test_one_that_fails_stops_no_other(place):
             return super().operate(path, said)
 
     house = Stubborn()
-    asked(place, "w1", "customers/redact", body(), NOW)
-    asked(place, "w2", "customers/redact", body(ANA + 1), NOW)
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
+    asked(place, "w2", "customers/redact", body(ANA + 1), NOW, secret=SECRET)
     assert carry_out(place, house, LATER) == 1
     assert [r.state for r in requests(place)].count("asked") == 1
 
 
 def test_what_cannot_be_read_is_refused(place):
     with pytest.raises(EverloopError, match="cannot be read"):
-        asked(place, "w1", "customers/redact", b"{", NOW)
+        asked(place, "w1", "customers/redact", b"{", NOW, secret=SECRET)
 
 
 def test_whoever_looks_is_told_that_something_waits_to_be_read(tmp_path):
@@ -317,3 +318,74 @@ def test_whoever_looks_is_told_that_something_waits_to_be_read(tmp_path):
     inbox.keep(place, [inbox.Delivery("d1", "customers/redact", "beans.myshopify.com", NOW, "2026-10", body())], NOW)
     said = CliRunner().invoke(shopify, ["requests", "--project", str(tmp_path)]).output
     assert "1 delivery waits to be read, and may ask for more" in said
+
+
+def test_what_a_browser_told_of_an_answer_alone_goes_with_whoever_was_answered(place):
+    class Answered(HouseInWords):
+        def operate(self, path, said):
+            told = super().operate(path, said)
+            if path == "known" and said["value"] == TOKEN and ("customer_id", TOKEN) not in self.forgotten():
+                told["known"]["answers"] = {"recs": [{"id": "9d00410c64e5744e"}]}
+            return told
+
+    heard = Heard(place)
+    heard.keep([{"event_id": f"{id}:click", "prediction": id} for id in ("9d00410c64e5744e", "aaaa410c64e5744e")])
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
+    assert carry_out(place, Answered(lines=BOUGHT), LATER) == 1
+    with place.transaction(write=False) as t:
+        assert [json.loads(row)["prediction"] for (row,) in t.execute("select row from heard")] == ["aaaa410c64e5744e"]
+
+
+def test_nobody_without_the_apps_secret_can_try_ids_until_one_has_the_hash_that_is_kept(place):
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
+    other = Place(place.file.with_name("other.db"))
+    asked(other, "w1", "customers/redact", body(), NOW, secret="another")
+    (one,), (two,) = requests(place), requests(other)
+    assert one.customer != two.customer
+    assert one.id != two.id
+
+
+def test_a_file_that_is_torn_keeps_nobody_from_being_forgotten(place):
+    (place.file.parent / FOLDER).mkdir()
+    (place.file.parent / FOLDER / "x-torn.json").write_text('{"known": [')
+    asked(place, "w1", "customers/redact", body(), NOW, secret=SECRET)
+    assert carry_out(place, HouseInWords(), LATER) == 1
+
+
+def test_a_redaction_that_lies_aside_unread_is_told_to_whoever_looks(tmp_path):
+    from typer.testing import CliRunner
+
+    from everloop.cli.shopify import shopify
+    from everloop.connect.shopify import inbox
+
+    (tmp_path / "everloop.toml").write_text('[shopify]\nshop = "beans.myshopify.com"\nclient_id = "x"\nsecret = "y"\n')
+    (tmp_path / ".everloop").mkdir()
+    place = Place(tmp_path / ".everloop" / "shopify.db")
+    inbox.open_inbox(place)
+    inbox.keep(place, [inbox.Delivery("d1", "customers/redact", "beans.myshopify.com", NOW, "2026-10", b"{")], NOW)
+    with place.transaction() as t:
+        inbox.dead(t, [(1, "no JSON")])
+    said = CliRunner().invoke(shopify, ["requests", "--project", str(tmp_path)])
+    assert said.exit_code == 1
+    assert "1 delivery asks about people and could not be read" in said.output
+
+
+def test_a_shop_that_has_the_app_again_since_it_was_to_be_redacted_is_not_emptied(place):
+    house = HouseInWords(down=True)
+    asked(place, "w1", "app/uninstalled", b'{"id": 1}', NOW - timedelta(days=2), secret=SECRET)
+    asked(place, "w2", "shop/redact", b'{"shop_id": 1}', NOW, secret=SECRET)
+    carry_out(place, house, NOW)
+    installed_again(place, LATER)
+    house.down = False
+    carry_out(place, house, LATER + timedelta(minutes=1))
+    assert house.said == []
+    assert {r.topic: (r.state, r.outcome) for r in requests(place)}["shop/redact"] == ("done", "the app is in the shop again")
+
+
+def test_a_shop_that_had_the_app_again_before_it_was_to_be_redacted_is_emptied(place):
+    house = HouseInWords()
+    left(place, NOW - timedelta(days=9))
+    installed_again(place, NOW - timedelta(days=8))
+    asked(place, "w2", "shop/redact", b'{"shop_id": 1}', NOW, secret=SECRET)
+    carry_out(place, house, LATER)
+    assert [said["everybody"] for _, said in house.said] == [True]

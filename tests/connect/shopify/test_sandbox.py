@@ -2,12 +2,14 @@
 
 import base64
 import contextlib
+import dataclasses
 import hashlib
 import hmac
 import http.server
 import itertools
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -20,9 +22,12 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from everloop.connect.shopify.sandbox import Bought, Chaos, Emitter, Shop, running
+from everloop.connect.shopify import verify
+from everloop.connect.shopify.decode import rows_of
+from everloop.connect.shopify.sandbox import Bought, Chaos, Emitter, Shop, buyers, running
 from everloop.connect.shopify.sandbox.emitter import OVER, PAUSES, RETRIES
 from everloop.connect.shopify.sandbox.made_up import stocked
+from everloop.connect.shopify.sandbox.payloads import number
 from everloop.errors import EverloopError
 
 
@@ -216,7 +221,7 @@ def test_a_merchant_s_edit_is_read_by_the_app_and_heard_as_a_webhook(box, ear):
     emitter = box.emit(ear.url)
     box.shop.edit("$app:model_flag", "recommend", kill_switch=True, canary_percent=10)
     emitter.finish()
-    entry = box.admin().ask("metaobject", handle={"type": "$app:model_flag", "handle": "recommend"})["metaobjectByHandle"]
+    (entry,) = box.admin().ask("metaobjects", type="$app:model_flag", after=None)["metaobjects"]["nodes"]
     assert {f["key"]: f["value"] for f in entry["fields"]} == {"kill_switch": "true", "canary_percent": "10"}
     assert "metaobjects/create" in ear.topics()
 
@@ -318,6 +323,70 @@ def test_the_storefront_hands_on_what_a_buyer_asks_signed(ear):
         assert path.startswith("/shopify/proxy/recommendations?")
         said = verify.proxy(box.settings, path.partition("?")[2])
     assert said["product_id"] == "7"
+
+
+def test_a_buyer_in_a_control_is_shown_what_the_shop_shows_by_itself(box):
+    variants = [product["variants"][0]["id"] for product in box.shop.all("Product")]
+    for _ in range(3):
+        box.shop.order([Bought(variants[0]), Bought(variants[2])])
+    box.shop.order([Bought(variants[0]), Bought(variants[1])])
+    first, *rest = (number(product["id"]) for product in box.shop.all("Product"))
+
+    def asked(**said):
+        return httpx.get(f"{box.url}/recommendations/products.json", params=said)
+
+    said = asked(product_id=first, intent="complementary", limit=4).json()
+    assert (said["intent"], [one["id"] for one in said["products"]]) == ("complementary", rest[:2][::-1])
+    assert {one["id"] for one in asked(product_id=first).json()["products"]} <= set(rest)
+    assert [asked(product_id=first, intent="x").status_code, asked().status_code] == [422, 422]
+
+
+def test_beside_each_webhook_of_a_product_comes_the_event_the_app_subscribes_to_and_both_say_the_same(box, ear):
+    emitter = box.emit(ear.url, events=True)
+    product = box.shop.add_product("Beans", "9.00")
+    box.shop.change_product(product["id"], price="8.50")
+    box.shop.delete_product(product["id"])
+    buy(box.shop)
+    emitter.finish()
+    said = dataclasses.replace(box.settings, secret="hush")
+    told = [verify.webhook(said, headers, body) for headers, body in ear.heard]
+    events = {one.topic: one for one in told if one.topic.startswith("Product")}
+    assert set(events) == {"Product/create", "Product/update", "Product/delete"}
+    classic = {one.topic: one for one in told}
+    for action in ("create", "update"):
+        names = ("product_id", "title", "price")
+        rows = [dict(rows_of(one[f"{kind}/{action}"], "EUR"))["products"] for one, kind in ((events, "Product"), (classic, "products"))]
+        assert [rows[0][name] for name in names] == [rows[1][name] for name in names]
+    assert dict(rows_of(events["Product/delete"], "EUR"))["products"]["product_id"] == str(number(product["id"]))
+
+
+def test_a_buyer_takes_from_the_list_they_see_and_the_order_says_which_and_who(shop, monkeypatch):
+    monkeypatch.setattr(buyers, "TAKEN", 1.0)
+    first = number(shop.all("Product")[0]["id"])
+    asked, arms = [], itertools.cycle(("control", "candidate"))
+
+    def storefront(request):
+        asked.append(dict(request.url.params))
+        if request.url.path.startswith("/apps"):
+            arm = next(arms)
+            items = [] if arm == "control" else [{"product_id": str(first)}]
+            return httpx.Response(200, json={"items": items, "prediction": "9d00410c", "arm": arm, "property": f"9d00410c/{arm}"})
+        return httpx.Response(200, json={"products": [{"id": first}]})
+
+    client = httpx.Client(base_url="http://shop", transport=httpx.MockTransport(storefront))
+    made = buyers.Buyers(shop, client, random.Random(3))
+    orders = [made.buy() for _ in range(40)]
+    carried = [{a["value"] for line in order["lineItems"] for a in line["customAttributes"]} for order in orders]
+    assert {value for one in carried for value in one} == {"9d00410c/control", "9d00410c/candidate"}
+    for order, said in zip(orders, [one for one in asked if "intent" not in one], strict=True):
+        notes = {a["key"]: a["value"] for a in order["customAttributes"]}
+        assert notes == ({"_everloop_unit": said["unit"]} if "unit" in said else {})
+        assert (order["customer"] is None) == ("unit" in said)
+
+
+def test_buyers_buy_all_the_same_where_nobody_opened_the_door(shop):
+    down = httpx.Client(base_url="http://shop", transport=httpx.MockTransport(lambda _: httpx.Response(502)))
+    assert buyers.Buyers(shop, down, random.Random(3)).buy()["lineItems"]
 
 
 # -- the terminal ----------------------------------------------------------------------------------------------------------------------

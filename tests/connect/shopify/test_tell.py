@@ -274,3 +274,34 @@ def test_any_order_of_the_same_deliveries_comes_to_the_same_rows(seed):
 @pytest.mark.slow
 def test_a_bad_day_reconciled_once_holds_what_a_good_day_holds():
     assert [str(goal) for goal in converge(4_000, seed=11) if not goal.ok] == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.tuples(st.integers(0, 200), st.integers(1, 2)), st.sampled_from((-1, 0, 0, 2, 5)), max_size=25))
+def test_a_book_that_was_shrunk_tells_the_same_stock_outs_and_keeps_the_newest_level(tmp_path_factory, levels):
+    """A rule that drops old levels by their age alone, or the newest of one that says nothing new, fails this."""
+    both, began = [opened(tmp_path_factory.mktemp("book")) for _ in range(2)], NOON - timedelta(days=200)
+    houses = [MadeUpHouse(), MadeUpHouse()]
+    for place, house in zip(both, houses, strict=True):
+        told(place, house, said("products/create", product(created_at=began.isoformat()), at=began))
+        for (day, location), left in sorted(levels.items()):
+            told(place, house, said("inventory_levels/update", level(100, location, left), at=began + timedelta(days=day)))
+            if house is houses[1]:
+                book.shrink(place, NOON)
+        told(place, house, said("products/update", product(), at=NOON + timedelta(days=1)), anew=True)
+    assert houses[0].rows("stockouts").keys() == houses[1].rows("stockouts").keys()
+    assert [r["ended_at"] for r in houses[0].rows("stockouts").values()] == [r["ended_at"] for r in houses[1].rows("stockouts").values()]
+    with both[1].transaction(write=False) as t:
+        kept = t.execute("select location_id, max(at) from levels group by location_id").fetchall()
+    newest = {location: began + timedelta(days=day) for day, location in sorted(levels)}
+    assert dict(kept) == {str(location): int(at.timestamp()) for location, at in newest.items()}
+
+
+def test_a_stale_order_of_long_ago_does_no_harm_once_its_version_is_forgotten(place):
+    house = MadeUpHouse()
+    told(place, house, said("orders/create", order(current=2)), said("orders/updated", order(current=1), seconds=60))
+    book.shrink(place, NOON + timedelta(days=100))
+    with place.transaction(write=False) as t:
+        assert book.newest(t, "Order", ["1"]) == {}
+    told(place, house, said("orders/create", order(current=2)))
+    assert [row["quantity"] for row in house.rows("order_lines").values()] == [1]

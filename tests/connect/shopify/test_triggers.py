@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,7 @@ def house():
 
 def told_by(triggers):
     told = []
-    triggers.post(lambda _, handle, payload: told.append((handle, payload)))
+    triggers.post(SimpleNamespace(ask=lambda _, handle, payload: told.append((handle, payload))))
     return told
 
 
@@ -89,7 +90,7 @@ def test_what_shopify_did_not_take_is_told_again_and_the_rest_waits_its_turn(tri
     house.entries, house.through = [traffic(11, "recommend@2"), traffic(12, "recommend@1", "undo")], 12
     triggers.look(house)
     with pytest.raises(EverloopError):
-        triggers.post(lambda *_, **__: (_ for _ in ()).throw(EverloopError("throttled")))
+        triggers.post(SimpleNamespace(ask=lambda *_, **__: (_ for _ in ()).throw(EverloopError("throttled"))))
     assert [handle for handle, _ in told_by(triggers)] == [PROMOTED, ROLLED_BACK]
 
 

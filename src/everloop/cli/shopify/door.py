@@ -30,7 +30,12 @@ def serve(host: Host = None, port: Port = None, project: Project = HERE, house: 
     settings = opened(project, house, stage)
     assert settings.shopify is not None
     said = settings.shopify
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if settings.logs.form == "json":
+        from everloop.loop.serve.lines import speaking
+
+        speaking("shop", settings.logs)
+    else:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     at = (host or said.host, port or said.port)
     # Two would tell Flow everything twice, and both hear the merchant.
@@ -45,16 +50,20 @@ def _door(settings: Settings) -> Any:
     """The door of this shop, with all there is behind it."""
     from dataclasses import replace
 
-    from everloop.connect.shopify.admin import opened as admin_of
+    from everloop.connect.shopify.admin import Admin
     from everloop.connect.shopify.house import Asked
     from everloop.connect.shopify.place import Place
+    from everloop.connect.shopify.proxy import PATIENCE
+    from everloop.connect.shopify.tokens import Tokens
     from everloop.connect.shopify.wired import looked_whether_installed, wired
 
     said = settings.shopify
     assert said is not None
-    place, house, admin = Place(settings.house / "shopify.db"), Asked(said.house, said.key), admin_of(settings)
+    place, house = Place(settings.house / "shopify.db"), Asked(said.house, said.key)
+    tokens = Tokens(said, place)
+    admin = Admin(said.admin, said.api_version, tokens)
     looked_whether_installed(place, admin)
-    door = wired(said, place, house, admin)
+    door = wired(said, place, house, admin, soon=replace(house, seconds=PATIENCE), tokens=tokens)
     if said.streams is None:
         return door
     from everloop.connect.shopify.beside import Beside

@@ -12,24 +12,15 @@ if TYPE_CHECKING:
     from everloop.connect.shopify.catch_up import CaughtUp
 
 
-def import_(
-    what: Annotated[str | None, typer.Argument(help="products, inventory or orders; all of them if not said.")] = None,
-    project: Project = HERE,
-    house: Folder = None,
-    stage: Stage = "",
-    as_json: Json = False,
-) -> None:
+What = Annotated[str | None, typer.Argument(help="products, inventory or orders; all of them if not said.")]
+
+
+def import_(what: What = None, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """Bring all that the shop knows into the house: products, inventory, orders. One that broke off goes on where it was."""
     _said(_caught_up(what, project, house, stage, whole=True), as_json)
 
 
-def reconcile(
-    what: Annotated[str | None, typer.Argument(help="products, inventory or orders; all of them if not said.")] = None,
-    project: Project = HERE,
-    house: Folder = None,
-    stage: Stage = "",
-    as_json: Json = False,
-) -> None:
+def reconcile(what: What = None, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """Bring what changed since the last time, in case its webhook never came; from cron, every hour or every night."""
     _said(_caught_up(what, project, house, stage, whole=False), as_json)
 

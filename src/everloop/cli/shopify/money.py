@@ -28,7 +28,7 @@ def money(
     from everloop.connect.shopify.sources import order_lines
     from everloop.errors import EverloopError
     from everloop.lake import read_source
-    from everloop.loop.lift import first_met, kept_since
+    from everloop.loop.lift import first_met, learnt_since
 
     opened = open_light(project, house, stage)
     shop = opened.settings.shopify
@@ -41,7 +41,7 @@ def money(
         raise EverloopError(f"{name} keeps no control, so nothing says what it brings. Say control=0.1 in the project file, and turn once.")
     lines = read_source(opened.lake, opened.project.source(order_lines.name))
     spans = Spans(shop.within, shop.settles) if shop is not None else Spans()
-    met = Met.of(first_met(opened, declared, traffic), traffic.control)
-    found = account(name, lines, met, instant_of(now), since=kept_since(opened, traffic), spans=spans)
+    met, at = Met.of(first_met(opened, declared, traffic), traffic.control), instant_of(now)
+    found = account(name, lines, met, at, since=learnt_since(opened, traffic) or at, spans=spans)
     say(data(found), "\n".join(sentences(found)), as_json)
     raise typer.Exit(1 if found.says == "brings less" else 0)

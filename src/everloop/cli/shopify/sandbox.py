@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+REPRICED = 0.05
+"""How often, after an order, a product gets another price, which is told by a webhook and by an event."""
+
 _CONFIG = """
 Put this into everloop.toml:
 
@@ -28,6 +31,10 @@ What a buyer's browser asks, of one who is logged in and of one who is not:
 
     curl '{url}/apps/everloop/recommendations?logged_in_customer_id={customer}'
     curl '{url}/apps/everloop/recommendations?unit=any-browser&product={product}'
+
+What the shop shows by itself, to those a control keeps without a list:
+
+    curl '{url}/recommendations/products.json?product_id={product}&intent=complementary'
 
 What the merchant does in the admin:
 
@@ -62,8 +69,11 @@ def sandbox(
     import random
     import time
 
+    import httpx
+
     from everloop.connect.shopify.sandbox import CLIENT_ID, SECRET, Chaos, Shop, running
-    from everloop.connect.shopify.sandbox.made_up import buy, stocked
+    from everloop.connect.shopify.sandbox.buyers import Buyers
+    from everloop.connect.shopify.sandbox.made_up import stocked
     from everloop.connect.shopify.sandbox.payloads import number
     from everloop.connect.shopify.scopes import OPTIONAL, SCOPES
 
@@ -75,17 +85,20 @@ def sandbox(
         )
         somebody, something = (next((number(one["id"]) for one in shop.all(kind)), 7) for kind in ("Customer", "Product"))
         typer.echo(_CONFIG.format(shop=shop.domain, client_id=CLIENT_ID, secret=SECRET, url=box.url, customer=somebody, product=something))
-        emitter = None if emit == "none" else box.emit(address, Chaos(repeats, drops, delays, seed=seed), speed=speed)
+        emitter = None if emit == "none" else box.emit(address, Chaos(repeats, drops, delays, seed=seed), speed=speed, events=True)
         typer.echo(
             f"{orders:g} orders a minute"
             + ("; no webhook is sent." if emitter is None else f", each a webhook to {address}.")
             + " Ctrl-C ends it."
         )
-        chance, shelf = random.Random(seed), shop.all("Product")
+        chance = random.Random(seed)
+        buyers = Buyers(shop, httpx.Client(base_url=box.url, timeout=10), chance)
         try:
             while True:
                 time.sleep(60 / orders if orders else 3600)
-                buy(shop, shelf, chance)
+                buyers.buy()
+                if chance.random() < REPRICED:
+                    shop.change_product(chance.choice(shop.all("Product"))["id"], price=f"{chance.randrange(300, 4000) / 100:.2f}")
         except KeyboardInterrupt:
             sent = None if emitter is None else emitter.sent
         typer.echo(f"\n{len(shop.all('Order')):,} orders in all." + ("" if sent is None else _sent(sent)))

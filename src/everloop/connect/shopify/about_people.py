@@ -1,10 +1,12 @@
 """The book of what Shopify asked about people: each request once, by when it is due, and what became of it. A table of ``shopify.db``.
 
-Whom it is about is kept until it is done, by id or orders; then a hash of the customer stays. Addresses and names are never kept.
+Whom it is about is kept until it is done, by id or orders; then a hash of the customer stays, keyed by the secret of the app: ids of
+customers are few enough to be tried one after another. Addresses and names are never kept.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,8 +75,8 @@ class Request:
         return f"{head}: not done yet, {due}" + (f" (tried {self.attempts} times; {self.outcome})" if self.attempts else "")
 
 
-def asked(place: Place, id: str, topic: str, body: bytes, triggered_at: datetime) -> bool:
-    """Write down what was asked, on the disk when this returns; False where it is there already.
+def asked(place: Place, id: str, topic: str, body: bytes, triggered_at: datetime, *, secret: str) -> bool:
+    """Write down what was asked, on the disk when this returns; False where it is there already. ``secret`` is the app's.
 
     The same request delivered under another id is the same where it says the same. Raises EverloopError for a body that cannot be read.
     """
@@ -86,21 +88,25 @@ def asked(place: Place, id: str, topic: str, body: bytes, triggered_at: datetime
     orders = sorted({str(order) for order in (*said.orders_requested, *said.orders_to_redact)})
     number = str(said.data_request.get("id", ""))
     subject = json.dumps({"customer": customer, "orders": orders})
-    key = sha256("\x1f".join((topic, subject, number, "" if number else f"{triggered_at:%Y-%m-%d}")).encode()).hexdigest()[:16]
+    key = _keyed(secret, "\x1f".join((topic, subject, number, "" if number else f"{triggered_at:%Y-%m-%d}")))[:16]
     with place.transaction() as t:
         t.execute(_TABLE)
-        row = (key, topic, hashed(customer), subject, microseconds(triggered_at), microseconds(triggered_at + DUE))
+        row = (key, topic, hashed(customer, secret), subject, microseconds(triggered_at), microseconds(triggered_at + DUE))
         words = "insert or ignore into privacy (id, topic, customer, subject, asked_at, due_at) values (?, ?, ?, ?, ?, ?)"
         return t.execute(words, row).rowcount > 0
 
 
-def hashed(customer: str) -> str:
-    """What the book calls a customer.
+def hashed(customer: str, secret: str) -> str:
+    """What the book calls a customer: HMAC-SHA256 (RFC 2104), 12 hex digits of it.
 
-    >>> hashed("207119551"), hashed("")
-    ('80f7e951cd6b', '')
+    >>> hashed("207119551", "hush"), hashed("", "hush")
+    ('2a050241cd2e', '')
     """
-    return sha256(f"everloop shopify customer {customer}".encode()).hexdigest()[:12] if customer else ""
+    return _keyed(secret, f"everloop shopify customer {customer}")[:12] if customer else ""
+
+
+def _keyed(secret: str, words: str) -> str:
+    return hmac.new(secret.encode(), words.encode(), sha256).hexdigest()
 
 
 def requests(place: Place) -> list[Request]:
@@ -121,6 +127,11 @@ def installed(place: Place) -> bool:
     """Whether the shop still has the app: False from ``app/uninstalled`` or ``left`` on, and then nothing is written to it any more."""
     last = [r for r in requests(place) if r.topic in (UNINSTALLED, LEFT, BACK)]
     return not last or last[-1].topic == BACK
+
+
+def installed_since(place: Place, at: datetime) -> bool:
+    """Whether the app was installed again after an instant (aware), and is there still."""
+    return installed(place) and any(r.topic == BACK and r.asked_at > at for r in requests(place))
 
 
 def left(place: Place, now: datetime) -> None:

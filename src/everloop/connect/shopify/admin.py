@@ -59,6 +59,14 @@ class TooCostly(EverloopError):  # noqa: N818
     """One query of more points than any may cost (MAX_COST_EXCEEDED). It is never done: ask for smaller pages."""
 
 
+class Shop(Protocol):
+    """A shop that is asked: ``Admin``, or whoever stands before it."""
+
+    def ask(self, document: str, /, **variables: Any) -> Row:
+        """The data of a document of ``documents/``."""
+        ...
+
+
 class Token(Protocol):
     """Who says which token opens the shop."""
 

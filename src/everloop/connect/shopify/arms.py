@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from everloop.connect.shopify.admin import Shop
 from everloop.connect.shopify.flags import differing, flag_of, handle_of
 from everloop.connect.shopify.house import Row
 from everloop.connect.shopify.metafields import paged_type
-from everloop.connect.shopify.mirror import Shop
 from everloop.connect.shopify.tags import PREFIX
 
 TYPE: Final = "$app:experiment_arm"

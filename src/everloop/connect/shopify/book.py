@@ -2,17 +2,18 @@
 
 ``newest`` is how far each order and product was told; ``lines`` which product a line is of, which an order forgets once the product is
 deleted; ``variants`` whose an inventory item is; ``levels`` every level there was, by the second; ``stockouts`` what was made of them;
-``wanted`` what changed and was not told whole; ``refused`` rows the house would not have. No name, no address, no customer is in it.
+``wanted`` what changed and was not told whole; ``refused`` rows the house would not have. No name, no address, no customer is in it. Of
+orders and levels of long ago only that stays which may still change what is told (``shrink``).
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
-from everloop.clock import from_microseconds
+from everloop.clock import from_microseconds, microseconds
 from everloop.connect.shopify.inbox import refusing
 from everloop.connect.shopify.place import Place
 
@@ -34,6 +35,16 @@ create table if not exists refused (source text not null, at integer not null, r
 create table if not exists facts (name text primary key, value text not null) without rowid
 """
 _AT_ONCE = 500
+KEPT: Final = timedelta(days=90)
+"""How long everything is remembered: well beyond the month in which what lies aside may be read again."""
+_SAID_AGAIN = """
+delete from levels where at < :before and (item_id, location_id, at) in (
+    select item_id, location_id, at from (
+        select item_id, location_id, at, available > 0 as there, lag(available > 0) over one as prior, lead(at) over one as later
+        from levels window one as (partition by item_id, location_id order by at))
+    where there = prior and later is not null)
+"""
+"""Levels that say what the one before said of whether anything is left, but the newest of each: no stock-out depends on them."""
 
 
 class Line(NamedTuple):
@@ -134,10 +145,13 @@ def asked_for(place: Place, kind: str, id: str) -> None:
         t.execute("delete from wanted where kind = ? and id = ?", (kind, id))
 
 
-def gone(place: Place, kind: str, there: set[str]) -> list[str]:
-    """Of the orders or products (``Order``, ``Product``) that were ever told, those that are not among what is ``there`` now."""
-    with refusing(), place.transaction(write=False) as t:
-        return [id for (id,) in t.execute("select id from newest where kind = ?", (kind,)) if id not in there]
+def shrink(place: Place, now: datetime) -> None:
+    """Let go of what is older than ``KEPT`` and changes nothing that is told any more: how far orders were told, which the versions of the
+    house's own rows say as well, and levels that say again whether anything is left."""
+    before = microseconds(now - KEPT)
+    with refusing(), place.transaction() as t:
+        t.execute("delete from newest where kind = 'Order' and version < ?", (before,))
+        t.execute(_SAID_AGAIN, {"before": before // 1_000_000})
 
 
 def fact(place: Place, name: str) -> str | None:

@@ -57,6 +57,12 @@ def known(house: House, column: str, value: str) -> Row | None:
     return said
 
 
+def answered(house: House, column: str, value: str) -> list[str]:
+    """The ids of what they were answered."""
+    said: dict[str, Any] = dict(known(house, column, value) or {})
+    return [row["id"] for rows in said.get("answers", {}).values() for row in rows]
+
+
 def order_lines(house: House, column: str, value: str) -> Sequence[Row]:
     """The order lines the house knows by this."""
     said: dict[str, Any] = dict(known(house, column, value) or {})

@@ -30,6 +30,7 @@ IDLE: Final = 1.0
 LONGEST: Final = 60.0
 """Seconds until the inbox is looked at again: where nobody says that something came, and where the house is down."""
 _CLEARED_EVERY: Final = timedelta(minutes=10)
+_SHRUNK_EVERY: Final = timedelta(days=1)
 _log = logging.getLogger("everloop.shopify")
 
 
@@ -86,7 +87,7 @@ def drain(
             inbox.done(t, done, keep_body=keep_bodies)
             inbox.dead(t, dead)
             for one, why in failed:
-                inbox.later(t, one, now, why)
+                _later(t, one, now, why)
     if not telling:
         return Drained(len(taken), len(dead), len(failed))
     rows, spoiled = _told(place, house, telling, now, keep_bodies)
@@ -109,11 +110,16 @@ def _told(place: Place, house: House, some: list[tuple[Waiting, Rows]], now: dat
             ((one, _),) = some
             _log.exception("%s (%s) cannot be told; it is tried again later", one.delivery.topic, one.delivery.id)
             with inbox.refusing(), place.transaction() as t:
-                inbox.later(t, one, now, f"{type(error).__name__}: {error}")
+                _later(t, one, now, f"{type(error).__name__}: {error}")
             return {}, 1
     middle = len(some) // 2
     (these, lost), (those, more) = (_told(place, house, half, now, keep_bodies) for half in (some[:middle], some[middle:]))
     return dict(Counter(these) + Counter(those)), lost + more
+
+
+def _later(t: sqlite3.Connection, one: Waiting, now: datetime, why: str) -> None:
+    if not inbox.later(t, one, now, why):
+        _log.error("%s (%s) is given up after %s tries: everloop shopify status", one.delivery.topic, one.delivery.id, inbox.TRIES)
 
 
 def _handed(delivery: Delivery, does: Mapping[str, Does]) -> None:
@@ -129,7 +135,7 @@ class Drain:
         self.place, self.house, self.does, self.currency, self.published = place, house, dict(does), currency, published
         self.woken = threading.Event()
         self.down: str | None = None
-        self._wait, self._cleared = IDLE, clock.wall() - _CLEARED_EVERY
+        self._wait, self._cleared, self._shrunk = IDLE, clock.wall() - _CLEARED_EVERY, clock.wall() - _SHRUNK_EVERY
 
     def carry(self, stop: threading.Event) -> None:
         """Drain until ``stop``; set ``woken`` with it."""
@@ -148,6 +154,9 @@ class Drain:
             if now - self._cleared >= _CLEARED_EVERY:
                 inbox.clear(self.place, now, self.published() if self.published else None)
                 self._cleared = now
+            if now - self._shrunk >= _SHRUNK_EVERY:
+                book.shrink(self.place, now)
+                self._shrunk = now
         except EverloopError as error:
             self._missed(error)
             return False

@@ -6,20 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from starlette.routing import BaseRoute
 
-from everloop.connect.shopify.beside import Beside
+from everloop.connect.shopify.admin import Shop
+from everloop.connect.shopify.beside import Beside, Told
 from everloop.connect.shopify.flow import Actions
 from everloop.connect.shopify.heard import Heard
-from everloop.connect.shopify.house import Asked, House
+from everloop.connect.shopify.house import House
 from everloop.connect.shopify.inbox import Delivery
 from everloop.connect.shopify.place import Place
-from everloop.connect.shopify.proxy import PATIENCE, Storefront
+from everloop.connect.shopify.proxy import Storefront
 from everloop.connect.shopify.runs import Runs
 from everloop.connect.shopify.shelf import Shelf, named
-from everloop.connect.shopify.triggers import Ask, Triggers
+from everloop.connect.shopify.triggers import Triggers
 from everloop.settings import Shopify
 
 PRODUCTS = ("products/create", "products/update", "products/delete", "Product/create", "Product/update", "Product/delete")
@@ -36,19 +38,25 @@ class Front:
     triggers: Triggers
 
 
-def front(shop: Shopify, place: Place, house: House, ask: Ask | None = None, told: Callable[[str], None] = print) -> Front:
-    """The front of a shop. ``ask`` is ``admin.Admin.ask``; without it Flow is told nothing. Storefronts ask the house by a way of their
-    own, which waits no longer than they do."""
+def front(
+    shop: Shopify,
+    place: Place,
+    house: House,
+    *,
+    soon: House | None = None,
+    admin: Shop | None = None,
+    told: Told = print,
+) -> Front:
+    """The front of a shop. ``soon`` is the same house asked by a way that waits no longer than storefronts do (``proxy.PATIENCE``); without
+    ``admin`` Flow is told nothing."""
     shelf, heard, runs, triggers = Shelf(place), Heard(place), Runs(place), Triggers(place)
-    soon = Asked(shop.house, shop.key, seconds=PATIENCE) if isinstance(house, Asked) else house
-    storefront, actions = Storefront(shop, soon, shelf, heard), Actions(shop, runs)
+    storefront, actions = Storefront(shop, soon or house, shelf, heard), Actions(shop, runs)
     beside = [
         Beside("outcomes", lambda stop: heard.carry(house, stop, told)),
         Beside("runs", lambda stop: runs.carry(house, stop, actions.woken, told), actions.woken.set),
     ]
-    if ask is not None:
-        tell = ask
-        beside.append(Beside("triggers", lambda stop: triggers.carry(house, tell, stop, told)))
+    if admin is not None:
+        beside.append(Beside("triggers", partial(triggers.carry, house, admin, told=told)))
 
     def does(delivery: Delivery) -> None:
         _on_the_shelf(shelf, delivery)

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from everloop.clock import monotonic
+from everloop.connect.shopify.admin import Shop
 from everloop.connect.shopify.flags import BLANK, TYPE, Flag, Words, differing, flag_of, handle_of, nobody, shown, words_of
 from everloop.connect.shopify.house import House, Refused, Row, Unreachable
 from everloop.connect.shopify.metafields import paged_type
-from everloop.connect.shopify.mirror import Shop, mirror, mirrored
+from everloop.connect.shopify.mirror import mirror, mirrored
 from everloop.connect.shopify.seen import Seen, SeenFlags, without
 from everloop.errors import EverloopError
 

@@ -59,6 +59,15 @@ def outcomes(body: bytes, *, model: str, unit: str | None, at: datetime) -> list
     return [_outcome(row, model, unit, at) for row in said]
 
 
+def sender(body: bytes) -> str:
+    """The token of the browser that sent a message that was read; all that say none are one.
+
+    >>> sender(b'[{"name": "click", "unit": "b7c1d2e3-0000"}]'), sender(b'[{"name": "click"}]')
+    ('b7c1d2e3-0000', '')
+    """
+    return next((who for row in json.loads(body) if (who := token(row.get("unit")))), "")
+
+
 def _outcome(row: Any, model: str, unit: str | None, at: datetime) -> Row:
     if not isinstance(row, dict) or row.get("name") not in NAMES:
         raise EverloopError(f"A row says its name: {', '.join(NAMES)}.")

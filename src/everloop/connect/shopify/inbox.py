@@ -1,15 +1,16 @@
 """The inbox: what Shopify delivered, on the disk before anybody is thanked for it. In: deliveries. Out: the same, oldest first, until done.
 
-A delivery is kept once by its id, however often it comes. It waits until what it says is told; what cannot be read lies dead beside the
-others, with why, and stops nobody. The body of a delivery that is done is let go of at once: it holds names and addresses.
+A delivery is kept once by its id, however often it comes. It waits until what it says is told; what cannot be read, or was tried too
+often, lies dead beside the others, with why, and stops nobody. The body of a delivery that is done is let go of at once: it holds names and
+addresses.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ from everloop.errors import HouseBusy, HouseFull
 REMEMBERED: Final = timedelta(days=7)
 """How long the id of a delivery that is done is known again; Shopify tries for four hours."""
 DEAD: Final = timedelta(days=30)
-"""How long what could not be read lies there to be looked at."""
+"""How long what could not be read or done lies there to be looked at."""
+TRIES: Final = 30
+"""How often a delivery that could not be done is tried: for about 19 hours."""
 _TABLES = """
 create table if not exists inbox (
     seq integer primary key autoincrement, id text not null unique, topic text not null, shop text not null,
@@ -60,7 +63,7 @@ class Waiting:
 @dataclass(frozen=True)
 class Figures:
     """How the inbox stands. ``oldest_at`` is when the oldest that waits came, ``last_at`` when the last one did; ``why`` of the last
-    dead."""
+    dead, ``dead_topics`` of all of them."""
 
     waiting: int
     dead: int
@@ -68,6 +71,7 @@ class Figures:
     oldest_at: datetime | None
     last_at: datetime | None
     why: str | None
+    dead_topics: Mapping[str, int] = field(default_factory=dict)
 
 
 def open_inbox(place: Place) -> None:
@@ -140,12 +144,18 @@ def dead(t: sqlite3.Connection, why: Sequence[tuple[int, str]]) -> None:
     t.executemany("update inbox set state = 'dead', why = ? where seq = ?", [(text[:500], seq) for seq, text in why])
 
 
-def later(t: sqlite3.Connection, one: Waiting, now: datetime, why: str) -> None:
-    """This one could not be done now: it is tried again after 1, 2, 4 … seconds, an hour at most, and stands in nobody's way."""
+def later(t: sqlite3.Connection, one: Waiting, now: datetime, why: str) -> bool:
+    """This one could not be done now: it is tried again after 1, 2, 4 … seconds, an hour at most, and stands in nobody's way. Whether it
+    is: after the last try it lies dead."""
+    if one.attempts + 1 >= TRIES:
+        t.execute("update inbox set attempts = attempts + 1 where seq = ?", (one.seq,))
+        dead(t, [(one.seq, f"it was tried {TRIES} times; the last: {why}")])
+        return False
     after = timedelta(seconds=min(3600, 2**one.attempts))
     t.execute(
         "update inbox set attempts = attempts + 1, next_at = ?, why = ? where seq = ?", (microseconds(now + after), why[:500], one.seq)
     )
+    return True
 
 
 def again(place: Place, id: str | None = None) -> int:
@@ -175,6 +185,7 @@ def figures(place: Place) -> Figures:
             t.execute("select max(received_at) from inbox").fetchone()[0],
         )
         why = t.execute("select topic || ' (' || id || '): ' || why from inbox where state = 'dead' order by seq desc limit 1").fetchone()
+        topics = dict(t.execute("select topic, count(*) from inbox where state = 'dead' group by topic order by topic"))
     return Figures(
         waiting=counts.get("waiting", 0),
         dead=counts.get("dead", 0),
@@ -182,6 +193,7 @@ def figures(place: Place) -> Figures:
         oldest_at=None if oldest is None else from_microseconds(oldest),
         last_at=None if last is None else from_microseconds(last),
         why=why[0] if why else None,
+        dead_topics=topics,
     )
 
 

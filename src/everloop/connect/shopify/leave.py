@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from everloop.connect.shopify import arms, flags
+from everloop.connect.shopify.admin import Shop
 from everloop.connect.shopify.metafields import Metafields, paged_type
-from everloop.connect.shopify.mirror import KEY, NAMESPACE, Shop
+from everloop.connect.shopify.mirror import KEY, NAMESPACE
 from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.tags import Tags
 

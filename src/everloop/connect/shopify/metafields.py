@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeAlias, TypeVar
 
+from everloop.connect.shopify.admin import Shop
 from everloop.connect.shopify.house import Refused, Row, Unreachable
-from everloop.connect.shopify.mirror import TRIES, Shop, same, stale
+from everloop.connect.shopify.mirror import TRIES, same, stale
 from everloop.connect.shopify.place import Place
 from everloop.errors import EverloopError
 

@@ -7,22 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from everloop.connect.shopify.admin import Shop
 from everloop.connect.shopify.house import Row
 from everloop.errors import EverloopError
 
 NAMESPACE: Final = "everloop"
 KEY: Final = "serving"
 TRIES: Final = 5
-
-
-class Shop(Protocol):
-    """Whoever asks the Admin API: ``admin.Admin``."""
-
-    def ask(self, document: str, /, **variables: Any) -> Row:
-        """The data of a document."""
-        ...
 
 
 def mirrored(standing: Iterable[Row]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ QUANTILE: Final = 0.995
 """Of what a buyer spent in such a span before the start: what lies above counts as this."""
 ENOUGH: Final = 50
 """Buyers it takes to say what is much."""
+CONTROL: Final = "control"
+"""The arm that keeps what the shop shows without us: what it buys from a list, it buys from the shop's own."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _settled(book: Ledger, met: Met, until: int, since: int, spans: Spans) -> Se
 
 
 def _arms(met: Met, counts: Flags, net: Floats, through: Floats) -> tuple[Arm, ...]:
-    names = sorted(set(met.arm[counts].tolist()), key=lambda name: (name == "control", name))
+    names = sorted(set(met.arm[counts].tolist()), key=lambda name: (name == CONTROL, name))
     found = []
     for name in names:
         mine = counts & (met.arm == name)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from everloop.connect.shopify.money import ENOUGH, Account, Arm
+from everloop.connect.shopify.money import CONTROL, ENOUGH, Account, Arm
 from everloop.project.spoken_values import spoken_money
 from everloop.stats.lift import Brought, units_needed
 
@@ -39,6 +39,8 @@ def _verdict(a: Account) -> Iterator[str]:
     if a.cap is None or a.found is None:
         if not a.arms and a.waiting:
             yield "Nothing can be said before the first of them is."
+        elif not a.arms and not a.fixing:
+            yield "Units are counted from when something that was learnt first answers somebody."
         elif a.cap is None:
             yield f"Fewer than {ENOUGH} units bought anything, so that nothing says what is much, and nothing is concluded."
         return
@@ -69,7 +71,7 @@ def _verdict(a: Account) -> Iterator[str]:
 def _beside(a: Account) -> Iterator[str]:
     for arm in a.arms:
         yield _of_arm(a, arm)
-    through = sum(arm.through for arm in a.arms)
+    through = sum(arm.through for arm in a.arms if arm.name != CONTROL)
     if through:
         yield (
             f"Attribution would claim {spoken_money(through, a.currency)}: what was bought from a list, also what would "
@@ -87,10 +89,11 @@ def _beside(a: Account) -> Iterator[str]:
 
 
 def _of_arm(a: Account, arm: Arm) -> str:
+    whose = "the shop's own list" if arm.name == CONTROL else "a list"
     each = spoken_money(round(arm.net / arm.units), a.currency) if arm.units else "nothing"
     return (
         f"  {arm.name}: {arm.units:,} units, {arm.buyers:,} bought, {spoken_money(arm.net, a.currency)} as known today, {each} a unit"
-        f"{f', {spoken_money(arm.through, a.currency)} of it from a list' if arm.through else ''}"
+        f"{f', {spoken_money(arm.through, a.currency)} of it from {whose}' if arm.through else ''}"
     )
 
 

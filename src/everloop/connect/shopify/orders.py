@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ CARRIER = "_everloop"
 """The hidden property of a line that says which version recommended it."""
 UNIT = "_everloop_unit"
 """The note attribute of an order that says which browser was answered before anybody logged in; hidden by its first letter as well."""
+_CARRIED = re.compile(r"(?:[0-9a-f]{1,64}|precomputed|shopify)/(?P<arm>[a-z0-9-]{1,30})|(?P<origin>precomputed)/")
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,12 @@ def _row(order: Order, line: Line) -> Row:
     }
 
 
-def arm(recommended: str | None) -> str | None:
-    """Which version recommended a line: what stands behind the id of its answer.
+def arm(carried: str | None) -> str | None:
+    """Whose list a line was bought from, out of what it carries (``CARRIER``): the arm, or ``precomputed`` for a list worked out beforehand
+    that nobody's arm was drawn for. None for anything else: a buyer may write there what they want.
 
-    >>> arm("687ae61cf34b7223/recommend@3"), arm("recommend@3"), arm(None)
-    ('recommend@3', 'recommend@3', None)
+    >>> arm("9d00410c64e5744e/candidate"), arm("precomputed/champion"), arm("precomputed/"), arm("shopify/"), arm("x/<b>"), arm(None)
+    ('candidate', 'champion', 'precomputed', None, None, None)
     """
-    return (recommended or "").rsplit("/", 1)[-1] or None
+    found = _CARRIED.fullmatch(carried or "")
+    return None if found is None else found["arm"] or found["origin"]

@@ -24,12 +24,12 @@ import everloop.clock as clock
 from everloop.clock import microseconds
 from everloop.connect.shopify import about_people
 from everloop.connect.shopify.about_people import TOPICS, Request, State
-from everloop.connect.shopify.browsers import Whom, browsers, known
+from everloop.connect.shopify.browsers import Whom, answered, browsers, known
 from everloop.connect.shopify.history import given_up
 from everloop.connect.shopify.house import House, Refused
 from everloop.connect.shopify.inbox import Delivery
 from everloop.connect.shopify.place import Place
-from everloop.connect.shopify.shopkept import emptied, forgotten, wiped
+from everloop.connect.shopify.shopkept import emptied, forgotten, unheard, wiped
 from everloop.errors import EverloopError
 
 SOON: Final = timedelta(days=7)
@@ -69,11 +69,11 @@ def carry_out(place: Place, house: House, now: datetime, *, uninstall: Callable[
     return count
 
 
-def does(place: Place) -> dict[str, Callable[[Delivery], None]]:
-    """Who is handed the deliveries of each of the four topics: they are written down here."""
+def does(place: Place, secret: str) -> dict[str, Callable[[Delivery], None]]:
+    """Who is handed the deliveries of each of the four topics: they are written down here, under hashes keyed by the app's secret."""
 
     def write_down(delivery: Delivery) -> None:
-        about_people.asked(place, delivery.id, delivery.topic, delivery.body, delivery.triggered_at)
+        about_people.asked(place, delivery.id, delivery.topic, delivery.body, delivery.triggered_at, secret=secret)
 
     return dict.fromkeys(TOPICS, write_down)
 
@@ -104,12 +104,16 @@ def _done(
             return _told(place, house, request, subject)
         case "customers/redact":
             return _redacted(place, house, request, subject)
+        case "shop/redact" if about_people.installed_since(place, request.asked_at):
+            return "the app is in the shop again", "done"
         case "shop/redact":
             given_up(place)
             _asked(house, {"everybody": True}, f"shop/redact {request.id}")
             _without_files(place)
             emptied(place, keeps="privacy")
             return "the house is empty, and so is the door's own book", "done"
+        case _ if about_people.installed(place):
+            return "the app is in the shop again", "done"
         case _:
             if uninstall is not None:
                 uninstall()
@@ -118,8 +122,8 @@ def _done(
 
 def _redacted(place: Place, house: House, request: Request, subject: dict[str, Any]) -> tuple[str, State]:
     given_up(place)
-    whom = _all_of(place, house, request, subject)
-    _without_files(place, request.customer, subject.get("orders", ()))
+    whom, answers = _all_of(place, house, request, subject)
+    _without_files(place, _whom(subject))
     counts: dict[str, int] = {}
     versions: set[str] = set()
     unknown = 0
@@ -135,6 +139,7 @@ def _redacted(place: Place, house: House, request: Request, subject: dict[str, A
         for name, count in record.get("rows", ()):
             counts[name] = counts.get(name, 0) + count
     forgotten(place, [value for _, value in whom], microseconds(request.asked_at))
+    unheard(place, answers)
     if not whom:
         return "it named nobody by an id or an order, and no address is kept here", "nobody"
     if not counts:
@@ -160,15 +165,16 @@ def _told(place: Place, house: House, request: Request, subject: dict[str, Any])
     return f"what is known is in {FOLDER}/{path.name}: hand it on, then take it away", "done"
 
 
-def _all_of(place: Place, house: House, request: Request, subject: dict[str, Any]) -> Whom:
-    """By what a person is to be forgotten, their browsers among it: written down before anything of it goes, since what is forgotten first
-    is what the rest is found by."""
+def _all_of(place: Place, house: House, request: Request, subject: dict[str, Any]) -> tuple[Whom, Sequence[str]]:
+    """By what a person is to be forgotten, their browsers among it, and the ids of what they were answered: written down before anything of
+    it goes, since what is forgotten first is what the rest is found by."""
     before = [(str(column), str(value)) for column, value in subject.get("whom", ())]
     named = _whom(subject)
     whom = tuple(dict.fromkeys([*named, *before, *(by for one in browsers(house, named) for by in one.whom)]))
-    if len(whom) > len(named):
-        about_people.found(place, request, subject | {"whom": whom})
-    return whom
+    answers = sorted({*subject.get("answers", ()), *(id for by in whom for id in answered(house, *by))})
+    if answers or len(whom) > len(named):
+        about_people.found(place, request, subject | {"whom": whom, "answers": answers})
+    return whom, answers
 
 
 def _whom(subject: dict[str, Any]) -> Whom:
@@ -187,8 +193,16 @@ def _asked(house: House, whom: dict[str, Any], reason: str) -> dict[str, Any]:
     return record
 
 
-def _without_files(place: Place, customer: str | None = None, orders: Sequence[str] = ()) -> None:
-    """What was written down for a customer (a hash) goes, or for whoever is known by these orders; where neither is said, all of it."""
-    for path in Path(place.file.parent, FOLDER).glob("*.json" if customer is None else f"{customer or 'orders'}-*.json"):
-        if customer != "" or any(f'"{order}"' in path.read_text() for order in orders):
+def _without_files(place: Place, whom: Whom | None = None) -> None:
+    """What was written down for whoever is known by any of these goes; where none are said, all of it."""
+    for path in Path(place.file.parent, FOLDER).glob("*.json"):
+        if whom is None or not _told_of(path).isdisjoint(whom):
             path.unlink(missing_ok=True)
+
+
+def _told_of(path: Path) -> set[tuple[str, str]]:
+    """Whom a file is about; of one that is torn nobody knows, and whoever asked for it gets it written anew."""
+    try:
+        return {(one["column"], one["value"]) for one in json.loads(path.read_text())["known"]}
+    except ValueError:
+        return set()

@@ -24,7 +24,8 @@ from starlette.routing import Route
 
 from everloop.clock import monotonic, wall
 from everloop.connect.shopify import verify
-from everloop.connect.shopify.heard import LARGEST, Heard, TooMuchHeard, outcomes
+from everloop.connect.shopify.callers import Callers
+from everloop.connect.shopify.heard import LARGEST, Heard, TooMuchHeard, outcomes, sender
 from everloop.connect.shopify.house import House, Refused, Unreachable
 from everloop.connect.shopify.said import token
 from everloop.connect.shopify.shelf import HANDLE, Shelf
@@ -108,6 +109,10 @@ class Storefront:
     heard: Heard
     resting: float = 0.0
     beside: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(BESIDE))
+    callers: Callers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.callers = Callers(self.shop.newcomers)
 
     def routes(self) -> list[Route]:
         """The routes of the app proxy, as Shopify asks them: with its signature behind the question mark."""
@@ -124,6 +129,8 @@ class Storefront:
             return _refused(error.status, str(error))
         except EverloopError as error:
             return _refused(400, str(error))
+        if asked.who is not None and not self.callers.let(asked.who, vouched=asked.customer is not None):
+            asked = replace(asked, who=None)
         listed = await self.listed(asked)
         handles = await anyio.to_thread.run_sync(self.shelf.handles, listed.items) if listed.items else {}
         if asked.view == "cards":
@@ -137,7 +144,10 @@ class Storefront:
         try:
             signed = verify.proxy(self.shop, request.url.query)
             body = await _body(request)
-            rows = outcomes(body, model=self.shop.recommends or "", unit=signed.get("logged_in_customer_id") or None, at=wall())
+            customer = signed.get("logged_in_customer_id") or None
+            rows = outcomes(body, model=self.shop.recommends or "", unit=customer, at=wall())
+            if not self.callers.let(customer or sender(body), len(rows), vouched=customer is not None):
+                return _refused(429, "So much is not taken at once.")
             await anyio.to_thread.run_sync(self.heard.keep, rows)
         except verify.NotFromShopify as error:
             return _refused(error.status, str(error))

@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 
 from everloop.connect.shopify.house import House, Refused, Row
 from everloop.connect.shopify.metafields import Entry, lots
+from everloop.connect.shopify.said import needed
 from everloop.connect.shopify.triggers import Trigger, runs_out
 from everloop.stats.stock import Supply, lasts, suggested
 
@@ -48,7 +49,7 @@ def stocked(node: Row) -> Stocked:
     Stocked(id='7', left=3)
     """
     left = node.get("totalInventory", node.get("inventoryQuantity"))
-    return Stocked(str(node["id"]).rsplit("/", 1)[-1], None if left is None else int(left))
+    return Stocked(needed(node["id"], "what is stocked"), None if left is None else int(left))
 
 
 def gid(kind: str, id: str) -> str:
@@ -167,7 +168,7 @@ def warned(entries: Iterable[Entry], days: float, at: datetime, tell: Callable[[
             lasts_days = said.get("lasts_days")
             if lasts_days is not None and lasts_days <= days:
                 because = f"{said['left']:,} left; an order now would come in {days:g} days."
-                tell(runs_out(entry.owner.rpartition("/")[2], (at + timedelta(days=lasts_days)).date(), lasts_days, because))
+                tell(runs_out(needed(entry.owner, "what runs out"), (at + timedelta(days=lasts_days)).date(), lasts_days, because))
         yield entry
 
 

@@ -10,12 +10,13 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 from everloop.clock import from_microseconds, microseconds, wall
+from everloop.connect.shopify.beside import Told
 from everloop.connect.shopify.house import House, Refused, Row, Unreachable
 from everloop.connect.shopify.place import Place
 from everloop.errors import EverloopError
@@ -85,7 +86,7 @@ class Runs:
         with self.place.transaction() as t:
             t.execute("update runs set state = ?, said = ? where id = ? and state = 'open'", (state, json.dumps(said), id))
 
-    def carry(self, house: House, stop: threading.Event, woken: threading.Event, told: Callable[[str], None] = print) -> None:
+    def carry(self, house: House, stop: threading.Event, woken: threading.Event, told: Told = print) -> None:
         """Carry open runs to their end until ``stop``, at most two beside each other; those a dead process left are gone on with."""
         under_way: dict[str, threading.Thread] = {}
         while not stop.is_set():
@@ -99,7 +100,7 @@ class Runs:
                     under_way[run.id].start()
             woken.wait(1.0)
 
-    def _through(self, run: Run, house: House, stop: threading.Event, woken: threading.Event, told: Callable[[str], None]) -> None:
+    def _through(self, run: Run, house: House, stop: threading.Event, woken: threading.Event, told: Told) -> None:
         said_before = ""
         while not stop.is_set():
             try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from everloop.connect.shopify.place import Place
+from everloop.connect.shopify.said import digits
 
 TABLES = (
     "create table if not exists handles (product text primary key, handle text not null, updated_at text not null) without rowid",
@@ -89,9 +90,12 @@ def named(said: Mapping[str, Any], *, gone: bool = False) -> Named | None:
     event, variables = said.get("data"), said.get("query_variables")
     node = event["product"] if isinstance(event, dict) and isinstance(event.get("product"), dict) else said
     told = variables.get("productId") if isinstance(variables, dict) else None
-    id = str(node.get("id") or told or "").rpartition("/")[2]
+    try:
+        id = digits(node.get("id") or told)
+    except ValueError:
+        return None
     handle, at = node.get("handle"), node.get("updated_at") or node.get("updatedAt") or ""
-    if not id or not (gone or handle):
+    if id is None or not (gone or handle):
         return None
     # What is gone stays so, whatever older word comes late: no instant is after this one.
     return Named(id, None, "9999") if gone else Named(id, str(handle), str(at))

@@ -38,6 +38,15 @@ def forgotten(place: Place, keys: Sequence[str], before: int) -> int:
     return count
 
 
+def unheard(place: Place, answers: Sequence[str]) -> int:
+    """What browsers told of these answers without saying whose they are goes; how many rows that were."""
+    with place.transaction() as t:
+        if "heard" not in _tables(t):
+            return 0
+        words = "delete from heard where json_extract(row, '$.prediction') = ?"
+        return sum(t.execute(words, (id,)).rowcount for id in answers)
+
+
 def emptied(place: Place, *, keeps: str) -> None:
     """Every table of the door's book is empty but the one that says why."""
     with place.transaction() as t:

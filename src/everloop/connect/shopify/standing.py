@@ -43,7 +43,7 @@ def standing(place: Place, house: str) -> Standing:
 
         why = t.execute("select source || ': ' || why from refused order by at desc limit 1").fetchone()
         found = {
-            "orders": count("select count(*) from newest where kind = 'Order'"),
+            "orders": count("select count(distinct order_id) from lines"),
             "products": count("select count(*) from newest where kind = 'Product'"),
             "levels": count("select count(*) from levels"),
             "held": count("select count(*) from lines where held is not null")
@@ -72,7 +72,8 @@ def sentences(shop: str, now: Standing, wall: datetime) -> Iterator[str]:
         yield f"{box.waiting:,} waiting, the oldest for {_ago(age)}.{late}"
     yield f"Told: {now.orders:,} orders, {now.products:,} products, {now.levels:,} levels."
     if box.dead:
-        yield f"{box.dead:,} could not be read and lie aside; the last: {box.why}. Read them again: everloop shopify again"
+        of = ", ".join(f"{count:,} {topic}" for topic, count in box.dead_topics.items())
+        yield f"{box.dead:,} could not be read or done and lie aside ({of}); the last: {box.why}. Read them again: everloop shopify again"
     if now.refused:
         yield f"{now.refused:,} rows the house would not have; the last: {now.why_refused}"
     if now.held:

@@ -8,17 +8,15 @@ can count tagged orders, and no more: whoever saw a list and bought nothing has 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from everloop.connect.shopify.admin import UserErrors
+from everloop.connect.shopify.admin import Shop, UserErrors
 from everloop.connect.shopify.beside import Told, kept_up
 from everloop.connect.shopify.house import Row
-from everloop.connect.shopify.mirror import Shop
-from everloop.connect.shopify.orders import CARRIER
+from everloop.connect.shopify.orders import CARRIER, arm
 from everloop.connect.shopify.place import Place
 
 PREFIX: Final = "everloop:"
@@ -29,7 +27,6 @@ TABLES: Final = (
 EVERY: Final = 1.0
 AGAIN: Final = 30.0
 _log = logging.getLogger("everloop.shopify")
-_ARM = re.compile(r"[a-z0-9-]{1,30}")
 
 
 def tags_of(order: Row) -> tuple[str, ...]:
@@ -42,7 +39,7 @@ def tags_of(order: Row) -> tuple[str, ...]:
     >>> tags_of({"line_items": [{"properties": [{"name": "_everloop", "value": "x/<b>"}]}]})
     ()
     """
-    return tuple(sorted({f"{PREFIX}{arm}" for value in _carried(order) if (arm := _arm(value)) and _ARM.fullmatch(arm)}))
+    return tuple(sorted({f"{PREFIX}{found}" for value in _carried(order) if (found := arm(value))}))
 
 
 def _carried(order: Row) -> Iterator[str]:
@@ -51,11 +48,6 @@ def _carried(order: Row) -> Iterator[str]:
         for one in properties or ():
             if isinstance(one, dict) and one.get("name") == CARRIER and isinstance(one.get("value"), str):
                 yield one["value"]
-
-
-def _arm(carried: str) -> str:
-    origin, _, arm = carried.partition("/")
-    return arm or origin
 
 
 @dataclass(frozen=True)

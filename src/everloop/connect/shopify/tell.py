@@ -21,7 +21,7 @@ from everloop.connect.shopify.decode import SOURCES
 from everloop.connect.shopify.house import House, Refused, Row, Unreachable
 from everloop.connect.shopify.inbox import refusing
 from everloop.connect.shopify.place import Place
-from everloop.connect.shopify.plan import planned
+from everloop.connect.shopify.planned import planned
 from everloop.lake.alone import alone
 
 AT_ONCE: Final = 1_000

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
 from everloop.clock import from_microseconds, microseconds, wall
+from everloop.connect.shopify.admin import Shop
 from everloop.connect.shopify.beside import Told, kept_up
 from everloop.connect.shopify.house import House, Row
 from everloop.connect.shopify.place import Place
@@ -35,9 +36,6 @@ AGAIN: Final = 30.0
 KEPT: Final = timedelta(days=7)
 """How long it is known that something was told."""
 GIVEN_UP: Final = timedelta(hours=36)
-
-Ask = Callable[..., Mapping[str, Any]]
-"""``admin.Admin.ask``: a document's name and its variables."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +81,13 @@ class Triggers:
             _watch(t, "through", str(reply["through"]))
         return len(entries)
 
-    def post(self, ask: Ask) -> int:
-        """Tell Flow what waits, oldest first; how many. Raises what ``ask`` raises, and then the rest waits."""
+    def post(self, shop: Shop) -> int:
+        """Tell Flow what waits, oldest first; how many. Raises what the shop raises, and then the rest waits."""
         with self.place.transaction(write=False) as t:
             waiting = t.execute("select number, handle, payload, at from triggers where told = 0 order by number").fetchall()
         for number, handle, payload, at in waiting:
             try:
-                ask("flow_trigger", handle=handle, payload=json.loads(payload))
+                shop.ask("flow_trigger", handle=handle, payload=json.loads(payload))
             except EverloopError:
                 if wall() - from_microseconds(at) < GIVEN_UP:
                     raise
@@ -97,12 +95,12 @@ class Triggers:
                 t.execute("update triggers set told = 1, payload = '' where number = ?", (number,))
         return len(waiting)
 
-    def carry(self, house: House, ask: Ask, stop: threading.Event, told: Told = print) -> None:
+    def carry(self, house: House, shop: Shop, stop: threading.Event, told: Told = print) -> None:
         """Look and tell until ``stop``; what could not be told waits."""
 
         def work() -> None:
             self.look(house)
-            self.post(ask)
+            self.post(shop)
 
         kept_up(work, stop, told, "Flow is not told yet", every=LOOK_EVERY, again=AGAIN)
 

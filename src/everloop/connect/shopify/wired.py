@@ -1,5 +1,5 @@
-"""Everything behind a shop's door, put together: the storefront, Flow, the merchant's hand, tags of orders, and privacy. In: settings, the
-shop's own database, a house, the Admin API. Out: a door. The one place where these meet.
+"""Everything behind a shop's door, put together: the storefront, Flow, the merchant's hand, tags of orders, privacy, and the way in of an
+embedded app. In: settings, the shop's own database, a house, the Admin API. Out: a door. The one place where these meet.
 """
 
 from __future__ import annotations
@@ -7,25 +7,25 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from everloop.clock import wall
-from everloop.connect.shopify import about_people, privacy
-from everloop.connect.shopify.beside import Beside
+from everloop.connect.shopify import about_people, embedded, privacy
+from everloop.connect.shopify.admin import Shop
+from everloop.connect.shopify.beside import Beside, Told
 from everloop.connect.shopify.door import Door
 from everloop.connect.shopify.front import front
 from everloop.connect.shopify.hand import Hand, follow
 from everloop.connect.shopify.house import House, Row
 from everloop.connect.shopify.inbox import Delivery
 from everloop.connect.shopify.leave import leave
-from everloop.connect.shopify.mirror import Shop
 from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.prompt import Promptly, hears
 from everloop.connect.shopify.seen import SeenFlags
 from everloop.connect.shopify.tags import Tags
+from everloop.connect.shopify.tokens import Tokens
 from everloop.errors import EverloopError
 from everloop.settings import Shopify
 
@@ -50,15 +50,21 @@ class WhileInstalled:
         return self.shop.ask(document, **variables)
 
 
-def wired(said: Shopify, place: Place, house: House, shop: Shop, *, told: Callable[[str], object] = _log.info) -> Door:
-    """A door with everything behind it."""
+def wired(
+    said: Shopify,
+    place: Place,
+    house: House,
+    shop: Shop,
+    *,
+    soon: House | None = None,
+    tokens: Tokens | None = None,
+    told: Told = _log.info,
+) -> Door:
+    """A door with everything behind it. ``soon`` is the same house asked by a way that waits no longer than storefronts do; ``tokens`` are
+    those ``shop`` is asked with, which an embedded app gets anew, and which nobody keeps once the app is uninstalled."""
     installed = WhileInstalled(shop, place)
     hand, tags = Hand(SeenFlags(place), house, installed), Tags(installed, place)
-
-    def say(line: str) -> None:
-        told(line)
-
-    before = front(said, place, house, ask=installed.ask, told=say)
+    before = front(said, place, house, soon=soon, admin=installed, told=told)
 
     def tag(delivery: Delivery) -> None:
         tags.wish(json.loads(delivery.body))
@@ -67,6 +73,8 @@ def wired(said: Shopify, place: Place, house: House, shop: Shop, *, told: Callab
         # Its token opens nothing any more, as a rule: then what was written stays, and Shopify says so to the merchant.
         with suppress(EverloopError):
             leave(shop, place)
+        if tokens is not None:
+            tokens.forget()
 
     def carry_out(stop: threading.Event) -> None:
         privacy.keep_carrying_out(place, house, stop, uninstall=take_away)
@@ -78,8 +86,9 @@ def wired(said: Shopify, place: Place, house: House, shop: Shop, *, told: Callab
         Beside("tags", lambda stop: tags.carry(stop, told)),
         Beside("privacy", carry_out),
     ]
-    does = {**before.does, **privacy.does(place), "metaobjects/*": hears(hand), "orders/create": tag}
-    return Door(said, place, house, routes=before.routes, does=does, beside=beside)
+    does = {**before.does, **privacy.does(place, said.secret), "metaobjects/*": hears(hand), "orders/create": tag}
+    routes = [*before.routes, *(embedded.routes(said, place, tokens) if tokens is not None else ())]
+    return Door(said, place, house, routes=routes, does=does, beside=beside)
 
 
 def looked_whether_installed(place: Place, shop: Shop) -> None:

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import httpx
 import uvicorn
@@ -21,7 +19,6 @@ from starlette.applications import Starlette
 
 from everloop.connect.shopify import door, sandbox
 from everloop.connect.shopify.house import Asked
-from everloop.connect.shopify.house import House as Spoken
 from everloop.connect.shopify.place import Place
 from everloop.connect.shopify.wired import wired
 from everloop.demo.hands import Outside, started
@@ -32,8 +29,6 @@ from everloop.settings import Shopify, read_settings
 PROJECT = Path(__file__).with_name("project.py")
 DOMAIN = "complete-journey.myshopify.com"
 PATIENCE = 600.0
-WITHIN, SETTLES = "21d", "21d"
-SAID = ("receive", "answer", "outcomes", "since", "standing", "operate")
 
 
 @dataclass
@@ -67,12 +62,12 @@ class Open:
 
 
 @contextmanager
-def opened(folder: Path, now: datetime) -> Iterator[Open]:
-    """Everything, from when it is ready to the end."""
+def opened(folder: Path, now: datetime, span: str) -> Iterator[Open]:
+    """Everything, from when it is ready to the end. ``span``: what ``within`` and ``settles`` of everloop.toml say."""
     clock, port = Clock(now), _free_port()
     box = sandbox.Shop(DOMAIN, currency="USD", taxes_included=False, tax_rate="0.06", now=clock.read)
     with sandbox.running(box, app_url=f"http://127.0.0.1:{port}") as shop:
-        (folder / "everloop.toml").write_text(_toml(shop, port))
+        (folder / "everloop.toml").write_text(_toml(shop, port, span))
         settings = read_settings(folder, house=folder / "house")
         house = open_house(PROJECT, settings=settings)
         try:
@@ -90,9 +85,7 @@ def opened(folder: Path, now: datetime) -> Iterator[Open]:
 
 def _door(settings: Shopify, place: Place, asked: Asked, shop: sandbox.Sandbox) -> Starlette:
     """The door of the shop, as ``everloop shopify serve`` opens it, but on the story's clock."""
-    # The front would ask by a way of its own, which knows nothing of the clock.
-    spoken = cast(Spoken, SimpleNamespace(**{name: getattr(asked, name) for name in SAID}))
-    return door.app(wired(settings, place, spoken, shop.admin(), told=lambda _: None))
+    return door.app(wired(settings, place, asked, shop.admin(), told=lambda _: None))
 
 
 @contextmanager
@@ -123,9 +116,9 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _toml(shop: sandbox.Sandbox, port: int) -> str:
+def _toml(shop: sandbox.Sandbox, port: int, span: str) -> str:
     said = {
         "shop": DOMAIN, "client_id": shop.settings.client_id, "secret": shop.settings.secret, "admin": shop.url, "port": port,
-        "recommends": "recommend", "forecasts": "demand", "currency": "USD", "within": WITHIN, "settles": SETTLES,
+        "recommends": "recommend", "forecasts": "demand", "currency": "USD", "within": span, "settles": span,
     }  # fmt: skip
     return "[shopify]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in said.items())

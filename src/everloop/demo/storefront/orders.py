@@ -51,14 +51,14 @@ class Shown:
 
 @dataclass
 class Customers:
-    """The customers of the shop and what they buy anyhow; ``prices`` in cents and ``kinds`` by product. ``added`` is what lists brought, in
-    cents, by customer; ``later`` what is still to happen to orders that were placed."""
+    """The customers of the shop and what they buy anyhow; ``prices`` in cents and ``kinds`` by product. ``added`` is what lists brought:
+    when, to whom, cents; ``later`` what is still to happen to orders that were placed."""
 
     bought: Sequence[Bought]
     prices: Mapping[str, int]
     kinds: Mapping[str, str]
     seed: int = 0
-    added: dict[str, int] = field(default_factory=dict)
+    added: list[tuple[datetime, str, int]] = field(default_factory=list)
     later: list[tuple[datetime, Callable[[], Any]]] = field(default_factory=list)
 
     def between(self, first: datetime, last: datetime) -> list[Bought]:
@@ -94,7 +94,7 @@ class Customers:
         for item in () if seen is None else seen.items:
             if rng.random() < seen.taken and item in self.prices and item not in anyhow:  # type: ignore[union-attr]
                 found.append(box.Bought(_gid(item), properties={CARRIER: seen.carried}))  # type: ignore[union-attr]
-                self.added[one.customer_id] = self.added.get(one.customer_id, 0) + self.prices[item]
+                self.added.append((one.at, one.customer_id, self.prices[item]))
         return found
 
     def _from_list(self, one: Bought, seen: Shown | None, rng: np.random.Generator) -> dict[str, str]:

@@ -7,7 +7,6 @@ with the parts that are there; another one begins anew. The last step is one ren
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ import msgspec
 import pyarrow as pa
 
 from everloop.clock import instant
+from everloop.disk import synced
 from everloop.errors import EverloopError, HouseBusy, HouseFull
 from everloop.lake.alone import alone
 from everloop.loop.batch.columns import flat
@@ -101,7 +101,7 @@ class Parts:
                 free(self.target)
             made.replace(self.target)
             with suppress(OSError):  # some file systems cannot sync a folder
-                _synced(self.target.parent)
+                synced(self.target.parent)
             # Without its plan a folder that is left over is nobody's.
             (self.folder / PLAN).unlink()
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -166,7 +166,7 @@ def keep(folder: Path, number: int, table: pa.Table, count: Count) -> None:
     with writing(folder.with_name(folder.name.removeprefix(".").removesuffix(".parts"))):
         half = path.with_suffix(".half")
         pq.write_table(table.replace_schema_metadata({COUNT: msgspec.json.encode(count)}), half, compression="zstd")
-        _synced(half)
+        synced(half)
         half.replace(path)
 
 
@@ -211,19 +211,11 @@ def _write(made: Path, schema: pa.Schema, parts: Iterator[Path]) -> None:
             with pq.ParquetFile(path) as file:
                 table = file.read().replace_schema_metadata(None)
             writer.write_table(flat(table) if spelled else table)
-    _synced(made)
+    synced(made)
 
 
 def _put(path: Path, body: bytes) -> None:
     half = path.with_suffix(".half")
     half.write_bytes(body)
-    _synced(half)
+    synced(half)
     half.replace(path)
-
-
-def _synced(path: Path) -> None:
-    held = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(held)
-    finally:
-        os.close(held)

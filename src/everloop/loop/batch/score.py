@@ -99,10 +99,12 @@ def score(
     now: datetime,
     *,
     told: Callable[[Progress], None] = unheard,
-    executor: Executor = Serial(),
+    executor: Executor | None = None,
     size: int = ROWS,
 ) -> Scored:
     """Write the answers of a batch, a row for each key in the same order; see ``columns``.
+
+    ``executor`` (the house's own) answers parts of ``size`` rows.
 
     Raises EverloopError for what cannot be meant or read, a file that is there already, or nobody here to answer; HouseBusy where another
     process writes the same file; HouseFull where the disk is full. Then the file is as it was, and what was answered is kept beside it.
@@ -139,7 +141,9 @@ def score(
             log=log,
         )
         asked = _everybody(model, tables, parts.plan.now, size) if keys is None else _read(keys, fit, size)
-        counts, before = _carried_out(parts, scoring, asked, told, executor)
+        # The log belongs to one process: what is remembered is answered in this one.
+        where = Serial() if batch.remember else executor or house.executor or Serial()
+        counts, before = _carried_out(parts, scoring, asked, told, where)
         parts.join(scoring.columns.schema(), len(counts), overwrite=batch.overwrite)
     if log is not None:
         seal_answers(house)

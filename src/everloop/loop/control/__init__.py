@@ -1,1 +1,1 @@
-"""The controller: one process that turns a house; its lease, its errands, what is due, its chores, and how a turn is ended."""
+"""Who works for a house: errands claimed and carried out, who leads, what is due, the chores, and how a turn is ended."""

@@ -24,6 +24,7 @@ from everloop.loop.news.deliver import deliver
 from everloop.loop.news.put import put_news
 from everloop.loop.online import online_of
 from everloop.loop.serve import routes
+from everloop.loop.serve.compiled import compile_served
 from everloop.loop.serve.known import Known
 from everloop.loop.skewed import look_daily
 from everloop.loop.tell.answerable import is_elsewhere
@@ -34,7 +35,6 @@ from everloop.records import Traffic
 from everloop.registry.errands import Errands
 
 SCHEDULE = "schedule"
-ERRANDS_KEPT = timedelta(days=30)
 ROWS_AT_ONCE, LONGEST_HOT = 10_000, 60.0
 """A source is sealed when so many rows are hot, or its rows have been for so many seconds: each sealing is a commit of its table."""
 
@@ -109,7 +109,6 @@ class Schedule:
         if tick is None:
             return False
         with self.house.store.transaction() as t:
-            self.house.fence(t)
             turned = self.house.turns.last(model.name, within=t)
             if turned is None or turned.now < tick:
                 # Turn first: who answers is decided before the questions of this tick are answered.
@@ -164,6 +163,9 @@ class Routes:
         stands = {name: (traffic.generation, traffic.id) for name, traffic in self.house.pointers.all().items()}
         if stands == self.written and (self.house.settings.house / "routes.json").exists():
             return
+        if self.written is not None:
+            # It may have been turned on another machine, which compiles into a folder of its own.
+            compile_served(self.house, wall(), again=False)
         routes.write_routes(self.house)
         self.written = stands
 
@@ -212,8 +214,7 @@ def finish_forgetting(house: House) -> int:
     return len(finish(house))
 
 
-def forget_errands(house: House, now: datetime) -> int:
+def forget_errands(house: House, now: datetime, kept: timedelta) -> int:
     """Errands that ended longer ago than anybody asks for them; returns how many there were."""
     with house.store.transaction() as t:
-        house.fence(t)
-        return Errands(house.store).forget(t, now - ERRANDS_KEPT)
+        return Errands(house.store).forget(t, now - kept)

@@ -1,7 +1,7 @@
-"""Errands of a house: ask the controller for a turn or for answers, wait until it has done so, and what doing so is.
+"""Errands of a house: ask its workers for a turn or for answers, wait until it has done so, and what doing so is.
 
 In: a house, a verb, a model's name, business time. Out: an ``Errand``, and what came of it. Asking and waiting work in any process;
-``carry_out`` is the controller's. Reads the wall clock (when it was asked) and the monotonic one (how long to wait).
+``carry_out`` is a worker's. Reads the wall clock (when it was asked) and the monotonic one (how long to wait).
 """
 
 from __future__ import annotations
@@ -23,12 +23,22 @@ from everloop.registry.errands import Errand, Errands, Verb, errand_id, once_id
 from everloop.registry.leases import Lease, Leases
 
 CONTROLLER = "controller"
-"""The lease that whoever turns a house holds."""
-NOBODY = "Nobody turns this house: start everloop run."
+"""The lease that whoever leads a house holds."""
+NOBODY = "Nobody turns this house: start everloop run, or everloop worker."
 LOOK_EVERY = 0.02
-GIVE_UP = 15.0
-"""Seconds without a controller after which nobody is waited for: longer than a lease lasts and a restart takes."""
-SIMPLE = ("Overtaken", "HouseBusy", "HouseFull", "ClockWentBack", "LearnerFailed", "ArtefactBroken", "SettingsError", "StoreError")
+GIVE_UP = 30.0
+"""Seconds without a controller after which nobody is waited for: longer than a lease lasts and a takeover takes."""
+SIMPLE = (
+    "Overtaken",
+    "CodeChanged",
+    "HouseBusy",
+    "HouseFull",
+    "ClockWentBack",
+    "LearnerFailed",
+    "ArtefactBroken",
+    "SettingsError",
+    "StoreError",
+)
 
 
 def ask(
@@ -39,21 +49,23 @@ def ask(
     cause: str = "demand",
     *,
     once: str | None = None,
+    joins: bool = False,
     within: Connection | None = None,
 ) -> Errand:
     """Wish for a turn of a model, or for its answers that are due (``score``), at ``now``; the same wish twice is one errand.
 
     Who cannot say the same ``now`` twice names the wish: with the same ``once`` it is the errand it was the first time, at the moment it
-    was first asked for. Raises Unknown for a model nobody declared, EverloopError for a ``now`` without a zone.
+    was first asked for. A wish that ``joins`` is one with any like it that nobody has begun. Raises Unknown for a model nobody declared,
+    EverloopError for a ``now`` without a zone.
     """
     house.project.model(model)
     now = utc(now)
     id = errand_id(verb, model, now, cause) if once is None else once_id(verb, model, cause, once)
     wish = Errand(id=id, verb=verb, model=model, now=now, cause=cause, asked_at=wall())
     if within is not None:
-        return Errands(house.store).ask(within, wish)
+        return Errands(house.store).ask(within, wish, joins=joins)
     with house.store.transaction() as t:
-        return Errands(house.store).ask(t, wish)
+        return Errands(house.store).ask(t, wish, joins=joins)
 
 
 def awaited(house: House, id: str, timeout: float, *, ends: Callable[[], bool] = lambda: False) -> Errand:
@@ -87,7 +99,7 @@ def awaited(house: House, id: str, timeout: float, *, ends: Callable[[], bool] =
 
 
 def controller_of(house: House) -> Lease | None:
-    """Who turns this house now: the holder of the controller's lease, by the wall clock; None where nobody does."""
+    """Who leads those that turn this house now: the holder of the controller's lease, by the wall clock; None where nobody does."""
     return Leases(house.store).held(CONTROLLER, now=wall())
 
 
@@ -114,6 +126,20 @@ def carry_out(house: House, errand: Errand) -> str:
     turn = turn_id(model, errand.now, errand.cause)
     told = {"decision": decision.id, "action": decision.action, "sentence": sentence, "turn": turn} | _how_far(house, decision)
     return json.dumps(told, ensure_ascii=False)
+
+
+def line_of(errand: Errand, said: str) -> str | None:
+    """What a turn came to, in one line for whoever reads logs; None for what was no turn.
+
+    >>> made = Errand(id="e", verb="turn", model="demand", now=wall(), cause="schedule", asked_at=wall())
+    >>> line_of(made, '{"action": "hold", "sentence": "demand: Nothing to do:   nothing fired."}')
+    'demand turned (schedule), hold: Nothing to do: nothing fired.'
+    """
+    told = json.loads(said)
+    if "action" not in told:
+        return None
+    sentence = " ".join(told["sentence"].split()).removeprefix(f"{errand.model}: ")
+    return f"{errand.model} turned ({errand.cause}), {told['action']}: {sentence}"
 
 
 def _how_far(house: House, decision: Decision) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from everloop.loop.house import House
 from everloop.loop.incidents import window_of
 from everloop.loop.look import spent_until
+from everloop.loop.month import Month, month_of
 from everloop.project.model import Model
 from everloop.records import Cost, Signals
 from everloop.registry import history
@@ -24,7 +25,7 @@ class Gauges:
     """Writes the gauges of a house. What turns have cost is summed up again when another turn has ended."""
 
     house: House
-    cost: dict[str, tuple[str, Cost | None]] = field(default_factory=dict)
+    cost: dict[str, tuple[str, Cost | None, Month | None]] = field(default_factory=dict)
 
     def look(self, now: datetime) -> dict[str, float]:
         """Write how it stands at ``now`` (aware, wall time); returns what was written."""
@@ -40,9 +41,11 @@ class Gauges:
         last = self.house.turns.last(model.name)
         if last is None:
             return
-        if self.cost.get(model.name, ("", None))[0] != last.id:
-            self.cost[model.name] = (last.id, spent_until(self.house, model.name, last.now))
-        cost = self.cost[model.name][1]
+        if self.cost.get(model.name, ("",))[0] != last.id:
+            self.cost[model.name] = (last.id, spent_until(self.house, model.name, last.now), month_of(self.house, model.name, last.now))
+        _, cost, month = self.cost[model.name]
+        if month is not None:
+            yield from _by_month(model, month)
         if cost is None:
             return
         yield series("everloop_cost_cpu_seconds", (model.name,)), cost.cpu_seconds
@@ -51,6 +54,14 @@ class Gauges:
                 yield series("everloop_cost_bytes", (model.name, direction)), float(count)
         if cost.money is not None:
             yield series("everloop_cost_money", (model.name,)), cost.money
+
+
+def _by_month(model: Model, month: Month) -> Iterator[Gauge]:
+    yield series("everloop_month_money", (model.name,)), month.spent
+    for bound in ("expected", "low", "high"):
+        value = getattr(month, bound)
+        if value is not None:
+            yield series("everloop_month_end_money", (model.name, bound)), value
 
 
 def house_gauges(house: House, now: datetime) -> Iterator[Gauge]:

@@ -2,7 +2,7 @@
 
 What is found is written down first (``plan.py``); each place is then left without them, and being told again leaves it so. No turn of any
 model is under way meanwhile: it is waited for, and ended where it takes longer. What is read before and kept in other processes is let go
-of there (``SqliteLog.tell_gone``). The record is kept last, and then the plan goes.
+of there (``EventLog.tell_gone``). The record is kept last, and then the plan goes.
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ import pyarrow.compute as pc
 import everloop.loop.forget.looked as looked
 import everloop.loop.forget.plan as plan
 from everloop.clock import monotonic, utc
+from everloop.connect.objects import is_url
 from everloop.errors import EverloopError, HouseBusy
-from everloop.lake.alone import alone
-from everloop.lake.events import SqliteLog
 from everloop.lake.place import table_of
 from everloop.lake.seal import seal
 from everloop.loop.answers import TABLE, seal_answers
+from everloop.loop.backup.manifest import Gone
+from everloop.loop.backup.places import tell_places
 from everloop.loop.control.cancel import cancel
+from everloop.loop.control.working import works_elsewhere
 from everloop.loop.forget.bodies import bodies_of, emptied, learnt_from, names_of, opened, parquet_again, their_rows, without
 from everloop.loop.forget.elsewhere import elsewhere
 from everloop.loop.forget.person import find, of_models, refuse_unknown
-from everloop.loop.forget.plan import FOLDER, Plan
+from everloop.loop.forget.plan import ALONE, Plan
 from everloop.loop.house import House
 from everloop.loop.keep import ANY
 from everloop.loop.tell.outcomes import OUTCOMES
 from everloop.loop.tell.told import TRUTHS
+from everloop.loop.turning import turning
 from everloop.project.source import Source
 from everloop.records import Redaction, Snapshot, TrainingSet, Version
 from everloop.registry.garbage import named
@@ -62,7 +65,7 @@ def forget(house: House, column: str, value: str, *, by: str, reason: str, now: 
         raise EverloopError(f"Nobody is known by an empty {column}. Say whose data is to go.")
     refuse_unknown(house, column)
     at = utc(now)
-    with alone(house.settings.house / FOLDER / "forgetting.lock", "forgetting somebody", patience=PATIENCE):
+    with house.lake.log.alone(ALONE, "forgetting somebody", patience=PATIENCE):
         wish = Plan(id=plan.plan_id(column, value, at), column=column, value=value, by=by, reason=reason, at=at)
         return carry_out(house, plan.write(house.settings.house, wish))
 
@@ -71,19 +74,18 @@ def finish(house: House) -> list[Redaction]:
     """Go on with what was begun and not finished, because a process died over it; nothing where another process is at it."""
     if not any(plan.planned(house.settings.house)):
         return []
-    with suppress(HouseBusy), alone(house.settings.house / FOLDER / "forgetting.lock", "forgetting somebody", patience=0):
+    with suppress(HouseBusy), house.lake.log.alone(ALONE, "forgetting somebody", patience=0):
         return [carry_out(house, one) for one in plan.planned(house.settings.house)]
     return []
 
 
 def carry_out(house: House, wish: Plan) -> Redaction:
     """Do all of a plan, or whatever is left of it."""
-    assert isinstance(house.lake.log, SqliteLog)
     there = house.journal.find(wish.id)
     if isinstance(there, Redaction):
         plan.done(house.settings.house, wish)
         return there
-    with nobody_turns(house, wish.by):
+    with nobody_turns(house, wish.by) as house:
         house.lake.log.tell_gone()
         late = answers_closed(house)
         for source in every_source(house):
@@ -93,9 +95,12 @@ def carry_out(house: House, wish: Plan) -> Redaction:
             wish = plan.write(house.settings.house, found(house, wish))
         house.pause("found, nothing erased")
         wish = _erase(house, wish)
-        left = (*elsewhere(house), *late, *_looked(house, wish))
+        _sealed_elsewhere(house, wish)
+        hashed = wish.person.hashed(house.salt)
+        untold = tell_places(house, Gone(wish.id, wish.column, hashed, wish.at))
+        left = (*elsewhere(house), *untold, *late, *_looked(house, wish))
         record = Redaction(
-            id=wish.id, made_at=wish.at, made_from=wish.made_from, column=wish.column, person=wish.person.hashed(house.salt), by=wish.by,
+            id=wish.id, made_at=wish.at, made_from=wish.made_from, column=wish.column, person=hashed, by=wish.by,
             reason=wish.reason, rows=tuple(sorted(wish.rows.items())), bodies=tuple(sorted(wish.bodies.items())),
             versions=wish.versions, counted=wish.counted, left=left,
         )  # fmt: skip
@@ -249,11 +254,19 @@ def _stands(house: House, sha: str) -> str:
     return sha
 
 
+def _sealed_elsewhere(house: House, wish: Plan) -> None:
+    """What other machines had answered and not sealed is in the table by the time they had to let go of it, and goes then."""
+    if works_elsewhere(house):
+        house.pause("erased, not sealed elsewhere")
+        time.sleep(LETTING_GO)
+        house.lake.tables.rewrite(TABLE, _without_answers(house, wish, words_of(house, wish)))
+
+
 def _unnamed(house: House, wish: Plan) -> None:
     """Bodies that nothing names (a turn died over them, or only looked) go where anything in them is about the person."""
     models, names = [None, *house.project.models.values()], named(house.store)
     keep = {*names, *(_stands(house, sha) for sha in names)}
-    for sha in [sha for sha in house.blobs.all() if sha not in keep]:
+    for sha in [one.sha for one in house.blobs.saved() if one.sha not in keep]:
         table = opened(house, sha)
         if table is not None and any(pc.any(their_rows(table, wish.person, model)).as_py() for model in models):
             house.blobs.drop(sha, untouched_since=float("inf"))
@@ -301,26 +314,27 @@ def _looked(house: House, wish: Plan) -> tuple[str, ...]:
     journal = (f"{count:,} records of the journal name it, and a journal is never rewritten",) if count else ()
     folder = house.settings.house
     mine = [path for path in looked.found_in(folder, wish.value) if not (count and path.name.startswith("house.db"))]
-    return (*journal, *looked.told(mine, folder))
+    far = (place for place in dict.fromkeys((house.settings.lake, house.settings.blobs)) if is_url(place))
+    there = [f"{name} still has it" for place in far for name in looked.found_on(place, house.settings.storage, wish.value)]
+    return (*journal, *looked.told(mine, folder), *there)
 
 
 # -- alone ----------------------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def nobody_turns(house: House, by: str) -> Iterator[None]:
+def nobody_turns(house: House, by: str) -> Iterator[House]:
     """No model is turned meanwhile: what a turn has read of somebody would come back with what it keeps. A turn that takes longer than a
-    minute is ended. Raises HouseBusy where one does not end."""
+    minute is ended. Gives the house as one may write to it meanwhile. Raises HouseBusy where a turn does not end."""
     with ExitStack() as held:
         for model in house.project.models.values():
-            file, what = house.settings.house / "turns" / f"{model.name}.lock", f"turning {model.name}"
             try:
-                held.enter_context(alone(file, what, patience=PATIENCE))
+                house = held.enter_context(turning(house, model.name, patience=PATIENCE))
             except HouseBusy:
                 with suppress(EverloopError):  # it ended that very moment
                     cancel(house, model, by, "somebody is forgotten, whom it has read")
-                held.enter_context(alone(file, what, patience=ENDING))
-        yield
+                house = held.enter_context(turning(house, model.name, patience=ENDING))
+        yield house
 
 
 def answers_closed(house: House) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def _answers(house: House, person: Person) -> dict[str, list[dict[str, Any]]]:
         given = answers_of(house, model)
         mine = given.filter(of_models(house, person, given)) if given.num_rows else given
         if mine.num_rows:
-            names = ["unit", "moment", "version", "arm", "answer", "says", "features", "request"]
+            names = ["id", "unit", "moment", "version", "arm", "answer", "says", "features", "request"]
             found[model.name] = [row | {"moment": said(from_microseconds(row["moment"]))} for row in mine.select(names).to_pylist()]
     return found
 

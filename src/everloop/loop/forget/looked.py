@@ -1,16 +1,19 @@
-"""Looking afterwards: every byte of a house folder is read for a key, Parquet, Arrow and zip opened. In: a folder. Out: files with it."""
+"""Looking afterwards: every byte of a place is read for a key, Parquet, Arrow and zip opened. In: a folder or a URL. Out: files with it."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from everloop.connect.objects import opened
 from everloop.loop.forget.plan import FOLDER
+from everloop.settings import Storage
 
 LEAST = 6
 """A key of fewer characters says other things, too, and is not looked for in free text."""
@@ -86,6 +89,18 @@ def _in_array(values: pa.Array, key: str) -> bool:
     if pa.types.is_integer(kind) and key.isdecimal() and len(key) < 19:
         return bool(pc.any(pc.equal(values, pa.scalar(int(key), pa.int64()))).as_py())
     return False
+
+
+def found_on(url: str, storage: Storage, key: str) -> Iterator[str]:
+    """The objects below a URL in which a key still stands, plain or packed."""
+    from pyarrow.fs import FileSelector
+
+    system, path = opened(url, storage)
+    for info in system.get_file_info(FileSelector(path, recursive=True, allow_not_found=True)):
+        if info.is_file:
+            with suppress(FileNotFoundError), system.open_input_file(info.path) as file:
+                if holds(bytes(file.read()), key):
+                    yield f"{url}{info.path.removeprefix(path)}"
 
 
 def told(paths: Iterable[Path], folder: Path) -> tuple[str, ...]:

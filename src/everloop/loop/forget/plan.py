@@ -13,10 +13,12 @@ from pathlib import Path
 
 import msgspec
 
+from everloop.disk import synced
 from everloop.loop.forget.person import Person
 from everloop.records import identity
 
-FOLDER = "forgetting"
+FOLDER, ALONE = "forgetting", "house.forgetting"
+"""Where plans lie; and what one is alone at in the whole house (``EventLog.alone``) who forgets, or whom nobody may be forgotten under."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +69,7 @@ def write(house: Path, plan: Plan) -> Plan:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-    _sync(folder)
+    synced(folder)
     return plan
 
 
@@ -75,14 +77,6 @@ def done(house: Path, plan: Plan) -> None:
     """The plan is carried out: it goes."""
     with suppress(FileNotFoundError):
         (house / FOLDER / f"{plan.id}.json").unlink()
-        _sync(house / FOLDER)
+        synced(house / FOLDER)
     for part in (house / FOLDER).glob("*.part"):
         part.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from everloop.clock import said
 from everloop.loop.spoken import spoken_record
 from everloop.project.model import Model
-from everloop.records import Alert, Decision, Incident, Record, Severity, Traffic, Verdict
+from everloop.records import Alert, Decision, Incident, Record, Severity, Traffic, Verdict, identity
 
 
 def alert_of(record: Record, model: Model) -> Alert | None:
@@ -61,14 +61,15 @@ def skewed(model: Model, features: Sequence[str], sentence: str, until: datetime
     return Alert(model=model.name, severity="critical", sentence=sentence, owner=model.owner, key=key)
 
 
-def taken_over(before: str, now: str, fence: int) -> Alert:
-    """The controller ``before`` went without giving its lease back, and ``now`` took over; ``fence`` counts the takers.
+def taken_over(before: str, now: str, left: Sequence[str], name: str) -> Alert:
+    """The worker ``before`` went without a word, and ``now`` took over what it ``left``; ``name`` is the lost one's alone.
 
-    >>> taken_over("shop-1:4711", "shop-1:4802", 7).sentence
-    'The controller shop-1:4711 was lost; shop-1:4802 took over and goes on with what it left.'
+    >>> taken_over("Process 7 on a", "Process 8 on b", ["the turn of demand"], "a:7:ab").sentence
+    'Process 7 on a was lost while it worked for this house; Process 8 on b took over. What it left waits again: the turn of demand.'
     """
-    sentence = f"The controller {before} was lost; {now} took over and goes on with what it left."
-    return Alert(model="", severity="warning", sentence=sentence, key=f"controller/{fence}")
+    rest = f" What it left waits again: {', '.join(left)}." if left else ""
+    sentence = f"{before} was lost while it worked for this house; {now} took over.{rest}"
+    return Alert(model="", severity="warning", sentence=sentence, key=f"worker/{name}")
 
 
 def not_remembered(answers: int, until: datetime) -> Alert:
@@ -91,6 +92,38 @@ def not_done(chore: str, since: datetime, why: str, now: datetime) -> Alert:
     """
     sentence = f"The controller could not {chore} since {said(since)}: {why.rstrip('.')}. It goes on trying."
     return Alert(model="", severity="warning", sentence=sentence, key=f"chore/{chore}/{now:%Y-%m-%d}")
+
+
+def went_unread(source: str, sentence: str, now: datetime) -> Alert:
+    """Messages of a stream went before they were taken; one piece of news for each such hour (of ``now``, aware)."""
+    return Alert(model="", severity="critical", sentence=f"{source}: {sentence}", key=f"stream/{source}/{now:%Y-%m-%dT%H}")
+
+
+def overdue(source: str, sentence: str, due_at: datetime) -> Alert:
+    """What a source was due to bring has not come; once for each time it was due.
+
+    >>> overdue("orders", "orders were due", datetime.fromisoformat("2026-11-02T06:00Z")).key
+    'overdue/orders/2026-11-02T06:00:00+00:00'
+    """
+    return Alert(model="", severity="warning", sentence=f"{sentence}.", key=f"overdue/{source}/{due_at.isoformat()}")
+
+
+def came_late(source: str, due_at: datetime, came_at: datetime) -> Alert:
+    """What was overdue has come."""
+    sentence = f"{source}, due at {said(due_at)}, came at {said(came_at)}."
+    return Alert(model="", severity="info", sentence=sentence, key=f"overdue/{source}/{due_at.isoformat()}/came")
+
+
+def not_taken_in(source: str, file: str, why: str) -> Alert:
+    """A file that lies where a source's files arrive could not be taken in, or not all of it; once for each file and reason."""
+    sentence = f"{source}: {file} is not taken in as it is: {why.rstrip('.')}."
+    return Alert(model="", severity="warning", sentence=sentence, key=f"arrived/{source}/{file}/{identity(why)}")
+
+
+def asks_to_confirm(url: str) -> Alert:
+    """A service that sends notices asks whether they are welcome; that is for a person to say, since anybody can ask."""
+    sentence = f"Amazon SNS asks whether its notices are welcome at /v1/arrivals. If you have subscribed this house, open {url}"
+    return Alert(model="", severity="info", sentence=sentence, key=f"confirm/{identity(url)}")
 
 
 def clock_set_back(by: timedelta, to: datetime) -> Alert:

@@ -37,6 +37,7 @@ from everloop.project.source import Source
 from everloop.records import Candidate, Prediction, Traffic
 from everloop.serving.answer import Older, Read, answer
 from everloop.serving.log import AnswersLog
+from everloop.spans import span
 from everloop.training.predictor import CART
 
 
@@ -51,13 +52,15 @@ class AtLength:
         """One answer for each request; all of them carry the same columns. Raises Unknown for a unit nothing is known of."""
         read = Read()
         if "features" in requests[0]:
-            features = self._with_features(model, seat, requests, now)
+            with span("read features", model=model.name, at="length", questions=len(requests)):
+                features = self._with_features(model, seat, requests, now)
             questions = with_split(model, features, requests)
         else:
             asked, carts = asked_by_key(model, requests), carts_of(requests)
             if not newcomers(requests):
                 self._only_seen(model, asked)
-            features = with_carts(self._known.features(model, asked, now, carts), carts)
+            with span("read features", model=model.name, at="length", questions=len(requests)):
+                features = with_carts(self._known.features(model, asked, now, carts), carts)
             questions = questions_of(model, asked, features, now)
             said = asked.append_column(CART, pa.array(carts, pa.list_(pa.string()))) if carts else asked
             read = Read(as_of_in(features), definition_of(model), said, self._older(model, seat, features))

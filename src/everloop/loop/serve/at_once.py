@@ -22,6 +22,7 @@ from everloop.serving import answered
 from everloop.serving.log import AnswersLog
 from everloop.serving.one import Question
 from everloop.serving.soon import Soon
+from everloop.spans import span
 
 
 class AtOnce:
@@ -44,7 +45,8 @@ class AtOnce:
         return self._kept(self._soon, quick, question, rows)
 
     async def _kept(self, soon: Soon, quick: Quick, question: Question, rows: list[answered.Row]) -> Prediction:
-        await soon.keep(rows)
+        with span("remember answers", model=quick.model.name):
+            await soon.keep(rows)
         if quick.traffic.rolling:
             if quick.slow:
                 self._later(quick, question, rows)
@@ -57,13 +59,15 @@ class AtOnce:
         quick = self.quick(model, seat, salt)
         if quick is None or "features" in request or not set(request) <= {*model.request, "row"}:
             return None
-        question = quick.looked_up(request, now)
+        with span("read features", model=model.name, at="once"):
+            question = quick.looked_up(request, now)
         if question is None:
             return None
         if not quick.row and not self._known.ever_seen(model, [question.unit])[0]:
             return None  # nothing is known of it, which the long way says
         rows = quick.answer(question, request, now)
-        self._log.write_rows(rows)
+        with span("remember answers", model=model.name):
+            self._log.write_rows(rows)
         if quick.traffic.rolling:
             self._later(quick, question, rows)
         return rows[0].prediction(features=True)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from everloop.loop.house import House
     from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
     from everloop.serving.log import AnswersLog
+    from everloop.serving.notices import Notices
 
 HOURS = 6 * 3600.0
 """Seconds a turn that was asked for is waited for: as long as anybody may want to train."""
@@ -171,6 +172,12 @@ class HouseDoors:
 
         return tell_predictions(self.house, told, now, log=Surely(self.log))
 
+    def arrived(self, notices: Notices, now: datetime) -> Sequence[Received]:
+        """Objects that were written to a store."""
+        from everloop.loop.arriving import take_all
+
+        return take_all(self.house, notices, now)
+
     # -- the ring --
 
     def turn(self, model: str | None, now: datetime, cause: str, once: str | None = None) -> list[Mapping[str, Any]]:
@@ -187,7 +194,9 @@ class HouseDoors:
         from everloop.loop.control.errands import ask, awaited, came_of
 
         names = [self._model(model).name] if model else sorted(self.models)
-        asked = [(name, ask(self.house, verb, name, now, cause, once=once)) for name in names]
+        # A thousand who wish the same while it is under way are one that follows. On a turned clock each asks about a moment of its own.
+        joins = once is None and cause == "demand" and not self.house.turned
+        asked = [(name, ask(self.house, verb, name, now, cause, once=once, joins=joins)) for name in names]
         return [(name, came_of(awaited(self.house, errand.id, HOURS, ends=lambda: self.draining))) for name, errand in asked]
 
     # -- people --

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from everloop.clock import monotonic, wall
-from everloop.errors import HouseBusy, StoreError
+from everloop.errors import EverloopError, HouseBusy, StoreError
 from everloop.lake.alone import alone
 from everloop.records import Candidate, Traffic
 from everloop.registry.written import as_data
@@ -83,12 +83,26 @@ def write_routes(house: House) -> Routes:
     path = house.settings.house / FILE
     with alone(path.with_suffix(".lock"), "writing the routes"):
         found = composed(house)
+        if house.settings.signing.key is not None:
+            _signatures_here(house, found)
         there = _there(path)
         if there is not None and replace(there, number=0) == found:
             return there
         routes = replace(found, number=1 + (there.number if there else _last_acknowledged(house.settings.house)))
         put_whole(path, {"form": FORM, **as_data(routes)})
         return routes
+
+
+def _signatures_here(house: House, found: Routes) -> None:
+    """Put where workers look for it whatever another machine signed, before they are told who answers."""
+    from everloop.loop.signing import signature_here
+
+    try:
+        for route in found.models.values():
+            for named in route.versions.values():
+                signature_here(house, named.candidate)
+    except EverloopError as error:
+        raise StoreError(str(error)) from error
 
 
 def composed(house: House) -> Routes:

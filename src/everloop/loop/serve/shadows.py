@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from everloop.errors import StoreError
+from everloop.spans import carried
 
 MOST = 1_024
 """Requests whose shadow answers may wait."""
@@ -38,7 +39,7 @@ class Shadows:
             if self._closing or len(self._line) >= self._most or (self._held and self._held + held > MOST_BYTES):
                 self.dropped += 1
                 return
-            self._line.append((work, held))
+            self._line.append((carried(work), held))
             self._held += held
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="everloop-shadows")

@@ -26,6 +26,7 @@ from typing import IO
 
 from everloop.errors import EverloopError, HouseBusy
 from everloop.loop.serve.lean import LEAN
+from everloop.loop.serve.lines import line, passed_on
 from everloop.loop.serve.supervised import CANNOT
 from everloop.settings import Settings
 
@@ -38,6 +39,7 @@ TRIES = 5
 PATIENCE = 20.0
 """Seconds the others may take to end by themselves."""
 FILE = "serving.json"
+ME = "supervisor"
 BEGIN, CONTROL, WORKER = "everloop.loop.serve.begin", "everloop.loop.control.process", "everloop.loop.serve.worker"
 
 
@@ -98,6 +100,14 @@ class Child:
         return self.process.pid if self.process is not None else None
 
 
+def attend(serving: Serving, processes: int, *, say: Callable[[str], None] = partial(print, flush=True)) -> int:
+    """Work for a house in so many processes, which answer nobody, until told to end; returns the exit code. Raises nothing.
+
+    They are started again when they die, as those of ``supervise`` are, beside which they may work in the same folder.
+    """
+    return _Tree(serving, None, say, [Child(f"worker {n}", CONTROL) for n in range(1, processes + 1)]).run()
+
+
 def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, flush=True)) -> int:
     """Serve until told to end; returns the exit code: 0 when it was told to, 2 where it cannot be done.
 
@@ -105,7 +115,15 @@ def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, f
     where the address is taken, HouseBusy where this house is served already.
     """
     with _alone(serving.settings.house), listening(serving.host, serving.port) as listener:
-        return _Tree(serving, listener, say).run()
+        return _Tree(serving, listener, say, _children(serving)).run()
+
+
+def _children(serving: Serving) -> list[Child]:
+    """Who begins, who turns the house, and who answers."""
+    begin = Child("begin", BEGIN, once=True)
+    # What a house begins with stands before anybody turns it.
+    turns = [Child("controller", CONTROL, after=begin)] if serving.controller else []
+    return [begin, *turns, *(Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1))]
 
 
 @contextmanager
@@ -141,18 +159,15 @@ def url_of(listener: socket.socket) -> str:
 class _Tree:
     """The tree while it lives: one loop that waits for words, deaths, signals and the next start."""
 
-    def __init__(self, serving: Serving, listener: socket.socket, say: Callable[[str], None]) -> None:
-        self.serving, self.listener, self.say = serving, listener, say
-        self.children = [Child("begin", BEGIN, once=True)]
-        # What a house begins with stands before anybody turns it.
-        self.children += [Child("controller", CONTROL, after=self.children[0])] if serving.controller else []
-        self.children += [Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1)]
+    def __init__(self, serving: Serving, listener: socket.socket | None, say: Callable[[str], None], children: list[Child]) -> None:
+        self.serving, self.listener, self.children, self.logs = serving, listener, children, serving.settings.logs
+        self.say = say if self.logs.form == "text" or serving.as_json else lambda text: say(line(ME, "info", text))
         self.selector = selectors.DefaultSelector()
         self.file = serving.settings.house / FILE
         self.signals: list[int] = []
         self.ending: float | None = None
         self.code = 0
-        self.announced = False
+        self.announced = self.said = False
         self.to_replace: list[Child] = []
 
     def run(self) -> int:
@@ -180,7 +195,8 @@ class _Tree:
             for which, handler in before.items():
                 signal.signal(which, handler)
             self._kill_all()
-            self.file.unlink(missing_ok=True)
+            if self.listener is not None:
+                self.file.unlink(missing_ok=True)
             for child in self.children:
                 child.let_go()
             self.selector.close()
@@ -200,12 +216,14 @@ class _Tree:
         ready, theirs = os.pipe()
         # Nobody ever writes into it: the child sees it close. One for each, since the kernel tells one process of one pipe.
         alive, child.held = os.pipe()
-        passed = [alive, theirs] + ([self.listener.fileno()] if child.works else [])
-        command = [sys.executable, "-m", child.module, "--project", str(s.project), "--alive", str(alive), "--ready", str(theirs)]
+        answers = [self.listener.fileno()] if child.works and self.listener is not None else []
+        passed = [alive, theirs, *answers]
+        command = [sys.executable, "-m", child.module, "--name", child.name, "--project", str(s.project)]
+        command += ["--alive", str(alive), "--ready", str(theirs)]
         command += ["--house", str(s.house)] if s.house else []
         command += ["--stage", s.stage] if s.stage else []
         command += ["--turned-clock"] if s.turned else []
-        command += ["--socket", str(self.listener.fileno())] if len(passed) == 3 else []
+        command += ["--socket", str(answers[0])] if answers else []
         # Ctrl-C is the supervisor's to hear: children are told in an orderly way, so they are in no group of the terminal's.
         child.process = subprocess.Popen(
             command,
@@ -262,7 +280,11 @@ class _Tree:
     def _pass_on(self, child: Child, line: bytes) -> None:
         if text := line.decode(errors="replace").rstrip():
             child.words.append(text)
-            print(f"{child.name} | {text}", file=sys.stderr, flush=True)
+            print(passed_on(child.name, text, self.logs), file=sys.stderr, flush=True)
+
+    def _complain(self, text: str) -> None:
+        said = f"everloop: {text}" if self.logs.form == "text" else line(ME, "error", text)
+        print(said, file=sys.stderr, flush=True)
 
     def _signalled(self, number: int, _frame: object) -> None:
         if number != signal.SIGCHLD:
@@ -315,19 +337,20 @@ class _Tree:
         if not child.ever_ready and (child.tries >= TRIES or code == CANNOT):
             last = "\n  ".join(child.words) or "It said nothing."
             often = f" {child.tries} times in a row" if child.tries > 1 else ""
-            print(f"everloop: {child.name} cannot start: it ended{often} ({how(code)}).\n  {last}", file=sys.stderr, flush=True)
+            self._complain(f"{child.name} cannot start: it ended{often} ({how(code)}).\n  {last}")
             self._end(CANNOT)
             return
         self.announced = False
         wait = min(LONGEST, SHORTEST * 2 ** max(0, child.deaths - 1))
         child.start_at = now() + wait
-        print(f"everloop: {child.name} {how(code)}; it is started again in {wait:g} s.", file=sys.stderr, flush=True)
+        self._complain(f"{child.name} {how(code)}; it is started again in {wait:g} s.")
 
     def _end(self, code: int) -> None:
         """Tell everybody to end; who takes too long is killed."""
         self.code, self.ending = code, now() + PATIENCE + self.serving.settings.serving.drain
         # What comes when the last worker has ended is refused at once, not left to wait for nobody.
-        self.listener.close()
+        if self.listener is not None:
+            self.listener.close()
         for child in self.children:
             if child.process is not None:
                 with suppress(ProcessLookupError):
@@ -364,6 +387,11 @@ class _Tree:
         lasting = [child for child in self.children if not child.once and child.replaces is None]
         if self.announced or self.ending is not None or not all(child.ready for child in lasting):
             return
+        if self.listener is None:
+            self.announced = True
+            if not self.said:
+                self._joined([child.pid for child in lasting])
+            return
         first, self.announced = not self.file.exists(), True
         pids = [child.pid for child in lasting if child.works]
         told = {"url": url_of(self.listener), "pid": os.getpid(), "workers": pids}
@@ -375,6 +403,14 @@ class _Tree:
         elif first:
             count = f"{len(pids)} worker{'s' * (len(pids) != 1)}"
             self.say(f"Everloop answers on {told['url']} ({count}{', turned clock' * self.serving.turned}, pid {os.getpid()})")
+
+    def _joined(self, pids: list[int | None]) -> None:
+        self.said = True
+        if self.serving.as_json:
+            self.say(json.dumps({"pid": os.getpid(), "workers": pids}))
+        else:
+            count = f"{len(pids)} worker{'s' * (len(pids) != 1)}"
+            self.say(f"Everloop works for {self.serving.settings.folder.name} ({count}, pid {os.getpid()})")
 
 
 def environment(worker: bool) -> dict[str, str]:

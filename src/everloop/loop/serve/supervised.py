@@ -30,6 +30,8 @@ class Told:
     alive: int | None
     ready: int | None
     socket: int | None
+    name: str = "worker"
+    """What it is called in the tree of its supervisor, such as ``worker 2``."""
 
     def say_ready(self) -> None:
         """Say once that this process does its work now."""
@@ -68,8 +70,9 @@ def read(name: str, arguments: list[str]) -> Told:
     parser.add_argument("--project", type=Path, default=Path())
     parser.add_argument("--house", type=Path)
     parser.add_argument("--stage")
+    parser.add_argument("--name", default=name)
     parser.add_argument("--turned-clock", action="store_true", dest="turned")
     for fd in ("--alive", "--ready", "--socket"):
         parser.add_argument(fd, type=int)
     said = parser.parse_args(arguments)
-    return Told(said.project, said.house, said.stage or None, said.turned, said.alive, said.ready, said.socket)
+    return Told(said.project, said.house, said.stage or None, said.turned, said.alive, said.ready, said.socket, said.name)

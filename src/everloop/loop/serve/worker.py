@@ -7,12 +7,13 @@ how that is said over HTTP. It opens house.db only when something needs more tha
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,14 @@ PATIENCE = 1.0
 """Seconds an answer waits for the disk before it is refused, or given and not remembered."""
 KEEP_ALIVE = 75
 """Seconds a connection is kept that nobody uses."""
+_lines = logging.getLogger(__name__)
 
 
 def work(told: Told) -> None:
     """Answer until told to end. Raises EverloopError where the project or its settings cannot be read."""
     from everloop.loop.project_file import open_project
     from everloop.loop.serve.lean import without_pandas
+    from everloop.loop.serve.lines import speaking
     from everloop.settings import read_settings
     from everloop.training.stand_in import opened as with_stand_ins
 
@@ -47,6 +50,7 @@ def work(told: Told) -> None:
     project = with_stand_ins(partial(open_project, told.project))
     assert project.path is not None
     settings = read_settings(project.path.parent, stage=told.stage, house=told.house)
+    speaking(told.name, settings.logs)
     with ExitStack() as stack:
         doors = opened(told, project, settings, stack)
         doors.follow.begun.wait()  # whoever asks before stands in the socket's line
@@ -57,7 +61,7 @@ def work(told: Told) -> None:
 def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -> HouseDoors:
     """The doors of a house, following its routes; what ``stack`` holds is let go of when requests are over."""
     from everloop.lake.gather import Gathering
-    from everloop.lake.place import open_lake
+    from everloop.loop.lakes import lake_of
     from everloop.loop.online import folding, online_of
     from everloop.loop.serve.doors import HouseDoors
     from everloop.loop.serve.follow import Follow
@@ -72,7 +76,7 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
 
     serving = settings.serving
     models = list(project.models.values())
-    lake = folding(open_lake(settings.lake, settings.events, durability=serving.durability), models, settings)
+    lake = folding(lake_of(settings, durability=serving.durability), models, settings)
     log = stack.enter_context(AnswersLog(settings.answers, durability=serving.durability, when_full=serving.when_full, patience=PATIENCE))
     gathering = stack.enter_context(Gathering(lake))
     known = Known(lake, models, online_of(lake, settings), turned=told.turned)
@@ -93,11 +97,11 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
 
 def load_with(project: Project, settings: Settings) -> Load:
     """What loads a candidate's predictor from the house's own blobs and checks its golden rows. It raises ArtefactBroken."""
+    from everloop.loop.stored import blobs_of
     from everloop.records import Candidate
-    from everloop.registry.blobs import Blobs
     from everloop.training.predictor import Answering
 
-    blobs = Blobs(settings.blobs)
+    blobs = blobs_of(settings)
 
     def load(candidate: Candidate) -> Answering:
         from everloop.training.light import load_light, load_whole
@@ -120,10 +124,10 @@ def load_with(project: Project, settings: Settings) -> Load:
 
 def golden_rows(settings: Settings) -> Tried:
     """What gives the golden rows of a candidate. It raises ArtefactBroken where they are gone."""
-    from everloop.registry.blobs import Blobs
+    from everloop.loop.stored import blobs_of
     from everloop.training.golden import read_golden
 
-    blobs = Blobs(settings.blobs)
+    blobs = blobs_of(settings)
     return lambda candidate: None if candidate.golden is None else read_golden(blobs.read(candidate.golden))[0]
 
 
@@ -135,7 +139,7 @@ def tell_with(project: Project, house: Callable[[], House]) -> Tell:
         from everloop.loop.news.alerts import not_loaded
         from everloop.loop.news.put import put_news
 
-        print(f"{version} cannot be loaded and does not serve: {why}", file=sys.stderr, flush=True)
+        _lines.warning("%s cannot be loaded and does not serve: %s", version, why)
         opened = house()
         try:
             put_news(opened, not_loaded(project.model(model), version, why), wall())
@@ -146,66 +150,71 @@ def tell_with(project: Project, house: Callable[[], House]) -> Tell:
 
 
 @contextmanager
-def telling_of_drops(doors: HouseDoors, metrics: Metrics) -> Iterator[None]:
+def looking(name: str, every: float, look: Callable[[], None]) -> Iterator[None]:
+    """Look every so many seconds, in a thread, until the block ends."""
+    done = threading.Event()
+
+    def keep_looking() -> None:
+        while not done.wait(every):
+            look()
+
+    thread = threading.Thread(target=keep_looking, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def telling_of_drops(doors: HouseDoors, metrics: Metrics) -> AbstractContextManager[None]:
     """Answers that were given and not remembered are counted, and somebody is told, within a second."""
     from everloop.clock import wall
     from everloop.errors import EverloopError
     from everloop.loop.news.alerts import not_remembered
     from everloop.loop.news.put import put_news
 
-    done = threading.Event()
+    known = left_out = 0
 
     def look() -> None:
-        known = left_out = 0
-        while not done.wait(1.0):
-            dropped, shadows = doors.log.dropped, doors.shadows.dropped
-            if shadows > left_out:
-                metrics.add("everloop_shadows_dropped_total", count=shadows - left_out)
-                left_out = shadows
-            if dropped > known:
-                metrics.dropped(dropped - known)
-                known = dropped
-                with suppress(EverloopError):  # the disk it is about may be the very one
-                    put_news(doors.house, not_remembered(dropped, wall()), wall())
+        nonlocal known, left_out
+        dropped, shadows = doors.log.dropped, doors.shadows.dropped
+        if shadows > left_out:
+            metrics.add("everloop_shadows_dropped_total", count=shadows - left_out)
+            left_out = shadows
+        if dropped > known:
+            metrics.dropped(dropped - known)
+            known = dropped
+            with suppress(EverloopError):  # the disk it is about may be the very one
+                put_news(doors.house, not_remembered(dropped, wall()), wall())
 
-    thread = threading.Thread(target=look, name="dropped answers", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return looking("dropped answers", 1.0, look)
 
 
-@contextmanager
-def letting_go(doors: HouseDoors) -> Iterator[None]:
+def letting_go(doors: HouseDoors) -> AbstractContextManager[None]:
     """When somebody is erased, what was read of them is remembered no longer, and the segment answers are written to is closed, so that
     they can go from it; within half a second."""
     from everloop.errors import EverloopError
 
-    done = threading.Event()
+    log = doors.known.lake.log
+    before: int | None = None
 
     def look() -> None:
-        log = doors.known.lake.log
-        before = log.went
-        while not done.wait(0.5):
-            if (went := log.went) != before:
-                before = went
+        nonlocal before
+        with suppress(EverloopError):  # what cannot be done now is tried again
+            went = log.went
+            if before is not None and went != before:
                 doors.known.let_go()
-                with suppress(EverloopError):  # it closes by itself within a minute
-                    doors.log.rotate()
+                doors.log.rotate()
+            before = went
 
-    thread = threading.Thread(target=look, name="letting go", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return looking("letting go", 0.5, look)
 
 
 def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     """Answer on the socket until told to end; requests in flight are finished first."""
+    from everloop.loop.serve.lines import of_requests
+    from everloop.loop.serve.processes import beside
     from everloop.serving.app import app
     from everloop.serving.metrics import Metrics
     from everloop.serving.paths import route_of
@@ -221,11 +230,14 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
         metrics = stack.enter_context(Metrics(settings.house / "metrics", f"worker-{os.getpid()}"))
         stack.enter_context(telling_of_drops(doors, metrics))
         stack.enter_context(letting_go(doors))
-        asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body)
+        metrics.beside = partial(beside, os.getppid(), metrics.folder)
+        line = of_requests(told.name, settings.logs)
+        asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body, line=line)
         if settings.serving.traces:
             from everloop.connect.opentelemetry import traced
 
             asgi = stack.enter_context(traced(asgi, route_of))
+            gc.freeze()
         assert told.socket is not None, "a worker answers on a socket it was given: everloop serve"
         for number in (signal.SIGTERM, signal.SIGINT):
             # The server hears them while it runs, and raises them again when it is done: logs are closed first.

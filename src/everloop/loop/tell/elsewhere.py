@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,11 +17,12 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from everloop.clock import from_microseconds, microseconds
-from everloop.errors import EverloopError
+from everloop.errors import EverloopError, StoreError
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import PATIENCE, known_answers
 from everloop.loop.house import House
 from everloop.loop.keep import keep_record
+from everloop.loop.serve.routes import write_routes
 from everloop.loop.tell.answerable import is_elsewhere
 from everloop.loop.tell.meant import Meant, Refused, Row, finite, read_rows, shown, told_id, word, writable
 from everloop.project.model import Model
@@ -302,8 +304,13 @@ def _admit(house: House, model: Model, name: str, told: Sequence[Foreign], now: 
         )
         keep_record(house, t, version, model=model, turn=turn, verb="tell")
         current = house.traffic(model, within=t)
-        if _takes_over(house, t, current, told):
+        takes_over = _takes_over(house, t, current, told)
+        if takes_over:
             keep_record(house, t, _taken_over(current, version.id, name, told, now), model=model, turn=turn, verb="tell")
+    if takes_over:
+        # Whether or not somebody turns the house: workers answer by the routes alone.
+        with suppress(StoreError):
+            write_routes(house)
     return made
 
 

@@ -13,6 +13,7 @@ Verb: TypeAlias = Callable[[Desk, Ask], Awaitable[Reply]]
 VERBS: Final[Mapping[str, Verb]] = {
     "predict": answers.predict, "beside": answers.beside, "features": answers.features,
     "events": happened.events, "truths": happened.truths, "outcomes": happened.outcomes, "predictions": happened.predictions,
+    "arrivals": happened.arrivals,
     "turn": operating.turn, "score": operating.score,
     "undo": operating.undo, "approve": operating.approve, "reject": operating.reject, "cancel": operating.cancel,
     "hold": operating.hold, "release": operating.release, "share": operating.share,

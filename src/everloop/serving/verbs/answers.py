@@ -17,6 +17,7 @@ from everloop.serving.doors import Row
 from everloop.serving.fits import Fit
 from everloop.serving.queries import explain
 from everloop.serving.refused import RefusedError
+from everloop.spans import learnt
 
 MOST_EXPLAINED = 100
 
@@ -52,6 +53,7 @@ async def answered(desk: Desk, model: Model, requests: Sequence[Row], now: datet
                 because = await desk.in_thread(desk.answering, desk.doors.because, model.name, given)
     if len(given) != len(requests):
         raise RuntimeError(f"{model.name}: {len(given)} answers to {len(requests)} requests")
+    learnt(model=model.name, questions=len(requests))
     answers = [_answer(desk, model, one) for one in given]
     for answer, why in zip(answers, because, strict=explain):
         asks.explain(answer, why)
@@ -75,6 +77,7 @@ async def features(desk: Desk, ask: Ask) -> Reply:
 
 
 def _one(answer: asks.Answered) -> Reply:
+    learnt(model=answer.model, answer=answer.id, version=answer.version, arm=answer.arm)
     return Reply(200 if answer.error is msgspec.UNSET else 503, encode(answer))
 
 

@@ -10,6 +10,7 @@ from everloop.records import Received
 from everloop.serving import asks
 from everloop.serving.bodies import json_rows, rows_of
 from everloop.serving.desk import Ask, Desk, Reply, told
+from everloop.serving.notices import notices
 from everloop.serving.queries import known_after
 
 
@@ -41,6 +42,16 @@ async def predictions(desk: Desk, ask: Ask) -> Reply:
     return await _told(desk, "predictions", desk.doors.predictions, ask)
 
 
+async def arrivals(desk: Desk, ask: Ask) -> Reply:
+    """Objects that were written to a store: those that lie where a source's files arrive are fetched and taken in."""
+    said = await desk.read(ask, notices, ask.body)
+    with desk.under_way:
+        received = await desk.in_thread(desk.telling, desk.doors.arrived, said, ask.now)
+    for one in received:
+        _counted(desk, "everloop_events_total", one.source, one)
+    return told(asks.arrivals_reply(received, len(said.written)))
+
+
 async def _told(desk: Desk, noun: str, door: Callable[..., Received], ask: Ask) -> Reply:
     rows = await desk.read(ask, json_rows, ask.body)
     with desk.under_way:
@@ -48,9 +59,13 @@ async def _told(desk: Desk, noun: str, door: Callable[..., Received], ask: Ask) 
     return _received(desk, "everloop_told_total", noun, received)
 
 
-def _received(desk: Desk, family: str, name: str, received: Received) -> Reply:
+def _counted(desk: Desk, family: str, name: str, received: Received) -> None:
     for outcome, count in (("kept", received.kept), ("duplicate", received.duplicates), ("refused", received.refused)):
         if count:
             desk.metrics.add(family, name, outcome, count=count)
+
+
+def _received(desk: Desk, family: str, name: str, received: Received) -> Reply:
+    _counted(desk, family, name, received)
     nothing = received.refused and not received.kept and not received.duplicates
     return told(asks.received_reply(received), 422 if nothing else 200)

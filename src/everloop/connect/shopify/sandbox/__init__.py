@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from everloop.connect.shopify.sandbox.asked import Asked
 from everloop.connect.shopify.sandbox.bulk import Bulk
 from everloop.connect.shopify.sandbox.carried import carried_in_bulk
 from everloop.connect.shopify.sandbox.door import STATIC, Door
 from everloop.connect.shopify.sandbox.emitter import Chaos, Emitter
+from everloop.connect.shopify.sandbox.events import Events, subscribed
 from everloop.connect.shopify.sandbox.grants import Grants
 from everloop.connect.shopify.sandbox.points import Faults, Points
 from everloop.connect.shopify.sandbox.schema import schema
@@ -68,12 +70,18 @@ class Sandbox:
     def bulk(self) -> Bulk:
         return self.door.bulk
 
-    def emit(self, address: str, chaos: Chaos = Chaos(), *, speed: float = 3600.0, workers: int = 4) -> Emitter:
-        """From now on what happens in the shop is told to this address, as webhooks."""
+    def emit(self, address: str, chaos: Chaos = Chaos(), *, speed: float = 3600.0, workers: int = 4, events: bool = False) -> Emitter:
+        """From now on what happens in the shop is told to this address, as webhooks; and beside them as the ``events`` the app subscribes
+        to."""
         emitter = Emitter(address, self.door.grants.secret, self.shop.domain, chaos=chaos, speed=speed, workers=workers)
         self.emitters.append(emitter)
         self.shop.listeners.append(emitter)
+        if events:
+            self.shop.listeners.append(Events(self._opened, emitter.event, tuple(subscribed())))
         return emitter
+
+    def _opened(self) -> Asked:
+        return Asked(self.shop, self.door.grants.scopes, self.bulk)
 
     def admin(self) -> Admin:
         """A client of it, with a token that is always good."""

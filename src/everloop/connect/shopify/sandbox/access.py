@@ -12,8 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from graphql import DocumentNode, TypeInfo, TypeInfoVisitor, Visitor, get_named_type, visit
-
+from everloop.connect.shopify.sandbox.language import DocumentNode, TypeInfo, TypeInfoVisitor, Visitor, get_named_type, visit
 from everloop.connect.shopify.sandbox.schema import HERE, described, schema
 from everloop.connect.shopify.scopes import held
 

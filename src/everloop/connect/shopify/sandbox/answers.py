@@ -6,10 +6,16 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from graphql import GraphQLError, GraphQLNonNull, GraphQLResolveInfo, get_named_type, get_nullable_type, is_list_type
-
 import everloop.connect.shopify.sandbox.changes as changes
 from everloop.connect.shopify.sandbox.asked import Asked, Thing
+from everloop.connect.shopify.sandbox.language import (
+    GraphQLError,
+    GraphQLNonNull,
+    GraphQLResolveInfo,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
 from everloop.connect.shopify.sandbox.payloads import number
 from everloop.connect.shopify.sandbox.search import matching
 

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse, validate
-
 from everloop.connect.shopify.sandbox.access import lacking, needed
 from everloop.connect.shopify.sandbox.cost import connections
+from everloop.connect.shopify.sandbox.language import DocumentNode, GraphQLError, OperationDefinitionNode, parse, validate
 from everloop.connect.shopify.sandbox.schema import schema
 from everloop.connect.shopify.sandbox.shop import Thing
 

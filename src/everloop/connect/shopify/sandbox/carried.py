@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, execute, parse, validate
-
 from everloop.connect.shopify.sandbox.access import Ways, needed
 from everloop.connect.shopify.sandbox.answers import resolved
 from everloop.connect.shopify.sandbox.asked import Asked
+from everloop.connect.shopify.sandbox.language import DocumentNode, GraphQLError, execute, parse, validate
 from everloop.connect.shopify.sandbox.schema import schema
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphql import (
+from everloop.connect.shopify.sandbox.language import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import httpx
@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 import everloop.connect.shopify.sandbox.cost as cost
+import everloop.connect.shopify.sandbox.together as together
 from everloop.connect.shopify.sandbox.access import lacking
 from everloop.connect.shopify.sandbox.asked import Asked
 from everloop.connect.shopify.sandbox.bulk import Bulk
@@ -55,6 +56,7 @@ class Door:
             Route("/staged", self.staged, methods=["POST"]),
             Route("/bulk/{name}", self.result, methods=["GET"]),
             Route("/apps/{subpath}/{path:path}", self.storefront, methods=["GET"]),
+            Route("/recommendations/products.json", self.own, methods=["GET"]),
             *merchant(self.shop),
         ])  # fmt: skip
 
@@ -165,6 +167,17 @@ class Door:
             except httpx.HTTPError as error:
                 return PlainTextResponse(f"There was an error in the third-party application: {error or type(error).__name__}", 502)
         return Response(reply.content, reply.status_code, media_type=reply.headers.get("content-type"))
+
+    async def own(self, request: Request) -> Response:
+        """What the shop shows beside a product by itself."""
+        said = request.query_params
+        intent, most = said.get("intent", "related"), said.get("limit", str(together.MOST))
+        if intent not in ("related", "complementary") or not said.get("product_id", "").isdigit() or not most.isdigit():
+            return JSONResponse({"message": "Invalid parameter error", "status": 422}, 422)
+        shown = together.beside(
+            self.shop, f"gid://shopify/Product/{said['product_id']}", cast(together.Intent, intent), min(int(most), together.MOST)
+        )
+        return JSONResponse({"intent": intent, "products": [together.as_asked(one) for one in shown]})
 
 
 class _Lost(Response):

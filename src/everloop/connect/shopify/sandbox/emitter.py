@@ -1,4 +1,5 @@
-"""Webhooks as Shopify sends them: signed, at least once, in no order, again for four hours when nobody takes them, and sometimes never.
+"""Webhooks and events as Shopify sends them: signed, at least once, in no order, again for four hours when nobody takes them, and now and
+then never.
 
 Shopify promises 8 more tries over 4 hours, farther apart each time, and does not say when; here each pause is twice the one before.
 https://shopify.dev/docs/apps/build/webhooks/best-practices
@@ -92,7 +93,15 @@ class Emitter:
     def __call__(self, topic: str, payload: Mapping[str, Any], at: datetime) -> None:
         """Something happened in the shop at this instant (UTC); it is on its way when this returns."""
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = self.headers(topic, body, at)
+        self._say(self.headers(topic, body, at), body)
+
+    def event(self, of: Mapping[str, str], body: bytes, at: datetime) -> None:
+        """A Next-Gen Event is on its way when this returns; ``of`` says its topic, action and handle."""
+        said = {"shop-domain": self.domain, "api-version": self.version, "webhook-id": str(uuid.uuid4()), **of}
+        said |= {"hmac-sha256": body_signature(body, self._secret), "triggered-at": _instant(at)}
+        self._say({"Content-Type": "application/json"} | {f"shopify-{name}": value for name, value in said.items()}, body)
+
+    def _say(self, headers: Mapping[str, str], body: bytes) -> None:
         with self._changed:
             self.sent.emitted += 1
             if self._random.random() < self.chaos.drops:
@@ -114,7 +123,7 @@ class Emitter:
             "X-Shopify-API-Version": self.version,
             "X-Shopify-Webhook-Id": str(uuid.uuid4()),
             "X-Shopify-Event-Id": str(uuid.uuid4()),
-            "X-Shopify-Triggered-At": f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z",
+            "X-Shopify-Triggered-At": _instant(at),
         }
 
     def finish(self, seconds: float = 60.0) -> Sent:
@@ -166,3 +175,7 @@ class Emitter:
                 if taken or one.tried >= RETRIES:
                     self.sent.waiting -= 1
                 self._changed.notify_all()
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
@@ -25,12 +27,22 @@ def stocked(shop: Shop, *, products: int = 40, days: int = 30, orders_a_day: int
     return shop
 
 
-def buy(shop: Shop, shelf: list[Thing], chance: random.Random, at: object = None) -> Thing:
-    """One order of somebody, out of what is on the shelf; some think better of it."""
+@dataclass(frozen=True)
+class Seen:
+    """Who buys (None: a browser without a name), what they take from a list, and what the order carries."""
+
+    customer: str | None
+    lines: tuple[Bought, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def buy(shop: Shop, shelf: list[Thing], chance: random.Random, at: object = None, seen: Seen | None = None) -> Thing:
+    """One order of somebody (or of who has ``seen`` a list), out of what is on the shelf; some think better of it."""
     wanted = chance.sample(shelf, k=min(len(shelf), 1 + chance.randrange(3)))
     lines = [Bought(product["variants"][0]["id"], 1 + chance.randrange(3)) for product in wanted]
+    seen = seen or Seen(str(chance.randrange(1, 400)) if chance.random() < 0.8 else None)
     order = shop.order(
-        lines, customer=str(chance.randrange(1, 400)) if chance.random() < 0.8 else None, at=at, test=chance.random() < 0.01,  # type: ignore[arg-type]
+        [*seen.lines, *lines], customer=seen.customer, attributes=seen.attributes, at=at, test=chance.random() < 0.01,  # type: ignore[arg-type]
         shipping=Decimal("4.90"),
     )  # fmt: skip
     luck = chance.random()

@@ -9,12 +9,9 @@ import gzip
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from everloop.errors import Missing
-
-if TYPE_CHECKING:
-    from graphql import GraphQLSchema
+from everloop.connect.shopify.sandbox.language import GraphQLSchema, build_client_schema
 
 HERE: Final = Path(__file__).parent / "admin_2026-10.json.gz"
 
@@ -29,8 +26,4 @@ def described(file: Path = HERE) -> dict[str, Any]:
 @cache
 def schema(file: Path = HERE) -> GraphQLSchema:
     """The schema as graphql-core knows it: half a second and 90 MB, once in a process."""
-    try:
-        from graphql import build_client_schema
-    except ImportError:
-        raise Missing("graphql-core", "shopify", "The sandbox") from None
     return build_client_schema(described(file), assume_valid=True)  # type: ignore[arg-type]

@@ -1,0 +1,100 @@
+"""Answers put into a stream: each as it was replied over HTTP, once it is in the lake. In: a house, one of its streams. Out: messages.
+
+At least once each: how far it came is noted after the broker has kept them, so what was under way when this died is put there again,
+under the same id (the answer's own). What nobody was given (shadows) is not told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everloop.clock import EPOCH
+from everloop.connect.streams import Line, Message, kept_up, line
+from everloop.loop.answers import TABLE
+from everloop.loop.house import House
+from everloop.serving.answered import SCHEMA, predictions
+from everloop.serving.asks import answer_of
+from everloop.settings import Stream
+
+LOOK_EVERY: Final = 1.0
+TOGETHER: Final = 200
+LATEST: Final = timedelta(days=1)
+"""How much later than others an answer may reach the lake: what is older was there before the table was rewritten."""
+_encode = msgspec.json.Encoder().encode
+
+
+def tell_answers(house: House, name: str, *, stop: threading.Event, told: Callable[[str], object]) -> None:
+    """Put answers into a stream of ``[streams]`` until ``stop``; what is wrong is ``told``, once until it is over. The first time it begins
+    with what is answered from then on. Raises nothing."""
+    said = house.settings.streams[name]
+    telling = Telling(house, name, said, stop)
+    kept_up(telling.go, stop, told, f"The stream {name} ({said.subject})")
+
+
+@dataclass
+class Telling:
+    """One stream that answers are put into."""
+
+    house: House
+    name: str
+    stream: Stream
+    stop: threading.Event
+
+    async def go(self, well: Callable[[], None]) -> None:
+        """Put there what is answered, until ``stop``. Raises what a broker's library raises."""
+        async with line(self.stream.url) as broker:
+            while not self.stop.is_set():
+                await self.once(broker)
+                well()
+                await asyncio.to_thread(self.stop.wait, LOOK_EVERY)
+
+    async def once(self, broker: Line) -> int:
+        """Put there what was answered since the last time; how many that is."""
+        before = await asyncio.to_thread(self._noted)
+        version, rows = await asyncio.to_thread(self._since, before)
+        messages = await asyncio.to_thread(self._said, rows)
+        for first in range(0, len(messages), TOGETHER):
+            await asyncio.gather(*(broker.put(self.stream.subject, one) for one in messages[first : first + TOGETHER]))
+        if before is None or before["version"] != version:
+            await asyncio.to_thread(self._note, version, max([(before or {}).get("until", 0), *rows.column("answered_at").to_pylist()]))
+        return len(messages)
+
+    def _noted(self) -> dict[str, Any] | None:
+        fact = self.house.facts.latest("", f"stream {self.name}")
+        return None if fact is None else dict(fact.body)
+
+    def _since(self, before: dict[str, Any] | None) -> tuple[int | None, pa.Table]:
+        """The newest version of the answers, and what came since the one that was noted; from now on where none was."""
+        if before is None:
+            return self.house.lake.tables.version(TABLE), SCHEMA.empty_table()
+        version, rows = self.house.lake.tables.added(TABLE, before["version"], SCHEMA)
+        rows = rows.filter(pc.field("arm") != "shadow")
+        rows = rows.filter(pc.field("answered_at") >= before["until"] - LATEST // timedelta(microseconds=1))
+        return version, rows if self.stream.answers == "*" else rows.filter(pc.field("model") == self.stream.answers)
+
+    def _note(self, version: int | None, until: int) -> None:
+        with self.house.store.transaction() as t:
+            self.house.facts.put(t, "", f"stream {self.name}", EPOCH, {"version": version, "until": until})
+
+    def _said(self, rows: pa.Table) -> list[Message]:
+        """Answers as they were replied, by version: the names and shapes of each are looked up once."""
+        found: dict[str, tuple[str, Any, bool]] = {}
+        messages = []
+        for one in predictions(rows.sort_by([("answered_at", "ascending"), ("id", "ascending")])):
+            if one.version not in found:
+                version = self.house.version(one.version)
+                candidate = self.house.candidate(version.candidate)
+                found[one.version] = version.name, candidate.shape, candidate.format == "baseline"
+            name, shape, baseline = found[one.version]
+            body = _encode(answer_of(shape, one, name, tuple(shape.labels), baseline=baseline))
+            messages.append(Message(body, {"Content-Type": "application/json", "Everloop-Model": one.model}, one.id))
+        return messages

@@ -1,0 +1,75 @@
+"""What is expected: for which tick of ``arrives=`` something was due, and whether it came. In: a source, when deliveries came. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from everloop.clock import said
+from everloop.features.moments import ticks
+from everloop.project.source import Source
+from everloop.project.spoken_values import spoken_span
+from everloop.records import Finding
+
+LOOKS_BACK = 6
+"""Ticks that are looked at: each takes one delivery, so that yesterday's, which came late, is not taken for today's."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """What was due last of all that had to be there by now: when, until when it might take, and when it came (None: it is overdue)."""
+
+    source: str
+    at: datetime
+    until: datetime
+    came_at: datetime | None
+
+
+def due(source: Source, arrived: Sequence[datetime], now: datetime) -> Due | None:
+    """What was due last, of all that had to be there at ``now`` (instants aware); None where nothing was, or nothing ever came before it.
+
+    A tick takes the first delivery that came after the tick before it and before the one after it, and that no tick before took.
+
+    >>> from everloop import Source, days, every, hours
+    >>> orders = Source("orders", id="line_id", columns={"n": int}, arrives=every(days(1), at="06:00", zone="UTC"), overdue=hours(2))
+    >>> day = lambda text: datetime.fromisoformat(f"2026-11-{text}+00:00")
+    >>> due(orders, [day("01T05:50"), day("02T06:10")], day("03T07:59")).came_at.day
+    2
+    >>> due(orders, [day("01T05:50"), day("02T06:10")], day("03T08:00")).came_at is None
+    True
+    """
+    clock, came = source.arrives, sorted(at for at in arrived if at <= now)
+    if clock is None or not came:
+        return None
+    since = now - (LOOKS_BACK + 1) * clock.span - (timedelta(days=2) if clock.at else timedelta(0))
+    # What came first of all is taken for the tick nearest to it.
+    there = [tick for tick in ticks(clock, since, now) if tick >= came[0] - clock.span / 2]
+    found: Due | None = None
+    left = [at for at in came if at > since]
+    for number, tick in enumerate(there):
+        before = there[number - 1] if number else tick - clock.span
+        after = there[number + 1] if number + 1 < len(there) else now + clock.span
+        taken = next((at for at in left if before < at < after), None)
+        if taken is not None:
+            left = [at for at in left if at > taken]
+        if tick + source.patience <= now:
+            found = Due(source.name, tick, tick + source.patience, taken)
+    return found
+
+
+def overdue_sentence(due: Due, source: Source) -> str:
+    """What is overdue, in words without a stop at the end."""
+    return f"{source.name} were due at {said(due.at)} and have not come; {spoken_span(source.patience)} more is what they may take"
+
+
+def overdue_finding(source: Source, arrived: Sequence[datetime], now: datetime) -> Finding | None:
+    """That a source is overdue, as a finding; None where it is not, or is expected at no time."""
+    found = due(source, arrived, now)
+    if found is None or found.came_at is not None:
+        return None
+    # No share of it met: it is told, and stops nobody from learning what did come. That is for fresh(…) in must to say.
+    return Finding(
+        source=source.name, clause=f"arrives={source.arrives!r}", outcome="failed", rows=0, broken=0, met=None, share=1.0,
+        sentence=overdue_sentence(found, source),
+    )  # fmt: skip
