@@ -13,7 +13,7 @@ demo: $(STAMP)-demo
 test: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 test-slow: $(STAMP)-test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 lint: $(STAMP)-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -78,8 +78,8 @@ class Crew:
         words = ["-m", "everloop.loop.control.process", "--project", str(self.project), "--house", str(home), "--turned-clock"]
         if log:
             words = ["-m", "bench.workers_process", str(self.project), str(home), str(self.folder / log), *([what, when] if what else [])]
-        said = (self.folder / f"said-{len(self.started)}.txt").open("w")
-        process = subprocess.Popen([sys.executable, *words], stdout=said, stderr=said, env=self.environment(apart), text=True)
+        with (self.folder / f"said-{len(self.started)}.txt").open("w") as said:
+            process = subprocess.Popen([sys.executable, *words], stdout=said, stderr=said, env=self.environment(apart), text=True)
         self.started[process.pid] = process
         return process
 
