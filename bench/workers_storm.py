@@ -68,6 +68,8 @@ def storm(alarms: int = ALARMS, seconds: float = SECONDS, many: int = MANY) -> I
         while any(bell.poll() is None for bell in bells):
             most = max(most, len(Errands(opened.store).unfinished()))
             time.sleep(0.002)
+        for bell in bells:
+            bell.communicate()
         assert [bell.returncode for bell in bells] == [0, 0]
         eventually(lambda: not Errands(opened.store).unfinished())
         turns = {e.turn for e in opened.journal.read(model="demand", kind="Decision")}
