@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -18,3 +19,27 @@ def synced(path: Path) -> None:
         os.fsync(held)
     finally:
         os.close(held)
+
+
+def put_whole(path: Path, body: bytes) -> None:
+    """Write a file beside its place, bring it to the disk, and rename it there: it is there whole, or as it was. Raises OSError.
+
+    What was linked there before keeps its bytes. A process that is killed leaves ``.NAME.PID.….part`` beside it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     put_whole(Path(folder, "a"), b"1")
+    ...     [one.name for one in Path(folder).iterdir()]
+    ['a']
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        synced(path.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -223,7 +223,7 @@ def test_a_full_disk_is_said_and_leaves_no_backup_and_no_scraps(lived, tmp_path,
             raise OSError(errno.ENOSPC, "No space left on device")
         sync(handle)
 
-    monkeypatch.setattr("everloop.loop.backup.shelf.os.fsync", full)
+    monkeypatch.setattr("everloop.disk.os.fsync", full)
     with pytest.raises(HouseFull, match=r"no room left in .*full.*say it again"):
         take(house, str(tmp_path / "full"))
     monkeypatch.undo()

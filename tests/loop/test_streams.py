@@ -196,6 +196,7 @@ def test_a_house_that_is_restored_takes_again_what_came_since(tmp_path):
             house = house_with(folder, broker.url, till={"subject": SUBJECT, "source": "orders"})
             with taking(house):
                 until(lambda house=house: len(orders_in(house)) == 5)
+            assert {one["id"] for one in orders_in(house)} == {f"l{n}" for n in range(5)}
 
 
 def test_a_stream_that_is_made_anew_under_its_name_is_taken_from_its_beginning(tmp_path):

@@ -176,6 +176,8 @@ def test_on_a_machine_with_an_older_file_the_one_that_was_sent_is_opened(opened,
     opening = executors.opened(house.project.path, house.project.code)
     there = replace(opening, path=tmp_path / "project.py")
     there.path.write_bytes(older_file(opening.text))
+    with pytest.raises(SystemExit):
+        open_project(there.path)
     there()
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from everloop.disk import put_whole
 from everloop.errors import EverloopError
 
 if TYPE_CHECKING:
@@ -21,17 +20,9 @@ def put(path: Path, body: bytes) -> Path:
 
     Raises EverloopError where the folder cannot be written or is full.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("xb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        put_whole(path, body)
     except OSError as error:
         raise EverloopError(f"{path} cannot be written: {error.strerror}. Nothing was half-written.") from error
     return path

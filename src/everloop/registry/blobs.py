@@ -16,14 +16,13 @@ import errno
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from everloop.disk import synced
+from everloop.disk import put_whole, synced
 from everloop.errors import ArtefactBroken, HouseFull, StoreError, Unknown
 
 _SHA = re.compile(r"[0-9a-f]{64}")
@@ -170,17 +169,7 @@ class Blobs:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             synced(self.folder)
-        part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-        try:
-            with part.open("xb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            synced(path.parent)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        put_whole(path, body)
 
     def _refuse(self, error: OSError) -> NoReturn:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

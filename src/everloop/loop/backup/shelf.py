@@ -6,8 +6,6 @@ for anything else that storage could not do.
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from everloop.connect.objects import is_url, opened, without_secret
-from everloop.disk import synced
+from everloop.disk import put_whole
 from everloop.errors import HouseFull
 from everloop.lake.trouble import told
 
@@ -71,17 +69,7 @@ class Folder:
         path = self.path / name
         with _told(self.said):
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-            try:
-                with part.open("xb") as file:
-                    file.write(body)
-                    file.flush()
-                    os.fsync(file.fileno())
-                part.replace(path)
-                synced(path.parent)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
+            put_whole(path, body)
 
     def drop(self, name: str) -> None:
         with _told(self.said):
