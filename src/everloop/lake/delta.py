@@ -293,7 +293,7 @@ class DeltaTables:
             return
         folder = Path(self.path(name))
         commit = sorted((folder / "_delta_log").glob("*.json"))[-1]
-        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        actions = [json.loads(line) for line in commit.read_bytes().splitlines()]  # bytes: in text, what an id holds may end a line
         for path in (*(folder / action["add"]["path"] for action in actions if "add" in action), folder, commit, commit.parent):
             if path.exists():
                 synced(path)

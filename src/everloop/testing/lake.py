@@ -307,6 +307,13 @@ class TablesSuite:
         assert self.open(tmp_path).read("events/orders", schema=SCHEMA).equals(events(1, 9))
         assert tables.rows("events/orders") == 9
 
+    def test_what_ends_a_line_somewhere_ends_none_here(self, tmp_path: Path) -> None:
+        tables = self.open(tmp_path)
+        odd = [f"l{mark}1" for mark in ("\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", '"', "\\", "\ufeff")]
+        rows = events(1, len(odd)).set_column(1, "id", pa.array(odd)).set_column(8, "note", pa.array(odd))
+        tables.append_once("a", rows, marker="m", seq=len(odd), said={"a": odd[5]})
+        assert tables.read("a").column("id").to_pylist() == odd
+
     def test_a_marker_lets_a_thing_in_once(self, tmp_path: Path) -> None:
         tables = self.open(tmp_path)
         done = [tables.append_once("a", events(n, n), marker="m", seq=n) for n in (1, 1, 2, 1)]

@@ -40,7 +40,7 @@ def grown_of(boosted: Boosted, feed: Feed) -> Said:
     text, _, rest = boosted.text.partition("\nend of trees\n")
     head, *trees = text.split("\nTree=")
     said = _lines(head)
-    if "average_output" in head.splitlines():
+    if "average_output" in head.split("\n"):
         raise ValueError("trees are averaged")
     _same_words(rest, feed)
     each, outputs = [_lines(tree) for tree in trees], int(said["num_tree_per_iteration"])
@@ -51,7 +51,7 @@ def grown_of(boosted: Boosted, feed: Feed) -> Said:
 
 
 def _lines(text: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
 
 
 def _link(objective: str, outputs: int) -> Link:
@@ -65,7 +65,7 @@ def _link(objective: str, outputs: int) -> Link:
 
 def _same_words(rest: str, feed: Feed) -> None:
     """Raise ValueError unless LightGBM counts categories as the vocabulary does."""
-    line = next((line for line in rest.splitlines() if line.startswith("pandas_categorical:")), "pandas_categorical:null")
+    line = next((line for line in rest.split("\n") if line.startswith("pandas_categorical:")), "pandas_categorical:null")
     words = [feed.vocabulary[name] for name in feed.columns if name in feed.vocabulary]
     if [tuple(known) for known in json.loads(line.partition(":")[2]) or []] != words:
         raise ValueError("its categories are not those of the vocabulary")
