@@ -3,7 +3,6 @@ Prometheus and Grafana."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
