@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from everloop.loop.steps import judge_now, train_now
 from everloop.loop.turn import turn
 from everloop.records import Contest
@@ -29,6 +31,7 @@ def retrained(house, model, now):
     return turn(house, model, now, "demand")
 
 
+@pytest.mark.slow
 def test_each_turn_is_a_contest_more_with_the_same_champion_and_a_look_is_none(opened):
     house, model = opened("shop", hard_to_beat)
     retrained(house, model, EARLIER)

@@ -94,11 +94,9 @@ def check(house, model, errands):
     return len(versions)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
-def test_a_controller_killed_again_and_again_promotes_once(opened, controllers, kills):
-    house = opened("shop")[0]
-    if kills > 3:
-        house = with_children(house)
+@pytest.mark.slow
+def test_a_controller_killed_again_and_again_promotes_once(opened, controllers):
+    house, kills = with_children(opened("shop")[0]), 8
     model = house.project.model("demand")
     draw = random.Random(kills)
     days, done = 0, 0

@@ -23,6 +23,8 @@ BEGIN = NOW.replace(hour=0)
 
 demand = usual.but("demand", retrain_when=(), autonomy="observe")  # only watched: there is nothing here to learn from
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def house(tmp_path):

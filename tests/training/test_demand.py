@@ -44,6 +44,7 @@ def wape(truth, said):
     return np.abs(truth - said).sum() / truth.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_the_median_beats_the_usual_week_and_the_mean_is_not_biased(library):
     (X, y, moments), (ahead, truth, _) = SHOP, AHEAD
