@@ -19,7 +19,8 @@ def test_a_version_and_the_baseline_have_cards_in_every_form(opened, tmp_path):
     assert sum(found["moves"].values()) == pytest.approx(1)
     assert {one["name"] for one in found["sheet"]} > {"truth"}
     totals = [one["total"] for one in found["examples"]]
-    assert len(totals) == 3 and totals == sorted(totals)
+    assert len(totals) == 3
+    assert totals == sorted(totals)
     for one in found["examples"]:
         assert one["total"] == pytest.approx(one["base"] + one["others"] + sum(part["added"] for part in one["top"]))
         assert {part["column"] for part in one["top"]} <= set(found["moves"])
