@@ -33,8 +33,8 @@ def admitted(
     """Let what was learnt elsewhere in as a candidate of a model, through the same gates. ``what`` is a path, or ``models:/name@alias``; or
     the id of a candidate that was judged here, which ``override`` lets in all the same.
 
-    Raises what ``people.override`` raises, what ``handover.from_file`` and ``people.admit_file`` raise; for MLflow also Unreachable, and Unknown for a version in a form
-    nobody here can read.
+    Raises what ``people.override``, ``handover.from_file`` and ``people.admit_file`` raise; for MLflow also Unreachable, and Unknown for a
+    version in a form nobody here can read.
     """
     if what.startswith("models:/"):
         return _from_mlflow(house, model, what, now, override=override, trust=trust, by=by, reason=reason)
