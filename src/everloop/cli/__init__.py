@@ -19,7 +19,6 @@ from everloop.cli import (
     deciding,
     demo,
     drift,
-    export,
     house,
     incidents,
     keys,
@@ -33,6 +32,7 @@ from everloop.cli import (
     skew,
     versions,
 )  # fmt: skip
+from everloop.cli.exports import exports
 from everloop.cli.shopify import shopify
 from everloop.errors import EverloopError
 
@@ -86,7 +86,7 @@ VERBS: tuple[Callable[..., None], ...] = (
 )
 """Every verb, in the order help tells them; each is called by its function's name."""
 
-GROUPS = {"key": keys.keys, "alert": alerts.alerts, "export": export.exports, "shopify": shopify}
+GROUPS = {"key": keys.keys, "alert": alerts.alerts, "export": exports, "shopify": shopify}
 """Verbs that are said with their noun first, such as ``everloop key add``."""
 
 app = typer.Typer(

@@ -32,7 +32,8 @@ def admit(
     file: Annotated[
         str,
         typer.Argument(
-            help="A version (.everloop), a model trained elsewhere (.skops, .txt, .ubj, .onnx, .joblib), or models:/… of MLflow."
+            help="A version (.everloop), a model trained elsewhere (.skops, .txt, .ubj, .onnx, .joblib), models:/… of MLflow, "
+            "or the id of a candidate that was judged here, with --override."
         ),
     ],
     model: Annotated[str, typer.Option("--model", help="The model it is a candidate for.")],

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from everloop import gates, rollout
 from everloop.clock import wall
-from everloop.errors import EverloopError, Overtaken, StoreError
+from everloop.errors import EverloopError, Overtaken, StoreError, Unknown
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
@@ -200,22 +200,59 @@ def let_in(
 
     ``learnt`` keeps the candidate, and the training set it is judged on. ``override`` needs ``by`` and ``reason``.
     """
-    if override and not (by.strip() and reason.strip()):
+    if override:
+        _named(by, reason)
+    with house.keeping(model, now, cause) as keep:
+        candidate, training_set = learnt(keep)
+        verdict = keep(do.judge, keep(do.rehearse, house.traffic(model), candidate, training_set))
+        if override and not verdict.passed:
+            verdict = _overridden(keep, verdict, by=by, reason=reason)
+        _begin(house, model, keep, candidate, verdict)
+    _tell_workers(house, now)
+    return verdict
+
+
+def override(house: House, model: Model, candidate: str, now: datetime, *, by: str, reason: str) -> Verdict:
+    """A candidate that was judged here and did not pass, let in on somebody's word: the verdict with their name on it. Its opinions stay
+    what they were, and the roll-out watches it like any other.
+
+    Raises Unknown for a candidate that nobody judged, EverloopError for one that passed or is a version already, without a name or a
+    reason, and Overtaken where it was judged against another champion than today's.
+    """
+    _named(by, reason)
+    judged = [entry.record for entry in house.journal.read(kind="Verdict", model=model.name, newest_first=True)]
+    verdict = next((one for one in judged if isinstance(one, Verdict) and one.candidate == candidate), None)
+    if verdict is None:
+        known = [one.candidate for one in judged if isinstance(one, Verdict) and not one.passed]
+        raise Unknown(f"candidate of {model.name} that was judged", candidate, known[:5], next=f"everloop judge {model.name}")
+    there = next((one.name for one in house.versions.all(model.name) if one.candidate == candidate), None)
+    if verdict.passed or there:
+        raise EverloopError(f"{candidate} is {there} already." if there else f"{candidate} passed: there is nothing to override.")
+    with house.keeping(model, now, f"override {candidate[:16]}") as keep:
+        verdict = _overridden(keep, verdict, by=by, reason=reason)
+        _begin(house, model, keep, house.candidate(candidate), verdict)
+    _tell_workers(house, now)
+    return verdict
+
+
+def _named(by: str, reason: str) -> None:
+    if not (by.strip() and reason.strip()):
         raise EverloopError("An override needs a name and a reason. Say --by and --reason.")
 
-    def override_gate(step: Step, verdict: Verdict) -> Verdict:
-        return gates.override(verdict, by=by, reason=reason, now=now, id=step.id)
 
-    with house.keeping(model, now, cause) as keep:
-        traffic = house.traffic(model)
-        candidate, training_set = learnt(keep)
-        contest = keep(do.rehearse, traffic, candidate, training_set)
-        verdict = keep(do.judge, contest)
-        if override and not verdict.passed:
-            verdict = keep(override_gate, verdict)
-        if keep(do.permit, verdict).advances:
-            keep(do.begin, traffic, keep(do.admit, candidate, verdict))
+def _overridden(keep: Keep, verdict: Verdict, *, by: str, reason: str) -> Verdict:
+    def override_gate(step: Step, verdict: Verdict) -> Verdict:
+        return gates.override(verdict, by=by, reason=reason, now=step.now, id=step.id)
+
+    return keep(override_gate, verdict)
+
+
+def _begin(house: House, model: Model, keep: Keep, candidate: Candidate, verdict: Verdict) -> None:
+    if keep(do.permit, verdict).advances:
+        keep(do.begin, house.traffic(model), keep(do.admit, candidate, verdict))
+
+
+def _tell_workers(house: House, now: datetime) -> None:
     with suppress(StoreError):  # the controller tells the workers again
         compile_served(house, now)
         write_routes(house)
-    return verdict

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("everloop", "numpy", "scipy", "scikit-learn", "pyarrow", "skops", "lightgbm", "pandas", "threadpoolctl")
+PACKAGES = ("everloop", "numpy", "scipy", "scikit-learn", "pyarrow", "skops", "lightgbm", "pandas", "holidays", "threadpoolctl")
 
 
 @dataclass(frozen=True)
