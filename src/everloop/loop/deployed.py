@@ -6,6 +6,7 @@ name is all that goes further.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -58,6 +59,7 @@ class Wanted:
     replicas: str = "2:6"
     retrain: str | None = None
     version: Path | None = None
+    trust: bool = False
 
 
 class Names(dict[str, str]):
@@ -95,7 +97,7 @@ def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wan
     if carried is not None:
         refuse_lookups(project.model(carried.candidate.model))
     versions = locked(_read(wanted.lock), wanted.lock.name)
-    _installed(versions, wanted.lock.name, project.path, settings, carried)
+    _installed(versions, wanted.lock.name, project, settings, carried)
     return Deployed(
         name=name,
         namespace=wanted.namespace,
@@ -116,7 +118,7 @@ def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wan
         secrets=secrets,
         reaches=() if carried else tuple(sorted(set(_ports(settings)))),
         retrain=wanted.retrain,
-        baked=None if carried is None or wanted.version is None else _baked(carried, wanted.version, folder),
+        baked=None if carried is None or wanted.version is None else _baked(carried, wanted.version, folder, wanted.trust),
         local=local,
     )
 
@@ -219,9 +221,11 @@ def _read(lock: Path) -> str:
         ) from None
 
 
-def _installed(there: Mapping[str, str], lock: str, path: Path, settings: Settings, carried: Carried | None) -> None:
+def _installed(there: Mapping[str, str], lock: str, project: Project, settings: Settings, carried: Carried | None) -> None:
     """Raises EverloopError where the image would lack what the project, its settings or the version ask for."""
-    wanted = {"everloop": "the image itself"} | _imports(path)
+    assert project.path is not None
+    wanted = {"everloop": "the image itself"} | _imports(project.path)
+    wanted |= {"pandas": f"fed_as=\"pandas\" of {model.name}" for model in project.models.values() if model.fed_as == "pandas"}
     if carried is None:
         wanted |= dict(_by_settings(settings))
     elif carried.candidate.format in BY_FORMAT:
@@ -286,11 +290,14 @@ def _ports(settings: Settings) -> Iterator[int]:
         yield PORTS["https"]
 
 
-def _baked(carried: Carried, file: Path, folder: Path) -> Baked:
-    import hashlib
-
+def _baked(carried: Carried, file: Path, folder: Path, trust: bool) -> Baked:
+    if carried.candidate.needs and not trust:
+        raise EverloopError(
+            f"{carried.version.name} wants to build {', '.join(carried.candidate.needs)}, which skops does not trust by itself. Say --trust only if "
+            "you know who made it."
+        )
     sha = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Baked(carried.version.name, carried.candidate.model, _below(file, folder, "The version"), sha)
+    return Baked(carried.version.name, carried.candidate.model, _below(file, folder, "The version"), sha, trust and bool(carried.candidate.needs))
 
 
 def _dns(folder: str) -> str:

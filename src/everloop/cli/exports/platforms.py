@@ -25,6 +25,7 @@ Retrain = Annotated[str | None, typer.Option("--retrain", help="Also learn by th
 Memory = Annotated[str | None, typer.Option("--memory", help="What who answers takes at most, such as 600Mi (default: as seen here).")]
 Cpu = Annotated[float | None, typer.Option("--cpu", help="How many cores who answers keeps busy (default: as seen here).")]
 LearningMemory = Annotated[str | None, typer.Option("--learning-memory", help="The same of who learns (default: as its trainings took).")]
+Trust = Annotated[bool, typer.Option("--trust", help="The version may build types that skops does not trust by itself.")]
 LearningCpu = Annotated[float | None, typer.Option("--learning-cpu", help="The same of who learns.")]
 
 
@@ -38,6 +39,7 @@ def kubernetes(
     replicas: Replicas = "2:6",
     retrain: Retrain = None,
     version: File = None,
+    trust: Trust = False,
     memory: Memory = None,
     cpu: Cpu = None,
     learning_memory: LearningMemory = None,
@@ -48,7 +50,7 @@ def kubernetes(
 ) -> None:
     """Dockerfile, manifests, Kustomize overlays and a runbook for Kubernetes; with gates for Argo Rollouts and Flagger."""
     rooms = (memory, cpu, learning_memory, learning_cpu)
-    _write("kubernetes", to, image, base, lock, name, namespace, replicas, retrain, version, rooms, project, stage, as_json)
+    _write("kubernetes", to, image, base, lock, name, namespace, replicas, retrain, version, trust, rooms, project, stage, as_json)
 
 
 def kserve(
@@ -60,6 +62,7 @@ def kserve(
     namespace: Namespace = "default",
     replicas: Replicas = "2:6",
     version: File = None,
+    trust: Trust = False,
     memory: Memory = None,
     cpu: Cpu = None,
     learning_memory: LearningMemory = None,
@@ -70,7 +73,7 @@ def kserve(
 ) -> None:
     """Dockerfile and an InferenceService for KServe, asked in the Open Inference Protocol."""
     rooms = (memory, cpu, learning_memory, learning_cpu)
-    _write("kserve", to, image, base, lock, name, namespace, replicas, None, version, rooms, project, stage, as_json)
+    _write("kserve", to, image, base, lock, name, namespace, replicas, None, version, trust, rooms, project, stage, as_json)
 
 
 def compose(
@@ -80,6 +83,7 @@ def compose(
     lock: Lock = None,
     name: Called = "",
     version: File = None,
+    trust: Trust = False,
     memory: Memory = None,
     cpu: Cpu = None,
     learning_memory: LearningMemory = None,
@@ -90,7 +94,7 @@ def compose(
 ) -> None:
     """Dockerfile and a compose.yaml for one machine."""
     rooms = (memory, cpu, learning_memory, learning_cpu)
-    _write("compose", to, image, base, lock, name, "default", "1", None, version, rooms, project, stage, as_json)
+    _write("compose", to, image, base, lock, name, "default", "1", None, version, trust, rooms, project, stage, as_json)
 
 
 def seldon(
@@ -99,6 +103,7 @@ def seldon(
     base: Annotated[str, typer.Option("--base", help="Seldon's MLServer, with its digest: seldonio/mlserver:…@sha256:…")],
     version: Annotated[Path, typer.Option("--version", help="A version as one file (.everloop).")],
     storage: Annotated[str, typer.Option("--storage", help="Where model/ is copied to: s3://bucket/path or gs://bucket/path.")],
+    trust: Trust = False,
     lock: Lock = None,
     name: Called = "",
     namespace: Namespace = "default",
@@ -117,7 +122,7 @@ def seldon(
     folder = _folder(project)
     wanted = Wanted(
         image=image, base=base, lock=lock or folder / "requirements.txt", serving=room, learning=room, name=name, namespace=namespace,
-        replicas=replicas, version=version,
+        replicas=replicas, version=version, trust=trust,
     )  # fmt: skip
     written = write_seldon(project, stage or None, wanted, storage, to)
     say({"files": written.files}, str(written), as_json)
@@ -134,6 +139,7 @@ def _write(
     replicas: str,
     retrain: str | None,
     version: Path | None,
+    trust: bool,
     rooms: tuple[str | None, float | None, str | None, float | None],
     project: Path,
     stage: str,
@@ -147,7 +153,7 @@ def _write(
     learning = serving if version is not None else _learning(learning_memory, learning_cpu, project, serving)
     wanted = Wanted(
         image=image, base=base, lock=lock or _folder(project) / "requirements.txt", serving=serving, learning=learning, name=name,
-        namespace=namespace, replicas=replicas, retrain=retrain, version=version,
+        namespace=namespace, replicas=replicas, retrain=retrain, version=version, trust=trust,
     )  # fmt: skip
     written = write(kind, project, stage or None, wanted, to)
     say({"files": written.files}, str(written), as_json)

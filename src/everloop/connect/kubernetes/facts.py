@@ -67,8 +67,9 @@ class Baked:
 
     version: str  # such as demand@3
     model: str
-    file: str  # by its name, beside the Dockerfile
+    file: str  # by path below the project's folder
     sha256: str
+    trusted: bool = False  # it may build types that skops does not trust by itself
 
 
 @dataclass(frozen=True, kw_only=True)

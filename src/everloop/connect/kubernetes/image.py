@@ -91,7 +91,9 @@ def _answers(said: Deployed) -> list[str]:
             "USER root",
             f"RUN install -d -o {USER} -g {USER} {BAKED}",
             f"USER {USER}:{USER}",
-            f"RUN everloop bake /build/{said.baked.file} --model {said.baked.model} --house {BAKED} --project {APP}",
+            f"RUN everloop bake /build/{said.baked.file.rpartition('/')[2]} --model {said.baked.model} --house {BAKED} --project {APP}"
+            + f" --stage {said.stage}" * bool(said.stage)
+            + " --trust" * said.baked.trusted,
             "",
         ]
     lines += [
