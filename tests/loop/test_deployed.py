@@ -97,7 +97,7 @@ REFUSED = {
     "a lock without hashes": (lambda f: (f / "requirements.txt").write_text("everloop==0.1.0\n") and {}, "has no hash"),
     "a lock without versions": (lambda f: (f / "requirements.txt").write_text(f"everloop>=0.1 {HASH}\n") and {}, "has no version of its own"),
     "a learner the image lacks": (lambda f: lock(f, "scikit-learn") or {}, "no scikit-learn, which project.py asks for"),
-    "a database's library the image lacks": (lambda f: lock(f, "psycopg") or {}, "no psycopg, which registry in everloop.toml asks for"),
+    "a database's library the image lacks": (lambda f: lock(f, "psycopg") or {}, "no psycopg, which events in everloop.toml asks for"),
     "a cache's library the image lacks": (lambda f: lock(f, "redis") or {}, "no redis, which online.url"),
     "a base that is not pinned": (lambda f: {"base": "python:3.12-slim"}, "is not pinned"),
     "an image with a tag": (lambda f: {"image": "demand:latest"}, "without a tag"),

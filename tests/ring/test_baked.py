@@ -89,13 +89,12 @@ def test_an_image_that_would_lack_what_the_version_learnt_with_is_refused(file):
     right = wanted(home, version_file, **{"scikit-learn": learnt["scikit-learn"]})
     said = deployed(open_project(folder), settings, secrets, right)
     assert (said.baked.version, said.local) == (name, False)
+    shutil.copy(version_file, folder.parent / "away.everloop")
+    with pytest.raises(EverloopError, match="is not in the project's folder"):
+        deployed(open_project(folder), settings, secrets, Wanted(**(vars(right) | {"version": folder.parent / "away.everloop"})))
     other = wanted(home, version_file, **{"scikit-learn": "0.1.0"})
     with pytest.raises(EverloopError, match=f"{name} learnt with scikit-learn"):
         deployed(open_project(folder), settings, secrets, other)
-    away = shutil.copy(version_file, folder.parent / "away.everloop")
-    with pytest.raises(EverloopError, match="is not in the project's folder"):
-        deployed(open_project(folder), settings, secrets, Wanted(**(vars(right) | {"version": folder.parent / "away.everloop"})))
-    assert away
 
 
 def test_it_is_written_out_for_each_platform(file):
@@ -104,7 +103,7 @@ def test_it_is_written_out_for_each_platform(file):
     said, folder = wanted(home, version_file, **{"scikit-learn": learnt["scikit-learn"]}), home.settings.folder
     for kind in ("kubernetes", "kserve", "compose"):
         done = write(kind, home.project.path, None, said, folder / kind)
-        assert name.replace("@", "@") in (folder / kind / "README.md").read_text() or kind == "compose"
+        assert name in (folder / kind / "README.md").read_text() or kind == "compose"
         assert done.files
     with pytest.raises(EverloopError, match="no place Seldon reads from"):
         write_seldon(home.project.path, None, said, "here", folder / "seldon")

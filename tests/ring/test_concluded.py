@@ -33,10 +33,10 @@ def opened(found):
 def test_a_roll_out_is_told_from_its_first_look_to_its_end_and_what_is_told_follows_from_the_record(tmp_path):
     shop = Shop(tmp_path, usual)
     before = concluded(shop.house, "offers")
-    assert (before.version.name, before.stage, before.says, before.as_of) == ("offers@1", "canary", "not enough evidence", None)
+    assert (before.version.name, before.stage, before.says, before.as_of) == ("offers@2", "canary", "not enough evidence", None)
     assert opened(before) == {"confirm-rollout", "pre-rollout", "rollout"}
     shop.day()
-    under_way = concluded(shop.house, "offers@1")
+    under_way = concluded(shop.house, "offers@2")
     assert (under_way.stage, under_way.says, under_way.share) == ("canary", "go on", 0.2)
     [trial] = shop.trials()
     assert under_way.trial == trial == replay(trial)
@@ -54,7 +54,7 @@ def test_a_roll_out_is_told_from_its_first_look_to_its_end_and_what_is_told_foll
 def test_one_that_was_taken_back_is_told_so_with_the_reason_for_ever(tmp_path):
     shop = Shop(tmp_path, usual, Says(fails=0.7))
     shop.until_over(6)
-    found = concluded(shop.house, "offers@1")
+    found = concluded(shop.house, "offers@2")
     assert (found.stage, found.says) == ("over", "roll back")
     assert "answers of the candidate failed" in found.because
     assert opened(found) == {"rollback"}
@@ -74,7 +74,7 @@ def test_a_version_that_took_over_and_was_taken_back_in_bake_is_rolled_back(tmp_
     shop = Shop(tmp_path, usual.but("offers", roll_out=[]))
     assert concluded(shop.house, "offers").stage == "bake"
     undo(shop.house, shop.model, by="Kim", reason="not yet", now=shop.now)
-    found = concluded(shop.house, "offers@1")
+    found = concluded(shop.house, "offers@2")
     assert (found.stage, found.says, found.because) == ("over", "roll back", "Kim: not yet")
 
 
@@ -110,6 +110,6 @@ def test_what_was_never_rolled_out_is_not_known_and_those_that_were_are_named(tm
     with pytest.raises(Unknown, match="None has begun yet"):
         concluded(house, "offers")
     adopt(house, usual, BEGIN)
-    for name in ("offers", "offers@0", "offers@9", "demand"):
+    for name in ("offers", "offers@0", "offers@9", "demand", ""):
         with pytest.raises(Unknown):
             concluded(house, name)

@@ -480,7 +480,7 @@ def test_a_turned_house_is_told_the_instant_and_no_other_house_may_be(tmp_path, 
     bodies |= {"forget": WORD | person, "known": person}
     body = WORD if path.name in ("undo", "approve", "reject", "cancel", "acknowledge", "hold", "release") else bodies.get(path.name, {})
     words = {"json": body} if path.method == "POST" else {}
-    words |= {"params": {"model": "churn"}} if path.name == "invocations" else {}
+    words |= {"params": {"invocations": {"model": "churn"}, "gate": {"gate": "rollout"}}.get(path.name, {})}
     turned, wall = Front(tmp_path, doors=FakeDoors(turned=True)), Front(tmp_path)
     without = turned.ask(path.method, concrete(path), **words)
     assert (without.status_code == 400) == path.timed

@@ -29,7 +29,7 @@ def yaml_text(mark: str, why: str, *manifests: Manifest) -> str:
             return True
 
     head = "".join(f"# {line}\n" for line in (f"Written by {mark}", *why.splitlines()))
-    words: dict[str, Any] = {"Dumper": Plain, "sort_keys": False, "width": 4096, "allow_unicode": True, "default_flow_style": False}
+    words: dict[str, Any] = {"Dumper": Plain, "sort_keys": False, "width": 4096, "default_flow_style": False}
     return head + "---\n".join(yaml.dump(_plain(manifest), **words) for manifest in manifests)
 
 
