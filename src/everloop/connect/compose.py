@@ -52,7 +52,7 @@ def _service(said: Deployed, folder: str, target: str, words: list[str], room: R
     above = "/".join([".."] * len([part for part in folder.split("/") if part not in ("", ".")])) or "."
     stage = ["--stage", said.stage] if said.stage else []
     return {
-        "image": f"{said.image}-{target}",
+        "image": f"{said.image}-{target}:${{TAG:-local}}",
         "build": {"context": above, "dockerfile": f"{folder}/Dockerfile", "target": target},
         "command": [*words, "--project", "/app", *stage],
         "environment": {name: f"${{{name}:?say it in the environment}}" for name in said.secrets} or None,

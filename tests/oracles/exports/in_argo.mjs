@@ -1,10 +1,8 @@
 // Argo Rollouts' own types judge manifests: a JSON list of them on stdin, what is wrong with each (or null) on stdout.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const require = createRequire(pathToFileURL(`${process.argv[2]}/`));
-const models = await import(pathToFileURL(require.resolve("@kubernetes-models/argo-rollouts/argoproj.io/v1alpha1")).href);
+const models = await import(pathToFileURL(`${process.argv[2]}/@kubernetes-models/argo-rollouts/argoproj.io/v1alpha1/index.js`).href);
 
 const wrong = JSON.parse(readFileSync(0, "utf8")).map((manifest) => {
   try {

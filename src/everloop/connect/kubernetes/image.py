@@ -88,7 +88,7 @@ def _answers(said: Deployed) -> list[str]:
             f"# {said.baked.version}, sha256 {said.baked.sha256}, in force in a house of its own.",
             "FROM project AS baked",
             f"COPY {json.dumps([said.baked.file, '/build/'])}",
-            "USER root",
+            "USER 0",
             f"RUN install -d -o {USER} -g {USER} {BAKED}",
             f"USER {USER}:{USER}",
             f"RUN everloop bake /build/{said.baked.file.rpartition('/')[2]} --model {said.baked.model} --house {BAKED} --project {APP}"
