@@ -304,15 +304,15 @@ def test_workers_that_answer_nobody_are_started_again_and_are_beside_whoever_ser
     assert serves.serving()["url"] == url, "the house is served as before"
 
 
-def test_to_answer_only_is_refused_where_other_machines_decide_who_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr(supervise, "supervise", lambda serving: 7 + serving.controller)
+def test_who_only_answers_keeps_the_folder_where_other_machines_decide_who_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervise, "supervise", lambda serving: 7 + serving.controller + 10 * len(supervise._children(serving)))
     project, settings = tmp_path / "project.py", tmp_path / "everloop.toml"
     project.touch()
-    with pytest.raises(typer.Exit) as alone:
-        serve(project=project)
-    settings.write_text('registry = "postgresql://db/shop"\n')
-    with pytest.raises(EverloopError, match="Say instead: everloop run"):
-        serve(project=project)
-    with pytest.raises(typer.Exit) as turning:
-        run(project=project)
-    assert (alone.value.exit_code, turning.value.exit_code) == (7, 8)
+    exits = []
+    for said, verb in (("", serve), ("", run), ('registry = "postgresql://db/shop"\n', serve), ('registry = "postgresql://db/shop"\n', run)):
+        settings.write_text(said)
+        with pytest.raises(typer.Exit) as ended:
+            verb(project=project)
+        exits.append(ended.value.exit_code)
+    # begin and a worker; a controller beside them; a keeper beside them; a controller again
+    assert exits == [27, 38, 37, 38]

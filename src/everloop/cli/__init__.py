@@ -77,6 +77,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     versions.reproduce,
     versions.copy,
     versions.sign,
+    versions.bake,
     versions.mirror,
     house.clean,
     backups.backup,

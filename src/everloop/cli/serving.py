@@ -24,16 +24,10 @@ def serve(
     stage: Stage = "",
     as_json: Json = False,
 ) -> None:
-    """Answer over HTTP, by workers that share one address. Nobody turns the house; see run."""
+    """Answer over HTTP, by workers that share one address. Nobody turns the house here; see run, and worker."""
     from everloop.loop.serve.supervise import supervise
 
-    serving = _serving(project, house, stage, host, port, workers, turned_clock, as_json, controller=False)
-    if not serving.settings.registry.startswith("sqlite:"):
-        raise EverloopError(
-            "Who answers is decided in a database that other machines share, and nobody would tell these workers when it changes, nor seal "
-            "what they answer. Say instead: everloop run"
-        )
-    raise typer.Exit(supervise(serving))
+    raise typer.Exit(supervise(_serving(project, house, stage, host, port, workers, turned_clock, as_json, controller=False)))
 
 
 def run(

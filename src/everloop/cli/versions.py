@@ -98,6 +98,24 @@ def sign(
     say({"file": file}, f"{version} is signed: {file}.", as_json)
 
 
+def bake(
+    file: Annotated[Path, typer.Argument(help="A version as one file (.everloop).")],
+    model: Annotated[str, typer.Option("--model", help="The model it is a version of.")],
+    trust: Annotated[bool, typer.Option("--trust", help="Build what types it names, and load a pickle where that is allowed.")] = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """Put a version in force in a new house, for an image that answers by it and by nothing else."""
+    from everloop.loop.baked import bake as baked
+
+    opened = open_whole(project, house, stage)
+    version = baked(opened, opened.project.model(model), file, instant_of(now), trust=trust)
+    say(version, f"{version.name} answers everybody in {opened.settings.house}.\nNext: everloop serve --house {opened.settings.house}", as_json)
+
+
 def mirror(project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False) -> None:
     """Tell MLflow what it does not know yet, and hold the contests it asks for. What runs does this by itself."""
     from everloop.loop.admitted import admitted

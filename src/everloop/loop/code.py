@@ -25,23 +25,36 @@ def code_of(path: Path) -> str:
     ...     before == code_of(project)
     False
     """
-    folder, found, left = path.resolve().parent, dict[Path, str](), [path.resolve()]
-    while left:
-        file = left.pop()
-        if file not in found:
-            body = file.read_bytes()
-            found[file] = hashlib.sha256(body).hexdigest()
-            left += _beside(folder, body)
-    lines = sorted(f"{os.path.relpath(file, folder)} {sha}" for file, sha in found.items())
+    found, folder = files_of(path), path.resolve().parent
+    lines = sorted(f"{os.path.relpath(file, folder)} {hashlib.sha256(body).hexdigest()}" for file, body in found.items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _beside(folder: Path, body: bytes) -> Iterator[Path]:
+def files_of(path: Path) -> dict[Path, bytes]:
+    """A project file and everything in its folder that it brings in, with what is in each. Raises OSError for a file that is not there."""
+    folder, found, left = path.resolve().parent, dict[Path, bytes](), [path.resolve()]
+    while left:
+        file = left.pop()
+        if file not in found:
+            found[file] = file.read_bytes()
+            left += _beside(folder, found[file])
+    return found
+
+
+def imported_by(body: bytes) -> set[str]:
+    r"""The top-level names that a Python file imports; none of one that is no Python.
+
+    >>> sorted(imported_by(b"import numpy as np\nfrom sklearn.svm import SVC"))
+    ['numpy', 'sklearn']
+    """
     try:
-        tree = ast.parse(body)
+        return set(_names(ast.parse(body)))
     except (SyntaxError, ValueError):
-        return  # whoever opens it is told
-    for name in sorted(set(_names(tree))):
+        return set()
+
+
+def _beside(folder: Path, body: bytes) -> Iterator[Path]:
+    for name in sorted(imported_by(body)):  # of one that cannot be read whoever opens it is told
         if (module := folder / f"{name}.py").is_file():
             yield module.resolve()
         elif (folder / name / "__init__.py").is_file():

@@ -41,17 +41,27 @@ class Versions:
 
     store: Store
 
-    def admit(self, connection: Connection, candidate: Candidate, verdict: Verdict | None, *, now: datetime, id: str) -> Version:
+    def admit(
+        self,
+        connection: Connection,
+        candidate: Candidate,
+        verdict: Verdict | None,
+        *,
+        now: datetime,
+        id: str,
+        number: int | None = None,
+    ) -> Version:
         """Let a candidate in, and give it its number; one of the same content is already in and returned as it is, with its own id.
 
-        The caller journals the version in the same transaction. A baseline has no verdict.
+        The caller journals the version in the same transaction. A baseline has no verdict. ``number``: the one it has in the house it is from.
         """
         content = content_of(candidate)
         known = connection.execute(select(VERSIONS).where(VERSIONS.c.model == candidate.model, VERSIONS.c.content == content)).first()
         if known is not None:
             return _version(known)
         highest = connection.execute(select(func.max(VERSIONS.c.number)).where(VERSIONS.c.model == candidate.model)).scalar()
-        number = 0 if candidate.format == "baseline" and highest is None else (highest or 0) + 1
+        if number is None:
+            number = 0 if candidate.format == "baseline" and highest is None else (highest or 0) + 1
         made_from = (candidate.id, verdict.id) if verdict else (candidate.id,)
         version = Version(
             id=id,

@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias, get_args
 
 from everloop.errors import EverloopError
 
-Scope: TypeAlias = Literal["predict", "ingest", "operate"]
+Scope: TypeAlias = Literal["predict", "ingest", "operate", "look"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 UNIX_SOCKET = "unix socket"
 """The peer of a request that came over a unix socket."""
@@ -125,7 +125,7 @@ def allowed(
     key = shown(keys, authorization_header)
     if key is None:
         return Denied(401, "Nobody knows this key, or it was revoked. Send Authorization: Bearer ev_…; everloop key add makes one.")
-    if scope not in key.scopes:
+    if scope not in key.scopes and not (scope == "look" and "operate" in key.scopes):
         return Denied(403, f"The key {key.name!r} may {' and '.join(key.scopes)}; this needs the scope {scope}. Use a key that has it.")
     return None
 

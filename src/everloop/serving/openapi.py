@@ -15,7 +15,7 @@ import msgspec
 from everloop.project.columns import Kind, money, text, unit
 from everloop.project.model import Model
 from everloop.project.source import Source
-from everloop.serving import asks, inference, invocations
+from everloop.serving import asks, inference, invocations, verdicts
 from everloop.serving.bodies import ARROW, JSON, NDJSON
 from everloop.serving.fits import CART, LARGEST_CART, LONGEST_KEY, MOST_REQUESTS, NEWCOMER, Fit, fit_of
 from everloop.serving.paths import PATHS, Path
@@ -28,7 +28,7 @@ _ASKS: dict[str, type] = {
     "truths": asks.Truth, "outcomes": asks.Outcome, "predictions": asks.ForeignPrediction, "turn": asks.TurnAsk, "score": asks.ScoreAsk,
     "undo": asks.WordAsk, "approve": asks.AnswerAsk, "reject": asks.AnswerAsk, "cancel": asks.WordAsk,
     "hold": asks.WordAsk, "release": asks.WordAsk, "share": asks.ShareAsk, "forget": asks.ForgetAsk, "known": asks.PersonAsk,
-    "acknowledge": asks.WordAsk, "snooze": asks.SnoozeAsk,
+    "acknowledge": asks.WordAsk, "snooze": asks.SnoozeAsk, "gate": verdicts.GateAsk,
 }  # fmt: skip
 _NAMING = ("features", "invocations", "turn", "score", "truths", "outcomes", "predictions", "incidents", "forget", "known")
 """Paths whose body or query names what may not be there."""
@@ -42,6 +42,7 @@ _REPLIES: dict[str, type] = {
     "hold": asks.SentenceReply, "release": asks.SentenceReply, "share": asks.SentenceReply,
     "forget": asks.ForgetReply, "known": asks.KnownReply,
     "history": asks.HistoryReply, "incidents": asks.IncidentsReply, "acknowledge": asks.IncidentReply, "snooze": asks.IncidentReply,
+    "verdict": verdicts.VerdictReply, "gate": verdicts.VerdictReply,
     "live": asks.LiveReply,
     "ready": asks.ReadyReply, "infer": inference.InferReply, "infer_by": inference.InferReply, "oip_model": inference.InferenceModel,
     "oip_version": inference.InferenceModel, "oip_model_ready": inference.InferenceModelReady,
@@ -65,11 +66,13 @@ _MODEL = _parameter("path", "model", "The model's name.")
 _SOURCE = _parameter("path", "source", "The source's name.")
 _VERSION = _parameter("path", "version", "A version in force: 3, or demand@3.")
 _INCIDENT = _parameter("path", "incident", "The incident's id, or the first four letters of it or more.")
+_ROLLOUT = _parameter("path", "rollout", "A roll-out: its model, or its version, such as demand@4.")
 _OF_MODEL = _parameter("query", "model", "Those of this model alone.")
 _AFTER = _parameter("query", "after", "What was kept beyond this number; unsaid: only how far the journal goes.", type="integer")
 _ALL = _parameter("query", "all", "Also those that are over.", type="boolean")
 _EXPLAIN = _parameter("query", "explain", "Say with each answer which columns moved it most.", type="boolean")
 _WHICH = _parameter("query", "model", "The model's name; where there is one model it need not be said.")
+_GATE = _parameter("query", "gate", "Which gate is asked for.", type="string", pattern=f"^({'|'.join(verdicts.GATES)})$") | {"required": True}
 _KNOWN_AFTER = _parameter(
     "query",
     "known_after",
@@ -134,13 +137,13 @@ def statuses(path: Path) -> tuple[int, ...]:
 
 _NOT_READY: dict[str, set[int]] = {
     "ready": {503}, "ping": {503}, "health": {503}, "oip_ready": {400}, "oip_model_ready": {400}, "oip_version_ready": {400},
-    "oip_model": {404, 422, 503}, "oip_version": {404, 422, 503},
+    "oip_model": {404, 422, 503}, "oip_version": {404, 422, 503}, "verdict": {503}, "gate": {verdicts.SHUT},
 }  # fmt: skip
 
 
 def _operation(path: Path, turned: bool) -> Json:
     said: Json = {"operationId": path.name, "summary": path.says, "tags": [_tag(path)]}
-    parameters = [p for p in (_MODEL, _SOURCE, _VERSION, _INCIDENT) if f"{{{p['name']}}}" in path.path]
+    parameters = [p for p in (_MODEL, _SOURCE, _VERSION, _INCIDENT, _ROLLOUT) if f"{{{p['name']}}}" in path.path]
     parameters += _QUERIES.get(path.name, [])
     if path.timed:
         parameters.append(_now(turned))
@@ -155,7 +158,10 @@ def _operation(path: Path, turned: bool) -> Json:
     return said
 
 
-_QUERIES = {"events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH], "incidents": [_OF_MODEL, _ALL], "history": [_AFTER]}
+_QUERIES = {
+    "events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH], "incidents": [_OF_MODEL, _ALL], "history": [_AFTER],
+    "gate": [_GATE],
+}  # fmt: skip
 
 
 def _tag(path: Path) -> str:
@@ -215,6 +221,8 @@ def _errors(path: Path) -> Json:
             schema, whys = {"anyOf": [schema, _ref("ReceivedReply")]}, [*whys, "Or every row was refused."]
         if status == 503 and path.name == "predict":
             schema = {"anyOf": [schema, *(_ref(kind.__name__) for kind in asks.ANSWERS.values())]}
+        if status == verdicts.SHUT:
+            schema, whys = _ref("VerdictReply"), ["The gate is shut."]
         if path.name == "ready":
             schema, whys = _ref("ReadyReply"), ["It cannot; why says why."]
         elif path.name in _NOT_READY and path.scope is None and status in _NOT_READY[path.name]:

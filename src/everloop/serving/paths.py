@@ -63,6 +63,8 @@ PATHS = (
     Path("forget", "POST", "/v1/forget", "Erase what is known of one person, in every version there is.", "operate", "json", True),
     Path("known", "POST", "/v1/known", "Everything that is known of one person.", "operate", "json"),
     Path("status", "GET", "/v1/status", "Each model's standing.", "operate"),
+    Path("verdict", "GET", "/v1/rollouts/{rollout}/verdict", "How a roll-out stands, as Argo Rollouts reads it.", "look"),
+    Path("gate", "POST", "/v1/rollouts/{rollout}/verdict", "May a roll-out go on? As Flagger's webhooks ask.", "look", "json"),
     Path("history", "GET", "/v1/history", "What the journal kept after a number: who answers whom, and what went wrong.", "operate"),
     Path("incidents", "GET", "/v1/incidents", "What is wrong now, with which model, since when, and who is at it.", "operate"),
     Path("acknowledge", "POST", "/v1/incidents/{incident}/acknowledge", "Say that somebody is at an incident.", "operate", "json", True),
@@ -86,7 +88,7 @@ for _path in PATHS:
 
 
 def at(path: str) -> tuple[Mapping[str, Path], str, str]:
-    """The methods of a path, the name in it (of a model, a source or an incident), and the version; no methods: there is no such path.
+    """The methods of a path, the name in it (of a model, a source, a roll-out or an incident), and the version; no methods: there is no such path.
 
     >>> methods, name, _ = at("/v1/models/churn/predict")
     >>> methods["POST"].name, name

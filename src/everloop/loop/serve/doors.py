@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
     from everloop.serving.log import AnswersLog
     from everloop.serving.notices import Notices
+    from everloop.serving.verdicts import VerdictReply
 
 HOURS = 6 * 3600.0
 """Seconds a turn that was asked for is waited for: as long as anybody may want to train."""
@@ -268,6 +269,12 @@ class HouseDoors:
         from everloop.loop.look import status
 
         return [vars(standing) for standing in status(self.house)]
+
+    def verdict(self, rollout: str) -> VerdictReply:
+        """How a roll-out stands."""
+        from everloop.loop.concluded import concluded, reply
+
+        return reply(concluded(self.house, rollout))
 
     def history(self, after: int | None) -> tuple[Sequence[Mapping[str, Any]], int]:
         """What the journal kept beyond a number."""

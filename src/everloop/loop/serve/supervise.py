@@ -40,7 +40,8 @@ PATIENCE = 20.0
 """Seconds the others may take to end by themselves."""
 FILE = "serving.json"
 ME = "supervisor"
-BEGIN, CONTROL, WORKER = "everloop.loop.serve.begin", "everloop.loop.control.process", "everloop.loop.serve.worker"
+BEGIN, WORKER = "everloop.loop.serve.begin", "everloop.loop.serve.worker"
+CONTROL, KEEP = "everloop.loop.control.process", "everloop.loop.control.keeper"
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,13 @@ def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, f
 
 
 def _children(serving: Serving) -> list[Child]:
-    """Who begins, who turns the house, and who answers."""
+    """Who begins, who turns the house or keeps its folder, and who answers."""
     begin = Child("begin", BEGIN, once=True)
     # What a house begins with stands before anybody turns it.
-    turns = [Child("controller", CONTROL, after=begin)] if serving.controller else []
-    return [begin, *turns, *(Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1))]
+    beside = [Child("controller", CONTROL, after=begin)] if serving.controller else []
+    if not serving.controller and not serving.settings.registry.startswith("sqlite:"):
+        beside = [Child("keeper", KEEP, after=begin)]  # who answers is decided on other machines, and nobody else would tell those here
+    return [begin, *beside, *(Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1))]
 
 
 @contextmanager

@@ -1,0 +1,112 @@
+"""A version baked into an image answers there as it did at home, under the number it had there, and knows nothing of anybody."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+
+import pytest
+from tests.connect.deployments import BASE, ROOM
+
+from everloop.errors import ArtefactBroken, EverloopError
+from everloop.loop.baked import bake
+from everloop.loop.deployed import Wanted, asked_settings, deployed
+from everloop.loop.handover import to_file
+from everloop.loop.house import open_house
+from everloop.loop.look import why
+from everloop.loop.platforms import write, write_seldon
+from everloop.loop.project_file import open_project
+from everloop.loop.serve.routes import read_routes
+from tests.loop.test_deployed import lock
+from tests.ring.conftest import END
+
+
+@pytest.fixture
+def file(rolling, tmp_path):
+    """A version out of a house, as one file in the project's folder; and the project."""
+    house, model = rolling
+    candidate = house.traffic(model).candidate
+    name = house.version(candidate).name
+    file = house.settings.folder / "version.everloop"
+    to_file(house, model, name, file, END + timedelta(hours=2))
+    return house, model, file, name
+
+
+def new_house(house, tmp_path, where="baked"):
+    return open_house(house.project.path, folder=tmp_path / where)
+
+
+def test_it_answers_everybody_from_the_first_request_on_by_the_number_it_had(file, tmp_path):
+    home, model, version_file, name = file
+    house = new_house(home, tmp_path)
+    version = bake(house, model, version_file, END, trust=True)
+    assert version.name == name
+    traffic = house.traffic(model)
+    assert (traffic.champion, traffic.stage, traffic.candidates) == (version.id, "steady", ())
+    assert model.name in str(read_routes(house.settings.house / "routes.json"))
+    mine, theirs = house.candidate(version.candidate), home.candidate(home.version(home.traffic(model).candidate).candidate)
+    assert (mine.artefact, mine.golden, mine.columns) == (theirs.artefact, theirs.golden, theirs.columns)
+    assert house.blobs.read(mine.artefact) == home.blobs.read(theirs.artefact)
+    assert any("baked into this image" in line for line in why(house, traffic.id)[0])
+    house.journal.verify()
+    house.store.close()
+
+
+def test_a_house_that_has_begun_is_not_baked_into(file, tmp_path):
+    home, model, version_file, _ = file
+    house = new_house(home, tmp_path)
+    bake(house, model, version_file, END, trust=True)
+    with pytest.raises(EverloopError, match="has begun"):
+        bake(house, model, version_file, END, trust=True)
+    house.store.close()
+
+
+def test_what_was_changed_on_the_way_is_in_no_image(file, tmp_path):
+    home, model, version_file, _ = file
+    body = bytearray(version_file.read_bytes())
+    body[len(body) // 2] ^= 1
+    version_file.write_bytes(bytes(body))
+    house = new_house(home, tmp_path)
+    with pytest.raises(ArtefactBroken):
+        bake(house, model, version_file, END, trust=True)
+    assert house.pointers.current(model.name) is None
+    house.store.close()
+
+
+def wanted(home, version_file, **words):
+    lock(home.settings.folder, **words)
+    return Wanted(
+        image="demand", base=BASE, lock=home.settings.folder / "requirements.txt", serving=ROOM, learning=ROOM, version=version_file,
+        trust=True,
+    )  # fmt: skip
+
+
+def test_an_image_that_would_lack_what_the_version_learnt_with_is_refused(file):
+    home, model, version_file, name = file
+    folder = home.settings.folder
+    settings, secrets = asked_settings(folder, None)
+    learnt = dict(home.candidate(home.version(home.traffic(model).candidate).candidate).environment)
+    right = wanted(home, version_file, **{"scikit-learn": learnt["scikit-learn"]})
+    said = deployed(open_project(folder), settings, secrets, right)
+    assert (said.baked.version, said.local) == (name, False)
+    shutil.copy(version_file, folder.parent / "away.everloop")
+    with pytest.raises(EverloopError, match="is not in the project's folder"):
+        deployed(open_project(folder), settings, secrets, Wanted(**(vars(right) | {"version": folder.parent / "away.everloop"})))
+    other = wanted(home, version_file, **{"scikit-learn": "0.1.0"})
+    with pytest.raises(EverloopError, match=f"{name} learnt with scikit-learn"):
+        deployed(open_project(folder), settings, secrets, other)
+
+
+def test_it_is_written_out_for_each_platform(file):
+    home, model, version_file, name = file
+    learnt = dict(home.candidate(home.version(home.traffic(model).candidate).candidate).environment)
+    said, folder = wanted(home, version_file, **{"scikit-learn": learnt["scikit-learn"]}), home.settings.folder
+    for kind in ("kubernetes", "kserve", "compose"):
+        done = write(kind, home.project.path, None, said, folder / kind)
+        assert name in (folder / kind / "README.md").read_text() or kind == "compose"
+        assert done.files
+    with pytest.raises(EverloopError, match="no place Seldon reads from"):
+        write_seldon(home.project.path, None, said, "here", folder / "seldon")
+    assert not (folder / "seldon").exists()
+    write_seldon(home.project.path, None, said, "s3://shop/demand", folder / "seldon")
+    assert {"MLmodel", "version.everloop", "model-settings.json"} <= {path.name for path in (folder / "seldon" / "model").iterdir()}
