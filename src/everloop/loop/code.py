@@ -7,6 +7,7 @@ import ast
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -34,6 +35,28 @@ def code_of(path: Path) -> str:
             left += _beside(folder, body)
     lines = sorted(f"{os.path.relpath(file, folder)} {sha}" for file, sha in found.items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def imported_by(path: Path) -> frozenset[str]:
+    """The top names of everything a project file imports, directly or by way of what lies in its folder, and that does not lie there.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     project, beside = Path(folder, "project.py"), Path(folder, "shop.py")
+    ...     _, _ = project.write_text("from shop import orders"), beside.write_text("import lightgbm.sklearn")
+    ...     sorted(imported_by(project))
+    ['lightgbm']
+    """
+    folder, seen, left, found = path.resolve().parent, set[Path](), [path.resolve()], set[str]()
+    while left:
+        file = left.pop()
+        if file not in seen:
+            seen.add(file)
+            body = file.read_bytes()
+            left += _beside(folder, body)
+            with suppress(SyntaxError, ValueError):  # whoever opens it is told
+                found |= set(_names(ast.parse(body)))
+    return frozenset(name for name in found if not (folder / f"{name}.py").is_file() and not (folder / name).is_dir())
 
 
 def _beside(folder: Path, body: bytes) -> Iterator[Path]:

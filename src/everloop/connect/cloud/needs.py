@@ -14,6 +14,13 @@ from everloop.errors import EverloopError
 from everloop.settings import Settings
 
 CLOUD: Final = "everloop.connect.cloud"
+ELSEWHERE: Final = {
+    "registry": ("postgresql://",),
+    "events": ("postgresql://",),
+    "lake": ("s3://", "gs://", "az://"),
+    "blobs": ("s3://", "gs://", "az://"),
+}
+"""How the URL of each store begins that several machines can share."""
 REDIS_URL: Final = "REDIS_URL"
 """The environment variable by which exported files say where Redis is."""
 
@@ -76,29 +83,13 @@ def filled(text: str, own: Mapping[str, str]) -> str:
 
 def many_machines(needs: Needs, verb: str) -> None:
     """Raises EverloopError naming every store of this house that is a file of one machine, where ``verb`` runs it on several."""
-    said = needs.settings
-    here = [
-        (name, url)
-        for name, url, known in (
-            ("registry", said.registry, "postgresql://"),
-            ("events", said.events, "postgresql://"),
-            ("lake", said.lake, "s3://, gs:// or az://"),
-            ("blobs", said.blobs, "s3://, gs:// or az://"),
-        )
-        if not url.startswith(tuple(known.replace(" or", ",").split(", ")))
-    ]
+    here = [name for name, elsewhere in ELSEWHERE.items() if not getattr(needs.settings, name).startswith(elsewhere)]
     if here:
         where = f"[{needs.stage}] of everloop.toml" if needs.stage else "everloop.toml"
-        lines = "\n".join(f"  {name}: say {known}" for name, _, known in _known(here))
+        lines = "".join(f"\n  {name} = \"{ELSEWHERE[name][0]}…\"" for name in here)
         raise EverloopError(
-            f"everloop export {verb} runs on several machines, and {', '.join(name for name, _ in here)} of this house "
-            f"{'is' if len(here) == 1 else 'are'} on one. In {where}:\n{lines}"
+            f"everloop export {verb} runs a house on several machines, and of this one {', '.join(here)} lie on one. Say in {where}:{lines}"
         )
-
-
-def _known(here: list[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
-    for name, url in here:
-        yield name, url, '"postgresql://…"' if name in ("registry", "events") else '"s3://BUCKET/…" (or gs://, az://)'
 
 
 def _below(place: Traversable, path: str) -> Iterator[tuple[str, str]]:

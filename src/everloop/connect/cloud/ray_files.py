@@ -13,7 +13,7 @@ from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 
 MARK: Final = "everloop export rayserve"
-HEAD_NODE: Final = "          resources: {node:__internal_head__: 0.001} # this house is on SQLite, which is a file of one machine\n"
+HEAD_NODE: Final = '          resources: {"node:__internal_head__": 0.001} # this house is on SQLite, which is a file of one machine\n'
 
 
 def write(folder: Path, needs: Needs, *, replicas: int) -> list[Path]:
@@ -25,10 +25,9 @@ def write(folder: Path, needs: Needs, *, replicas: int) -> list[Path]:
         raise EverloopError(f"--replicas {replicas} answers nobody: say 1 or more.")
     own = lying("ray")
     own["serve_app.py"] = filled(own["serve_app.py"], {'stage=""': f'stage="{needs.stage}"'})
-    config = filled(
-        own["serve_config.yaml"], {"num_replicas: 1\n": f"num_replicas: {replicas}\n", "port: 8321\n": f"port: {needs.settings.serving.port}\n"}
-    )
-    own["serve_config.yaml"] = filled(config, {"        # HEAD\n": HEAD_NODE.removeprefix("  ") if needs.settings.registry.startswith("sqlite:") else ""})
+    one_machine = needs.settings.registry.startswith("sqlite:")
+    said = {"num_replicas: 1\n": f"num_replicas: {replicas}\n", "port: 8321\n": f"port: {needs.settings.serving.port}\n"}
+    own["serve_config.yaml"] = filled(own["serve_config.yaml"], {**said, "        # HEAD\n": HEAD_NODE if one_machine else ""})
     model = needs.models[0] if needs.models else "demand"
     own["RUNBOOK.md"] = filled(own["RUNBOOK.md"], {"MODEL": model, "STAGE": f" --stage {needs.stage}" if needs.stage else ""})
     own["requirements.in"] = f"# Written by {MARK}.\n{requirements(needs, 'rayserve')}"
