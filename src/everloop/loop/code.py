@@ -7,7 +7,6 @@ import ast
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 
@@ -26,19 +25,24 @@ def code_of(path: Path) -> str:
     ...     before == code_of(project)
     False
     """
-    folder, found, left = path.resolve().parent, dict[Path, str](), [path.resolve()]
-    while left:
-        file = left.pop()
-        if file not in found:
-            body = file.read_bytes()
-            found[file] = hashlib.sha256(body).hexdigest()
-            left += _beside(folder, body)
-    lines = sorted(f"{os.path.relpath(file, folder)} {sha}" for file, sha in found.items())
+    lines = sorted(f"{name} {hashlib.sha256(body).hexdigest()}" for name, body in bodies_of(path).items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+def bodies_of(path: Path) -> dict[str, bytes]:
+    """The files that ``code_of`` hashes, by their paths below the project file's folder. Raises OSError for a file that is not there."""
+    folder, found, left = path.resolve().parent, dict[str, bytes](), [path.resolve()]
+    while left:
+        file = left.pop()
+        name = os.path.relpath(file, folder)
+        if name not in found:
+            found[name] = file.read_bytes()
+            left += _beside(folder, found[name])
+    return found
+
+
 def imported_by(path: Path) -> frozenset[str]:
-    """The top names of everything a project file imports, directly or by way of what lies in its folder, and that does not lie there.
+    """The top names of everything that a project file and the files beside it import, and that does not lie there itself.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -47,28 +51,25 @@ def imported_by(path: Path) -> frozenset[str]:
     ...     sorted(imported_by(project))
     ['lightgbm']
     """
-    folder, seen, left, found = path.resolve().parent, set[Path](), [path.resolve()], set[str]()
-    while left:
-        file = left.pop()
-        if file not in seen:
-            seen.add(file)
-            body = file.read_bytes()
-            left += _beside(folder, body)
-            with suppress(SyntaxError, ValueError):  # whoever opens it is told
-                found |= set(_names(ast.parse(body)))
-    return frozenset(name for name in found if not (folder / f"{name}.py").is_file() and not (folder / name).is_dir())
+    bodies = bodies_of(path)
+    here = {Path(name).parts[0].removesuffix(".py") for name in bodies}
+    return frozenset(name for body in bodies.values() for name in _imported(body)) - here
 
 
 def _beside(folder: Path, body: bytes) -> Iterator[Path]:
-    try:
-        tree = ast.parse(body)
-    except (SyntaxError, ValueError):
-        return  # whoever opens it is told
-    for name in sorted(set(_names(tree))):
+    for name in sorted(_imported(body)):
         if (module := folder / f"{name}.py").is_file():
             yield module.resolve()
         elif (folder / name / "__init__.py").is_file():
             yield from (file for file in sorted((folder.resolve() / name).rglob("*.py")))
+
+
+def _imported(body: bytes) -> set[str]:
+    try:
+        tree = ast.parse(body)
+    except (SyntaxError, ValueError):
+        return set()  # whoever opens it is told
+    return set(_names(tree))
 
 
 def _names(tree: ast.AST) -> Iterator[str]:

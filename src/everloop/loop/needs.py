@@ -11,7 +11,7 @@ from pathlib import Path
 
 from everloop.connect.cloud.needs import Needs
 from everloop.errors import EverloopError
-from everloop.loop.code import imported_by
+from everloop.loop.code import bodies_of, imported_by
 from everloop.loop.project_file import open_project
 from everloop.settings import Settings, read_settings, secrets_of
 from everloop.training.stand_in import opened
@@ -42,6 +42,7 @@ def needs_of(project: Path, *, stage: str = "", house: Path | None = None) -> Ne
         secrets=secrets,
         extras=tuple(sorted(extras)),
         packages=tuple(_pinned([*others, *(name for name in imported if name in LEARNERS)], found.path)),
+        files=tuple(bodies_of(found.path)),
     )
 
 

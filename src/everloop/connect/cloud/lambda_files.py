@@ -34,6 +34,9 @@ def write(folder: Path, needs: Needs) -> list[Path]:
     own["handler.py"] = filled(own["handler.py"], {'stage=""': f'stage="{needs.stage}"'})
     own["template.yaml"] = filled(own["template.yaml"], {'SECRETS: ""': f'SECRETS: "{" ".join(needs.secrets)}"'})
     own["template.yaml"] = filled(own["template.yaml"], {"Default: everloop\n": f"Default: {needs.called}\n"})
+    copied = "".join(f"COPY {name} /srv/project/{name}\n" for name in (*needs.files[1:], "everloop.toml"))
+    whole = {"COPY project.py everloop.toml /srv/project/\n": f"COPY {needs.files[0]} /srv/project/project.py\n{copied}"}
+    own["Dockerfile"] = filled(own["Dockerfile"], whole)
     model = needs.models[0] if needs.models else "demand"
     own["RUNBOOK.md"] = filled(own["RUNBOOK.md"], {"STAGE": stage, "MODEL": model, "NAMES": _named(needs)})
     own["requirements.in"] = f"# Written by {MARK}.\n{requirements(needs, 'lambda')}awslambdaric\nboto3\n"

@@ -30,7 +30,8 @@ class Needs:
     """What a project needs, as far as its files say it.
 
     ``secrets`` are the environment variables that ``everloop.toml`` is filled from in this stage; ``extras`` what is installed with
-    Everloop; ``packages`` what else its files import, pinned to what is installed here (``lightgbm==4.7.0``).
+    Everloop; ``packages`` what else its files import, pinned to what is installed here (``lightgbm==4.7.0``);
+    ``files`` the project file and what lies beside it that it imports, the project file first.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Needs:
     secrets: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ("project.py",)
 
     @property
     def called(self) -> str:
