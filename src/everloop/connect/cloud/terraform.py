@@ -31,6 +31,8 @@ def write(folder: Path, needs: Needs, *, machine: bool) -> list[Path]:
     said: dict[str, object] = {"name": needs.called, "stage": needs.stage}
     said |= {} if machine else {"redis": needs.settings.online is not None}
     said |= {"secrets": secrets, "port": needs.settings.serving.port, "drain": round(needs.settings.serving.drain)}
+    if machine:
+        said |= {"door": needs.settings.shopify.port if needs.settings.shopify else 0}
     own["project.tf"] = project(said)
     stage, model = f" --stage {needs.stage}" if needs.stage else "", needs.models[0] if needs.models else "demand"
     words = {"MODEL": model, "NAMES": ", ".join(f"`{needs.called}/{name}`" for name in secrets) or "there is none"}
@@ -73,12 +75,17 @@ def _refuse(needs: Needs, machine: bool) -> None:
             wrong.append(f"A task has 120 seconds to end, and [serving] drain = {said.serving.drain:g} takes most of them. Say {LONGEST} at most.")
         if said.signing.key is not None or said.signing.private_key is not None:
             wrong.append("[signing] names files of this machine. Put the public key into the image, and say its path in the stage that runs there.")
-    local = [name for name, files in said.sources.items() if any("://" not in file for file in files.files)]
-    if local:
-        wrong.append(
-            f"[sources] names files of this machine for {', '.join(local)}. Say where they are in object storage, or leave them out of the stage "
-            "that runs there: rows come in over HTTP and by streams."
-        )
+        local = [name for name, files in said.sources.items() if any("://" not in file for file in files.files)]
+        if local:
+            wrong.append(
+                f"[sources] names files of this machine for {', '.join(local)}. Say where they are in object storage, or move that table into the "
+                "stage of this machine, such as [dev.sources]: elsewhere rows come in over HTTP and by streams."
+            )
+        if said.shopify is not None:
+            wrong.append(
+                "A shop's door keeps shopify.db, which wants a disk of its own, and tasks have none. Say --machine, or keep the door where it is "
+                "and say [shopify] in its stage alone."
+            )
     if wrong:
         lines = "".join(f"\n  {one}" for one in wrong)
         raise EverloopError(f"everloop.toml says what would not hold on {'that machine' if machine else 'ECS'}. Nothing was written.{lines}")

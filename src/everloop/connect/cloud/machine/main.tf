@@ -40,13 +40,18 @@ resource "aws_security_group" "machine" {
   }
 }
 
+locals {
+  ports = local.door > 0 ? [local.port, local.door] : [local.port]
+  asked = { for both in setproduct(var.asked_from, local.ports) : "${both[0]} ${both[1]}" => { from = both[0], port = both[1] } }
+}
+
 resource "aws_vpc_security_group_ingress_rule" "asked" {
-  for_each          = toset(var.asked_from)
+  for_each          = local.asked
   security_group_id = aws_security_group.machine.id
   description       = "Who may ask the house"
-  cidr_ipv4         = each.value
-  from_port         = local.port
-  to_port           = local.port
+  cidr_ipv4         = each.value.from
+  from_port         = each.value.port
+  to_port           = each.value.port
   ip_protocol       = "tcp"
 }
 
@@ -141,6 +146,7 @@ resource "aws_instance" "house" {
     flags   = local.flags
     port    = local.port
     drain   = local.drain
+    units   = join(", ", concat(["everloop.service", "everloop-backup.timer"], local.door > 0 ? ["everloop-door.service"] : []))
     disk    = replace(aws_ebs_volume.house.id, "-", "")
   })
   metadata_options {

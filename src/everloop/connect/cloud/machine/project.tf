@@ -5,4 +5,5 @@ locals {
   secrets = ["SLACK_TOKEN"]
   port    = 8321
   drain   = 15
+  door    = 0
 }
