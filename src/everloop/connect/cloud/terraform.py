@@ -7,7 +7,7 @@ secrets it reads and where they come from is in ``roles.tf``; no secret stands i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,8 @@ def write(folder: Path, needs: Needs, *, machine: bool) -> list[Path]:
 
     Raises EverloopError for what would not run there, named, and where a file of somebody else is in the way; then nothing was written.
     """
-    _refuse(needs, machine)
+    if not machine:
+        _refuse(needs)
     own = lying("machine" if machine else "ecs")
     secrets = [name for name in needs.secrets if machine or name != REDIS_URL]
     said: dict[str, object] = {"name": needs.called, "stage": needs.stage}
@@ -63,29 +64,30 @@ def project(said: Mapping[str, object]) -> str:
     return "\n".join([first, "locals {", *lines, "}"]) + "\n"
 
 
-def _refuse(needs: Needs, machine: bool) -> None:
-    """Raises EverloopError for a house that would not run there as its settings say."""
-    said, wrong = needs.settings, list[str]()
-    where = f"[{needs.stage}" if needs.stage else "["
-    if not machine:
-        if said.online is not None and REDIS_URL not in needs.secrets:
-            table = f"{where}.online]" if needs.stage else "[online]"
-            wrong.append(f'Redis is made by these files, and known only then. Say {table} url = "${{{REDIS_URL}}}".')
-        if said.serving.drain > LONGEST:
-            wrong.append(f"A task has 120 seconds to end, and [serving] drain = {said.serving.drain:g} takes most of them. Say {LONGEST} at most.")
-        if said.signing.key is not None or said.signing.private_key is not None:
-            wrong.append("[signing] names files of this machine. Put the public key into the image, and say its path in the stage that runs there.")
-        local = [name for name, files in said.sources.items() if any("://" not in file for file in files.files)]
-        if local:
-            wrong.append(
-                f"[sources] names files of this machine for {', '.join(local)}. Say where they are in object storage, or move that table into the "
-                "stage of this machine, such as [dev.sources]: elsewhere rows come in over HTTP and by streams."
-            )
-        if said.shopify is not None:
-            wrong.append(
-                "A shop's door keeps shopify.db, which wants a disk of its own, and tasks have none. Say --machine, or keep the door where it is "
-                "and say [shopify] in its stage alone."
-            )
+def _refuse(needs: Needs) -> None:
+    """Raises EverloopError for a house that would not run on ECS as its settings say, naming everything."""
+    wrong = list(_not_on_ecs(needs))
     if wrong:
-        lines = "".join(f"\n  {one}" for one in wrong)
-        raise EverloopError(f"everloop.toml says what would not hold on {'that machine' if machine else 'ECS'}. Nothing was written.{lines}")
+        raise EverloopError("\n  ".join(["everloop.toml says what would not hold on ECS. Nothing was written.", *wrong]))
+
+
+def _not_on_ecs(needs: Needs) -> Iterator[str]:
+    said = needs.settings
+    if said.online is not None and REDIS_URL not in needs.secrets:
+        table = f"[{needs.stage}.online]" if needs.stage else "[online]"
+        yield f'Redis is made by these files, and where it is is known only then. Say {table} url = "${{{REDIS_URL}}}"'
+    if said.serving.drain > LONGEST:
+        yield f"A task has 120 seconds to end, and [serving] drain = {said.serving.drain:g} takes most of them. Say {LONGEST} at most."
+    if said.signing.key is not None or said.signing.private_key is not None:
+        yield "[signing] names files of this machine. Put the public key into the image, and say its path in the stage that runs there."
+    local = [name for name, files in said.sources.items() if any("://" not in file for file in files.files)]
+    if local:
+        yield (
+            f"[sources] names files of this machine for {', '.join(local)}. Say where they are in object storage, or move that table into the "
+            "stage of this machine, such as [dev.sources]: elsewhere rows come in over HTTP and by streams."
+        )
+    if said.shopify is not None:
+        yield (
+            "A shop's door keeps shopify.db, which wants a disk of its own, and tasks have none. Say --machine, or keep the door where it is and "
+            "say [shopify] in its stage alone."
+        )
