@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from everloop.errors import EverloopError, Missing
@@ -31,24 +32,20 @@ class Behind(Protocol):
     def let_go(self) -> None: ...
 
 
-def handler(house: Behind) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
-    """What Lambda calls with an event and its context.
+@dataclass(frozen=True)
+class Function:
+    """One instance of a function: what Lambda calls with an event and its context. ``answered`` makes a reply of an event, on ``loop``."""
 
-    Before an event it catches up with what is in force, for an instance stands still in between; after it, what was answered is left to
-    whoever seals it. Raises Missing; what it returns raises EverloopError for an event that is no request.
-    """
-    try:
-        from mangum import Mangum
-    except ImportError:
-        raise Missing("mangum", "lambda", "A handler of AWS Lambda") from None
+    house: Behind
+    answered: Callable[[dict[str, Any], Any], dict[str, Any]]
+    loop: asyncio.AbstractEventLoop
 
-    loop = asyncio.new_event_loop()
-    answered = Mangum(_from_afar(house.asgi), lifespan="off")
-
-    def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        house.catch_up()
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Before an event it catches up with what is in force, for an instance stands still in between; after it, what was answered is left
+        to whoever seals it. Raises EverloopError for an event that is no request, HouseBusy where a schedule finds that it cannot answer."""
+        self.house.catch_up()
         if event.get("source") == SCHEDULED:
-            house.check()
+            self.house.check()
             return {"ready": True}
         if "requestContext" not in event:
             said = ", ".join(sorted(map(str, event))[:8]) or "nothing"
@@ -56,13 +53,21 @@ def handler(house: Behind) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]
                 f"This event is no request: it says {said}. Events of API Gateway, of a function URL and of a load balancer are, and a "
                 "schedule of EventBridge keeps an instance warm."
             )
-        asyncio.set_event_loop(loop)  # mangum asks for the one of this thread
+        asyncio.set_event_loop(self.loop)  # mangum asks for the one of this thread
         try:
-            return answered(dict(event), context)
+            return self.answered(dict(event), context)
         finally:
-            house.let_go()
+            self.house.let_go()
 
-    return handle
+
+def handler(house: Behind) -> Function:
+    """What Lambda calls. Raises Missing."""
+    try:
+        from mangum import Mangum
+    except ImportError:
+        raise Missing("mangum", "lambda", "A handler of AWS Lambda") from None
+
+    return Function(house, Mangum(_from_afar(house.asgi), lifespan="off"), asyncio.new_event_loop())
 
 
 def _from_afar(asgi: Any) -> Any:
