@@ -9,10 +9,11 @@ says that it came by way of somebody. https://docs.aws.amazon.com/lambda/latest/
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from everloop.clock import monotonic
 from everloop.errors import EverloopError, Missing
 
 VIA: Final = (b"via", b"1.1 lambda")
@@ -47,12 +48,7 @@ class Function:
         if event.get("source") == SCHEDULED:
             self.house.check()
             return {"ready": True}
-        if "requestContext" not in event:
-            said = ", ".join(sorted(map(str, event))[:8]) or "nothing"
-            raise EverloopError(
-                f"This event is no request: it says {said}. Events of API Gateway, of a function URL and of a load balancer are, and a "
-                "schedule of EventBridge keeps an instance warm."
-            )
+        _request(event)
         asyncio.set_event_loop(self.loop)  # mangum asks for the one of this thread
         try:
             return self.answered(dict(event), context)
@@ -60,20 +56,92 @@ class Function:
             self.house.let_go()
 
 
+@dataclass(frozen=True)
+class Doorway:
+    """One instance of a function that is the door of a shop. ``opened`` gives a door's app, and what tells whether something waits behind it;
+    its threads live for one event, and for ``linger`` seconds more where something waits. A schedule opens it for ``carried`` seconds."""
+
+    opened: Callable[[], tuple[Any, Callable[[], bool]]]
+    mangum: Callable[..., Callable[[dict[str, Any], Any], dict[str, Any]]]
+    loop: asyncio.AbstractEventLoop
+    linger: float = 3.0
+    carried: float = 20.0
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Raises EverloopError for an event that is no request."""
+        asyncio.set_event_loop(self.loop)
+        app, waits = self.opened()
+        if event.get("source") == SCHEDULED:
+            self.loop.run_until_complete(_lived(app, lambda: self._carried(waits)))
+            return {"waits": waits()}
+        _request(event)
+
+        async def answered(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope, receive, send)
+            if scope["type"] == "http":
+                await _until(lambda: not waits(), self.linger)
+
+        return self.mangum(_from_afar(answered), lifespan="on")(dict(event), context)
+
+    async def _carried(self, waits: Callable[[], bool]) -> None:
+        await asyncio.sleep(min(1.0, self.carried))  # those who look now and then have looked once
+        await _until(lambda: not waits(), self.carried)
+
+
+def doorway(opened: Callable[[], tuple[Any, Callable[[], bool]]]) -> Doorway:
+    """What Lambda calls for a shop. Raises Missing."""
+    return Doorway(opened, _mangum(), asyncio.new_event_loop())
+
+
 def handler(house: Behind) -> Function:
     """What Lambda calls. Raises Missing."""
+    return Function(house, _mangum()(_from_afar(house.asgi), lifespan="off"), asyncio.new_event_loop())
+
+
+def _mangum() -> Any:
     try:
         from mangum import Mangum
     except ImportError:
         raise Missing("mangum", "lambda", "A handler of AWS Lambda") from None
 
-    return Function(house, Mangum(_from_afar(house.asgi), lifespan="off"), asyncio.new_event_loop())
+    return Mangum
+
+
+def _request(event: Mapping[str, Any]) -> None:
+    """Raises EverloopError for an event that is none."""
+    if "requestContext" not in event:
+        said = ", ".join(sorted(map(str, event))[:8]) or "nothing"
+        raise EverloopError(
+            f"This event is no request: it says {said}. Events of API Gateway, of a function URL and of a load balancer are, and a schedule of "
+            "EventBridge keeps an instance warm."
+        )
+
+
+async def _until(done: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is so, no longer than these seconds."""
+    until = monotonic() + seconds
+    while not await asyncio.to_thread(done) and monotonic() < until:
+        await asyncio.sleep(0.05)
+
+
+async def _lived(app: Any, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """An app's whole life, which lasts as long as what is done meanwhile. Raises EverloopError where it does not start."""
+    asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    life = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, asked.get, said.put))
+    await asked.put({"type": "lifespan.startup"})
+    if (began := await said.get())["type"] != "lifespan.startup.complete":
+        raise EverloopError(f"The door does not open: {began.get('message')}")
+    await meanwhile()
+    await asked.put({"type": "lifespan.shutdown"})
+    await said.get()
+    await life
 
 
 def _from_afar(asgi: Any) -> Any:
     """An app that takes nobody for somebody on its own machine."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await asgi({**scope, "headers": [*scope["headers"], VIA]}, receive, send)
+        await asgi({**scope, "headers": [*scope["headers"], VIA]} if scope["type"] == "http" else scope, receive, send)
 
     return app

@@ -21,6 +21,7 @@ from everloop.loop.serve.supervised import Told
 if TYPE_CHECKING:
     from everloop.loop.serve.doors import HouseDoors
     from everloop.serving.app import Asgi
+    from everloop.settings import Settings
 
 PATIENCE: Final = 60.0
 """Seconds that a server waits for the routes of a house that somebody else is only beginning."""
@@ -107,6 +108,35 @@ def lambda_handler(
     from everloop.connect.aws_lambda import handler
 
     return handler(hosted(_told(project, house, stage, turned, "lambda"), shared=True, counted=Path(counted)))
+
+
+def shop_handler(project: Path | str, *, stage: str = "", house: Path | str | None = None) -> Callable[[Any, Any], Any]:
+    """The door of a shop as a handler of AWS Lambda: webhooks, Flow and the storefront. One instance at a time: it keeps ``shopify.db``.
+
+    Raises SettingsError where everloop.toml names no shop, Missing.
+    """
+    from everloop.connect.aws_lambda import doorway
+    from everloop.errors import SettingsError
+    from everloop.settings import read_settings
+
+    settings = read_settings(Path(project).parent, stage=stage or None, house=house)
+    if settings.shopify is None:
+        raise SettingsError("everloop.toml names no shop, so there is no door of one. Say [shopify], or leave this function out.")
+    return doorway(partial(_door, settings))
+
+
+def _door(settings: Settings) -> tuple[Any, Callable[[], bool]]:
+    """A door that lives for one event, and whether a delivery or a run of Flow waits behind it."""
+    from everloop.clock import wall
+    from everloop.connect.shopify.door import app
+    from everloop.connect.shopify.inbox import waiting
+    from everloop.connect.shopify.opened import door_of
+    from everloop.connect.shopify.runs import Runs
+
+    # Those who write share no memory: the instance before may have been on another machine.
+    door = door_of(settings, journal="delete")
+    runs = Runs(door.place)
+    return app(door), lambda: bool(waiting(door.place, wall(), 1) or runs.open())
 
 
 def _told(project: Path | str, house: Path | str | None, stage: str, turned: bool, name: str) -> Told:
