@@ -65,7 +65,9 @@ def same() -> Iterator[Goal]:
             differ = sum(one != other for one, other in zip(due, given[host], strict=True))
             yield at_most(f"answers behind {host} that differ from uvicorn's", differ, 0, "answers", f"of {len(due):,}, to the last bit")
         differ = sum(one != other for way in WAYS for one, other in zip(due, given[way], strict=True))
-        yield at_most("answers to events of Lambda that differ from uvicorn's", differ, 0, "answers", f"of {len(due):,} in {len(WAYS)} kinds")
+        yield at_most(
+            "answers to events of Lambda that differ from uvicorn's", differ, 0, "answers", f"of {len(due):,} in {len(WAYS)} kinds"
+        )
         others = [records[host] for host in records if host != "uvicorn"]
         differ = sum(one != decisions for one in others)
         yield at_most("hosts whose week is decided otherwise", differ, 0, "hosts", f"of {len(others)}, {len(decisions)} records each")

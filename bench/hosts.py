@@ -36,7 +36,9 @@ class Host:
     seconds: float
 
     def ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        reply = httpx.request(method, f"{self.url}{path}", content=body, headers={"Content-Type": "application/json"} | headers, timeout=120)
+        reply = httpx.request(
+            method, f"{self.url}{path}", content=body, headers={"Content-Type": "application/json"} | headers, timeout=120
+        )
         return reply.status_code, reply.content
 
     def resident(self) -> float:

@@ -27,7 +27,9 @@ def main(folder: str, house: str, port: int) -> None:
         def asked(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            heads = {name: value for name, value in self.headers.items() if name.lower() in ("authorization", "everloop-now", "content-type")}
+            heads = {
+                name: value for name, value in self.headers.items() if name.lower() in ("authorization", "everloop-now", "content-type")
+            }
             if parts.path == "/.measured":
                 status, said = 200, json.dumps(self.measured(body, heads, int(parse_qs(parts.query)["count"][0]))).encode()
             else:

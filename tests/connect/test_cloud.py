@@ -43,7 +43,9 @@ def project(tmp_path):
     """The folder of a project with a stage for many machines, and a file beside the project file."""
     folder = tmp_path / "Zoë's shop"
     folder.mkdir()
-    (folder / "project.py").write_text(PROJECT.replace("asked=days(1)", 'asked=every(days(1), at="00:00", zone="UTC")').replace("days\n", "days, every\n"))
+    (folder / "project.py").write_text(
+        PROJECT.replace("asked=days(1)", 'asked=every(days(1), at="00:00", zone="UTC")').replace("days\n", "days, every\n")
+    )
     (folder / "beside.py").write_text("import msgspec\n")
     (folder / "everloop.toml").write_text(PROD)
     return folder
@@ -110,7 +112,9 @@ def test_replicas_of_a_house_on_sqlite_stay_on_one_machine(project, tmp_path):
 def test_the_environment_of_a_replica_is_that_of_a_worker():
     from everloop.loop.serve.supervise import environment
 
-    own = yaml.safe_load(lying("ray")["serve_config.yaml"])["applications"][0]["deployments"][0]["ray_actor_options"]["runtime_env"]["env_vars"]
+    own = yaml.safe_load(lying("ray")["serve_config.yaml"])["applications"][0]["deployments"][0]["ray_actor_options"]["runtime_env"][
+        "env_vars"
+    ]
     due = {name: value for name, value in environment(worker=True).items() if name not in os.environ or name in own}
     assert own.items() <= due.items() | {(name, os.environ.get(name, "")) for name in own}
     assert set(own) == set(due) - {"PYTHONUNBUFFERED"}
@@ -210,7 +214,15 @@ def test_a_file_of_somebody_else_is_left_alone_and_ours_is_written_anew(project,
         WRITERS[kind](tmp_path / "out", needs)
 
 
-@pytest.mark.parametrize(("words", "file"), [(["rayserve"], "serve_app.py"), (["lambda"], "handler.py"), (["terraform"], "services.tf"), (["terraform", "--machine"], "cloud-init.yaml")])
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (["rayserve"], "serve_app.py"),
+        (["lambda"], "handler.py"),
+        (["terraform"], "services.tf"),
+        (["terraform", "--machine"], "cloud-init.yaml"),
+    ],
+)
 def test_each_is_a_word_in_the_terminal(project, tmp_path, words, file):
     done = CliRunner().invoke(app, ["export", *words, "--to", str(tmp_path / "out"), "--project", str(project), "--stage", "prod"])
     assert done.exit_code == 0, done.output
@@ -232,7 +244,9 @@ def shell(tmp_path):
     """Run a script of the ECS module with an ``everloop`` that says its words and stays for a while."""
     (tmp_path / "bin").mkdir()
     stub = tmp_path / "bin" / "everloop"
-    stub.write_text('#!/bin/sh\necho "$@" >> "$HOUSES/said"\nfor word; do last="$word"; done\nrm -f "$last"/answers/*.answers\nexec sleep "${STAYS:-30}"\n')
+    stub.write_text(
+        '#!/bin/sh\necho "$@" >> "$HOUSES/said"\nfor word; do last="$word"; done\nrm -f "$last"/answers/*.answers\nexec sleep "${STAYS:-30}"\n'
+    )
     stub.chmod(0o755)
     houses = tmp_path / "houses"
     houses.mkdir()

@@ -16,7 +16,14 @@ from everloop.loop.project_file import open_project
 from everloop.settings import Settings, read_settings, secrets_of
 from everloop.training.stand_in import opened
 
-LEARNERS = {"lightgbm": "lightgbm", "xgboost": "xgboost", "statsforecast": "forecast", "pandas": "pandas", "river": "river", "optuna": "tune"}
+LEARNERS = {
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
+    "statsforecast": "forecast",
+    "pandas": "pandas",
+    "river": "river",
+    "optuna": "tune",
+}
 """The extra that brings a library which project files import."""
 
 
@@ -51,7 +58,9 @@ _CORE = ("everloop", "numpy", "scipy", "sklearn", "pyarrow", "duckdb", "msgspec"
 
 
 def _extras(said: Settings) -> list[str]:
-    found = [extra for begins, extra in (("postgresql:", "postgres"),) if said.registry.startswith(begins) or said.events.startswith(begins)]
+    found = [
+        extra for begins, extra in (("postgresql:", "postgres"),) if said.registry.startswith(begins) or said.events.startswith(begins)
+    ]
     found += ["redis"] if said.online is not None else []
     executor = (said.executor.url or "").split(":")[0].split("+")[0]
     found += [executor] if executor in ("ray", "dask") else []

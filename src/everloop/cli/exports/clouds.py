@@ -51,4 +51,6 @@ def terraform(
     from everloop.loop.needs import needs_of
 
     files = write(to, needs_of(project, stage=stage, house=house), machine=machine)
-    say({"files": files}, spoken_views(files, to, f"terraform -chdir={to} init && terraform -chdir={to} plan; RUNBOOK.md says how"), as_json)
+    say(
+        {"files": files}, spoken_views(files, to, f"terraform -chdir={to} init && terraform -chdir={to} plan; RUNBOOK.md says how"), as_json
+    )

@@ -43,7 +43,13 @@ def serve(host: Host = None, port: Port = None, project: Project = HERE, house: 
     with alone(settings.house / "shopify.door", f"the open door of {said.shop}", patience=0):
         typer.echo(f"The door of {said.shop} is open on http://{at[0]}:{at[1]}; it tells {said.house}")
         uvicorn.run(
-            app(door_of(settings)), host=at[0], port=at[1], log_level="warning", access_log=False, server_header=False, timeout_keep_alive=75
+            app(door_of(settings)),
+            host=at[0],
+            port=at[1],
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
         )
 
 

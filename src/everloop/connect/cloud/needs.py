@@ -88,7 +88,7 @@ def many_machines(needs: Needs, verb: str) -> None:
     here = [name for name, elsewhere in ELSEWHERE.items() if not getattr(needs.settings, name).startswith(elsewhere)]
     if here:
         where = f"[{needs.stage}] of everloop.toml" if needs.stage else "everloop.toml"
-        lines = "".join(f"\n  {name} = \"{ELSEWHERE[name][0]}…\"" for name in here)
+        lines = "".join(f'\n  {name} = "{ELSEWHERE[name][0]}…"' for name in here)
         raise EverloopError(
             f"everloop export {verb} runs a house on several machines, and of this one {', '.join(here)} lie on one. Say in {where}:{lines}"
         )
