@@ -1,6 +1,6 @@
 """Hosts: one house behind each server it can be behind, as its own documentation starts it. In: a project folder. Out: who can be asked.
 
-``uvicorn`` and ``granian`` are ``everloop serve``; ``Ray Serve`` is what ``everloop export rayserve`` writes, run by Ray's own command in an
+``uvicorn`` and ``granian`` are ``everloop serve``; ``Ray Serve`` is what ``everloop export rayserve`` writes, run by Ray's command in an
 environment of its own; ``Lambda`` is what ``everloop export lambda`` writes, called with events in a process of its own or in this one.
 """
 
@@ -117,7 +117,7 @@ def in_process(handler: Callable[[Any, Any], dict[str, Any]], event: Callable[[A
 
 @contextmanager
 def _standing(command: list[str], folder: Path, port: int, around: dict[str, str]) -> Iterator[Host]:
-    """Start it, wait until it can answer, and end all of it at the end. Raises RuntimeError with the end of what it said where it cannot."""
+    """Start it, wait until it can answer, and end all of it at the end. Raises RuntimeError with what it said last where it cannot."""
     url, began = f"http://127.0.0.1:{port}", time.perf_counter()
     with (folder / "said.log").open("w+b") as said:
         process = subprocess.Popen(command, cwd=folder, env=around, stdin=subprocess.DEVNULL, stdout=said, stderr=said)

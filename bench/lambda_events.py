@@ -1,6 +1,6 @@
 """Events as AWS sends them to a function, one for each way to ask it; and what the function replies, read back. Values only.
 
-Their shapes are those of AWS's own pages: API Gateway's REST APIs (proxy integration, payload 1.0) and HTTP APIs (payload 2.0), which function
+Their shapes are those of AWS's pages: API Gateway's REST APIs (proxy integration, payload 1.0) and HTTP APIs (payload 2.0), which function
 URLs send too, and application load balancers. https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
 """
 

@@ -1,6 +1,6 @@
 """Runs a Lambda handler in a process of its own: ``lambda_side.py FOLDER HOUSE PORT``. Each request becomes an event of a function URL.
 
-``POST /.measured?count=N`` asks the handler itself so many times with the same request, and tells how many seconds each took: what HTTP costs
+``POST /.measured?count=N`` asks the handler itself so many times with the same request, and tells the seconds each took: what HTTP costs
 here is no part of a function.
 """
 
@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from bench.lambda_events import Asked, body_of, function_url
-
 from everloop.loop.serve.hosted import lambda_handler
 
 

@@ -1,11 +1,10 @@
-"""The files by which a house runs elsewhere: made of what the project says, without its secrets, and refused by name where they would not run."""
+"""The files by which a house runs elsewhere: made of what a project says, without secrets, and refused by name where they would not run."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
@@ -245,7 +244,8 @@ def shell(tmp_path):
     (tmp_path / "bin").mkdir()
     stub = tmp_path / "bin" / "everloop"
     stub.write_text(
-        '#!/bin/sh\necho "$@" >> "$HOUSES/said"\nfor word; do last="$word"; done\nrm -f "$last"/answers/*.answers\nexec sleep "${STAYS:-30}"\n'
+        "#!/bin/sh\n"
+        'echo "$@" >> "$HOUSES/said"\nfor word; do last="$word"; done\nrm -f "$last"/answers/*.answers\nexec sleep "${STAYS:-30}"\n'
     )
     stub.chmod(0o755)
     houses = tmp_path / "houses"

@@ -1,4 +1,4 @@
-"""A house behind somebody else's server: what a Lambda function answers to events is what the house answers, and it keeps to the same keys."""
+"""A house behind somebody else's server: a Lambda function answers events as the house does, and asks for the same keys."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from datetime import timedelta
 
 import pytest
 from bench.lambda_events import WARM, WAYS, Asked, body_of
-from tests.ring.conftest import END
-from tests.ring.test_doors import some_requests
 
 from everloop.clock import wall
 from everloop.errors import EverloopError, HouseBusy
@@ -21,6 +19,8 @@ from everloop.loop.serve.routes import write_routes
 from everloop.loop.serve.supervised import Told
 from everloop.rollout.assign import arm_of
 from everloop.serving.segment import segments
+from tests.ring.conftest import END
+from tests.ring.test_doors import some_requests
 
 NOW = END + timedelta(hours=1)
 

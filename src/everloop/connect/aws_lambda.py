@@ -43,7 +43,7 @@ class Function:
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Before an event it catches up with what is in force, for an instance stands still in between; after it, what was answered is left
-        to whoever seals it. Raises EverloopError for an event that is no request, HouseBusy where a schedule finds that it cannot answer."""
+        to whoever seals it. Raises EverloopError for an event that is no request, HouseBusy where it cannot answer."""
         self.house.catch_up()
         if event.get("source") == SCHEDULED:
             self.house.check()
@@ -58,7 +58,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Doorway:
-    """One instance of a function that is the door of a shop. ``opened`` gives a door's app, and what tells whether something waits behind it;
+    """One instance of a function that is the door of a shop. ``opened`` gives a door's app, and what tells whether something waits;
     its threads live for one event, and for ``linger`` seconds more where something waits. A schedule opens it for ``carried`` seconds."""
 
     opened: Callable[[], tuple[Any, Callable[[], bool]]]
@@ -112,7 +112,7 @@ def _request(event: Mapping[str, Any]) -> None:
     if "requestContext" not in event:
         said = ", ".join(sorted(map(str, event))[:8]) or "nothing"
         raise EverloopError(
-            f"This event is no request: it says {said}. Events of API Gateway, of a function URL and of a load balancer are, and a schedule of "
+            f"This event is no request: it says {said}. Events of API Gateway, function URLs and load balancers are, and a schedule of "
             "EventBridge keeps an instance warm."
         )
 

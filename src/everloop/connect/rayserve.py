@@ -1,6 +1,6 @@
-"""Ray Serve around a house: each replica is a worker of it, behind Ray's own proxies. In: what opens a house as an app. Out: an application.
+"""Ray Serve around a house: each replica is a worker of it, behind Ray's own proxies. In: what opens a house. Out: an application.
 
-The only file that imports ``ray.serve`` (``everloop[rayserve]``). Ray chooses a replica without looking at the unit; who is answered by which
+The only file that imports ``ray.serve`` (``everloop[rayserve]``). Ray chooses a replica whatever the unit is; who is answered by which
 version is the house's own assignment, which every replica reads from the same routes. https://docs.ray.io/en/latest/serve/http-guide.html
 """
 

@@ -77,7 +77,7 @@ def _pinned(modules: list[str], project: Path) -> list[str]:
     for module in modules:
         if module not in there:
             raise EverloopError(
-                f"{project.name} imports {module}, which is of no package that is installed here: nobody could say what to install elsewhere. "
+                f"{project.name} imports {module}, which is of no package that is installed here: nobody can say what to install. "
                 "Install it here, or put it beside the project file."
             )
         name = there[module][0]

@@ -20,13 +20,13 @@ LARGEST: Final = 6 * 1024 * 1024
 def write(folder: Path, needs: Needs) -> list[Path]:
     """The handler, the image, the template, and a runbook; the files that were written.
 
-    Raises EverloopError for a house on one machine, for one that gives answers it may not have kept, and where a file of somebody else is in
+    Raises EverloopError for a house on one machine, for one that gives answers it may not have kept, and where somebody else's file is in
     the way; then nothing was written.
     """
     many_machines(needs, "lambda")
     if needs.settings.serving.when_full == "drop":
         raise EverloopError(
-            'This house gives answers that it may not remember ([serving] when_full = "drop"), and an instance of Lambda that sleeps cannot '
+            'This house gives answers it may not remember ([serving] when_full = "drop"), and an instance of Lambda that sleeps cannot '
             'count them. Say when_full = "shed" in the stage that Lambda runs.'
         )
     stage = f" --stage {needs.stage}" if needs.stage else ""

@@ -1,6 +1,6 @@
 """Terraform for AWS: services on ECS, or one machine. In: what a project needs. Out: files.
 
-Modules lie in ``ecs/`` and ``machine/`` as they are; ``project.tf`` alone is written anew from the project. What a house may do there, whose
+Modules lie in ``ecs/`` and ``machine/`` as they are; ``project.tf`` alone is written anew from the project. What a house may do, whose
 secrets it reads and where they come from is in ``roles.tf``; no secret stands in any file, and none in the state.
 """
 
@@ -83,11 +83,11 @@ def _not_on_ecs(needs: Needs) -> Iterator[str]:
     local = [name for name, files in said.sources.items() if any("://" not in file for file in files.files)]
     if local:
         yield (
-            f"[sources] names files of this machine for {', '.join(local)}. Say where they are in object storage, or move that table into the "
-            "stage of this machine, such as [dev.sources]: elsewhere rows come in over HTTP and by streams."
+            f"[sources] names files of this machine for {', '.join(local)}. Say where they are in object storage, or move that table into "
+            "a stage of this machine, such as [dev.sources]: elsewhere rows come in over HTTP and by streams."
         )
     if said.shopify is not None:
         yield (
-            "A shop's door keeps shopify.db, which wants a disk of its own, and tasks have none. Say --machine, or keep the door where it is and "
-            "say [shopify] in its stage alone."
+            "A shop's door keeps shopify.db, which wants a disk of its own, and tasks have none. Say --machine, or leave the door where it "
+            "is, and say [shopify] in its stage alone."
         )

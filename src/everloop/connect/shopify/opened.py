@@ -1,4 +1,4 @@
-"""The door of a shop as its settings have it. In: settings. Out: a door with everything behind it, to be served. Asks the shop whether it has
+"""The door of a shop as its settings have it. In: settings. Out: a door with everything behind it, to be served. Asks whether the shop has
 the app."""
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 Journal: TypeAlias = Literal["wal", "delete"]
-"""How SQLite writes: ``wal`` needs memory that all who write share, which those of one machine do; ``delete`` only files and their locks."""
+"""How SQLite writes: ``wal`` needs memory that all who write share, as on one machine; ``delete`` only files and their locks."""
 BUSY_MS = 5_000
 
 

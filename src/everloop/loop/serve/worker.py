@@ -219,7 +219,7 @@ def letting_go(doors: HouseDoors) -> AbstractContextManager[None]:
 def answering(
     told: Told, settings: Settings, doors: HouseDoors, metrics: Metrics, stack: ExitStack, *, on_stop: Callable[[], None] | None = None
 ) -> Asgi:
-    """The app that answers by these doors. What watches beside it is held by ``stack``; ``on_stop`` is called when it has replied to all."""
+    """The app that answers by these doors. ``stack`` holds what watches beside it; ``on_stop`` is called when it has replied to all."""
     from everloop.loop.serve.lines import of_requests
     from everloop.serving.app import app
     from everloop.serving.paths import route_of
