@@ -70,7 +70,7 @@ def requirements(needs: Needs, *more: str) -> str:
 
 
 def lying(folder: str) -> dict[str, str]:
-    """The files that lie in a folder of this package, by path."""
+    """The files that lie in a folder of this package, by path; a file of Python lies there as ``.py.in``, and is none of this package."""
     return dict(_below(files(CLOUD).joinpath(folder), ""))
 
 
@@ -98,5 +98,5 @@ def _below(place: Traversable, path: str) -> Iterator[tuple[str, str]]:
     for one in sorted(place.iterdir(), key=lambda found: found.name):
         if one.is_dir():
             yield from _below(one, f"{path}{one.name}/")
-        elif not one.name.endswith((".pyc", ".py~")):
-            yield f"{path}{one.name}", one.read_text("utf-8")
+        else:
+            yield f"{path}{one.name.removesuffix('.in')}", one.read_text("utf-8")
