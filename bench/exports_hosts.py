@@ -88,7 +88,7 @@ def _asked_behind(host: str, folder: Path, asked: list[dict[str, Any]], now: str
         finally:
             revoke_key(opened, "golden", wall())
             opened.store.close()
-            function.house.close()  # type: ignore[attr-defined]
+            function.close()
     stands = by_ray(folder, turned=True) if host == "Ray Serve" else by_serve(folder, server=host, turned=True)
     with stands as there:
         return answers(there.ask, "number", asked, now)

@@ -21,7 +21,7 @@ from sklearn.linear_model import LinearRegression
 import beside
 from everloop import Model, Source, days
 
-sales = Source("sales", columns={"product_id": str, "quantity": int})
+sales = Source("sales", id="sale_id", time="sold_at", columns={"product_id": str, "quantity": int})
 demand = Model("demand", predicts=sales.total("quantity", next=days(7)), per="product_id", asked=days(1),
     knows=[sales.count(last=days(7))], learner=LinearRegression())
 """
@@ -258,6 +258,12 @@ def shell(tmp_path):
     return run, houses
 
 
+def ended(process):
+    """What came of a script: its exit code, and what it complained of."""
+    _, told = process.communicate(timeout=30)
+    return process.returncode, told
+
+
 def waited(done):
     for _ in range(200):
         if done():
@@ -276,17 +282,16 @@ def test_each_task_has_a_folder_of_its_own_and_the_next_one_takes_that_of_a_dead
         second = run("slot.sh", "run")
         assert waited(lambda: len(said.read_text().splitlines()) == 2)
         first.kill()
-        first.wait()
-        third = run("slot.sh", "run", STAYS="0")
-        third.wait(20)
-        fourth = run("slot.sh", "run", STAYS="0", SLOTS="0")
-        assert fourth.wait(20) == 1
-        assert "are taken" in fourth.stderr.read()
+        ended(first)
+        first = None
+        assert ended(run("slot.sh", "run", STAYS="0")) == (0, "")
+        code, told = ended(run("slot.sh", "run", SLOTS="0"))
+        assert (code, "are taken" in told) == (1, True)
     finally:
         for one in (first, second):
             if one is not None:
                 one.kill()
-                one.wait()
+                ended(one)
     assert said.read_text().splitlines() == [f"run --house {houses}/{slot}" for slot in (1, 2, 1)]
 
 
@@ -297,10 +302,10 @@ def test_answers_in_a_folder_that_nobody_has_are_sealed_and_those_of_the_living_
         (houses / str(slot) / "answers").mkdir(parents=True)
     for slot in (1, 2):
         (houses / str(slot) / "answers" / "a.answers").write_text("")
-    held = subprocess.Popen(["flock", str(houses / "1" / ".taken"), "sleep", "30"])
+    held = subprocess.Popen(["flock", "--no-fork", str(houses / "1" / ".taken"), "sleep", "30"])
     try:
         assert waited(lambda: subprocess.run(["flock", "-n", str(houses / "1" / ".taken"), "true"], check=False).returncode == 1)
-        assert run("sweep.sh", "worker").wait(30) == 0
+        assert ended(run("sweep.sh", "worker"))[0] == 0
     finally:
         held.kill()
         held.wait()

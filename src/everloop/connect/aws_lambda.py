@@ -32,6 +32,8 @@ class Behind(Protocol):
 
     def let_go(self) -> None: ...
 
+    def close(self) -> None: ...
+
 
 @dataclass(frozen=True)
 class Function:
@@ -54,6 +56,11 @@ class Function:
             return self.answered(dict(event), context)
         finally:
             self.house.let_go()
+
+    def close(self) -> None:
+        """Answer no more. Lambda never asks for it: it ends an instance without a word."""
+        self.house.close()
+        _over(self.loop)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,10 @@ class Doorway:
 
         return self.mangum(_from_afar(answered), lifespan="on")(dict(event), context)
 
+    def close(self) -> None:
+        """Open no more."""
+        _over(self.loop)
+
     async def _carried(self, waits: Callable[[], bool]) -> None:
         await asyncio.sleep(min(1.0, self.carried))  # those who look now and then have looked once
         await _until(lambda: not waits(), self.carried)
@@ -90,12 +101,25 @@ class Doorway:
 
 def doorway(opened: Callable[[], tuple[Any, Callable[[], bool]]]) -> Doorway:
     """What Lambda calls for a shop. Raises Missing."""
-    return Doorway(opened, _mangum(), asyncio.new_event_loop())
+    return Doorway(opened, _mangum(), _begun())
 
 
 def handler(house: Behind) -> Function:
     """What Lambda calls. Raises Missing."""
-    return Function(house, _mangum()(_from_afar(house.asgi), lifespan="off"), asyncio.new_event_loop())
+    mangum, loop = _mangum(), _begun()
+    return Function(house, mangum(_from_afar(house.asgi), lifespan="off"), loop)
+
+
+def _begun() -> asyncio.AbstractEventLoop:
+    """A loop for all events of an instance. mangum would make one of its own where this thread has none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def _over(loop: asyncio.AbstractEventLoop) -> None:
+    loop.close()
+    asyncio.set_event_loop(None)
 
 
 def _mangum() -> Any:

@@ -82,7 +82,9 @@ def inner_names(body):
 def wrong(files):
     """What nobody knows: attributes and blocks the provider does not have, those it must have, and references to nothing."""
     found = []
-    declared = {f"{kind}.{name}" for kind, name, _ in blocks(files, "resource")} | {f"data.{kind}.{name}" for kind, name, _ in blocks(files, "data")}
+    declared = {f"{kind}.{name}" for kind, name, _ in blocks(files, "resource")} | {
+        f"data.{kind}.{name}" for kind, name, _ in blocks(files, "data")
+    }
     declared |= {f"{kind}.{name}" for kind, name, _ in blocks(files, "ephemeral")}
     variables = {name for _, name, _ in blocks(files, "variable")}
     locals_ = {key for said in files.values() for one in said.get("locals", []) for key in one}
@@ -161,9 +163,10 @@ def test_aws_finds_nothing_wrong_with_the_template_and_something_with_a_wrong_on
     done = linted(text)
     assert done.returncode == 0, done.stdout
     assert "E3002" in linted(text.replace("MemorySize: !Ref", "Memory: !Ref")).stdout
-    assert "E1012" in linted(text.replace("!Ref AccessPointArn", "!Ref AccessPoint")).stdout or "E1020" in linted(
-        text.replace("!Ref AccessPointArn", "!Ref AccessPoint")
-    ).stdout
+    assert (
+        "E1012" in linted(text.replace("!Ref AccessPointArn", "!Ref AccessPoint")).stdout
+        or "E1020" in linted(text.replace("!Ref AccessPointArn", "!Ref AccessPoint")).stdout
+    )
 
 
 def made(tmp_path):
@@ -196,12 +199,16 @@ def test_the_units_of_a_machine_are_what_systemd_reads(tmp_path):
     units.mkdir()
     for file in said["write_files"]:
         if file["path"].startswith("/etc/systemd"):
-            body = file["content"].replace("/opt/everloop/bin/everloop", "/bin/true").replace("/usr/local/bin/everloop-secrets", "/bin/true")
+            body = (
+                file["content"].replace("/opt/everloop/bin/everloop", "/bin/true").replace("/usr/local/bin/everloop-secrets", "/bin/true")
+            )
             (units / Path(file["path"]).name).write_text(re.sub(r"(?m)^RequiresMountsFor=.*\n", "", body))
 
     def verified():
         command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *map(str, sorted(units.iterdir()))]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"SYSTEMD_UNIT_PATH": f"{units}:"})
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"SYSTEMD_UNIT_PATH": f"{units}:"}
+        )
 
     assert len(list(units.iterdir())) == 5
     done = verified()
@@ -221,7 +228,9 @@ def test_what_makes_a_machine_is_a_cloud_config_and_its_scripts_are_shell(tmp_pa
     file = made(tmp_path)
 
     def checked():
-        return subprocess.run(["cloud-init", "schema", "--config-file", str(file)], capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            ["cloud-init", "schema", "--config-file", str(file)], capture_output=True, text=True, timeout=120, check=False
+        )
 
     done = checked()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -77,7 +77,7 @@ class function:  # noqa: N801 - it reads as the thing it opens
         return self.handle
 
     def __exit__(self, *_):
-        self.handle.house.close()
+        self.handle.close()
 
 
 def keyed(folder):

@@ -19,6 +19,7 @@ from everloop.errors import HouseBusy
 from everloop.loop.serve.supervised import Told
 
 if TYPE_CHECKING:
+    from everloop.connect.aws_lambda import Doorway, Function
     from everloop.loop.serve.doors import HouseDoors
     from everloop.serving.app import Asgi
     from everloop.settings import Settings
@@ -100,7 +101,7 @@ def ray_app(project: Path | str, *, stage: str = "", house: Path | str | None = 
 
 def lambda_handler(
     project: Path | str, *, stage: str = "", house: Path | str | None = None, turned: bool = False, counted: Path | str = "/tmp/everloop"
-) -> Callable[[Any, Any], Any]:
+) -> Function:
     """The house as a handler of AWS Lambda, as ``everloop export lambda`` writes it down; its folder is one that many instances share.
 
     Made when the function's module is loaded, which is once for each instance. Raises Missing, and what ``hosted`` raises.
@@ -110,7 +111,7 @@ def lambda_handler(
     return handler(hosted(_told(project, house, stage, turned, "lambda"), shared=True, counted=Path(counted)))
 
 
-def shop_handler(project: Path | str, *, stage: str = "", house: Path | str | None = None) -> Callable[[Any, Any], Any]:
+def shop_handler(project: Path | str, *, stage: str = "", house: Path | str | None = None) -> Doorway:
     """The door of a shop as a handler of AWS Lambda: webhooks, Flow and the storefront. One instance at a time: it keeps ``shopify.db``.
 
     Raises SettingsError where everloop.toml names no shop, Missing.
