@@ -25,40 +25,54 @@ def code_of(path: Path) -> str:
     ...     before == code_of(project)
     False
     """
-    found, folder = files_of(path), path.resolve().parent
-    lines = sorted(f"{os.path.relpath(file, folder)} {hashlib.sha256(body).hexdigest()}" for file, body in found.items())
+    lines = sorted(f"{name} {hashlib.sha256(body).hexdigest()}" for name, body in bodies_of(path).items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def files_of(path: Path) -> dict[Path, bytes]:
-    """A project file and everything in its folder that it brings in, with what is in each. Raises OSError for a file that is not there."""
-    folder, found, left = path.resolve().parent, dict[Path, bytes](), [path.resolve()]
+def bodies_of(path: Path) -> dict[str, bytes]:
+    """The files that ``code_of`` hashes, by their paths below the project file's folder. Raises OSError for a file that is not there."""
+    folder, found, left = path.resolve().parent, dict[str, bytes](), [path.resolve()]
     while left:
         file = left.pop()
-        if file not in found:
-            found[file] = file.read_bytes()
-            left += _beside(folder, found[file])
+        name = os.path.relpath(file, folder)
+        if name not in found:
+            found[name] = file.read_bytes()
+            left += _beside(folder, found[name])
     return found
 
 
-def imported_by(body: bytes) -> set[str]:
-    r"""The top-level names that a Python file imports; none of one that is no Python.
+def imported_by(path: Path) -> dict[str, str]:
+    """The top names of everything that a project file and the files beside it import, and that does not lie there itself; each with the
+    first file that imports it.
 
-    >>> sorted(imported_by(b"import numpy as np\nfrom sklearn.svm import SVC"))
-    ['numpy', 'sklearn']
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     project, beside = Path(folder, "project.py"), Path(folder, "shop.py")
+    ...     _, _ = project.write_text("from shop import orders"), beside.write_text("import lightgbm.sklearn")
+    ...     imported_by(project)
+    {'lightgbm': 'shop.py'}
     """
-    try:
-        return set(_names(ast.parse(body)))
-    except (SyntaxError, ValueError):
-        return set()
+    bodies, found = bodies_of(path), dict[str, str]()
+    here = {Path(name).parts[0].removesuffix(".py") for name in bodies}
+    for file, body in bodies.items():
+        found |= {name: file for name in sorted(_imported(body)) if name not in here and name not in found}
+    return found
 
 
 def _beside(folder: Path, body: bytes) -> Iterator[Path]:
-    for name in sorted(imported_by(body)):  # of one that cannot be read whoever opens it is told
+    for name in sorted(_imported(body)):
         if (module := folder / f"{name}.py").is_file():
             yield module.resolve()
         elif (folder / name / "__init__.py").is_file():
             yield from (file for file in sorted((folder.resolve() / name).rglob("*.py")))
+
+
+def _imported(body: bytes) -> set[str]:
+    try:
+        tree = ast.parse(body)
+    except (SyntaxError, ValueError):
+        return set()  # whoever opens it is told
+    return set(_names(tree))
 
 
 def _names(tree: ast.AST) -> Iterator[str]:

@@ -20,7 +20,7 @@ from everloop.connect.kubernetes.facts import Baked, Deployed, Room
 from everloop.connect.locked import MAKE, lacking, locked, normal
 from everloop.errors import EverloopError
 from everloop.loop.baked import read, refuse_lookups
-from everloop.loop.code import files_of, imported_by
+from everloop.loop.code import bodies_of, imported_by
 from everloop.loop.project_file import Project
 from everloop.registry.one_file import Carried
 from everloop.settings import FILE, Settings, read_settings
@@ -201,7 +201,7 @@ def _files(path: Path, settings: Settings) -> tuple[str, ...]:
     if settings.signing.private_key is not None:
         raise EverloopError(f"[signing] private_key of {FILE} would be in the image. Leave it out of this stage: who answers only asks for key.")
     folder = settings.folder
-    wanted = [*files_of(path), folder / FILE, *([settings.signing.key] if settings.signing.key else [])]
+    wanted = [*(path.resolve().parent / name for name in bodies_of(path)), folder / FILE, *([settings.signing.key] if settings.signing.key else [])]
     return tuple(_below(file, folder, "A file of the project") for file in wanted if file.is_file())
 
 
@@ -247,13 +247,9 @@ def _installed(there: Mapping[str, str], lock: str, project: Project, settings: 
 
 def _imports(path: Path) -> dict[str, str]:
     """The packages that the project's files import, each with the file that does."""
-    known, found = packages_distributions(), dict[str, str]()
-    files = files_of(path)
-    own = {file.stem for file in files} | {file.parent.name for file in files}
-    for file, body in files.items():
-        for name in sorted(imported_by(body) - own - set(sys.stdlib_module_names) - {"everloop"}):
-            found.setdefault(normal(known.get(name, [name])[0]), file.name)
-    return found
+    known = packages_distributions()
+    imported = imported_by(path)
+    return {normal(known.get(name, [name])[0]): imported[name] for name in sorted(imported) if name not in {*sys.stdlib_module_names, "everloop"}}
 
 
 def _by_settings(settings: Settings) -> Iterator[tuple[str, str]]:

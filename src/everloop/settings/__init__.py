@@ -5,7 +5,7 @@
 """
 
 from everloop.settings.checks import span
-from everloop.settings.read import ENVIRONMENT, read_settings
+from everloop.settings.read import ENVIRONMENT, read_settings, secrets_of
 from everloop.settings.records import (
     FILE,
     LEVELS,
@@ -54,5 +54,6 @@ __all__ = [
     "WhenFull",
     "Workers",
     "read_settings",
+    "secrets_of",
     "span",
 ]

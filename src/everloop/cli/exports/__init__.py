@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from everloop.cli.exports import known, platforms
+from everloop.cli.exports import clouds, known, platforms
 
 exports = typer.Typer(help="Write what the house knows, and how it is run, for other tools.", no_args_is_help=True, rich_markup_mode=None)
 for verb in (
@@ -21,5 +21,8 @@ for verb in (
     platforms.kserve,
     platforms.seldon,
     platforms.compose,
+    clouds.rayserve,
+    clouds.terraform,
 ):
     exports.command()(verb)
+exports.command("lambda")(clouds.aws_lambda)
