@@ -5,7 +5,7 @@
 """
 
 from everloop.settings.checks import span
-from everloop.settings.pipeline import IMAGE, NOT_THE_CODE
+from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE
 from everloop.settings.read import ENVIRONMENT, read_settings
 from everloop.settings.records import (
     FILE,
@@ -35,6 +35,7 @@ from everloop.settings.shop import SHOP
 __all__ = [
     "ENVIRONMENT",
     "FILE",
+    "HOUSE",
     "IMAGE",
     "LEVELS",
     "NOT_THE_CODE",

@@ -11,8 +11,8 @@ from everloop.errors import SettingsError
 from everloop.settings.checks import Checker, filled, span_of, text
 from everloop.settings.records import FILE, Pipelines
 
-IMAGE = "EVERLOOP_IMAGE"
-"""The variable that says which image a process runs in, with its digest; whoever starts the container sets it."""
+HOUSE, IMAGE = "EVERLOOP_HOUSE", "EVERLOOP_IMAGE"
+"""The variables that say where the house folder is, and which image a process runs in, with its digest; whoever starts it sets them."""
 NOT_THE_CODE = ("run",)
 """What is said of a run beside what was installed for it: another one is no reason to answer otherwise."""
 
