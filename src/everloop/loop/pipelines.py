@@ -48,6 +48,7 @@ def pipeline_of(project: Project, settings: Settings, models: Sequence[str] = ()
         shared=said.shared,
         deploy=said.deploy,
         backup=said.backup,
+        proposes=settings.online is None,
     )
     refuse_mistakes(made, verbs)
     return made

@@ -80,6 +80,8 @@ class Pipeline:
     """The stage a version goes to once it was let in; none: it stays."""
     backup: str | None = None
     """A place of backups, from which a pull request is judged against the champion."""
+    proposes: bool = True
+    """Can a proposed change be judged in a house of its own, that shares nothing with this one?"""
 
     def task(self, name: str) -> Task:
         """The task of this name. Raises KeyError."""

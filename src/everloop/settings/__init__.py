@@ -5,7 +5,7 @@
 """
 
 from everloop.settings.checks import span
-from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE
+from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, beside
 from everloop.settings.read import ENVIRONMENT, read_settings
 from everloop.settings.records import (
     FILE,
@@ -59,6 +59,7 @@ __all__ = [
     "Streams",
     "WhenFull",
     "Workers",
+    "beside",
     "read_settings",
     "span",
 ]

@@ -96,3 +96,18 @@ def ran_by(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     elif env.get("BUILD_URL"):
         found.append(("run", env["BUILD_URL"]))
     return tuple(found)
+
+
+def beside(folder: str) -> dict[str, str]:
+    """The environment of a house of its own in a folder, whatever everloop.toml says of where things are.
+
+    >>> beside(".proposed")["EVERLOOP_REGISTRY"]
+    'sqlite:///.proposed/house.db'
+    """
+    return {
+        HOUSE: folder,
+        "EVERLOOP_LAKE": f"{folder}/lake",
+        "EVERLOOP_BLOBS": f"{folder}/blobs",
+        "EVERLOOP_REGISTRY": f"sqlite:///{folder}/house.db",
+        "EVERLOOP_EVENTS": f"sqlite:///{folder}/events.db",
+    }

@@ -71,6 +71,8 @@ def left_over(pipeline: Pipeline, scheduler: Scheduler) -> list[str]:
         left.append(f"{scheduler.called} has no clock: run it every {said(pipeline)} by whatever has one.")
     if pipeline.secrets:
         left.append(f"everloop.toml reads {', '.join(pipeline.secrets)} from the environment: {_SECRETS[scheduler.name]}.")
+    if not pipeline.proposes and scheduler.name in ("github", "gitlab"):
+        left.append("Proposed changes are tested and not judged: [online] url holds what is known now, and would be written to.")
     if not pipeline.image and scheduler.name in ("github", "gitlab"):
         left.append("requirements.txt beside the project file has to pin everloop and what the learners need, or say [pipeline] image.")
     return left
