@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from everloop.errors import SettingsError
-from everloop.settings.checks import Checker, filled, span_of, text
+from everloop.settings.checks import Checker, span_of, text
 from everloop.settings.records import FILE, Pipelines
 
 HOUSE, IMAGE = "EVERLOOP_HOUSE", "EVERLOOP_IMAGE"
@@ -65,12 +65,11 @@ KEYS: dict[str, Checker] = {
 """The keys of ``[pipeline]``, and what each must be."""
 
 
-def settled(said: Mapping[str, Any], env: Mapping[str, str]) -> Pipelines:
-    """What is said of pipelines, what the environment holds filled in."""
+def settled(said: Mapping[str, Any]) -> Pipelines:
+    """What is said of pipelines, word for word: what the environment holds is filled in where the steps run, and never written down."""
     if "at" in said and "zone" not in said:
         raise SettingsError(f'{FILE}: pipeline.at does not say whose {said["at"]}. Add zone = "Europe/Berlin", or whichever is meant.')
-    true = {key: value for key, value in said.items() if key != "backup"}
-    return Pipelines(**true, backup=filled(said["backup"], env, "pipeline.backup") if "backup" in said else None)
+    return Pipelines(**said)
 
 
 def ran_by(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -248,7 +248,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         storage=_storage(values.get("storage", {}), env),
         workers=Workers(**values.get("workers", {})),
         logs=Logs(**values.get("logs", {})),
-        pipeline=settled_pipeline(values.get("pipeline", {}), env),
+        pipeline=settled_pipeline(values.get("pipeline", {})),
         ran_by=ran_by(env),
         skew=values.get("skew", {}).get("share", 0.01),
     )

@@ -228,7 +228,7 @@ class Pipelines:
     """The house folder, where every machine that runs a step has it mounted."""
     deploy: str | None = None
     """The stage that a version goes to once it was let in here."""
-    backup: str | None = field(default=None, repr=False)
+    backup: str | None = None
     """The place of backups from which a pull request has its champion."""
 
 

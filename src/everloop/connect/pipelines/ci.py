@@ -35,7 +35,7 @@ def judged_apart(pipeline: Pipeline) -> list[str]:
     With a place of backups the house begins as a copy, so that the champion is the one that answers; else the baseline is. A verdict that
     is no pass is told, and ends nothing: whether to merge is for people to say.
     """
-    begin = [f"everloop restore '{pipeline.backup}'"] if pipeline.backup else []
+    begin = [f'everloop restore "{pipeline.backup}"'] if pipeline.backup else []
     now = '--now "$NOW"'
     return [
         *begin,

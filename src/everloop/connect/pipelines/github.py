@@ -97,7 +97,7 @@ def _job(pipeline: Pipeline, tasks: list[Task], needs: list[str], model: str) ->
     for task in tasks:
         gates = list(dict.fromkeys(gate for need in task.needs if need in behind for gate in behind[need]))
         behind[task.name] = [*gates, *([task.name] if task.gate else [])]
-        line = limited(command(task, MODEL, '"$NOW"').replace(f"'{MODEL}'", MODEL).replace(MODEL, '"$MODEL"' if model else ""), task.timeout)
+        line = limited(command(task, "$MODEL", "$NOW"), task.timeout)
         step: dict[str, Data] = {"id": task.name, "name": f"{task.name} {model}".strip()}
         if gates:
             step["if"] = " && ".join(f"steps.{gate}.outputs.said != 'no'" for gate in gates)

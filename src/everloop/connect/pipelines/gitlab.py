@@ -51,7 +51,7 @@ def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
         body |= {f"propose {model}": _propose(pipeline, model) for model in pipeline.models}
     body |= {_called(task, model): _job(pipeline, task, model) for task, model in pipeline.runs()}
     if repository:
-        body["image"] = _image(pipeline, repository)
+        body["build image"] = _image(pipeline, repository)
     return {FILE: yaml(body, "\n".join(lines))}
 
 
@@ -89,7 +89,7 @@ def _job(pipeline: Pipeline, task: Task, model: str) -> Mapping[str, Data]:
         "needs": needs,
         # Two runs of one model would wait for each other in the house; here they wait where somebody sees it.
         "resource_group": f"everloop-{model or task.name}",
-        "script": [command(task, model, '"$NOW"')],
+        "script": [command(task, model, "$NOW")],
         "timeout": f"{max(1, round(task.timeout.total_seconds() / 60))} minutes",
     }
     if task.retries:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from datetime import timedelta
 
-from everloop.project.pipeline import NOW, Task
+from everloop.project.pipeline import MODEL, NOW, Task
 
 NO = 1
 """The exit code by which a record said no."""
 
 
-def command(task: Task, model: str, now: str, extra: tuple[str, ...] = ()) -> str:
-    """A task's command as a line of shell; ``now`` stands in it as it is, so that it may be a variable.
+def command(task: Task, model: str, now: str) -> str:
+    """A task's command as a line of shell; ``model`` and ``now`` may be variables of the shell, or of who writes the line.
 
-    >>> task = Task("train", ("train", "{model}", "--now", "{now}", "--by", "a b"), foreach=("demand",))
-    >>> command(task, "demand", '"$NOW"')
-    'everloop train demand --now "$NOW" --by \\'a b\\''
+    >>> task = Task("train", ("train", "{model}", "--now", "{now}", "--to", "card-{model}.md", "--by", "a b"), foreach=("demand",))
+    >>> print(command(task, "$MODEL", "$NOW"))
+    everloop train "$MODEL" --now "$NOW" --to "card-$MODEL.md" --by 'a b'
+    >>> print(command(task, "demand", "2026-11-02"))
+    everloop train demand --now 2026-11-02 --to card-demand.md --by 'a b'
     """
-    words = [*task.said(model, NOW), *extra]
-    return " ".join(["everloop", *(now if word == NOW else shlex.quote(word) for word in words)])
+    return " ".join(["everloop", *(_typed(word, model, now) for word in task.command)])
+
+
+def _typed(word: str, model: str, now: str) -> str:
+    filled = word.replace(MODEL, model).replace(NOW, now)
+    if "$" not in filled:
+        return shlex.quote(filled)
+    plain = re.sub(r'([$"`\\])', r"\\\1", word)
+    return f'"{plain.replace(MODEL, model).replace(NOW, now)}"'
 
 
 def limited(line: str, timeout: timedelta) -> str:
