@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from everloop.cli.exports import known
+from everloop.cli.exports import known, pipelines
 
 exports = typer.Typer(help="Write what the house knows, and how it is run, for other tools.", no_args_is_help=True, rich_markup_mode=None)
 for verb in (
@@ -17,5 +17,10 @@ for verb in (
     known.version,
     known.wandb,
     known.evidently,
+    pipelines.airflow,
+    pipelines.kubeflow,
+    pipelines.github,
+    pipelines.gitlab,
+    pipelines.dvc_pipeline,
 ):
     exports.command()(verb)
