@@ -87,7 +87,6 @@ def _pipeline(project: Path, stage: str, models: list[str] | None, scheduler: Sc
     """The pipeline of the project, as this scheduler is told it; nothing of the house is opened."""
     from functools import partial
 
-    from everloop.cli import VERBS
     from everloop.connect.pipelines.carried import carried
     from everloop.loop.pipelines import pipeline_of
     from everloop.loop.project_file import open_project
@@ -98,8 +97,7 @@ def _pipeline(project: Path, stage: str, models: list[str] | None, scheduler: Sc
     without_pandas()
     there = opened(partial(open_project, project))
     folder = there.path.parent if there.path else Path.cwd()
-    verbs = tuple(verb.__name__ for verb in VERBS)
-    return carried(pipeline_of(there, read_settings(folder, stage=stage or None), models or (), verbs), scheduler, without or ())
+    return carried(pipeline_of(there, read_settings(folder, stage=stage or None), models or ()), scheduler, without or ())
 
 
 def _beside(project: Path, stage: str, to: Path) -> tuple[str, ...]:
