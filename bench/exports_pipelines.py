@@ -1,7 +1,8 @@
 """One pipeline, run by itself and by each scheduler there is a binary of: do they leave the same artefacts, verdicts and versions?
 
-It fans out over two models: ``demand``, whose first training fails and is tried again, passes its gate; ``dull`` does not. Airflow, Kubeflow
-Pipelines (in processes of this machine), gitlab-ci-local and DVC each run it in a folder of their own, by the ``everloop`` of this checkout.
+It fans out over two models: ``demand``, whose first training fails and is tried again, passes its gate; ``dull`` does not. Airflow,
+Kubeflow Pipelines (in processes of this machine), gitlab-ci-local and DVC each run it in a folder of their own, by the ``everloop`` of
+this checkout.
 """
 
 from __future__ import annotations

@@ -35,7 +35,15 @@ def test_each_condition_is_a_test_case_and_what_is_no_pass_a_failure():
 
 def test_what_a_check_found_has_its_examples():
     finding = Finding(
-        source="orders", clause="always('id')", outcome="failed", rows=9, broken=2, met=0.7, share=1.0, sentence="2 of 9", examples=("row 3", "row <4>")
+        source="orders",
+        clause="always('id')",
+        outcome="failed",
+        rows=9,
+        broken=2,
+        met=0.7,
+        share=1.0,
+        sentence="2 of 9",
+        examples=("row 3", "row <4>"),
     )
     report = Report(id="r", made_at=AT, model="demand", findings=(finding,))
     (failure,) = ET.fromstring(junit("everloop check", [("demand", of_report(report))])).iter("failure")

@@ -6,7 +6,6 @@ import shutil
 from datetime import timedelta
 
 import pytest
-from tests.ring.conftest import END
 
 from everloop import every
 from everloop.cli import VERBS
@@ -18,6 +17,7 @@ from everloop.loop.smoke import smoke
 from everloop.loop.steps import judge_now, train_now
 from everloop.settings import read_settings
 from everloop.testing.projects.happenings import HAPPENINGS
+from tests.ring.conftest import END
 
 VERB_NAMES = tuple(verb.__name__ for verb in VERBS)
 SAID = """
@@ -73,7 +73,7 @@ def test_what_is_said_is_carried_over_and_secrets_stay_names(project):
         ('[pipeline]\npods = ["train"]\n', SettingsError, "nobody said of which image"),
         ('[pipeline]\nevery = "1h"\ntimeout = "2h"\n', SettingsError, "lower its timeout"),
         ('[pipeline]\nat = "04:30"\n', SettingsError, "does not say whose 04:30"),
-        ('[pipeline]\nretries = 11\n', SettingsError, "0 to 10"),
+        ("[pipeline]\nretries = 11\n", SettingsError, "0 to 10"),
         ('[pipeline]\narrives = "s3://a/b"\n', SettingsError, "say a source and the object"),
         ('[pipeline]\nevry = "1d"\n', SettingsError, "did you mean every?"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from everloop import days, every, hours, minutes
 from everloop.cli import VERBS
-from everloop.project.pipeline import MODEL, Arrival, Pipeline, Task, cron, in_order, learning, mistakes_of
+from everloop.project.pipeline import MODEL, Arrival, Pipeline, cron, in_order, learning, mistakes_of
 
 MODELS = ("demand", "churn")
 WORDS = {"retries": 2, "retry_after": timedelta(minutes=5), "timeout": timedelta(hours=1)}
@@ -20,8 +21,8 @@ PIPELINE = Pipeline("shop", TASKS, MODELS, every(days(1), at="04:30", zone="Euro
 VERB_NAMES = tuple(verb.__name__ for verb in VERBS)
 
 
-def changed(name, **words):
-    return replace(PIPELINE, tasks=tuple(replace(task, **words) if task.name == name else task for task in TASKS))
+def changed(task_name, **words):
+    return replace(PIPELINE, tasks=tuple(replace(task, **words) if task.name == task_name else task for task in TASKS))
 
 
 def test_every_step_is_a_command_of_the_terminal_and_waits_for_the_one_before_it():
@@ -91,6 +92,6 @@ def test_cron_ticks_as_often_as_the_clock_says_or_is_not_said(span):
     fields = cron(every(span))
     if fields is not None:
         found = ticks(fields)
-        assert {timedelta(minutes=b - a) for a, b in zip(found, found[1:], strict=False)} == {span}, fields
+        assert {timedelta(minutes=b - a) for a, b in pairwise(found)} == {span}, fields
     else:
         assert span > days(1) or timedelta(days=1) % span or (span % hours(1) and hours(1) % span)

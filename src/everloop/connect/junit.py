@@ -1,7 +1,7 @@
 """JUnit's XML, which every CI shows: each condition of a check or a verdict as a test case. In: records. Out: text.
 
-There is no standard; the form is what Jenkins's JUnit plugin and GitLab's "Unit test reports" read. A condition without enough evidence is a
-failure too, of a type that says so, since what waits for the gate does not go on.
+There is no standard; the form is what Jenkins's JUnit plugin and GitLab's "Unit test reports" read. A condition without enough evidence
+is a failure too, of a type that says so, since what waits for the gate does not go on.
 """
 
 from __future__ import annotations

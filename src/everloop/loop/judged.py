@@ -1,4 +1,4 @@
-"""Letting in what was learnt and judged here one step at a time, as ``turn`` does by itself: the last step of a pipeline of somebody else."""
+"""Letting in what was learnt and judged here one step at a time, as ``turn`` does by itself: the last step of a pipeline elsewhere."""
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ from everloop.project.learner import learner_repr
 from everloop.project.model import Model
 from everloop.records import Candidate, Decision, Redaction, TrainingSet, Version, identity
 from everloop.registry.store import BlobStore
+from everloop.settings import NOT_THE_CODE
 from everloop.stats.rounded import figure
 from everloop.stats.shapes import Answers
-from everloop.settings import NOT_THE_CODE
 from everloop.training.environment import environment
 from everloop.training.searched import Searched, parameters_said, searched_in
 

@@ -137,7 +137,12 @@ class _World:
         clauses = [c for c in source.must if isinstance(c, one_of) and c.what == column]
         if clauses:
             return list(clauses[0].values)
-        kept = [c for r in readings((*self.model.knows, *self.model.among, self.model.predicts)) for c in r.source.rows if r.source.name == source.name]
+        kept = [
+            c
+            for r in readings((*self.model.knows, *self.model.among, self.model.predicts))
+            for c in r.source.rows
+            if r.source.name == source.name
+        ]
         values = [value for c in kept if isinstance(c, one_of) and c.what == column for value in c.values]
         return [*values, *values, "another"] if values and isinstance(values[0], str) else values
 

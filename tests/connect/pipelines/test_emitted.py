@@ -48,7 +48,7 @@ def test_a_step_that_gets_a_pod_is_one_of_the_image(pipeline):
     (text,) = airflow.files(carried(replace(pipeline, tasks=tasks), AIRFLOW)).values()
     ast.parse(text)
     assert text.count("KubernetesPodOperator(") == 2
-    assert 'arguments=[\'train\', \'dull\', \'--now\', NOW]' in text
+    assert "arguments=['train', 'dull', '--now', NOW]" in text
     assert "everloop-shop" in text
 
 
@@ -117,7 +117,11 @@ def test_each_run_of_gitlab_is_a_job_that_needs_its_own(pipeline):
     assert body["judge dull"]["needs"] == ["train dull"]
     assert body["check dull"]["needs"] == ["ingest"]
     assert body["ingest"]["needs"] == ["test"]
-    assert body["train demand"]["retry"] == {"max": 2, "exit_codes": [2, 124, 137, 143], "when": ["runner_system_failure", "stuck_or_timeout_failure"]}
+    assert body["train demand"]["retry"] == {
+        "max": 2,
+        "exit_codes": [2, 124, 137, 143],
+        "when": ["runner_system_failure", "stuck_or_timeout_failure"],
+    }
     assert 'glab schedule create --cron "30 4 * * *" --cronTimeZone Europe/Berlin' in text
     assert set(body["stages"]) >= {job["stage"] for job in body.values() if isinstance(job, dict) and "stage" in job}
 

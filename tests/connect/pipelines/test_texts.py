@@ -10,7 +10,36 @@ from everloop.connect.pipelines.texts import yaml
 
 WORDS = st.one_of(
     st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_characters="\x7f"), max_size=12),
-    st.sampled_from(["on", "No", "~", "1e3", "0x1f", "3.10", "-", "- a", "a: b", "a #b", "#a", "", "null", "2026-11-22", "12:30", "a\nb\n", "a\n b", "*x", "&x", "!x", "%x", "@x", "`x", ".5", "=", "<<"]),
+    st.sampled_from(
+        [
+            "on",
+            "No",
+            "~",
+            "1e3",
+            "0x1f",
+            "3.10",
+            "-",
+            "- a",
+            "a: b",
+            "a #b",
+            "#a",
+            "",
+            "null",
+            "2026-11-22",
+            "12:30",
+            "a\nb\n",
+            "a\n b",
+            "*x",
+            "&x",
+            "!x",
+            "%x",
+            "@x",
+            "`x",
+            ".5",
+            "=",
+            "<<",
+        ]
+    ),
 )
 DATA = st.recursive(
     st.one_of(WORDS, st.integers(-1000, 1000), st.booleans(), st.none(), st.floats(allow_nan=False, allow_infinity=False, width=16)),

@@ -13,7 +13,6 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from bench.exports_pipelines import (
-    NOW,
     in_airflow,
     in_dvc,
     in_gitlab,

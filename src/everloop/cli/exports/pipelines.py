@@ -50,7 +50,7 @@ def github(
     models: Some = None, to: To = HERE, without: Without = None, image: Image = "", project: Project = HERE, stage: Stage = "",
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """A workflow for GitHub Actions: tests, a smoke training and the verdict as a comment on pull requests; learning, gates and images on main."""
+    """A workflow for GitHub Actions: tests and a verdict as a comment on pull requests; learning, gates and images on main."""
     from everloop.connect.pipelines import github as target
     from everloop.connect.pipelines.carried import GITHUB
 
@@ -67,7 +67,9 @@ def gitlab(
     from everloop.connect.pipelines.carried import GITLAB
 
     pipeline = _pipeline(project, stage, models, GITLAB, without)
-    _write(pipeline, GITLAB, to, target.files(pipeline, image), target.MARK, "commit it; its first lines say what the project is told", as_json)
+    _write(
+        pipeline, GITLAB, to, target.files(pipeline, image), target.MARK, "commit it; its first lines say what the project is told", as_json
+    )
 
 
 def dvc_pipeline(

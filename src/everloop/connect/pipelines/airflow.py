@@ -35,7 +35,7 @@ def _lines(pipeline: Pipeline) -> Iterator[str]:
     yield f'"""The models of {pipeline.name}, learnt and judged every {said(pipeline)}: each step is one command of everloop."""'
     yield "#"
     yield from (f"# {line}" for line in left_over(pipeline, AIRFLOW))
-    yield "# Gates: a step whose record said no (exit code 1) is skipped, and so is what waits for it; nobody is paged for a model that stays."
+    yield "# Gates: a step whose record said no (exit code 1) is skipped, and so is what waits for it."
     yield ""
     yield "from datetime import timedelta"
     yield ""
@@ -44,7 +44,8 @@ def _lines(pipeline: Pipeline) -> Iterator[str]:
         yield "from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator"
         yield "from airflow.providers.cncf.kubernetes.secret import Secret"
     yield "from airflow.providers.standard.operators.bash import BashOperator"
-    yield f"from airflow.sdk import DAG, {'ObjectStoragePath, ' if pipeline.arrivals else ''}TaskGroup{', task' if pipeline.arrivals else ''}"
+    named = ["DAG", *(["ObjectStoragePath"] if pipeline.arrivals else []), "TaskGroup", *(["task"] if pipeline.arrivals else [])]
+    yield f"from airflow.sdk import {', '.join(named)}"
     yield ""
     yield f"# Where the project lies on the workers; another place: airflow variables set everloop_{pipeline.name} FOLDER"
     yield f"FOLDER = {_template(pipeline)!r}"

@@ -38,7 +38,9 @@ class Scheduler:
 
 
 AIRFLOW: Final = Scheduler("airflow", "Airflow", clock="spans", pods=True)
-KUBEFLOW: Final = Scheduler("kubeflow", "Kubeflow Pipelines", clock="elsewhere", arrivals=False, apart=True, pods=True, joins=False, needs_image=True)
+KUBEFLOW: Final = Scheduler(
+    "kubeflow", "Kubeflow Pipelines", clock="elsewhere", arrivals=False, apart=True, pods=True, joins=False, needs_image=True
+)
 GITHUB: Final = Scheduler("github", "GitHub Actions", clock="cron", apart=True)
 GITLAB: Final = Scheduler("gitlab", "GitLab CI", clock="elsewhere", apart=True, most_retries=2, pauses=False)
 DVC: Final = Scheduler("dvc", "DVC", arrivals=False)
@@ -142,4 +144,5 @@ def _refused_task(pipeline: Pipeline, name: str, scheduler: Scheduler) -> Iterat
     if not scheduler.joins:
         several = len(task.needs) > 1 or any(pipeline.task(need).foreach and not task.foreach for need in task.needs)
         if several:
-            yield f"needs: {who} runs {name} inside what its gate lets through, so it may wait for one step alone, not {', '.join(task.needs)}."
+            waits = ", ".join(task.needs)
+            yield f"needs: {who} runs {name} inside what its gate lets through, so it may wait for one step alone, not {waits}."

@@ -17,7 +17,7 @@ PROPOSED: Final = ".everloop-proposed"
 """The folder of the house a proposed change is judged in."""
 
 SCAN: Final = (
-    'docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock aquasec/trivy:0.67.2 image --exit-code 1 --severity CRITICAL,HIGH '
+    "docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock aquasec/trivy:0.67.2 image --exit-code 1 --severity CRITICAL,HIGH "
     "--ignore-unfixed {image}"
 )
 """Trivy over an image: exit code 1 where something critical or high is known that has a cure."""

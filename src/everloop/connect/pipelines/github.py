@@ -13,7 +13,7 @@ from everloop.connect.pipelines.carried import GITHUB, left_over
 from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart
 from everloop.connect.pipelines.lines import command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
-from everloop.project.pipeline import MODEL, Pipeline, Task, cron, in_order
+from everloop.project.pipeline import Pipeline, Task, cron, in_order
 from everloop.settings import HOUSE, IMAGE, beside
 
 MARK = "Written by everloop export github"
@@ -29,7 +29,8 @@ def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
     """The workflow, by its path. ``repository``: where images go, such as ``ghcr.io/shop/models``; none: none is built."""
     lines = [
         f"{MARK}; written anew by the next one.",
-        f"The models of {pipeline.name}. Gates: where a record says no (exit code 1), the steps after it are not run, and the job stays green.",
+        f"The models of {pipeline.name}.",
+        "Gates: where a record says no (exit code 1), the steps after it are not run, and the job stays green.",
         *left_over(pipeline, GITHUB),
     ]
     body: dict[str, Data] = {
@@ -50,7 +51,11 @@ def _on(pipeline: Pipeline) -> Mapping[str, Data]:
         when["schedule"] = [{"cron": counted} | ({"timezone": zone} if zone and zone != "UTC" else {})]
     if pipeline.arrivals:
         when["repository_dispatch"] = {"types": ["arrived"]}
-    asks: dict[str, Data] = {"description": "The instant the run is about, such as 2026-11-22; now if empty", "type": "string", "required": False}
+    asks: dict[str, Data] = {
+        "description": "The instant the run is about, such as 2026-11-22; now if empty",
+        "type": "string",
+        "required": False,
+    }
     when["workflow_dispatch"] = {"inputs": {"now": asks}}
     return when
 
@@ -87,7 +92,9 @@ def _jobs(pipeline: Pipeline, repository: str) -> Mapping[str, Data]:
 
 def _job(pipeline: Pipeline, tasks: list[Task], needs: list[str], model: str) -> Mapping[str, Data]:
     """One job: its steps one after the other, each where the gates before it let it through."""
-    minutes = sum((task.retries + 1) * task.timeout.total_seconds() + task.retries * task.retry_after.total_seconds() for task in tasks) / 60
+    minutes = (
+        sum((task.retries + 1) * task.timeout.total_seconds() + task.retries * task.retry_after.total_seconds() for task in tasks) / 60
+    )
     job: dict[str, Data] = {"needs": needs, "runs-on": "ubuntu-latest", "timeout-minutes": min(360, max(1, round(minutes)))}
     if model:
         job["strategy"] = {"fail-fast": False, "matrix": {"model": list(tasks[0].foreach)}}
@@ -104,7 +111,7 @@ def _job(pipeline: Pipeline, tasks: list[Task], needs: list[str], model: str) ->
         step["env"] = {"NOW": NOW} | ({"MODEL": model} if model else {})
         step["run"] = tried(line, task, _said_no if task.gate else "exit {}".format)
         steps.append(step)
-    summary = "for file in reports/card-*.md; do [ -e \"$file\" ] && cat \"$file\" >> \"$GITHUB_STEP_SUMMARY\"; done; true\n"
+    summary = 'for file in reports/card-*.md; do [ -e "$file" ] && cat "$file" >> "$GITHUB_STEP_SUMMARY"; done; true\n'
     kept = {"name": f"reports-{model or tasks[0].name}", "path": "reports/", "if-no-files-found": "ignore"}
     steps += [{"if": "always()", "run": summary}, {"if": "always()", "uses": KEEP, "with": kept}] if model else []
     return job | {"steps": steps}

@@ -35,7 +35,8 @@ def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
     """The file, by its name. ``repository``: where images go, such as ``$CI_REGISTRY_IMAGE``; none: none is built."""
     lines = [
         f"{MARK}; written anew by the next one.",
-        f"The models of {pipeline.name}. Gates: a job whose record said no fails (exit code 1) and is not tried again; what needs it is not run.",
+        f"The models of {pipeline.name}.",
+        "Gates: a job whose record said no fails (exit code 1) and is not tried again; what needs it is not run.",
         *_clock(pipeline),
         *left_over(pipeline, GITLAB),
     ]
@@ -44,7 +45,11 @@ def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
         "stages": ["test", "propose", *[task.name for task in tasks], *(["image"] if repository else [])],
         "workflow": {"rules": [{"if": PROPOSAL}, {"if": LEARNS}]},
         "default": _default(pipeline),
-        "variables": {"NOW": AT, **({HOUSE: pipeline.shared} if pipeline.shared else {}), **({IMAGE: pipeline.image} if pipeline.image else {})},
+        "variables": {
+            "NOW": AT,
+            **({HOUSE: pipeline.shared} if pipeline.shared else {}),
+            **({IMAGE: pipeline.image} if pipeline.image else {}),
+        },
         "test": _test(pipeline),
     }
     if pipeline.proposes:
@@ -65,7 +70,9 @@ def _clock(pipeline: Pipeline) -> list[str]:
         told += [f'  glab schedule create --cron "{counted}" --cronTimeZone {zone} --ref main --description everloop']
     if pipeline.arrivals:
         told += ["What hears that an object has come starts a run, with a trigger token of the project:"]
-        told += ["  curl --form token=… --form ref=main --form variables[NOW]=2026-11-22 https://GITLAB/api/v4/projects/ID/trigger/pipeline"]
+        told += [
+            "  curl --form token=… --form ref=main --form variables[NOW]=2026-11-22 https://GITLAB/api/v4/projects/ID/trigger/pipeline"
+        ]
         told += [f"  {arrival.source}: {arrival.url}" for arrival in pipeline.arrivals]
     return told
 

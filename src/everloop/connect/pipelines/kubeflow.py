@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines 2: a file of Python that compiles itself. A gate is ``dsl.If`` over what the step said; the fan-out ``dsl.ParallelFor``.
+"""Kubeflow Pipelines 2: Python that compiles itself. A gate is ``dsl.If`` over what the step said; the fan-out ``dsl.ParallelFor``.
 
 Nothing of KFP is imported here. Sources: the KFP SDK's reference, "dsl" and "local"; "Control Flow" of Kubeflow's documentation.
 """

@@ -1,4 +1,4 @@
-"""YAML as people write it: maps and lists in blocks, several lines as a literal block, and quotes only where a word would be something else.
+"""YAML as people write it: maps and lists in blocks, several lines as a literal block, quotes only where a word would be something else.
 
 In: maps, lists, words, numbers, yes and no. Out: YAML 1.2 text, which YAML 1.1 reads alike. No anchors, no tags, no folding.
 """
