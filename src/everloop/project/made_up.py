@@ -28,8 +28,9 @@ def made_up(model: Model, end: datetime, seed: int = 0) -> dict[str, list[dict[s
     >>> from datetime import UTC
     >>> from everloop import Model, Source, days, every, money
     >>> orders = Source("orders", id="line", time="at", columns={"shop": str, "price": money("EUR")}, must=at_least("price", 100))
+    >>> def learn(rows): ...
     >>> model = Model("demand", predicts=orders.count(next=days(7)), per="shop", asked=every(days(1)), knows=orders.latest("price"),
-    ...               learner=lambda rows: None)
+    ...               learner=learn)
     >>> rows = made_up(model, datetime(2026, 11, 2, tzinfo=UTC))["orders"]
     >>> len(rows), sorted(rows[0]), all(row["price"] >= 100 for row in rows)
     (4000, ['at', 'line', 'price', 'shop'], True)

@@ -72,29 +72,24 @@ def settled(said: Mapping[str, Any]) -> Pipelines:
     return Pipelines(**said)
 
 
-def ran_by(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Which image a process runs in and which run of a scheduler started it, as far as they say so: what goes into a candidate's lineage.
+def run_of(env: Mapping[str, str]) -> str | None:
+    """Which run of a scheduler or a CI started a process, as far as they say so: it goes into a candidate's lineage.
 
-    Sources: GitHub's "Default environment variables", GitLab's "Predefined CI/CD variables", Airflow's "Environment variables" of its
-    BashOperator, Jenkins's "Using environment variables".
+    Sources: GitHub's "Default environment variables", GitLab's "Predefined CI/CD variables", Airflow's BashOperator (its context as
+    variables), Jenkins's "Using environment variables".
 
-    >>> ran_by({"CI_JOB_URL": "https://gitlab.example/shop/-/jobs/7", "EVERLOOP_IMAGE": "shop@sha256:ab"})
-    (('image', 'shop@sha256:ab'), ('run', 'https://gitlab.example/shop/-/jobs/7'))
-    >>> ran_by({"GITHUB_REPOSITORY": "o/shop", "GITHUB_RUN_ID": "5", "GITHUB_SERVER_URL": "https://github.com"})
-    (('run', 'https://github.com/o/shop/actions/runs/5'),)
+    >>> run_of({"CI_JOB_URL": "https://gitlab.example/shop/-/jobs/7"})
+    'https://gitlab.example/shop/-/jobs/7'
+    >>> run_of({"GITHUB_REPOSITORY": "o/shop", "GITHUB_RUN_ID": "5", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_SERVER_URL": "https://github.com"})
+    'https://github.com/o/shop/actions/runs/5/attempts/2'
     """
-    found = [("image", env[IMAGE])] if env.get(IMAGE) else []
     if env.get("GITHUB_RUN_ID"):
         again = f"/attempts/{env['GITHUB_RUN_ATTEMPT']}" if env.get("GITHUB_RUN_ATTEMPT", "1") != "1" else ""
         where = f"{env.get('GITHUB_SERVER_URL', 'https://github.com')}/{env.get('GITHUB_REPOSITORY', '')}"
-        found.append(("run", f"{where}/actions/runs/{env['GITHUB_RUN_ID']}{again}"))
-    elif env.get("CI_JOB_URL"):
-        found.append(("run", env["CI_JOB_URL"]))
-    elif env.get("AIRFLOW_CTX_DAG_ID"):
-        found.append(("run", f"airflow {env['AIRFLOW_CTX_DAG_ID']} {env.get('AIRFLOW_CTX_DAG_RUN_ID', '')}".strip()))
-    elif env.get("BUILD_URL"):
-        found.append(("run", env["BUILD_URL"]))
-    return tuple(found)
+        return f"{where}/actions/runs/{env['GITHUB_RUN_ID']}{again}"
+    if env.get("AIRFLOW_CTX_DAG_ID"):
+        return f"airflow {env['AIRFLOW_CTX_DAG_ID']} {env.get('AIRFLOW_CTX_DAG_RUN_ID', '')}".strip()
+    return env.get("CI_JOB_URL") or env.get("BUILD_URL") or None
 
 
 def beside(folder: str) -> dict[str, str]:

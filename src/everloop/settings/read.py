@@ -35,8 +35,8 @@ from everloop.settings.checks import (
     text,
     yes_or_no,
 )
+from everloop.settings.pipeline import IMAGE, run_of
 from everloop.settings.pipeline import KEYS as PIPELINE_KEYS
-from everloop.settings.pipeline import ran_by
 from everloop.settings.pipeline import settled as settled_pipeline
 from everloop.settings.records import FILE, Address, Executor, Governor, Logs, Serving, Settings, Signing, SourceFiles, Storage, Workers
 from everloop.settings.shop import KEYS as SHOP_KEYS
@@ -249,7 +249,8 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         workers=Workers(**values.get("workers", {})),
         logs=Logs(**values.get("logs", {})),
         pipeline=settled_pipeline(values.get("pipeline", {})),
-        ran_by=ran_by(env),
+        image=env.get(IMAGE) or None,
+        run=run_of(env),
         skew=values.get("skew", {}).get("share", 0.01),
     )
 

@@ -291,10 +291,17 @@ class Settings:
     storage: Storage = Storage()
     logs: Logs = Logs()
     pipeline: Pipelines = Pipelines()
-    ran_by: tuple[tuple[str, str], ...] = ()
-    """The image this process runs in and the run that started it, as far as the environment says so."""
+    image: str | None = None
+    """The image this process runs in, with its digest, as far as the environment says so."""
+    run: str | None = None
+    """The run of a scheduler or a CI that started it."""
     skew: float = 0.01
     """The share of units whose answers are read again each day, to see whether they were made from what the event log tells."""
+
+    @property
+    def ran_by(self) -> tuple[tuple[str, str], ...]:
+        """The image and the run, as they stand in a candidate's lineage; what is not known is left out."""
+        return tuple((name, told) for name, told in (("image", self.image), ("run", self.run)) if told)
 
     @property
     def compiled(self) -> Path:

@@ -78,4 +78,4 @@ def _word(text: str) -> str:
     """A word as it is where YAML reads it as just that, else in quotes."""
     if _PLAIN.fullmatch(text) and not _OTHER.fullmatch(text) and "$(" not in text[:2]:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=not text.isprintable())
