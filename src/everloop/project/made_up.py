@@ -7,7 +7,7 @@ In: a model, the instant history ends, a seed. Out: rows by source, as a shop wo
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -37,9 +37,9 @@ def made_up(model: Model, end: datetime, seed: int = 0) -> dict[str, list[dict[s
     """
     world = _World(model, end, length_of(model), random.Random(seed))
     made: dict[str, list[dict[str, object]]] = {}
-    for source in reversed(model.sources):  # parents first: a child has the id of one
+    for source in _parents_first(model.sources):  # a child has the id of one
         made[source.name] = world.rows(source)
-    return {source.name: made[source.name] for source in model.sources}
+    return made
 
 
 def length_of(model: Model) -> timedelta:
@@ -48,6 +48,13 @@ def length_of(model: Model) -> timedelta:
     held = model.holdout if isinstance(model.holdout, timedelta) else timedelta(0)
     asked = model.asked.span if model.asked is not None else timedelta(days=1)
     return min(LONGEST, max(timedelta(days=60), back + 2 * model.matures_after + held + 60 * asked))
+
+
+def _parents_first(sources: Iterable[Source]) -> list[Source]:
+    found: list[Source] = []
+    for source in sources:
+        found += [each.base for each in (*_parents_first(source.of), source) if each.name not in {other.name for other in found}]
+    return found
 
 
 def readings(value: Any) -> Iterator[Reading]:
