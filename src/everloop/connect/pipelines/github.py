@@ -20,7 +20,7 @@ MARK = "Written by everloop export github"
 FILE = ".github/workflows/everloop.yml"
 CHECKOUT = "actions/checkout@v6"
 PYTHON = "actions/setup-python@v6"
-KEEP = "actions/upload-artifact@v5"
+KEEP = "actions/upload-artifact@v6"
 MODEL_OF = "${{ matrix.model }}"
 NOW = "${{ needs.moment.outputs.now }}"
 
