@@ -73,7 +73,7 @@ def test_kubeflow_compiles_it_and_a_local_run_leaves_what_we_leave(folder, nativ
     assert "comp-step" in told["components"]
 
 
-def test_gitlab_runs_the_file_and_leaves_what_we_leave(folder, native):
+def test_gitlab_runs_the_file_and_leaves_what_we_leave(folder, native, rsync):
     in_gitlab(folder)
     same(folder, native)
 
