@@ -32,8 +32,8 @@ def admit(
     file: Annotated[
         str,
         typer.Argument(
-            help="A version (.everloop), a model trained elsewhere (.skops, .txt, .ubj, .onnx, .joblib), models:/… of MLflow, "
-            "or the id of a candidate that was judged here, with --override."
+            help="A version (.everloop), a model trained elsewhere (.skops, .txt, .ubj, .onnx, .joblib), models:/… of MLflow; or newest, "
+            "or a candidate's id: what was learnt and judged here, with --override also what was refused."
         ),
     ],
     model: Annotated[str, typer.Option("--model", help="The model it is a candidate for.")],
@@ -47,12 +47,18 @@ def admit(
     now: At = None,
     as_json: Json = False,
 ) -> None:
-    """Let a version of another house, or a model trained elsewhere, in as a candidate, through the same gates."""
-    from everloop.loop.admitted import admitted
+    """Let a version of another house, or a model trained elsewhere, in as a candidate, through the same gates; or what passed them here."""
+    from everloop.loop.admitted import admitted, of_this_house
     from everloop.loop.spoken import spoken_record
 
     opened = open_whole(project, house, stage)
     declared = opened.project.model(model)
+    if of_this_house(file) and not override:
+        from everloop.loop.judged import let_in_judged
+
+        done = let_in_judged(opened, declared, None if file == "newest" else file, instant_of(now))
+        say(vars(done), str(done), as_json)
+        raise typer.Exit(0 if done.version else 1)
     records = admitted(opened, declared, file, instant_of(now), override=override, trust=trust, by=by, reason=reason)
     verdict = records[-1]
     say(records if len(records) > 1 else verdict, "\n".join(map(spoken_record, records)), as_json)

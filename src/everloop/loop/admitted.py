@@ -3,6 +3,7 @@ candidate of this house, against its verdict."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -63,3 +64,12 @@ def _from_mlflow(house: House, model: Model, uri: str, now: datetime, *, overrid
         file = Path(beside) / f"{Path(there.name).name} {there.number} of MLflow{FILES[name]}"
         file.write_bytes(server.file(f"{folder}/{name}"))
         return (admit_file(house, model, file, now, override=override, trust=trust, by=by, reason=reason),)
+
+
+def of_this_house(what: str) -> bool:
+    """Whether what is to be let in is a candidate of this house, said by its id or as the newest, and no file.
+
+    >>> of_this_house("newest"), of_this_house("0f" * 8), of_this_house("model.skops")
+    (True, True, False)
+    """
+    return (what == "newest" or re.fullmatch(r"[0-9a-f]{16}", what) is not None) and not Path(what).exists()

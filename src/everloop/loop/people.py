@@ -178,7 +178,7 @@ def admit_file(
             now=now,
             save=house.blobs.save,
             trust=trust,
-            environment=environment(house.settings.folder),
+            environment=environment(house.settings.folder, house.settings.ran_by),
             allow_pickle=house.settings.pickle,
         )
 

@@ -160,7 +160,7 @@ def train(step: Step, training_set: TrainingSet) -> Candidate:
         seed=step.seed,
         id=step.id,
         now=step.now,
-        environment=environment(house.settings.folder),
+        environment=environment(house.settings.folder, house.settings.ran_by),
         searched=found,
         allow_pickle=house.settings.pickle,
         compiled=house.settings.compiled,

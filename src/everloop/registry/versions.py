@@ -95,11 +95,14 @@ class Versions:
         return _version(row)
 
     def named(self, name: str, *, within: Connection | None = None) -> Version:
-        """The version called ``demand@3``, or of that id. Raises Unknown, naming those there are."""
+        """The version called ``demand@3``, the last that was let in (``demand@newest``), or of that id. Raises Unknown, naming those there
+        are."""
         model, at, number = name.rpartition("@")
         if not at:
             return self.get(name, within=within)
         known = self.all(model, within=within)
+        if number == "newest" and known:
+            return known[-1]
         for version in known:
             if str(version.number) == number:
                 return version

@@ -1,10 +1,11 @@
 """Where things are: ``everloop.toml``, its stages, and the environment. *What* to predict is never here. Standard library only.
 
 ``records.py`` is what settings say, ``checks.py`` what a value must be, ``shop.py`` what is said of a shop, ``streams.py`` of streams,
-``read.py`` puts it together.
+``pipeline.py`` of pipelines, ``read.py`` puts it together.
 """
 
 from everloop.settings.checks import span
+from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, beside
 from everloop.settings.read import ENVIRONMENT, read_settings, secrets_of
 from everloop.settings.records import (
     FILE,
@@ -16,6 +17,7 @@ from everloop.settings.records import (
     Governor,
     Level,
     Logs,
+    Pipelines,
     Serving,
     Settings,
     Severity,
@@ -33,7 +35,10 @@ from everloop.settings.shop import SHOP
 __all__ = [
     "ENVIRONMENT",
     "FILE",
+    "HOUSE",
+    "IMAGE",
     "LEVELS",
+    "NOT_THE_CODE",
     "SEVERITIES",
     "SHOP",
     "Address",
@@ -42,6 +47,7 @@ __all__ = [
     "Governor",
     "Level",
     "Logs",
+    "Pipelines",
     "Serving",
     "Settings",
     "Severity",
@@ -53,6 +59,7 @@ __all__ = [
     "Streams",
     "WhenFull",
     "Workers",
+    "beside",
     "read_settings",
     "secrets_of",
     "span",

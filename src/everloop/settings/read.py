@@ -35,6 +35,9 @@ from everloop.settings.checks import (
     text,
     yes_or_no,
 )
+from everloop.settings.pipeline import IMAGE, run_of
+from everloop.settings.pipeline import KEYS as PIPELINE_KEYS
+from everloop.settings.pipeline import settled as settled_pipeline
 from everloop.settings.records import FILE, Address, Executor, Governor, Logs, Serving, Settings, Signing, SourceFiles, Storage, Workers
 from everloop.settings.shop import KEYS as SHOP_KEYS
 from everloop.settings.shop import settled as settled_shop
@@ -49,6 +52,7 @@ ENVIRONMENT = {
     "EVERLOOP_REGISTRY": "the database of decisions, a URL",
     "EVERLOOP_EVENTS": "the database of events not sealed yet, a URL",
     "EVERLOOP_AUTONOMY": "the highest level of autonomy: observe, suggest or act",
+    "EVERLOOP_IMAGE": "the image this runs in, with its digest, for the lineage of what is learnt",
 }
 
 
@@ -160,6 +164,7 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
     "executor": {"url": executor, "workers": count},
     "signing": {"key": text, "private_key": text, "password": text},
     "mlflow": {"url": http},
+    "pipeline": PIPELINE_KEYS,
     "shopify": SHOP_KEYS,
 }
 
@@ -266,6 +271,9 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         storage=_storage(values.get("storage", {}), env),
         workers=Workers(**values.get("workers", {})),
         logs=Logs(**values.get("logs", {})),
+        pipeline=settled_pipeline(values.get("pipeline", {})),
+        image=env.get(IMAGE) or None,
+        run=run_of(env),
         skew=values.get("skew", {}).get("share", 0.01),
     )
 

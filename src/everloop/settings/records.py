@@ -204,6 +204,35 @@ class Shopify:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pipelines:
+    """How somebody else's scheduler runs the steps: ``everloop export airflow`` and its like write it down."""
+
+    every: timedelta | None = None
+    """From one run to the next; None: as often as the models say."""
+    at: str | None = None
+    zone: str | None = None
+    retries: int = 2
+    """How often a step is tried again that could not be done; a record that says no is an answer."""
+    retry_after: timedelta = timedelta(minutes=5)
+    timeout: timedelta | None = None
+    """Of one try; None: two hours, or the time to the next run where that is shorter."""
+    arrives: Mapping[str, str] = field(default_factory=dict)
+    """By source: the object whose arrival says that its rows are complete; ``{day}`` in it is the day the run is about."""
+    image: str | None = None
+    """The image steps run in, where they run in one."""
+    pods: tuple[str, ...] = ()
+    """The steps that get a pod of their own."""
+    folder: str | None = None
+    """Where the project lies on the machines that run the steps; None: where it lies here."""
+    shared: str | None = None
+    """The house folder, where every machine that runs a step has it mounted."""
+    deploy: str | None = None
+    """The stage that a version goes to once it was let in here."""
+    backup: str | None = None
+    """The place of backups from which a pull request has its champion."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Storage:
     """How object storage is reached where its URL does not say it all. Who asks is told to each cloud's own library by its own variables
     and files; of Azure's, which not every library reads, account and key are taken from the environment here."""
@@ -261,8 +290,18 @@ class Settings:
     serving: Serving = Serving()
     storage: Storage = Storage()
     logs: Logs = Logs()
+    pipeline: Pipelines = Pipelines()
+    image: str | None = None
+    """The image this process runs in, with its digest, as far as the environment says so."""
+    run: str | None = None
+    """The run of a scheduler or a CI that started it."""
     skew: float = 0.01
     """The share of units whose answers are read again each day, to see whether they were made from what the event log tells."""
+
+    @property
+    def ran_by(self) -> tuple[tuple[str, str], ...]:
+        """The image and the run, as they stand in a candidate's lineage; what is not known is left out."""
+        return tuple((name, told) for name, told in (("image", self.image), ("run", self.run)) if told)
 
     @property
     def compiled(self) -> Path:

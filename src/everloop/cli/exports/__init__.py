@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from everloop.cli.exports import clouds, known, platforms
+from everloop.cli.exports import clouds, known, pipelines, platforms
 
 exports = typer.Typer(help="Write what the house knows, and how it is run, for other tools.", no_args_is_help=True, rich_markup_mode=None)
 for verb in (
@@ -23,6 +23,11 @@ for verb in (
     platforms.compose,
     clouds.rayserve,
     clouds.terraform,
+    pipelines.airflow,
+    pipelines.kubeflow,
+    pipelines.github,
+    pipelines.gitlab,
+    pipelines.dvc_pipeline,
 ):
     exports.command()(verb)
 exports.command("lambda")(clouds.aws_lambda)
