@@ -63,6 +63,7 @@ def to_file(house: House, model: Model, name: str, file: Path, now: datetime, *,
     """
     if file.suffix != ENDING:
         raise Unknown("kind of file for a version", file.name, (ENDING,), next="Name a file that ends so.")
+    name = version_named(house, model, name).name
     data, head = file_of(house, model, name)
     put(file, data)
     if tracked:
@@ -99,6 +100,7 @@ def copy(
     house: House, other: House, model: Model, name: str, now: datetime, *, override: bool = False, by: str = "", reason: str = ""
 ) -> tuple[Handover, Verdict]:
     """A version of this house into another one, without a file between them; both journal it. What one built, the other may."""
+    name = version_named(house, model, name).name
     data, head = file_of(house, model, name)
     there = other.project.model(model.name)
     done = taken_over(other, there, data, now, place=house.settings.stage or "", override=override, trust=True, by=by, reason=reason)

@@ -10,6 +10,7 @@ from typing import Any
 from everloop.clock import said
 from everloop.errors import Unknown
 from everloop.loop.house import House
+from everloop.loop.lineage import by_number
 from everloop.loop.month import Month, month_of, spoken_month
 from everloop.loop.spending import spent, spoken_cost
 from everloop.loop.spoken import spoken_causes, spoken_lift
@@ -245,7 +246,7 @@ def why(house: House, id: str) -> tuple[list[str], list[Record]]:
         head = f"{given.unit} at {said(given.moment)} was answered {given.value if not given.items else ', '.join(given.items)} by:"
         knew = ", ".join(f"{name} {value}" for name, value in given.features)
         return [head, *lines, *([f"It knew {knew}."] if knew else [])], records
-    tree = past.why(house.journal, id)
+    tree = past.why(house.journal, by_number(house, id))
     behind, records = spoken_causes(tree.record) if isinstance(tree.record, Signals) else [], _records(tree)
     return [*behind, *past.told(tree, name=past.names(house.journal)), *_as_compiled(house, records[:1])], records
 

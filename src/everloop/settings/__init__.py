@@ -7,6 +7,7 @@
 from everloop.settings.checks import span
 from everloop.settings.read import ENVIRONMENT, read_settings
 from everloop.settings.records import (
+    ALIASES,
     FILE,
     LEVELS,
     SEVERITIES,
@@ -16,6 +17,7 @@ from everloop.settings.records import (
     Governor,
     Level,
     Logs,
+    Place,
     Serving,
     Settings,
     Severity,
@@ -31,6 +33,7 @@ from everloop.settings.records import (
 from everloop.settings.shop import SHOP
 
 __all__ = [
+    "ALIASES",
     "ENVIRONMENT",
     "FILE",
     "LEVELS",
@@ -42,6 +45,7 @@ __all__ = [
     "Governor",
     "Level",
     "Logs",
+    "Place",
     "Serving",
     "Settings",
     "Severity",

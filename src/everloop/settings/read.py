@@ -35,7 +35,21 @@ from everloop.settings.checks import (
     text,
     yes_or_no,
 )
-from everloop.settings.records import FILE, Address, Executor, Governor, Logs, Serving, Settings, Signing, SourceFiles, Storage, Workers
+from everloop.settings.records import (
+    ALIASES,
+    FILE,
+    Address,
+    Executor,
+    Governor,
+    Logs,
+    Place,
+    Serving,
+    Settings,
+    Signing,
+    SourceFiles,
+    Storage,
+    Workers,
+)
 from everloop.settings.shop import KEYS as SHOP_KEYS
 from everloop.settings.shop import settled as settled_shop
 from everloop.settings.streams import settled as settled_streams
@@ -137,6 +151,7 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
     "executor": {"url": executor, "workers": count},
     "signing": {"key": text, "private_key": text, "password": text},
     "mlflow": {"url": http},
+    "aliases": {"*": one_of("champion", "candidate")},
     "shopify": SHOP_KEYS,
 }
 
@@ -238,6 +253,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         governor=_governor(values.get("governor", {}), values.get("prices", {})),
         signing=_signing(values.get("signing", {}), root, env),
         mlflow=None if mlflow is None else filled(mlflow, env, "mlflow.url"),
+        aliases=_aliases(values),
         shopify=settled_shop(values["shopify"], values.get("serving", {}), env) if "shopify" in values else None,
         serving=Serving(**values.get("serving", {})),
         storage=_storage(values.get("storage", {}), env),
@@ -245,6 +261,15 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         logs=Logs(**values.get("logs", {})),
         skew=values.get("skew", {}).get("share", 0.01),
     )
+
+
+def _aliases(values: Mapping[str, Any]) -> Mapping[str, Place]:
+    said: Mapping[str, Place] = values.get("aliases", ALIASES)
+    for name in said:
+        # Digits number versions, and MLflow keeps "latest" and "v3" for itself; the challenger is who asks for a contest.
+        if not re.fullmatch(r"[A-Za-z][\w-]{0,99}", name) or re.fullmatch(r"v\d+|latest|challenger", name.lower()):
+            raise SettingsError(f"{FILE}: aliases.{name} cannot be a name. Say a word of letters, digits and -, not v1, latest or challenger.")
+    return said
 
 
 def _governor(said: Mapping[str, Any], prices: Mapping[str, float]) -> Governor:
