@@ -231,9 +231,9 @@ class Mirror:
         numbers = {there.tags.get(models.OURS_ID): there.number for there in models.versions(self.server, model.name)}
         places = self.house.settings.aliases
         wanted = {alias: traffic.at(place) for alias, place in places.items()}
-        further = tuple(f"{alias}-" for alias, place in places.items() if place == "candidate" and alias not in ALIASES or alias == "candidate")
-        for number, version in enumerate(traffic.candidates[1:], 2):
-            wanted |= {f"{alias}{number}": version for alias in further}
+        candidate = next((alias for alias, place in places.items() if place == "candidate"), None)
+        for number, version in enumerate(traffic.candidates[1:] if candidate else (), 2):
+            wanted[f"{candidate}-{number}"] = version
         for alias in models.aliases(self.server, model.name):
             if re.fullmatch(rf"{candidate}-\d+", alias):
                 wanted.setdefault(alias, None)
