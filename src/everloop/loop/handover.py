@@ -39,6 +39,8 @@ from everloop.registry.one_file import (
     OF_ARTEFACT,
     RECORDS,
     Carried,
+    Line,
+    lines_in,
     lines_of,
     manifest_of,
     packed,
@@ -237,7 +239,7 @@ def file_of(house: House, model: Model, name: str, *, baseline: bool = False) ->
     bodies = {ARTEFACT: house.blobs.read(candidate.artefact)}
     if candidate.golden is not None:
         bodies[GOLDEN] = house.blobs.read(candidate.golden)
-    bodies[RECORDS] = records_text(lines_of(house.store, sorted(_ids(why(house.journal, version.id)))))
+    bodies[RECORDS] = records_text(_lineage(house, version))
     bodies[CARD] = markdown(card_of(house, model, name)).encode()
     bodies[EXPLAINED] = explain(model).encode()
     signature = None
@@ -255,6 +257,14 @@ def file_of(house: House, model: Model, name: str, *, baseline: bool = False) ->
             bodies[OF_ARTEFACT] = signed.read_bytes()
         manifest = manifest_of(version, bodies, head=head, release=release_of("everloop"))
     return packed(manifest, bodies, signature), head
+
+
+def _lineage(house: House, version: Version) -> list[Line]:
+    """The rows of this journal behind a version; then those of the houses it came from, which came with it."""
+    own = lines_of(house.store, sorted(_ids(why(house.journal, version.id))))
+    came = [record for line in own if isinstance(record := house.journal.find(line.id), Handover) and record.lineage is not None]
+    further = [line for record in came for line in lines_in(house.blobs.read(str(record.lineage)))]
+    return list({(line.id, line.hash): line for line in (*own, *further)}.values())
 
 
 def _left(house: House, model: Model, name: str, data: bytes, head: str, *, place: str, now: datetime) -> Handover:

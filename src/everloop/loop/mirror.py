@@ -235,7 +235,7 @@ class Mirror:
         for number, version in enumerate(traffic.candidates[1:] if candidate else (), 2):
             wanted[f"{candidate}-{number}"] = version
         for alias in models.aliases(self.server, model.name):
-            if re.fullmatch(rf"{candidate}-\d+", alias):
+            if candidate and re.fullmatch(rf"{candidate}-\d+", alias):
                 wanted.setdefault(alias, None)
         # Who answers here and could not be told there has no number: what stands there is then left as it is.
         told = {alias: None if version is None else numbers.get(version) for alias, version in wanted.items()}
