@@ -331,12 +331,10 @@ def dies(*_):
 # -- a third house, and what versions are called ---------------------------------------------------------------------------------------
 
 
-def test_a_version_that_went_through_two_houses_brings_the_lineage_of_both(staging, prod, turned, tmp_path):
+def test_a_version_that_went_through_two_houses_brings_the_lineage_of_both(staging, prod, prepared, tmp_path):
     """Dev learnt it, staging judged it anew, production tells of both, down to the snapshot that dev took."""
     copy(staging[0], prod[0], staging[1], "demand@1", LATER, override=True, by="Kim", reason="to be tried there")
-    shutil.copytree(turned, tmp_path / "last")
-    shutil.rmtree(tmp_path / "last" / ".everloop")
-    shutil.copytree(prod[0].settings.house, tmp_path / "last" / ".everloop", ignore=shutil.ignore_patterns("house.db*"))
+    shutil.copytree(prepared("shop"), tmp_path / "last")
     last = open_house(tmp_path / "last" / "project.py")
     (model,) = last.project.models.values()
     (name,) = [v.name for v in prod[0].versions.all("demand") if prod[0].candidate(v.candidate).format != "baseline"]
