@@ -6,7 +6,9 @@ AWS is moto's server over HTTP, asked by boto3 and by the libraries that read ob
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import boto3
 import pyarrow as pa
@@ -114,3 +116,15 @@ def test_items_of_dynamodb_are_rows_and_come_in_once(tmp_path, aws):
     house = house_of(tmp_path, aws, "s3://nothing/*.csv", orders)
     rows = [item | {"quantity": int(item["quantity"])} for item in table.scan()["Items"]]
     assert [receive(house.lake, orders, rows, now=NOW).kept for _ in range(2)] == [3, 0]
+
+
+def test_the_template_that_the_page_shows_makes_an_endpoint(aws):
+    page = (Path(__file__).parents[2] / "docs" / "works-with.md").read_text(encoding="utf-8")
+    (template,) = re.findall(r"^```yaml\n(AWSTemplateFormatVersion.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    told = {"Image": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop@sha256:00", "Role": "arn:aws:iam::123456789012:role/sagemaker"}
+    formation = boto3.client("cloudformation", endpoint_url=aws.endpoint)
+    parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in told.items()]
+    formation.create_stack(StackName="shop", TemplateBody=template, Parameters=parameters)
+    made = boto3.client("sagemaker", endpoint_url=aws.endpoint)
+    assert made.describe_endpoint(EndpointName="demand")["EndpointConfigName"] == "demand"
+    assert made.describe_model(ModelName="demand")["PrimaryContainer"]["Image"] == told["Image"]
