@@ -28,12 +28,12 @@ CALLED = {
 
 def told(page: str) -> dict[str, list[str]]:
     """Of each tool its row."""
-    return {row[0]: row for row in rows(page) if len(row) == 4}
+    return {row[0]: row for row in rows(page.partition("\n## From one to the other")[0])}
 
 
 def wrong(page: str, tool: str) -> list[str]:
     """What is not as it should be of a tool's row."""
-    found = [row for row in rows(page) if len(row) == 4 and row[0] == tool]
+    found = [row for row in rows(page.partition("\n## From one to the other")[0]) if row[0] == tool]
     if len(found) != 1:
         return [f"{tool} has {len(found)} rows"]
     _, how, what, tried = found[0]
