@@ -5,6 +5,7 @@ text on the left is the list of docs/README.md: there is no second one.
 """
 
 import re
+from pathlib import Path
 
 project = "Everloop"
 extensions = ["myst_parser"]
@@ -27,5 +28,13 @@ def listed(app, page, text):
         text[0] += "\n".join(["", "```{toctree}", ":hidden:", "", *names, "```", ""])
 
 
+def begins(app, exception):
+    """Who asks for the site alone gets the list."""
+    if exception is None and app.builder.format == "html":
+        refresh = f'<!doctype html><meta http-equiv="refresh" content="0; url={root_doc}.html"><a href="{root_doc}.html">{project}</a>\n'
+        (Path(app.outdir) / "index.html").write_text(refresh, encoding="utf-8")
+
+
 def setup(app):
     app.connect("source-read", listed)
+    app.connect("build-finished", begins)
