@@ -36,7 +36,7 @@ def installed(folder: Path, wheel: Path, pins: Path = PINS) -> Path:
 
 
 def bill(python: Path, to: Path) -> Path:
-    """What is installed there, with versions, licences and who needs whom, as CycloneDX; held against its schema. The same again for the same."""
+    """What is installed there, with versions, licences and who needs whom, as CycloneDX, held against its schema. The same twice."""
     words = ("environment", "--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible", "--validate", "-o", str(to), str(python))
     subprocess.run([environment("release").parent / "cyclonedx-py", *words], check=True, env=apart(), capture_output=True)
     return to
@@ -48,7 +48,9 @@ def audited(pins: Path = PINS, *words: str) -> tuple[bool, str]:
     Raises OSError where nobody could be asked, which is no all-clear.
     """
     audit = (environment("release").parent / "pip-audit", "--requirement", str(pins), "--disable-pip", "--require-hashes", "--no-deps")
-    done = subprocess.run([*audit, "--progress-spinner", "off", "--aliases", *words], env=apart(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*audit, "--progress-spinner", "off", "--aliases", *words], env=apart(), capture_output=True, text=True, check=False
+    )
     said = done.stdout + done.stderr
     if done.returncode and "known vulnerabilit" not in said:
         raise OSError(f"Nobody could be asked what is vulnerable:\n{said}")

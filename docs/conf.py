@@ -1,7 +1,7 @@
 """The site of these pages, by Sphinx: ``make docs`` writes it to build/docs. A link or an anchor that leads nowhere fails it.
 
-MyST reads Markdown as GitHub does (CommonMark, tables, the same anchors), so the pages are read here and there alike. What stands beside the
-text on the left is the list of docs/README.md: there is no second one.
+MyST reads Markdown as GitHub does (CommonMark, tables, the same anchors), so the pages are read here and there alike. What stands on the
+left of each is the list of docs/README.md: there is no second one.
 """
 
 import re

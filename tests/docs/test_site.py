@@ -11,8 +11,9 @@ pytestmark = pytest.mark.slow
 
 
 def site(pages, to):
-    words = ("-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n", "-q", "-c", str(ROOT / "docs"), "-d", str(to / "seen"), str(pages), str(to / "html"))
-    return subprocess.run([environment("docs"), *words], env=apart(), capture_output=True, text=True, check=False, timeout=300)
+    where = ("-c", str(ROOT / "docs"), "-d", str(to / "seen"), str(pages), str(to / "html"))
+    command = [environment("docs"), "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n", "-q", *where]
+    return subprocess.run(command, env=apart(), capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_every_page_is_on_the_site_and_every_link_and_anchor_leads_somewhere(tmp_path):
@@ -22,7 +23,7 @@ def test_every_page_is_on_the_site_and_every_link_and_anchor_leads_somewhere(tmp
     assert pages <= {page.stem for page in (tmp_path / "html").glob("*.html")}
     for page in pages:
         text = (tmp_path / "html" / f"{page}.html").read_text(encoding="utf-8")
-        assert "<script src=\"http" not in text, f"{page} asks somebody else for a script"
+        assert '<script src="http' not in text, f"{page} asks somebody else for a script"
         assert "@import" not in text
 
 

@@ -1,5 +1,5 @@
-"""Runs in the environment of Datadog's checks: ``in_datadog.py URL`` reads a house's /metrics as its Agent's OpenMetrics check does, and says
-as JSON what it would have sent: name, kind, value and tags of each."""
+"""Runs in the environment of Datadog's checks: ``in_datadog.py URL`` reads a house's /metrics as its Agent's OpenMetrics check does, and
+says as JSON what it would have sent: name, kind, value and tags of each."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Runs in the profilers' environment: ``in_profilers.py FILE`` reads a training set that was exported, and says as JSON what deepchecks, the
-data profiling of pandas and whylogs each find in it: the first half held against the second, in which ``sys.argv[2]`` was made 100 times as
-large."""
+"""Runs in the profilers' environment: ``in_profilers.py FILE COLUMN`` reads a training set that was exported, and says as JSON what
+deepchecks, the data profiling of pandas and whylogs each find in it: the first half held against the second, in which one column was made
+100 times as large."""
 
 from __future__ import annotations
 

@@ -56,7 +56,8 @@ def test_a_house_begins_and_turns_where_nothing_but_the_release_is_installed(pyt
         return done.stdout
 
     (tmp_path / "shop").mkdir()
-    where = subprocess.run([python, "-c", "import everloop; print(everloop.__file__)"], capture_output=True, text=True, env=apart(), check=True)
+    lies = [python, "-c", "import everloop; print(everloop.__file__)"]
+    where = subprocess.run(lies, capture_output=True, text=True, env=apart(), check=True)
     assert where.stdout.startswith(str(python.parent.parent)), "not of this checkout"
     say("init", "shop")
     assert "rows kept" in say("ingest")
@@ -84,9 +85,10 @@ class Advisories(BaseHTTPRequestHandler):
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        known = {"id": "PYSEC-2099-1", "aliases": [], "summary": "made up", "modified": "2099-01-01T00:00:00Z", "published": "2099-01-01T00:00:00Z", "affected": [
-            {"package": {"name": "numpy", "ecosystem": "PyPI"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}
-        ]}  # fmt: skip
+        ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]
+        affected = [{"package": {"name": "numpy", "ecosystem": "PyPI"}, "ranges": ranges}]
+        dates = dict.fromkeys(("modified", "published"), "2099-01-01T00:00:00Z")
+        known = {"id": "PYSEC-2099-1", "aliases": [], "summary": "made up", "affected": affected, **dates}
         body = json.dumps({"vulns": [known]} if asked["package"]["name"] == "numpy" and self.server.angry else {}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -113,11 +115,12 @@ def test_a_library_that_is_known_to_be_vulnerable_holds_up_a_release_and_silence
     pins = re.search(r"^numpy==.*?(?=^\w)", PINS.read_text(), re.MULTILINE | re.DOTALL)
     assert pins
     (tmp_path / "pins.txt").write_text(pins[0])
-    words = ("--vulnerability-service", "osv", "--osv-url", f"http://127.0.0.1:{advisories.server_port}/v1/query", "--cache-dir", str(tmp_path))
-    assert audited(tmp_path / "pins.txt", *words)[0]
+    url = f"http://127.0.0.1:{advisories.server_port}/v1/query"
+    words = ("--cache-dir", str(tmp_path), "--vulnerability-service", "osv", "--osv-url")
+    assert audited(tmp_path / "pins.txt", *words, url)[0]
     advisories.angry = True
-    clear, said = audited(tmp_path / "pins.txt", *words)
+    clear, said = audited(tmp_path / "pins.txt", *words, url)
     assert not clear
     assert "PYSEC-2099-1" in said
     with pytest.raises(OSError, match="Nobody could be asked"):
-        audited(tmp_path / "pins.txt", *words[:3], "http://127.0.0.1:9/v1/query")
+        audited(tmp_path / "pins.txt", *words, "http://127.0.0.1:9/v1/query")

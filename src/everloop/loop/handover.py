@@ -26,7 +26,7 @@ from everloop.loop.people import let_in
 from everloop.loop.signing import keep_signature, sign_now, signature_here
 from everloop.project.model import Model
 from everloop.project.spoken import explain
-from everloop.records import Candidate, Handover, Shape, TrainingSet, Verdict, identity
+from everloop.records import Candidate, Handover, Shape, TrainingSet, Verdict, Version, identity
 from everloop.registry.card import markdown
 from everloop.registry.history import Reason, why
 from everloop.registry.one_file import (

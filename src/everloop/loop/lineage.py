@@ -12,7 +12,7 @@ from everloop.settings import Place
 
 
 def version_named(house: House, model: Model, name: str) -> Version:
-    """The version of this model that is called so: by its number, its id, or a place it has, such as ``demand@champion``. Raises Unknown."""
+    """The version of this model that is called so: by number, id, or a place it has, such as ``demand@champion``. Raises Unknown."""
     version = house.versions.named(by_number(house, name))
     if version.model != model.name:
         raise Unknown("version", name, [v.name for v in house.versions.all(model.name)], where=model.name)

@@ -266,13 +266,12 @@ def _elsewhere(house: House, records: list[Record]) -> list[str]:
 def _of_house(came: Handover, there: list[Record], told: set[str]) -> list[str]:
     """One version where it came from, and where that came from in turn: ``there`` holds what every house on its way said."""
     known = {record.id: record for record in reversed(there)}  # of two houses, the nearer one
+    names = {one.id: one.name for one in there if isinstance(one, Version)}
     for record in there:
         if isinstance(record, Version) and record.name == came.version and record.id not in told:
             tree = past.behind(known.get, record.id)
             found = _records(tree)
             told.update(one.id for one in found)
-|= {one.id: one for one in found}
-            names = {one.id: one.name for one in there if isinstance(one, Version)}
             head = f"In the house it came from{f' ({came.place})' if came.place else ''}:"
             lines = [head, *past.told(tree, name=lambda id: names.get(id, id), depth=1)]
             for one in found:

@@ -36,9 +36,7 @@ from everloop.registry.sentences import clause
 from everloop.registry.written import as_data
 from everloop.training.golden import read_golden
 
-FACT         candidate = next((alias for alias, place in places.items() if place == "candidate"), None)
-        for number, version in enumerate(traffic.candidates[1:] if candidate else (), 2):
-            wanted[f"{candidate}-{number}"] = version
+FACT = "mlflow"
 KINDS = ("Candidate", "Verdict", "Version", "Traffic")
 
 

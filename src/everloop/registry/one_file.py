@@ -126,7 +126,7 @@ def records_text(lines: Sequence[Line]) -> bytes:
 
 
 def records_in(body: bytes) -> list[Record]:
-    """The records of such text, oldest first: what a lineage that was kept says. Those of a kind this release does not know are left out."""
+    """The records of such text: what a lineage that was kept says. Those of a kind this release does not know are left out."""
     found: list[Record] = []
     for line in lines_in(body):
         with suppress(EverloopError):

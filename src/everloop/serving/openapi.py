@@ -184,8 +184,8 @@ def _body(path: Path) -> Json:
     elif path.name == "invocations":
         schema = {"type": "object", "properties": {word: {"type": ["object", "array"]} for word in invocations.FORMS}, "maxProperties": 1}
     elif path.name == "tf_predict":
-        properties = {word: {"type": ["object", "array"]} for word in tensorflow.FORMS} | {"signature_name": {"const": tensorflow.SIGNATURE}}
-        schema = {"type": "object", "properties": properties}
+        schema = {"type": "object", "properties": {word: {"type": ["object", "array"]} for word in tensorflow.FORMS}}
+        schema["properties"]["signature_name"] = {"const": tensorflow.SIGNATURE}
     else:
         ref = _ref(_ASKS[path.name].__name__)
         schema = _one_or_list(ref) if path.name in ("truths", "outcomes", "predictions") else ref

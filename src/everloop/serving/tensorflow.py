@@ -55,7 +55,8 @@ def requests(fit: Fit, body: bytes) -> tuple[bool, list[Row]]:
     if isinstance(value, dict) and "signature_name" in value:
         value = dict(value)
         if (signature := value.pop("signature_name")) not in ("", SIGNATURE):
-            raise RefusedError("invalid", f"There is no signature {signature!r:.60}. Leave it out, or say {SIGNATURE}.", field="signature_name")
+            what = f"There is no signature {signature!r:.60}. Leave it out, or say {SIGNATURE}."
+            raise RefusedError("invalid", what, field="signature_name")
     return isinstance(value, dict) and "inputs" in value, requests_of(fit, rows_of(value, FORMS))
 
 
@@ -72,5 +73,6 @@ def status(model: str, ready: bool, versions: Sequence[str]) -> TensorflowModel:
     >>> status("demand", True, ["3"]).model_version_status[0].state
     'AVAILABLE'
     """
-    state, fine = ("AVAILABLE", {"error_code": "OK", "error_message": ""}) if ready else ("LOADING", {"error_code": "UNAVAILABLE", "error_message": ""})
+    state = "AVAILABLE" if ready else "LOADING"
+    fine = {"error_code": "OK" if ready else "UNAVAILABLE", "error_message": ""}
     return TensorflowModel(model, ready, [TensorflowVersion(one, state, fine) for one in versions])
