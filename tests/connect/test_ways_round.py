@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from everloop import Source
+from everloop import Model, Source, days, every
 from everloop.connect.objects import opened
 from everloop.lake import read_source
 from everloop.lake.receive import receive
@@ -46,10 +46,22 @@ def aws():
             yield server
 
 
-def house_of(folder, aws, files, source=stock):
+class Mean:
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return [0.0] * len(X)
+
+
+def house_of(folder, aws, files, source=stock, column="on_hand"):
+    """A house whose one model reads the source, which comes from these files."""
+    total = source.total(column, next=days(1))
+    week = source.total(column, last=days(7))
+    model = Model("demand", predicts=total, per="product_id", asked=every(days(1)), knows=week, learner=Mean())
     text = f'[sources]\n{source.name} = "{files}"\n[storage]\nendpoint = "{aws.endpoint}"\nallow_http = true\nregion = "eu-central-1"\n'
     (folder / "everloop.toml").write_text(text)
-    return open_house(project_of(source), settings=read_settings(folder, house=folder / "house"))
+    return open_house(project_of(model), settings=read_settings(folder, house=folder / "house"))
 
 
 def put(house, url, table):
@@ -93,14 +105,9 @@ def test_the_offline_store_of_sagemakers_feature_store_is_a_source_that_knows_wh
     assert sum(one.kept for one in ingest_files(house, None, [], now=NOW)) == 0, "a second look takes nothing twice"
 
 
-def test_where_a_table_of_glue_lies_is_a_source(tmp_path, aws):
+def test_a_table_of_glue_in_partitions_is_a_source(tmp_path, aws):
     aws.bucket("glue")
-    glue = boto3.client("glue", endpoint_url=aws.endpoint)
-    glue.create_database(DatabaseInput={"Name": "shop"})
-    lies = {"Location": "s3://glue/stock/", "InputFormat": "parquet", "Columns": [{"Name": "product_id", "Type": "string"}]}
-    glue.create_table(DatabaseName="shop", TableInput={"Name": "stock", "StorageDescriptor": lies})
-    there = glue.get_table(DatabaseName="shop", Name="stock")["Table"]["StorageDescriptor"]["Location"]
-    house = house_of(tmp_path, aws, f"{there}**/*.parquet")
+    house = house_of(tmp_path, aws, "s3://glue/stock/**/*.parquet")
     put(house, "s3://glue/stock/day=1/a.parquet", written([("p1", 7, "2026-11-01T06:00:00Z", NOW - HOUR, False)]))
     assert [one.kept for one in ingest_files(house, None, [], now=NOW)] == [1]
 
@@ -113,7 +120,7 @@ def test_items_of_dynamodb_are_rows_and_come_in_once(tmp_path, aws):
     for number in range(3):
         table.put_item(Item={"line_id": f"l{number}", "at": "2026-11-01T00:00:00Z", "product_id": "p1", "quantity": number})
     orders = Source("orders", id="line_id", time="at", columns={"product_id": str, "quantity": int})
-    house = house_of(tmp_path, aws, "s3://nothing/*.csv", orders)
+    house = house_of(tmp_path, aws, "s3://nothing/*.csv", orders, "quantity")
     rows = [item | {"quantity": int(item["quantity"])} for item in table.scan()["Items"]]
     assert [receive(house.lake, orders, rows, now=NOW).kept for _ in range(2)] == [3, 0]
 

@@ -13,10 +13,10 @@ PAGE = read("docs/works-with.md")
 HOW = ("native", "bridge", "export", "the way round")
 TOOLS = (
     "lakeFS", "Delta Lake", "DVC", "Great Expectations", "Deequ", "deepchecks", "pandas profiling", "Feast", "Tecton",
-    "SageMaker endpoints", "SageMaker Feature Store", "SageMaker Model Monitor", "MLflow", "Weights & Biases", "Neptune", "Airflow", "Prefect",
-    "Kubeflow", "Jenkins", "GitHub Actions", "GitLab CI", "Docker", "conda", "Kubernetes", "Kustomize", "KServe", "Seldon Core", "Ray Serve", "TensorFlow Serving",
-    "Redis", "DynamoDB", "Kafka", "Glue", "Evidently", "WhyLabs", "Prometheus", "Grafana", "Datadog", "Elasticsearch", "Slack", "Terraform",
-    "CloudFormation", "Lambda", "Shopify Flow",
+    "SageMaker endpoints", "SageMaker Feature Store", "SageMaker Model Monitor", "MLflow", "Weights & Biases", "Neptune", "Airflow",
+    "Prefect", "Kubeflow", "Jenkins", "GitHub Actions", "GitLab CI", "Docker", "conda", "Kubernetes", "Kustomize", "KServe", "Seldon Core",
+    "Ray Serve", "TensorFlow Serving", "Redis", "DynamoDB", "Kafka", "Glue", "Evidently", "WhyLabs", "Prometheus", "Grafana", "Datadog",
+    "Elasticsearch", "Slack", "Terraform", "CloudFormation", "Lambda", "Shopify Flow",
 )  # fmt: skip
 CALLED = {
     "Delta Lake": "delta", "Weights & Biases": "wandb", "GitHub Actions": "github", "GitLab CI": "gitlab", "Great Expectations": "great",
