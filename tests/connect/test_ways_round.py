@@ -133,5 +133,7 @@ def test_the_template_that_the_page_shows_makes_an_endpoint(aws):
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in told.items()]
     formation.create_stack(StackName="shop", TemplateBody=template, Parameters=parameters)
     made = boto3.client("sagemaker", endpoint_url=aws.endpoint)
-    assert made.describe_endpoint(EndpointName="demand")["EndpointConfigName"] == "demand"
+    assert [one["EndpointName"] for one in made.list_endpoints()["Endpoints"]] == ["demand"]
+    [variant] = made.describe_endpoint_config(EndpointConfigName="demand")["ProductionVariants"]
+    assert variant["ModelName"] == "demand"
     assert made.describe_model(ModelName="demand")["PrimaryContainer"]["Image"] == told["Image"]
