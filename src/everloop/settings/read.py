@@ -266,9 +266,9 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
 def _aliases(values: Mapping[str, Any]) -> Mapping[str, Place]:
     said: Mapping[str, Place] = values.get("aliases", ALIASES)
     for name in said:
-        # Digits number versions, and MLflow keeps "latest" and "v3" for itself; the challenger is who asks for a contest.
-        if not re.fullmatch(r"[A-Za-z][\w-]{0,99}", name) or re.fullmatch(r"v\d+|latest|challenger", name.lower()):
-            raise SettingsError(f"{FILE}: aliases.{name} cannot be a name. Say letters, digits and -, but not v1, latest or challenger.")
+        # Digits number versions, MLflow keeps "latest" and "v3" for itself, and the challenger is who asks for a contest.
+        if not re.fullmatch(r"[A-Za-z][\w-]{0,99}", name) or re.fullmatch(r"v\d+|latest|newest|challenger", name.lower()):
+            raise SettingsError(f"{FILE}: aliases.{name} cannot be a name. Say letters, digits and -, but not v1, latest, newest or challenger.")
     return said
 
 
