@@ -286,7 +286,7 @@ def test_a_house_has_names_for_its_champion_and_its_candidate(project):
     assert read(folder, stage="prod").aliases == {"live": "champion"}
 
 
-@pytest.mark.parametrize("name", ["3", "v3", "latest", "challenger", "two words"])
+@pytest.mark.parametrize("name", ["3", "v3", "latest", "newest", "challenger", "two words"])
 def test_a_name_that_means_something_else_is_refused(project, name):
     with pytest.raises(SettingsError, match="cannot be a name"):
         read(project(f'[aliases]\n"{name}" = "champion"\n'))

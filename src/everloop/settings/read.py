@@ -268,7 +268,8 @@ def _aliases(values: Mapping[str, Any]) -> Mapping[str, Place]:
     for name in said:
         # Digits number versions, MLflow keeps "latest" and "v3" for itself, and the challenger is who asks for a contest.
         if not re.fullmatch(r"[A-Za-z][\w-]{0,99}", name) or re.fullmatch(r"v\d+|latest|newest|challenger", name.lower()):
-            raise SettingsError(f"{FILE}: aliases.{name} cannot be a name. Say letters, digits and -, but not v1, latest, newest or challenger.")
+            what = "Say letters, digits and -, but not v1, latest, newest or challenger."
+            raise SettingsError(f"{FILE}: aliases.{name} cannot be a name. {what}")
     return said
 
 
