@@ -35,7 +35,7 @@ def concrete(path):
 
 def told(reply, path, kind):
     """Whether an error is told; where the path speaks another tool's protocol, in that one's shape."""
-    if path.path.startswith("/v2"):
+    if path.path.startswith("/v2") or path.name in ("tf_predict", "tf_model"):
         return set(reply.json()) == {"error"} and len(reply.json()["error"]) > 20
     if path.name == "invocations":
         return set(reply.json()) == {"error_code", "message"}
@@ -162,7 +162,7 @@ def test_a_revoked_key_is_none_from_the_next_request_on(tmp_path):
         "/nothing",
         "/v1",
         "/v1/",
-        "/v1/models/churn",
+        "/v1/models/churn/ask",
         "/v1/models//predict",
         "/v1/models/churn/predict/",
         "/v1/models/a/b/predict",
@@ -473,6 +473,7 @@ def test_a_turned_house_is_told_the_instant_and_no_other_house_may_be(tmp_path, 
     tensor = {"inputs": [{"name": "customer_id", "shape": [1], "datatype": "BYTES", "data": ["c1"]}]}
     bodies = {"predict": {"customer_id": "c1"}, "features": {"features": ["churn:x"], "entities": {"customer_id": ["c1"]}}}
     bodies |= {"beside": {"items": ["p1"]}, "infer": tensor, "infer_by": tensor, "invocations": {"inputs": {"customer_id": ["c1"]}}}
+    bodies |= {"tf_predict": bodies["invocations"]}
     bodies |= {"snooze": WORD | {"until": "2d"}}
     bodies |= {"share": WORD | {"share": 0.1}}
     bodies |= {"arrivals": {"Records": []}}

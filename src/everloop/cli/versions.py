@@ -16,7 +16,7 @@ from everloop.errors import EverloopError
 if TYPE_CHECKING:
     from everloop.records import Record
 
-VersionName = Annotated[str, typer.Argument(help="A version, such as demand@3.")]
+VersionName = Annotated[str, typer.Argument(help="A version, such as demand@3 or demand@champion.")]
 
 
 def reproduce(version: VersionName, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:

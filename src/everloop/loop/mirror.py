@@ -7,6 +7,7 @@ it has come, and a server that is down is told later. Each telling can be repeat
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -226,18 +227,17 @@ class Mirror:
         if self.house.traffic(model).generation > traffic.generation:
             return  # it has moved on, and what it moved to is told next
         numbers = {there.tags.get(models.OURS_ID): there.number for there in models.versions(self.server, model.name)}
-        champion = numbers.get(traffic.champion)
-        candidate = numbers.get(traffic.candidates[0]) if traffic.candidates else None
-        wanted: dict[str, str | None] = {"champion": champion, "candidate": candidate, "production": champion, "staging": candidate}
-        for place, version in enumerate(traffic.candidates[1:], 2):
-            wanted[f"candidate-{place}"] = numbers.get(version)
+        places = self.house.settings.aliases
+        wanted = {alias: traffic.at(place) for alias, place in places.items()}
+        candidate = next((alias for alias, place in places.items() if place == "candidate"), None)
+        for number, version in enumerate(traffic.candidates[1:] if candidate else (), 2):
+            wanted[f"{candidate}-{number}"] = version
         for alias in models.aliases(self.server, model.name):
-            if alias.startswith("candidate-"):
+            if candidate and re.fullmatch(rf"{candidate}-\d+", alias):
                 wanted.setdefault(alias, None)
         # Who answers here and could not be told there has no number: what stands there is then left as it is.
-        absent = {"champion": traffic.champion, "candidate": traffic.candidates[0] if traffic.candidates else None}
-        absent |= {"production": absent["champion"], "staging": absent["candidate"]}
-        models.point(self.server, model.name, {alias: at for alias, at in wanted.items() if at is not None or absent.get(alias) is None})
+        told = {alias: None if version is None else numbers.get(version) for alias, version in wanted.items()}
+        models.point(self.server, model.name, {alias: at for alias, at in told.items() if at is not None or wanted[alias] is None})
 
 
 def mirror(house: House) -> Mirrored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -73,8 +74,12 @@ def why(journal: JournalStore, id: str) -> Reason:
     record = journal.find(id) or _version_named(journal, id)
     if record is None:
         raise Unknown("record", id, where="the journal", next="See what there is: everloop history <model>")
-    seen: set[str] = set()
-    return _reason(journal, record.id, record, seen)
+    return behind(journal.find, record.id)
+
+
+def behind(find: Callable[[str], Record | None], id: str) -> Reason:
+    """The records behind a record, along ``made_from``, as far as ``find`` knows them by id."""
+    return _reason(find, id, find(id), set())
 
 
 def told(reason: Reason, *, name: Naming = str, depth: int = 0) -> list[str]:
@@ -101,14 +106,14 @@ def names(journal: JournalStore) -> Naming:
     return lambda id: known.get(id, id)
 
 
-def _reason(journal: JournalStore, id: str, record: Record | None, seen: set[str]) -> Reason:
+def _reason(find: Callable[[str], Record | None], id: str, record: Record | None, seen: set[str]) -> Reason:
     if record is None:
         return Reason(id, None)
     if id in seen:
         return Reason(id, record, again=True)
     seen.add(id)
     parents = dict.fromkeys(parent for parent in _parents(record) if parent != id)
-    return Reason(id, record, tuple(_reason(journal, parent, journal.find(parent), seen) for parent in parents))
+    return Reason(id, record, tuple(_reason(find, parent, find(parent), seen) for parent in parents))
 
 
 def _parents(record: Record) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import msgspec
 from everloop.project.columns import Kind, money, text, unit
 from everloop.project.model import Model
 from everloop.project.source import Source
-from everloop.serving import asks, inference, invocations, verdicts
+from everloop.serving import asks, inference, invocations, tensorflow, verdicts
 from everloop.serving.bodies import ARROW, JSON, NDJSON
 from everloop.serving.fits import CART, LARGEST_CART, LONGEST_KEY, MOST_REQUESTS, NEWCOMER, Fit, fit_of
 from everloop.serving.paths import PATHS, Path
@@ -48,6 +48,7 @@ _REPLIES: dict[str, type] = {
     "oip_version": inference.InferenceModel, "oip_model_ready": inference.InferenceModelReady,
     "oip_version_ready": inference.InferenceModelReady, "oip_live": inference.InferenceLive, "oip_ready": inference.InferenceReady,
     "oip_server": inference.InferenceServer, "invocations": invocations.InvocationsReply,
+    "tf_predict": tensorflow.TensorflowReply, "tf_model": tensorflow.TensorflowModel,
 }  # fmt: skip
 _MEDIA = {"metrics": "text/plain", "docs": "text/html", "home": "text/html", "openapi": JSON, "version": "text/plain"}
 _ERRORS: dict[str, type] = {"/v2": inference.InferError, "/invocations": invocations.InvocationsError}
@@ -188,6 +189,9 @@ def _body(path: Path) -> Json:
         schema = _one_or_list({"type": "object"})
     elif path.name == "invocations":
         schema = {"type": "object", "properties": {word: {"type": ["object", "array"]} for word in invocations.FORMS}, "maxProperties": 1}
+    elif path.name == "tf_predict":
+        schema = {"type": "object", "properties": {word: {"type": ["object", "array"]} for word in tensorflow.FORMS}}
+        schema["properties"]["signature_name"] = {"const": tensorflow.SIGNATURE}
     else:
         ref = _ref(_ASKS[path.name].__name__)
         schema = _one_or_list(ref) if path.name in ("truths", "outcomes", "predictions") else ref
@@ -237,6 +241,8 @@ def _errors(path: Path) -> Json:
 
 
 def _error(path: Path) -> Json:
+    if path.path in tensorflow.PATHS:
+        return _ref(inference.InferError.__name__)
     kind = next((kind for start, kind in _ERRORS.items() if f"{path.path}/".startswith(f"{start}/")), asks.ErrorReply)
     return _ref(kind.__name__)
 

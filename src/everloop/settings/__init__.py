@@ -8,6 +8,7 @@ from everloop.settings.checks import span
 from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, beside
 from everloop.settings.read import ENVIRONMENT, read_settings, secrets_of
 from everloop.settings.records import (
+    ALIASES,
     FILE,
     LEVELS,
     SEVERITIES,
@@ -18,6 +19,7 @@ from everloop.settings.records import (
     Level,
     Logs,
     Pipelines,
+    Place,
     Serving,
     Settings,
     Severity,
@@ -33,6 +35,7 @@ from everloop.settings.records import (
 from everloop.settings.shop import SHOP
 
 __all__ = [
+    "ALIASES",
     "ENVIRONMENT",
     "FILE",
     "HOUSE",
@@ -48,6 +51,7 @@ __all__ = [
     "Level",
     "Logs",
     "Pipelines",
+    "Place",
     "Serving",
     "Settings",
     "Severity",

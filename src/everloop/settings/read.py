@@ -38,7 +38,21 @@ from everloop.settings.checks import (
 from everloop.settings.pipeline import IMAGE, run_of
 from everloop.settings.pipeline import KEYS as PIPELINE_KEYS
 from everloop.settings.pipeline import settled as settled_pipeline
-from everloop.settings.records import FILE, Address, Executor, Governor, Logs, Serving, Settings, Signing, SourceFiles, Storage, Workers
+from everloop.settings.records import (
+    ALIASES,
+    FILE,
+    Address,
+    Executor,
+    Governor,
+    Logs,
+    Place,
+    Serving,
+    Settings,
+    Signing,
+    SourceFiles,
+    Storage,
+    Workers,
+)
 from everloop.settings.shop import KEYS as SHOP_KEYS
 from everloop.settings.shop import settled as settled_shop
 from everloop.settings.streams import settled as settled_streams
@@ -165,6 +179,7 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
     "signing": {"key": text, "private_key": text, "password": text},
     "mlflow": {"url": http},
     "pipeline": PIPELINE_KEYS,
+    "aliases": {"*": one_of("champion", "candidate")},
     "shopify": SHOP_KEYS,
 }
 
@@ -266,6 +281,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         governor=_governor(values.get("governor", {}), values.get("prices", {})),
         signing=_signing(values.get("signing", {}), root, env),
         mlflow=None if mlflow is None else filled(mlflow, env, "mlflow.url"),
+        aliases=_aliases(values),
         shopify=settled_shop(values["shopify"], values.get("serving", {}), env) if "shopify" in values else None,
         serving=Serving(**values.get("serving", {})),
         storage=_storage(values.get("storage", {}), env),
@@ -276,6 +292,16 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         run=run_of(env),
         skew=values.get("skew", {}).get("share", 0.01),
     )
+
+
+def _aliases(values: Mapping[str, Any]) -> Mapping[str, Place]:
+    said: Mapping[str, Place] = values.get("aliases", ALIASES)
+    for name in said:
+        # Digits number versions, MLflow keeps "latest" and "v3" for itself, and the challenger is who asks for a contest.
+        if not re.fullmatch(r"[A-Za-z][\w-]{0,99}", name) or re.fullmatch(r"v\d+|latest|newest|challenger", name.lower()):
+            what = "Say letters, digits and -, but not v1, latest, newest or challenger."
+            raise SettingsError(f"{FILE}: aliases.{name} cannot be a name. {what}")
+    return said
 
 
 def _governor(said: Mapping[str, Any], prices: Mapping[str, float]) -> Governor:

@@ -21,6 +21,9 @@ LogForm: TypeAlias = Literal["text", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+Place: TypeAlias = Literal["champion", "candidate"]
+ALIASES: Mapping[str, Place] = {"champion": "champion", "candidate": "candidate", "production": "champion", "staging": "candidate"}
+"""What a house calls who answers in it, unless it says so itself; the last two are stages as MLflow once had them."""
 
 
 @dataclass(frozen=True)
@@ -285,6 +288,8 @@ class Settings:
     signing: Signing = Signing()
     mlflow: str | None = field(default=None, repr=False)
     """A tracking server of MLflow that everything is mirrored to; None: to none."""
+    aliases: Mapping[str, Place] = field(default_factory=lambda: dict(ALIASES))
+    """Further names of the champion and of the candidate of a model: in the terminal (``demand@production``), and in MLflow."""
     shopify: Shopify | None = None
     """The shop this house works for; None: for none."""
     serving: Serving = Serving()

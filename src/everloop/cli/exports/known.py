@@ -119,7 +119,7 @@ def version(
     model = opened.project.model(version.partition("@")[0])
     left = to_file(opened, model, version, to, instant_of(now), tracked=dvc)
     next_ = f"Next, in the other house: everloop admit {to.name} --model {model.name}"
-    say(left, f"{version} is in {to} ({left.file[:12]}{', signed' * left.signed}).\n{next_}", as_json)
+    say(left, f"{left.version} is in {to} ({left.file[:12]}{', signed' * left.signed}).\n{next_}", as_json)
 
 
 def wandb(

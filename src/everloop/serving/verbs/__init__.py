@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from everloop.serving.desk import Ask, Desk, Reply
-from everloop.serving.verbs import answers, happened, inference, invocations, open_to_all, operating, rollouts
+from everloop.serving.verbs import answers, happened, inference, invocations, open_to_all, operating, rollouts, tensorflow
 
 Verb: TypeAlias = Callable[[Desk, Ask], Awaitable[Reply]]
 
@@ -26,5 +26,6 @@ VERBS: Final[Mapping[str, Verb]] = {
     "infer_by": inference.infer, "oip_model": inference.model, "oip_version": inference.model, "oip_model_ready": inference.model_ready,
     "oip_version_ready": inference.model_ready, "oip_live": inference.live, "oip_ready": inference.ready, "oip_server": inference.server,
     "invocations": invocations.invocations, "ping": invocations.ping, "health": invocations.ping, "version": invocations.version,
+    "tf_predict": tensorflow.predict, "tf_model": tensorflow.model,
 }  # fmt: skip
 """By the name of a path."""

@@ -1,0 +1,35 @@
+"""deepchecks, pandas profiling and whylogs themselves read the training set that is exported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from bench.peers import apart, environment
+from tests.ring.conftest import END
+
+from everloop.loop.export import to_dvc
+from everloop.loop.steps import train_now
+
+pytestmark = pytest.mark.slow
+
+
+def test_they_read_what_a_model_learnt_from_and_find_the_column_that_is_wrong(opened, tmp_path):
+    house, model = opened("shop")
+    train_now(house, model, END + timedelta(hours=1))
+    to_dvc(house, model, tmp_path)
+    file = tmp_path / model.name / "training.parquet"
+    column = next(name for name in model.columns if "quantity" in name)
+    assert column in pq.read_schema(file).names
+    command = [environment("profilers"), Path(__file__).with_name("in_profilers.py"), file, column]
+    done = subprocess.run(command, capture_output=True, text=True, env=apart() | {"HOME": str(tmp_path)}, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    rows = pq.read_metadata(file).num_rows
+    assert found["deepchecks"] == [column]
+    assert found["profiling"] == {"rows": rows, "columns": found["columns"]}
+    assert found["whylogs"] == dict.fromkeys(found["columns"], rows)
