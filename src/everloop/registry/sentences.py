@@ -13,6 +13,7 @@ from everloop.records import (
     Contest,
     Decision,
     Handover,
+    Incident,
     Membership,
     Record,
     Redaction,
