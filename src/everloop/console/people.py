@@ -26,7 +26,7 @@ class Line:
 def people(asking: Asking) -> Shown:
     """Everybody who is let in."""
     kept = People(asking.house.store).all()
-    lines = [Line(p.name, p.role, p.added_at, bool(p.password or p.subject), p.name == asking.person.name) for p in kept]
+    lines = [Line(p.name, p.role, p.added_at, p.ready, p.name == asking.person.name) for p in kept]
     return Shown("People", "people.html", {"lines": lines, "roles": ROLES, "means": MAY, "link": None})
 
 
