@@ -23,6 +23,7 @@ from starlette.routing import Route as At
 from starlette.types import Receive, Scope, Send
 
 from everloop.clock import wall
+from everloop.connect.openid import Provider
 from everloop.console import asked, doors, files, live
 from everloop.console.asked import Refused
 from everloop.console.page import Act, Asking, Page, Route, Shown
@@ -45,6 +46,7 @@ class Desk:
     routes: tuple[Route, ...]
     wall: Callable[[], datetime] = wall
     throttle: Throttle = field(default_factory=Throttle)
+    provider: Provider | None = None
     name: str = ""
 
     def business(self) -> datetime:
@@ -80,9 +82,10 @@ class Desk:
 def console(house: House, *, routes: Sequence[Route] = ROUTES, clock: Callable[[], datetime] = wall) -> Starlette:
     """The console of a house, mounted at ``/console``. ``clock`` is the wall clock; business time follows from it, or from the journal where
     the house's clock is turned."""
-    console = house.settings.console
-    letting = Letting(house, idle=console.idle, longest=console.longest)
-    desk = Desk(house, letting, tuple(routes), clock, name=house.settings.folder.name)
+    said = house.settings.console
+    letting = Letting(house, idle=said.idle, longest=said.longest)
+    provider = Provider(said.oidc, said.oidc_client, said.oidc_secret, said.oidc_claim) if said.oidc else None
+    desk = Desk(house, letting, tuple(routes), clock, provider=provider, name=house.settings.folder.name)
     watch = live.Watch(lambda: house.journal.head().seq)
 
     @asynccontextmanager

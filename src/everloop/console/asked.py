@@ -13,7 +13,7 @@ from everloop.console.shown import MOUNT
 from everloop.console.words import same
 from everloop.errors import EverloopError
 from everloop.serving.arriving import heads_of, peer_of
-from everloop.serving.keys import from_here
+from everloop.serving.keys import from_here, is_here
 
 MOST_BYTES, MOST_FIELDS = 64_000, 200
 HANDED_ON = "everloop handed on"
@@ -85,6 +85,12 @@ def peer(request: Request) -> str:
     """Who is at the other end, as far as can be believed: an address, or ``unix socket``."""
     said = request.scope.get(HANDED_ON) or peer_of(request.scope)
     return str(said or "unknown")
+
+
+def place(request: Request) -> str:
+    """From where somebody tries a password: the other end, and where that is a proxy of this machine, whom it speaks for."""
+    end, spoken = peer(request), request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return f"{end} for {spoken[:64]}" if spoken and is_here(end) else end
 
 
 def here(request: Request) -> bool:
