@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from everloop.clock import monotonic
 from everloop.errors import EverloopError, Missing
 
@@ -159,6 +157,8 @@ class Provider:
         return found
 
     def _asked(self, method: str, url: str, **words: Any) -> Any:
+        import httpx
+
         try:
             with httpx.Client(timeout=PATIENCE) as client:
                 reply = client.request(method, url, **words)
