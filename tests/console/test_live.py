@@ -46,23 +46,20 @@ def line(house, site):
     return Listening(site, {cookie: secret})
 
 
-def test_a_page_hears_within_a_second_that_the_journal_grew(house, line):
-    until(lambda: hasattr(line, "kind"))
-    time.sleep(0.7)  # it has heard how far the journal is
+def test_a_page_hears_that_the_journal_grew(house, line):
+    until(lambda: line.events)
     assert line.kind.startswith("text/event-stream")
-    before, began = list(line.events), time.monotonic()
+    before = list(line.events)
     let_in.add(house, "Noor", "viewer", by="Ada", now=END)
     until(lambda: line.events != before)
-    assert time.monotonic() - began < 5
     assert line.events[-1] == ("journal", str(house.journal.head().seq))
 
 
 def test_a_page_whose_session_is_over_is_told_so_and_hears_no_more(house, line):
-    until(lambda: hasattr(line, "kind"))
-    time.sleep(0.7)
+    until(lambda: line.events)
     let_in.give(house, "Otto", "viewer", by="Ada", now=END)
     assert line.over.wait(20)
-    assert [name for name, _ in line.events] == ["ended"]
+    assert [name for name, _ in line.events] == ["listening", "ended"]
 
 
 def test_who_is_not_signed_in_hears_nothing(site):
