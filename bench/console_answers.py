@@ -29,7 +29,6 @@ from everloop.loop.house import open_house
 from everloop.loop.turn import turn
 
 ROUNDS, SECONDS, RATE, READERS = 5, 6.0, 100, 4
-PROJECT = ("init", "shop")
 
 
 def answers() -> Iterator[Goal]:

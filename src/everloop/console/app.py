@@ -24,9 +24,9 @@ from starlette.types import Receive, Scope, Send
 
 from everloop.clock import wall
 from everloop.connect.openid import Provider
-from everloop.console import asked, doors, files, live
+from everloop.console import asked, doors, files, live, words
 from everloop.console.asked import Refused
-from everloop.console.page import Act, Asking, Page, Route, Shown
+from everloop.console.page import Act, Asking, Done, Page, Route, Shown
 from everloop.console.routes import NAVIGATION, ROUTES
 from everloop.console.sessions import Letting, Visit
 from everloop.console.shown import MOUNT, Around, page
@@ -48,6 +48,11 @@ class Desk:
     throttle: Throttle = field(default_factory=Throttle)
     provider: Provider | None = None
     name: str = ""
+
+    @property
+    def said(self) -> str:
+        """The cookie that carries what came of a form to the page that shows it."""
+        return f"{self.letting.cookie}-said"
 
     def business(self) -> datetime:
         """Business time: the machine's clock, or where that is turned, the newest instant the journal knows."""
@@ -142,12 +147,23 @@ async def _answer(desk: Desk, route: Route, request: Request) -> Response:
 
 
 def _done(desk: Desk, route: Route, request: Request, visit: Visit, form: Mapping[str, str]) -> Response:
-    words = {name: str(value) for name, value in request.path_params.items()}
+    path = {name: str(value) for name, value in request.path_params.items()}
     query = dict(reversed(request.query_params.multi_items()))
-    asking = Asking(house=desk.house, person=visit.person, now=desk.business(), path=words, query=query)
+    asking = Asking(house=desk.house, person=visit.person, now=desk.business(), path=path, query=query)
     if route.method == "POST":
-        return RedirectResponse(asked.own(cast("Act", route.does)(asking, form)), 303)
-    return desk.shown(cast("Page", route.does)(asking), request, visit)
+        came = cast("Act", route.does)(asking, form)
+        if isinstance(came, Shown):
+            return desk.shown(came, request, visit)
+        done = Done(came) if isinstance(came, str) else came
+        answer: Response = RedirectResponse(asked.own(done.to), 303)
+        if done.said:
+            asked.give_cookie(answer, request, desk.said, words.sealed(visit.secret, [done.said[:1_000]]), seconds=60)
+        return answer
+    said = words.unsealed(visit.secret, request.cookies.get(asked.cookie_name(request, desk.said), "")) or []
+    answer = desk.shown(cast("Page", route.does)(asking), request, visit, said=" ".join(said))
+    if said and not asked.by_itself(request):
+        asked.take_cookie(answer, request, desk.said)
+    return answer
 
 
 class Hardened:

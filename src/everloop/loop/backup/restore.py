@@ -159,9 +159,8 @@ def require_empty(settings: Settings) -> None:
 
 
 def wake(house: House, id: str, manifest: Manifest, *, level: Level, by: str, now: datetime) -> int:
-    """Let a restored house begin: nobody holds it, nobody is signed in, nothing is half done, nothing that waited is
-    told, nothing acts. Returns how many alerts
-    waited."""
+    """Let a restored house begin: nobody holds it, nobody is signed in, nothing is half done, nothing that waited is told,
+    nothing acts. Returns how many alerts waited."""
     reason = f"restored from the backup {id} of {said(manifest.taken_at)}"
     record = Autonomy(id=identity("restored", id, now.isoformat()), made_at=now, level=level, by=by, reason=reason, backup=id)
     with house.store.transaction() as t:
