@@ -223,10 +223,14 @@ def test_once_somebody_is_let_in_by_name_this_machine_alone_opens_nothing(alone)
         link, other = let_in.enter_link(alone), Client(site)
         assert other.get(link).status_code == 303
         added = other.send_form("/console/people/add", {"name": "Kim", "role": "admin"})
-        assert added.headers["location"] == "/console/people"
+        assert added.status_code == 200
+        link = re.search(r"/console/set-up/[\w-]+", added.text)[0]
         assert other.get("/console/people").status_code == 303
         with pytest.raises(EverloopError, match="There are people"):
             let_in.enter_link(alone)
+        browser, came = set_up(site, link)
+        assert came.status_code == 303
+        assert "Kim, admin" in browser.get("/console/people").text
 
 
 # -- what is written down ----------------------------------------------------------------------------------------------------------
@@ -269,3 +273,12 @@ def test_business_time_is_the_journals_where_the_clock_is_turned_and_the_machine
     desk = Desk(house, Letting(house), (), clock.now)
     assert desk.business() == house.journal.read(newest_first=True, limit=1)[0].at
     assert Desk(replace(house, turned=False), Letting(house), (), clock.now).business() == clock.now()
+
+
+def test_what_came_of_a_form_is_said_once_on_the_next_page_and_cannot_be_put_there_by_others(house, client):
+    client.send_form("/console/people/role", {"name": "Otto", "role": "approver"})
+    assert "Otto is approver now" in client.get("/console/people", headers={"everloop-live": "1"}).text
+    assert "Otto is approver now" in client.get("/console/people").text
+    assert "Otto is approver now" not in client.get("/console/people").text
+    client.cookies.set(f"{Letting(house).cookie}-said", "WyJ5b3Ugd29uIl0.abc", path="/console")
+    assert "you won" not in client.get("/console/people").text

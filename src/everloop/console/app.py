@@ -75,6 +75,7 @@ class Desk:
             token=visit.form_word if visit else token,
             path=asked.below(request),
             theme=asked.theme(request),
+            live=request.method == "GET",
             said=said,
         )
         return HTMLResponse(page(shown, around), shown.status)

@@ -30,10 +30,10 @@ def people(asking: Asking) -> Shown:
     return Shown("People", "people.html", {"lines": lines, "roles": ROLES, "means": MAY, "link": None, "whose": ""})
 
 
-def add(asking: Asking, form: Mapping[str, str]) -> Done:
-    """Let somebody in."""
+def add(asking: Asking, form: Mapping[str, str]) -> Shown:
+    """Let somebody in; shown at once is the link by which they set a password, since whoever lets in the first one is out with that."""
     kept = let_in.add(asking.house, form.get("name", ""), form.get("role", ""), by=asking.person.name, now=asking.now)
-    return Done(f"{MOUNT}/people", f"{kept.name} is let in as {kept.role}. Next: a link by which they set a password.")
+    return _with_link(asking, kept.name)
 
 
 def give(asking: Asking, form: Mapping[str, str]) -> Done:
@@ -50,9 +50,12 @@ def remove(asking: Asking, form: Mapping[str, str]) -> Done:
 
 def link(asking: Asking, form: Mapping[str, str]) -> Shown:
     """A link by which somebody sets a password, shown once; the one before opens nothing any more."""
-    made = let_in.set_up_link(asking.house, form.get("name", ""))
-    page = people(asking)
-    return replace(page, values={**page.values, "link": made, "whose": form.get("name", "")})
+    return _with_link(asking, form.get("name", ""))
+
+
+def _with_link(asking: Asking, name: str) -> Shown:
+    made, page = let_in.set_up_link(asking.house, name), people(asking)
+    return replace(page, values={**page.values, "link": made, "whose": name})
 
 
 ROUTES: tuple[Route, ...] = (

@@ -43,7 +43,7 @@ def sealed(key: str, values: list[str]) -> str:
     >>> unsealed("k", sealed("k", ["a", "b"])), unsealed("other", sealed("k", ["a", "b"])), unsealed("k", "x.y")
     (['a', 'b'], None, None)
     """
-    body = base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+    body = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")  # which a cookie would put in quotes
     return f"{body}.{_made(key, body)}"
 
 
@@ -52,7 +52,7 @@ def unsealed(key: str, text: str) -> list[str] | None:
     body, _, seal = text.partition(".")
     if not same(seal, _made(key, body)):
         return None
-    return [str(value) for value in json.loads(base64.urlsafe_b64decode(body))]
+    return [str(value) for value in json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))]
 
 
 def _made(key: str, body: str) -> str:
