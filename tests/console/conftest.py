@@ -139,9 +139,9 @@ def chromium():
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium):
-    """One headless Chromium for all tests, by Playwright."""
+    """One headless Chromium for the tests of a file, by Playwright, whose loop goes on as long: no other may run in this thread meanwhile."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
