@@ -69,7 +69,9 @@ def listening(asgi):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(asgi, host="127.0.0.1", port=port, log_level="error", access_log=False, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(asgi, host="127.0.0.1", port=port, log_level="error", access_log=False, timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 20
@@ -132,7 +134,9 @@ def chromium():
     """A browser; on a Debian where we may, it is installed."""
     if not any(map(shutil.which, CHROMIUMS)) and os.geteuid() == 0 and shutil.which("apt-get"):
         for words in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-qq", *words], env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, check=False)
+            subprocess.run(
+                ["apt-get", "-qq", *words], env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, check=False
+            )
     found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if found is None:
         pytest.skip("JUDGED BY NOBODY: no Chromium on this machine (Debian: chromium)")
@@ -157,7 +161,9 @@ def page_of(browser, house, site):
     contexts, troubles = [], []
 
     def opened(path="/console/", name="Ada", **words):
-        context = browser.new_context(base_url=site, **{"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Berlin", **words})
+        context = browser.new_context(
+            base_url=site, **{"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Berlin", **words}
+        )
         contexts.append(context)
         cookie, secret = cookie_of(house, name)
         context.add_cookies([{"name": cookie, "value": secret, "domain": "127.0.0.1", "path": "/console"}])

@@ -108,7 +108,11 @@ class Given:
 @contextmanager
 def provider():
     """A provider on a port of this machine."""
-    users = {"kim": User("1001", "kim@shop.example"), "mal": User("1002", "kim@shop.example", verified=False), "noor": User("1003", "noor@x.example")}
+    users = {
+        "kim": User("1001", "kim@shop.example"),
+        "mal": User("1002", "kim@shop.example", verified=False),
+        "noor": User("1003", "noor@x.example"),
+    }
     app, lies, codes, back = Flask("provider"), Lies(), {}, []
     key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
 

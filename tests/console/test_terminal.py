@@ -42,7 +42,9 @@ def test_people_are_let_in_given_another_role_and_let_out_by_name(said):
     assert said("person", "role", "Vera", "operator") == "Vera is operator now.\n"
     assert re.search(r"^Vera: operator, since .*; has not set a password yet\.$", said("person", "list"), re.MULTILINE)
     assert said("person", "remove", "Vera", "--reason", "left") == "Vera is let out.\n"
-    assert [(p["name"], p["role"], p["ready"]) for p in json.loads(said("person", "list", "--json"))] == [("kim@shop.example", "admin", False)]
+    assert [(p["name"], p["role"], p["ready"]) for p in json.loads(said("person", "list", "--json"))] == [
+        ("kim@shop.example", "admin", False)
+    ]
     house = open_house(said.folder / "project.py")
     kept = [e.record for e in house.journal.read(kind="Membership")]
     assert [(r.person, r.role) for r in kept] == [("kim@shop.example", "admin"), ("Vera", "viewer"), ("Vera", "operator"), ("Vera", None)]

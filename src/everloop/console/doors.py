@@ -99,9 +99,7 @@ async def set_up(desk: Desk, request: Request) -> Response:
     if fields.get("password", "") != fields.get("again", ""):
         return await run_in_threadpool(_set_up, desk, request, "The two passwords are not the same.", 400)
     try:
-        secret = await run_in_threadpool(
-            desk.letting.set_up, request.path_params["link"], fields.get("password", ""), desk.wall()
-        )
+        secret = await run_in_threadpool(desk.letting.set_up, request.path_params["link"], fields.get("password", ""), desk.wall())
     except Unknown:
         raise
     except EverloopError as no:
