@@ -78,7 +78,7 @@ def house(root: Path) -> Iterator[tuple[Path, dict[str, str], list[str]]]:
 
 
 def steady(url: str, requests: list[bytes]) -> tuple[list[float], int]:
-    """Questions at a steady rate, each at its own time whether the one before was answered or not: seconds from then on, and how many failed."""
+    """Questions at a steady rate, each at its own time whether the one before was answered or not: seconds from then, and the failed."""
     return asyncio.run(_steady(url, requests))
 
 

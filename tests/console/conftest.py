@@ -35,7 +35,8 @@ PEOPLE = {"Vera": "viewer", "Otto": "operator", "Petra": "approver", "Ada": "adm
 
 @pytest.fixture(scope="session")
 def turned(tmp_path_factory):
-    """The folder of a house of the tiny project ``price``: one candidate passed, Kim said yes, its canary began; nobody is let in by name."""
+    """The folder of a house of the tiny project ``price``: one candidate passed, Kim said yes, its canary began; nobody is let in by
+    name."""
     path = tmp_path_factory.mktemp("console") / "price"
     start_project("price", path, end=END)
     settings = path / "everloop.toml"
@@ -145,7 +146,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def browser(chromium):
-    """One headless Chromium for the tests of a file, by Playwright, whose loop goes on as long: no other may run in this thread meanwhile."""
+    """One headless Chromium for the tests of a file, by Playwright, whose loop goes on as long: no other may run in this thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

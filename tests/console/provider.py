@@ -169,7 +169,8 @@ def provider():
         here = given.issuer
         return jsonify(
             issuer=here, authorization_endpoint=f"{here}/authorize", token_endpoint=f"{here}/token", jwks_uri=f"{here}/keys",
-            response_types_supported=["code"], subject_types_supported=["public"], id_token_signing_alg_values_supported=["RS256", "HS256", "none"],
+            response_types_supported=["code"], subject_types_supported=["public"],
+            id_token_signing_alg_values_supported=["RS256", "HS256", "none"],
             token_endpoint_auth_methods_supported=["client_secret_basic"], code_challenge_methods_supported=["S256"],
         )  # fmt: skip
 

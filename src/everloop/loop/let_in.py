@@ -62,8 +62,8 @@ def remove(house: House, name: str, *, by: str, reason: str = "", now: datetime)
 
 
 def link(house: House, name: str | None, *, lasts: timedelta = LINK_LASTS) -> str:
-    """The secret of a new one-time link, by which this person sets a password (again); None: by which this machine comes in, where there are
-    no people. The link before it opens nothing any more. Raises Unknown; EverloopError where there are people and none is named."""
+    """The secret of a new one-time link, by which this person sets a password (again); None: by which this machine comes in, where there
+    are no people. The link before it opens nothing any more. Raises Unknown; EverloopError where there are people and none is named."""
     secret, now = secrets.token_urlsafe(32), wall()
     with house.store.transaction() as t:
         people = People(house.store)

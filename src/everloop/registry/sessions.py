@@ -61,9 +61,9 @@ class Sessions:
     def begin(self, connection: Connection, digest: str, person: str | None, *, now: datetime, until: datetime) -> Session:
         """Somebody is signed in from now on; what is over goes."""
         connection.execute(SESSIONS.delete().where(SESSIONS.c.until <= microseconds(now)))
-        row = {"digest": digest, "person": None if person is None else key_of(person), "until": microseconds(until)}
-        connection.execute(SESSIONS.insert().values(**row, began_at=microseconds(now), seen_at=microseconds(now)))
-        return Session(digest, row["person"] and str(row["person"]), now, now, until)
+        key, at = None if person is None else key_of(person), microseconds(now)
+        connection.execute(SESSIONS.insert().values(digest=digest, person=key, began_at=at, seen_at=at, until=microseconds(until)))
+        return Session(digest, key, now, now, until)
 
     def find(self, digest: str, *, within: Connection | None = None) -> Session | None:
         """The session of a secret's digest."""

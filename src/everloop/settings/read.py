@@ -153,7 +153,7 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
         "oidc_client": text,
         "oidc_secret": text,
         "oidc_claim": text,
-    },  # fmt: skip
+    },
     "logs": {"form": one_of("text", "json"), "level": one_of("debug", "info", "warning", "error"), "requests": yes_or_no},
     "online": {"url": redis},
     "skew": {"share": share},
