@@ -75,7 +75,7 @@
     section.classList.add("changed");
   }
 
-  let busy = false, again = false;
+  let busy = false, again = false, waits = false;
 
   async function look() {
     if (document.hidden) { again = true; return; }
@@ -89,14 +89,15 @@
         if (answer.redirected || answer.status === 401) { location.reload(); return; }
         if (!answer.ok) throw new Error(answer.status);
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        waits = false;
         for (const section of sections) {
           const fresh = page.getElementById(section.id);
           if (!fresh || fresh.innerHTML === kept.get(section.id)) continue;
-          if (typedInto(section)) { tell("There is something newer; it waits until what you are writing is sent."); continue; }
+          if (typedInto(section)) { waits = true; continue; }
           put(section, fresh);
           kept.set(section.id, fresh.innerHTML);
         }
-        tell("Up to date at " + new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(new Date()) + ".");
+        tell(waits ? "There is something newer; it waits until what you are writing is sent." : "Up to date at " + new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(new Date()) + ".");
       }
     } catch (_) {
       tell("The house does not answer now; this page is as it was.");
@@ -120,6 +121,7 @@
     events.addEventListener("error", () => tell("Waiting for the house …"));
     events.addEventListener("open", () => tell(""));
     document.addEventListener("visibilitychange", () => { if (!document.hidden && again) look(); });
+    addEventListener("focusout", () => { if (waits) soon(); });
     addEventListener("pagehide", () => events.close());
   }
 })();
