@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from everloop.settings.records import (
     ALIASES,
     FILE,
     Address,
+    Console,
     Executor,
     Governor,
     Logs,
@@ -171,6 +173,16 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
         "failures": count,
     },
     "workers": {"beside": count, "heavy": count, "kept": span_of},
+    "console": {
+        "on": yes_or_no,
+        "url": site,
+        "idle": span_of,
+        "longest": span_of,
+        "oidc": http,
+        "oidc_client": text,
+        "oidc_secret": text,
+        "oidc_claim": text,
+    },
     "logs": {"form": one_of("text", "json"), "level": one_of("debug", "info", "warning", "error"), "requests": yes_or_no},
     "online": {"url": redis},
     "skew": {"share": share},
@@ -290,6 +302,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         pipeline=settled_pipeline(values.get("pipeline", {})),
         image=env.get(IMAGE) or None,
         run=run_of(env),
+        console=_console(values.get("console", {}), env),
         skew=values.get("skew", {}).get("share", 0.01),
     )
 
@@ -309,6 +322,17 @@ def _governor(said: Mapping[str, Any], prices: Mapping[str, float]) -> Governor:
         if name in said and not any(prices.values()):
             raise SettingsError(f"{FILE}: governor.{name} is a limit on nothing: nothing has a price. Say one: [prices] cpu_hour = 0.05")
     return Governor(**said)
+
+
+def _console(said: Mapping[str, Any], env: Mapping[str, str]) -> Console:
+    if "oidc" in said and not (said.get("oidc_client") and said.get("oidc_secret")):
+        raise SettingsError(f"{FILE}: console.oidc needs console.oidc_client and console.oidc_secret, as the provider gave them.")
+    if "oidc" not in said and any(name.startswith("oidc_") for name in said):
+        raise SettingsError(f"{FILE}: console.oidc_client and its like are for nobody: there is no console.oidc, the provider's issuer.")
+    if not all(said.get(name, timedelta(1)) > timedelta(0) for name in ("idle", "longest")):
+        raise SettingsError(f"{FILE}: console.idle and console.longest must be longer than nothing.")
+    texts = {name: filled(said[name], env, f"console.{name}") for name in ("oidc", "oidc_client", "oidc_secret") if name in said}
+    return Console(**{**said, **texts})
 
 
 def _storage(said: Mapping[str, Any], env: Mapping[str, str]) -> Storage:

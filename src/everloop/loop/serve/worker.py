@@ -242,16 +242,22 @@ def answering(
 
 def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     """Answer on the socket until told to end; requests in flight are finished first."""
+    from everloop.loop.serve.hand_on import HandOn
     from everloop.loop.serve.processes import beside
     from everloop.serving.metrics import Metrics
 
     def leaving() -> None:
         doors.draining = True
+        if handing is not None:
+            handing.leave()
 
+    handing: HandOn | None = None
     with ExitStack() as stack:
         metrics = stack.enter_context(Metrics(settings.house / "metrics", f"worker-{os.getpid()}"))
         metrics.beside = partial(beside, os.getppid(), metrics.folder)
         asgi = answering(told, settings, doors, metrics, stack)
+        handing = HandOn(asgi, told.console) if told.console is not None else None
+        asgi = handing or asgi
         assert told.socket is not None, "a worker answers on a socket it was given: everloop serve"
         for number in (signal.SIGTERM, signal.SIGINT):
             # The server hears them while it runs, and raises them again when it is done: logs are closed first.
