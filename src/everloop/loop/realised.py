@@ -7,13 +7,14 @@ A look in which no truth has come since the last one keeps nothing, so that a mo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from everloop.loop.house import House
+from everloop.loop.sliced import hidden
 from everloop.monitor.error import judged, realised
 from everloop.monitor.seen import Answered
 from everloop.project.model import Model
@@ -72,7 +73,8 @@ def keep_realised(house: House, model: Model, traffic: Traffic, answered: Answer
         return
     found = realised(one, newest, span, seed=0, last=PERIODS)
     kept = Realised(now, traffic.champion, one.name, found.value, found.low, found.high, len(newest), coverage)
-    groups = [asdict(group) for group in by_group(one, newest, span)]
+    shown = {name: values for name, values in newest.groups.items() if name not in hidden(model)}
+    groups = [asdict(group) for group in by_group(one, replace(newest, groups=shown), span)]
     with house.store.transaction() as t:
         house.facts.put(t, model.name, ERROR, now, {name: value for name, value in asdict(kept).items() if name != "at"})
         if groups:
