@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from everloop.registry.leases import Lease, Leases
     from everloop.registry.letters import Letter, Letters
     from everloop.registry.outbox import Kept, Outbox
+    from everloop.registry.people import KeptPerson, People, Person
+    from everloop.registry.sessions import Links, Session, Sessions
     from everloop.registry.store import Store, open_store
     from everloop.registry.traffic import Pointers
     from everloop.registry.turns import Turn, Turns
@@ -42,13 +44,19 @@ __all__ = [
     "Journal",
     "Kept",
     "KeptKey",
+    "KeptPerson",
     "Lease",
     "Leases",
     "Letter",
     "Letters",
+    "Links",
     "Outbox",
+    "People",
+    "Person",
     "Pointers",
     "Question",
+    "Session",
+    "Sessions",
     "Store",
     "Turn",
     "Turns",
@@ -68,6 +76,8 @@ _FILES = {
     "leases": "Lease Leases",
     "letters": "Letter Letters",
     "outbox": "Kept Outbox",
+    "people": "KeptPerson People Person",
+    "sessions": "Links Session Sessions",
     "store": "Store open_store",
     "traffic": "Pointers",
     "turns": "Turn Turns",

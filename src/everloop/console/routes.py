@@ -1,0 +1,23 @@
+"""Every address of the console for people who are signed in, one line for each page module. What is not here, nobody is shown."""
+
+from __future__ import annotations
+
+from everloop.console import people
+from everloop.console.page import Route
+
+ROUTES: tuple[Route, ...] = (*people.ROUTES,)
+
+NAVIGATION: tuple[tuple[str, str], ...] = (
+    ("ring", "Ring"),
+    ("why", "Why"),
+    ("runs", "Runs"),
+    ("pane", "Pane"),
+    ("delivery", "Delivery"),
+    ("features", "Features"),
+    ("data", "Data"),
+    ("incidents", "Incidents"),
+    ("cost", "Cost"),
+    ("journal", "Journal"),
+    ("people", "People"),
+)
+"""The names of the pages that stand in the navigation, and what they are called there; one whose route is missing is left out."""
