@@ -35,10 +35,10 @@ def happened(house: House, model: str, name: Naming, *, since: datetime, until: 
     """Everything between two instants, oldest first: of at most the newest 2,000 records."""
     kinds = ("Traffic", "Decision", "Signals", "Incident")
     entries = house.journal.read(kind=kinds, model=model, since=since, until=until, newest_first=True, limit=MOST)
-    return tuple(told([entry.record for entry in reversed(entries)], name))
+    return tuple(happenings([entry.record for entry in reversed(entries)], name))
 
 
-def told(records: Sequence[Record], name: Naming = str) -> Iterator[Happened]:
+def happenings(records: Sequence[Record], name: Naming = str) -> Iterator[Happened]:
     """The same of records in the order they were kept. A traffic is told where another version answers or another step began, a drift when
     it is first seen, an incident when it begins and when it is over.
 
@@ -46,7 +46,7 @@ def told(records: Sequence[Record], name: Naming = str) -> Iterator[Happened]:
     >>> day = datetime(2026, 11, 2, tzinfo=UTC)
     >>> first = Traffic(id="t", made_at=day, since=day, model="m", generation=1, stage="steady", champion="m@0")
     >>> wish = Decision(id="d", made_at=day, model="m", action="retrain", because=("price drifted",), cause="drift")
-    >>> [(one.what, one.words) for one in told([first, wish])]
+    >>> [(one.what, one.words) for one in happenings([first, wish])]
     [('deploy', 'm@0'), ('decision', 'retrain')]
     """
     before: Traffic | None = None
