@@ -74,8 +74,8 @@ def model_view(house: House, model: Model, now: datetime, *, span: str = USUAL) 
     until = max(now, traffic.made_at)
     last = house.turns.last(model.name)
     since = (last.now if last is not None else until) - timedelta(days=int(span))
-    found = happened(house, model.name, name, since=since, until=until)
     looks = looks_of(house, model.name, since, until)
+    found = happened(house, model.name, name, since=since, until=until, looks=looks)
     return ModelView(
         line=line,
         explained=explain(model),

@@ -17,7 +17,7 @@ from everloop.project.metrics import METRICS
 from everloop.project.model import Model
 from everloop.records import Signals, Traffic
 
-MOST_LOOKS = 500
+MOST_LOOKS = 300
 MOST_MARKS = 40
 GOOD = {"low": "lower is better", "high": "higher is better", "zero": "nearer to zero is better"}
 
@@ -33,7 +33,7 @@ class Drawn:
 
 
 def looks_of(house: House, model: str, since: datetime, until: datetime) -> tuple[Signals, ...]:
-    """What watching found between two instants, oldest first: the newest 500 looks."""
+    """What watching found between two instants, oldest first: the newest 300 looks, for they are large."""
     entries = house.journal.read(kind="Signals", model=model, since=since, until=until, newest_first=True, limit=MOST_LOOKS)
     return tuple(entry.record for entry in reversed(entries) if isinstance(entry.record, Signals))
 

@@ -31,11 +31,15 @@ class Happened:
     id: str
 
 
-def happened(house: House, model: str, name: Naming, *, since: datetime, until: datetime) -> tuple[Happened, ...]:
-    """Everything between two instants, oldest first: of at most the newest 2,000 records."""
-    kinds = ("Traffic", "Decision", "Signals", "Incident")
+def happened(
+    house: House, model: str, name: Naming, *, since: datetime, until: datetime, looks: Sequence[Signals] = ()
+) -> tuple[Happened, ...]:  # fmt: skip
+    """Everything between two instants, oldest first: of at most the newest 2,000 records. ``looks``: what watching found in that time, whose
+    drifts are told; they are large, and whoever asks has read them."""
+    kinds = ("Traffic", "Decision", "Incident")
     entries = house.journal.read(kind=kinds, model=model, since=since, until=until, newest_first=True, limit=MOST)
-    return tuple(happenings([entry.record for entry in reversed(entries)], name))
+    records: list[Record] = [*(entry.record for entry in reversed(entries)), *looks]
+    return tuple(happenings(sorted(records, key=lambda record: record.made_at), name))
 
 
 def happenings(records: Sequence[Record], name: Naming = str) -> Iterator[Happened]:
