@@ -78,8 +78,8 @@ def worth_over_time(looks: Sequence[Signals]) -> tuple[Drawn, ...]:
     found = []
     for what in dict.fromkeys(lift.what for look in looks for lift in look.lifts):
         series = [(look.until, lift) for look in looks for lift in look.lifts if lift.what == what]
-        line = plots.Line("with the model, less without", [(at, lift.model - lift.control) for at, lift in series])
-        line = plots.Line(line.name, line.points, [(lift.low, lift.high) for _, lift in series])
+        points, band = [(at, lift.model - lift.control) for at, lift in series], [(lift.low, lift.high) for _, lift in series]
+        line = plots.Line("with the model, less without", points, band)
         svg = plots.lines(f"What the model brings: {what}", [line], levels=[plots.Level("nothing", 0.0)], unit=f"{what}, a unit")
         found.append(Drawn(what, svg, f"{spoken_lift(series[-1][1])}."))
     figures = [(look.until, signal) for look in looks for signal in look.signals if signal.kind == "figure" and signal.about]

@@ -210,8 +210,8 @@ def _guarded(guard: Guard, trial: Trial, mine: Sequence[tuple[datetime, Trial]])
     between = [(at, then) for at, then in series if not then.paired and then.low is not None and then.high is not None]
     svg = None
     if between:
-        line = plots.Line("the candidate’s, as so many times the champion’s", [(at, _ratio(then)) for at, then in between])
-        line = plots.Line(line.name, line.points, [(then.low, then.high) for _, then in between])
+        points, band = [(at, _ratio(then)) for at, then in between], [(then.low, then.high) for _, then in between]
+        line = plots.Line("the candidate’s, as so many times the champion’s", points, band)
         svg = plots.lines(guard.what, [line], levels=[plots.Level("as the champion", 1.0)], unit="times")
     return Guarded(
         what=guard.what,

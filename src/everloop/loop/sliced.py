@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from everloop.loop.house import House
 from everloop.project.conditions import fair_across
 from everloop.project.model import Model
 from everloop.project.reading import leaves
+from everloop.project.resolve import truth_span
 from everloop.records import Contest
 from everloop.serving.answered import private_columns, private_in
 from everloop.stats.bootstrap import compare
@@ -51,14 +53,14 @@ def keep_slices(house: House, model: Model, contest: Contest, body: bytes, asked
     paired = read_paired(body)
     groups = {**_texts(model, asked, len(paired)), **paired.groups}
     paired = replace(paired, groups={name: values for name, values in groups.items() if name not in hidden(model)})
-    found = [asdict(slice_) for slice_ in slices(one, paired)]
+    found = [asdict(slice_) for slice_ in slices(one, paired, truth_span(model))]
     if found:
         with house.store.transaction() as t:
             house.facts.put(t, model.name, f"slices {contest.id}", contest.made_at, found)
 
 
-def slices(one: Measure, paired: Paired) -> Iterator[Slice]:
-    """The effect in each group with enough questions, the largest groups first.
+def slices(one: Measure, paired: Paired, span: timedelta = timedelta(0)) -> Iterator[Slice]:
+    """The effect in each group with enough questions, the largest groups first; ``span`` is how long a truth takes.
 
     >>> from everloop.records import Shape
     >>> from everloop.stats.shapes import Answers
@@ -70,7 +72,7 @@ def slices(one: Measure, paired: Paired) -> Iterator[Slice]:
     [('north', 0.5, 100), ('south', 0.5, 100)]
     """
     for name, of, rows in _largest(paired.groups):
-        found = compare(one, paired.take(rows), rounds=ROUNDS)
+        found = compare(one, paired.take(rows), span=span, rounds=ROUNDS)
         yield Slice(name, of, one.name, found.champion, found.candidate, found.effect, found.low, found.high, found.rows)
 
 
