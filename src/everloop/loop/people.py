@@ -137,20 +137,19 @@ def _carry_out(
     return take_back(house, t, model, by=by, reason=reason, now=now)
 
 
-def _let_in(
-    house: House, t: Connection, model: Model, candidate: Candidate, verdict: Verdict, *, now: datetime, turn: str, past_gate: str = ""
-) -> Traffic:  # fmt: skip
-    """The candidate becomes a version and its roll-out begins. ``past_gate`` says who let it in and why, where that is kept in this very
-    transaction, so that nobody else can read it yet."""
+def _let_in(house: House, t: Connection, model: Model, candidate: Candidate, verdict: Verdict, *, now: datetime, turn: str) -> Traffic:
+    """The candidate becomes a version and its roll-out begins."""
 
     def step(verb: str) -> Step:
         return Step(house, model, now, identity(turn, verb), turn, "approved")
 
     version = keep_record(house, t, do.admit(step("admit"), candidate, verdict), model=model, turn=turn, verb="admit")
     moved = do.begin(step("begin"), house.traffic(model), version)
-    if past_gate:
-        rest = moved.because.removeprefix(f"{version.name} passed the gate")
-        moved = replace(moved, because=past_gate.format(version.name) + rest)
+    passed = f"{version.name} passed the gate"
+    if verdict.by and moved.because.startswith(passed):
+        # A word that is kept in this very transaction nobody else can read yet, nor that it was no pass.
+        word = f"{verdict.by} let {version.name} in past the gate: {verdict.reason}"
+        moved = replace(moved, because=word + moved.because.removeprefix(passed))
     return keep_record(house, t, moved, model=model, turn=turn, verb="begin")
 
 
@@ -177,8 +176,7 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
             )
         said = gates.override(found, by=by, reason=reason, now=now, id=identity(turn, "word"))
         keep_record(house, t, said, model=model, turn=turn, verb="override")
-        candidate = house.candidate(found.candidate, within=t)
-        moved = _let_in(house, t, model, candidate, said, now=now, turn=turn, past_gate=f"{said.by} let {{}} in past the gate: {said.reason}")
+        moved = _let_in(house, t, model, house.candidate(found.candidate, within=t), said, now=now, turn=turn)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
 
 
