@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 
 import pytest
+from tests.console.conftest import END, PEOPLE
+from tests.console.test_ring import NOW, prices
 
 from everloop.console.contests import contests_of
 from everloop.console.said import called
 from everloop.loop.keep import keep_record
 from everloop.loop.turn import turn
 from everloop.records import Decision
-from tests.console.conftest import END, PEOPLE
-from tests.console.test_ring import NOW, prices
 
 ROLLOUT = "/console/models/prices/rollout"
 
@@ -113,7 +113,9 @@ def test_a_no_is_the_persons_own_and_the_question_waits_no_more(asking, signed_i
     page = "/console/models/prices/contests"
     petra = signed_in("Petra")
     assert "A person is asked whether to retrain" in petra.get(page).text
-    done = petra.send_form("/console/models/prices/answer", {"word": "no", "question": "d1", "reason": "not now", "place": "contests"}, page=page)
+    done = petra.send_form(
+        "/console/models/prices/answer", {"word": "no", "question": "d1", "reason": "not now", "place": "contests"}, page=page
+    )
     assert (done.status_code, done.headers["location"]) == (303, page)
     assert not asking.approvals.waiting("prices")
     approval = newest(asking, "Approval")

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.console.conftest import END
+from tests.ring.shops import Shop, usual
 
 from everloop.console.contests import contest_view, contests_of
 from everloop.console.hands import share_of
@@ -21,8 +23,6 @@ from everloop.loop.project_file import project_of
 from everloop.loop.realised import newest_realised
 from everloop.records import Signals
 from everloop.settings import read_settings
-from tests.console.conftest import END
-from tests.ring.shops import Shop, usual
 
 HOUR = timedelta(hours=1)
 NOW = END + 3 * HOUR
@@ -87,7 +87,8 @@ def test_the_error_on_mature_truth_stands_on_the_line_with_its_interval_and_on_t
     view = model_view(shop.house, shop.model, shop.now)
     assert "on mature truth" in view.error.svg
     assert not view.error.empty
-    assert [one.what for one in view.happened][:1] == ["deploy"]
+    assert "deploy" in {one.what for one in view.happened}
+    assert view.happened[0].at >= view.happened[-1].at
 
 
 def test_an_error_is_kept_again_only_when_more_truth_has_come(shop):
@@ -137,7 +138,7 @@ def test_the_roll_out_shows_where_it_is_what_comes_and_what_undo_does(house):
 def test_evidence_is_drawn_look_by_look_with_the_level_from_which_it_is_taken_back(shop):
     view = rollout_view(shop.house, shop.model, shop.now)
     (trial,) = view.trials
-    assert trial.candidate == "offers@1"
+    assert [trial.candidate] == [shop.house.version(version).name for version in shop.traffic.candidates]
     assert "20 : 1" in trial.svg
     assert "harm, all together" in trial.svg
     assert {guard.role for guard in trial.guards} <= {"would take it back", "has to be proven", "is only told"}
@@ -169,9 +170,8 @@ def test_a_contest_is_cut_by_the_groups_its_candidate_knows_and_each_has_an_inte
     model = prices(house)
     (listed,) = contests_of(house, model, called(house, "prices"))
     view = contest_view(house, model, listed.id)
-    if not view.slices:
-        pytest.fail("the zip of a house is a text with few values")
-    assert {one.name for one in view.slices} == {"zip"}
+    assert view.slices, "what an advert says is a text with few values"
+    assert {one.name for one in view.slices} <= {"zip", "advert"}
     assert all(one.low <= one.effect <= one.high for one in view.slices if one.low is not None)
     assert "group by group" in view.slices_svg
 
@@ -195,4 +195,3 @@ def test_shares_of_the_units_are_those_of_everybody_a_control_included(shop):
 def test_what_is_no_share_is_said_to_be_none(text):
     with pytest.raises(EverloopError, match="is no share"):
         share_of(text)
-

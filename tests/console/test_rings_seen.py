@@ -13,14 +13,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.console.conftest import cookie_of, listening
+from tests.console.test_ring import NOW, prices
 
 from everloop.console.app import console
 from everloop.console.contests import contests_of
 from everloop.console.said import called
 from everloop.loop.hand import go_on
 from everloop.loop.house import open_house
-from tests.console.conftest import cookie_of, listening
-from tests.console.test_ring import NOW, prices
 
 pytestmark = pytest.mark.slow
 PHONE = {"viewport": {"width": 375, "height": 740}, "has_touch": True}
@@ -31,7 +31,14 @@ def test_the_ring_is_read_by_somebody_who_never_read_the_docs(page_of, shot):
     page = page_of()
     line = page.get_by_role("row").filter(has_text="prices@0").first
     said = line.inner_text()
-    for words in ("the baseline", "for 3 hours", "50 %", "prices@1", "in canary", "its questions" if "its questions" in said else "every hour"):
+    for words in (
+        "the baseline",
+        "for 3 hours",
+        "50 %",
+        "prices@1",
+        "in canary",
+        "its questions" if "its questions" in said else "every hour",
+    ):
         assert words in said
     page.get_by_text("What the columns say").click()
     assert page.get_by_text("A baseline is a simple rule").is_visible()
@@ -113,7 +120,9 @@ def test_new_requests_are_answered_by_the_former_version_within_a_second_of_the_
     row = {"area": 80.0, "rooms": 3, "zip": "10115", "advert": "bright", "house_id": "h-new"}
     command = [sys.executable, "-m", "everloop.cli", "serve", "--project", str(house.project.path), "--port", "0", "--json"]
     source = str(Path(__file__).parents[2] / "src")
-    served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env={**__import__("os").environ, "PYTHONPATH": source})
+    served = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env={**__import__("os").environ, "PYTHONPATH": source}
+    )
     try:
         url = json.loads(served.stdout.readline())["url"]
         asks = Asked(url, row)
@@ -147,7 +156,9 @@ def test_new_requests_are_answered_by_the_former_version_within_a_second_of_the_
             served.wait(60)
     late = [sent - pressed for sent, version in asks.given if version == "prices@1" and sent > pressed]
     after = [version for sent, version in asks.given if sent > pressed + 1]
-    print(f"undo by button: last request answered by the version taken back was sent {max(late, default=0):.3f} s after the click; page after {seen:.3f} s")
+    print(
+        f"undo by button: last request answered by the version taken back was sent {max(late, default=0):.3f} s after the click; page after {seen:.3f} s"
+    )
     assert max(late, default=0) <= 1
     assert len(after) > 5
     assert set(after) == {"prices@0"}

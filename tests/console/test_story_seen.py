@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.console.conftest import cookie_of, listening
 
 from everloop.console.app import console
 from everloop.demo.shop import load, starts
@@ -10,7 +11,6 @@ from everloop.demo.year import FIRST, PROJECT, Plants, open_year
 from everloop.loop import let_in
 from everloop.loop.house import open_house
 from everloop.settings import read_settings
-from tests.console.conftest import cookie_of, listening
 
 pytestmark = pytest.mark.slow
 CENTS, HARM = FIRST + 5, FIRST + 6

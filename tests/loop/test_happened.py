@@ -46,14 +46,25 @@ def test_a_drift_that_lasts_is_told_when_it_is_first_seen_and_again_when_it_come
 
 
 def test_a_decision_that_nothing_follows_from_is_no_news():
-    made = [Decision(id=a, made_at=DAY, model="m", action=a, because=("why",), cause="c") for a in ("hold", "advance", "promote", "retrain", "undo")]
+    made = [
+        Decision(id=a, made_at=DAY, model="m", action=a, because=("why",), cause="c")
+        for a in ("hold", "advance", "promote", "retrain", "undo")
+    ]
     asked = Decision(id="q", made_at=DAY, model="m", action="ask", asks="promote", because=("it passed",), cause="verdict")
     assert words(*made, asked) == [("decision", "retrain"), ("decision", "undo"), ("decision", "asked: let the candidate take over")]
 
 
 def test_an_incident_is_told_when_it_begins_and_when_it_is_over_but_not_what_is_said_of_it_meanwhile():
     shown = (Symptom(clause="d", kind="drift", about="price", sentence="price drifted"),)
-    plain = {"model": "m", "incident": "i", "cause": "change", "severity": "warning", "symptoms": shown, "opened_at": at(0), "fired_at": at(1)}
+    plain = {
+        "model": "m",
+        "incident": "i",
+        "cause": "change",
+        "severity": "warning",
+        "symptoms": shown,
+        "opened_at": at(0),
+        "fired_at": at(1),
+    }
     changes = [
         Incident(id="i1", made_at=at(1), change=1, state="firing", **plain),
         Incident(id="i2", made_at=at(2), change=2, state="firing", because="Kim has seen it", by="Kim", reason="ok", **plain),

@@ -91,9 +91,7 @@ def contests_of(house: House, model: Model, name: Naming, *, most: int = MOST) -
     """The newest contests of a model; of one that was overridden also the word that did so, as an entry of its own."""
     entries = house.journal.read(kind="Verdict", model=model.name, newest_first=True, limit=most)
     found = [entry.record for entry in entries if isinstance(entry.record, Verdict)]
-    return tuple(
-        Listed(v.id, v.made_at, name(v.candidate), name(v.champion), v.outcome, v.by, _in_short(v)) for v in found
-    )
+    return tuple(Listed(v.id, v.made_at, name(v.candidate), name(v.champion), v.outcome, v.by, _in_short(v)) for v in found)
 
 
 def _in_short(verdict: Verdict) -> str:

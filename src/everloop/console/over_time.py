@@ -86,7 +86,9 @@ def worth_over_time(looks: Sequence[Signals]) -> tuple[Drawn, ...]:
     for about in dict.fromkeys(signal.about for _, signal in figures):
         mine = [(at, signal) for at, signal in figures if signal.about == about]
         band = [(signal.low, signal.high) for _, signal in mine]
-        svg = plots.lines(f"{about} over time", [plots.Line(str(about), [(at, signal.value) for at, signal in mine], band)], unit=str(about))
+        svg = plots.lines(
+            f"{about} over time", [plots.Line(str(about), [(at, signal.value) for at, signal in mine], band)], unit=str(about)
+        )
         found.append(Drawn(str(about), svg, f"{mine[-1][1].sentence}."))
     return tuple(found)
 

@@ -164,7 +164,7 @@ def line_of(
 def champion_since(house: House, traffic: Traffic) -> datetime:
     """Since when the champion has answered without a break: a step of a roll-out is no break."""
     since = traffic.since
-    for entry in house.journal.read(kind="Traffic", model=traffic.model, newest_first=True, limit=60):
+    for entry in house.journal.read(kind="Traffic", model=traffic.model, newest_first=True, limit=30):
         record = entry.record
         if not isinstance(record, Traffic) or record.champion != traffic.champion:
             break

@@ -174,7 +174,9 @@ def _tried(trial: Trial, looks: Sequence[Signals], name: Naming) -> Tried:
     mine = [(look.until, one) for look in looks for one in look.trials if one.candidate == trial.candidate]
     told = [guard for guard in trial.guards if guard.why_silent is None]
     lines = [plots.Line("harm, all together", [(at, one.evidence) for at, one in mine])]
-    lines += [plots.Line(guard.what, [(at, then.evidence) for at, one in mine if (then := _same(one, guard))], dashed=True) for guard in told]
+    lines += [
+        plots.Line(guard.what, [(at, then.evidence) for at, one in mine if (then := _same(one, guard))], dashed=True) for guard in told
+    ]
     levels = [plots.Level("it is taken back from", trial.rolls_back)]
     levels += [plots.Level("proven from", _asks(guard)) for guard in told if guard.role == "gain"][:1]
     title = f"Evidence about {name(trial.candidate)}, look by look"

@@ -58,7 +58,11 @@ def happenings(records: Sequence[Record], name: Naming = str) -> Iterator[Happen
     for record in records:
         match record:
             case Traffic():
-                if before is None or (before.champion, before.stage, before.candidates) != (record.champion, record.stage, record.candidates):
+                if before is None or (before.champion, before.stage, before.candidates) != (
+                    record.champion,
+                    record.stage,
+                    record.candidates,
+                ):
                     yield Happened(record.made_at, "deploy", _moved(record, name), clause(record, name), record.id)
                 before = record
             case Decision() if record.action not in QUIET:

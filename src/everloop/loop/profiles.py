@@ -147,7 +147,11 @@ def profiles_kept(house: House, model: Model, champion: Candidate) -> tuple[Prof
     seen = [Profile.from_plain(fact.body, spec) for fact in house.facts.read(model.name, f"seen {champion.id}")[-HABIT:]]
     first = seen[0].first_at if seen else None
     habit = [p for p in past if first is None or (p.last_at is not None and p.last_at < first)][-HABIT:]
-    return Profile.from_plain(kept.body["profile"], spec), (*habit, *seen), tuple(Season.from_plain(one, spec) for one in kept.body["seasons"])
+    return (
+        Profile.from_plain(kept.body["profile"], spec),
+        (*habit, *seen),
+        tuple(Season.from_plain(one, spec) for one in kept.body["seasons"]),
+    )
 
 
 def rows_learnt(house: House, model: Model, champion: Candidate) -> tuple[list[str], pa.Table] | None:

@@ -88,15 +88,16 @@ def scale_of(values: Sequence[float], percent: bool, most: int = 5) -> tuple[Box
 
 
 def decades(powers: Sequence[float], most: int = 6) -> tuple[Box, tuple[float, ...], tuple[str, ...]]:
-    """The range (ends on whole powers of ten), the ticks and how they are said, of powers of ten.
+    """The range (ends on whole powers of ten), the ticks and how they are said, of powers of ten; even odds are a tick wherever they are in
+    the range.
 
     >>> decades([-0.2, 1.3])
     ((-1.0, 2.0), (-1.0, 0.0, 1.0, 2.0), ('1 : 10', '1 : 1', '10 : 1', '100 : 1'))
     """
     low, high = math.floor(min(powers) + 1e-9), math.ceil(max(powers) - 1e-9)
     step = max(1, math.ceil((high - low) / most))
-    last = low + step * max(1, math.ceil((high - low) / step))
-    ticks = tuple(float(power) for power in range(low, last + 1, step))
+    first, last = low // step * step, -(-max(high, low + 1) // step) * step
+    ticks = tuple(float(power) for power in range(first, last + 1, step))
     return (ticks[0], ticks[-1]), ticks, tuple(map(to_one, ticks))
 
 
