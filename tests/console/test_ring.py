@@ -21,7 +21,8 @@ from everloop.loop.house import open_house
 from everloop.loop.people import undo
 from everloop.loop.project_file import project_of
 from everloop.loop.realised import newest_realised
-from everloop.records import Signals
+from everloop.loop.turn import turn
+from everloop.records import Signal, Signals
 from everloop.settings import read_settings
 
 HOUR = timedelta(hours=1)
@@ -93,8 +94,6 @@ def test_the_error_on_mature_truth_stands_on_the_line_with_its_interval_and_on_t
 
 def test_an_error_is_kept_again_only_when_more_truth_has_come(shop):
     before = shop.house.facts.read("offers", "error")
-    from everloop.loop.turn import turn
-
     turn(shop.house, shop.model, shop.now + timedelta(minutes=5))
     assert shop.house.facts.read("offers", "error") == before
     assert len(before) >= 3
@@ -112,10 +111,8 @@ def test_a_drift_that_fired_is_a_drift_and_one_that_cannot_be_judged_is_none(sho
     look = next(e.record for e in shop.house.journal.read(kind="Signals", newest_first=True))
     assert isinstance(look, Signals)
     assert drift_of(look)[0] == "not watched"
-    from everloop.records import Signal
-
-    drifts = [Signal(clause="d", kind="drift", fired=f, outcome=o, sentence=s) for f, o, s in (
-        (False, "failed", "inputs keep to the habit"), (True, "passed", "price drifted"), (False, "not enough evidence", "too few"))]  # fmt: skip
+    found = ((False, "failed", "inputs keep to the habit"), (True, "passed", "price drifted"), (False, "not enough evidence", "too few"))
+    drifts = [Signal(clause="d", kind="drift", fired=fired, outcome=outcome, sentence=says) for fired, outcome, says in found]
     assert drift_of(replace(look, signals=tuple(drifts))) == ("drifted", "price drifted")
     assert drift_of(replace(look, signals=(drifts[0], drifts[2]))) == ("as usual", "inputs keep to the habit")
     assert drift_of(replace(look, signals=(drifts[2],))) == ("not told yet", "too few")
@@ -128,11 +125,11 @@ def test_the_roll_out_shows_where_it_is_what_comes_and_what_undo_does(house):
     ]  # fmt: skip
     assert view.steps[0].ends == END + HOUR + timedelta(days=7) <= view.steps[1].ends
     assert view.undoes == "prices@1 answers nobody any more; prices@0 answers everybody."
-    assert (view.can_undo, view.can_share, view.can_go_on) == (True, True, True)
+    assert (view.can_share, view.can_go_on) == (True, True)
     undo(house, prices(house), by="Kim", reason="no", now=NOW)
     after = rollout_view(house, prices(house), NOW)
     assert {step.state for step in after.steps} == {"not begun"}
-    assert (after.rolling, after.can_undo, after.can_go_on) == (False, False, False)
+    assert (after.rolling, after.undoes, after.can_go_on) == (False, "", False)
 
 
 def test_evidence_is_drawn_look_by_look_with_the_level_from_which_it_is_taken_back(shop):

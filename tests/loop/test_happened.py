@@ -16,8 +16,8 @@ def at(n):
 
 def traffic(n, stage="steady", champion="m@1", candidate=None, share=0.0):
     return Traffic(
-        id=f"t{n}", made_at=at(n), since=at(n), model="m", generation=n + 1, stage=stage, champion=champion, candidate=candidate, share=share,
-        previous="m@0" if stage == "bake" else None,
+        id=f"t{n}", made_at=at(n), since=at(n), model="m", generation=n + 1, stage=stage, champion=champion, candidate=candidate,
+        share=share, previous="m@0" if stage == "bake" else None,
     )  # fmt: skip
 
 

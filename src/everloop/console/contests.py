@@ -76,6 +76,7 @@ class ContestView:
     reason: str | None
     questions: str
     learnt: str
+    learner: str
     weighed: tuple[Weighed, ...]
     beside: tuple[str, ...]
     lists: tuple[str, ...]
@@ -107,7 +108,8 @@ def contest_view(house: House, model: Model, id: str) -> ContestView:
     if verdict is None or verdict.model != model.name:
         raise Unknown("contest", id, where=model.name, next="Choose one of the list.")
     name = called(house, model.name)
-    contest = _behind(house, verdict)
+    contest, found = _behind(house, verdict), house.journal.find(verdict.candidate)
+    candidate = found if isinstance(found, Candidate) else None
     slices = slices_of(house, contest) if contest is not None else ()
     title = f"{name(verdict.candidate)} against {name(verdict.champion)}"
     asked = {repr(condition): condition for condition in model.promote_when}
@@ -129,7 +131,8 @@ def contest_view(house: House, model: Model, id: str) -> ContestView:
         by=verdict.by,
         reason=verdict.reason,
         questions=_questions(contest),
-        learnt=_learnt(house, verdict.candidate),
+        learnt=_learnt(candidate) if candidate is not None else "",
+        learner=candidate.learner if candidate is not None and "(" in candidate.learner else "",
         weighed=tuple(_weighed(model, o, asked.get(o.clause)) for o in verdict.opinions),
         beside=tuple(f"{o.sentence[:1].upper()}{o.sentence[1:]}." for o in verdict.beside),
         lists=spoken_lists(contest) if contest is not None and contest.lists else (),
@@ -175,14 +178,11 @@ def _questions(contest: Contest | None) -> str:
     return f"Both answered the same {contest.rows:,} questions of {dates}, none of which the candidate had learnt from.{which}"
 
 
-def _learnt(house: House, candidate: str) -> str:
-    found = house.journal.find(candidate)
-    if not isinstance(found, Candidate):
-        return ""
-    if found.format == "baseline":
-        return f"The baseline: {found.learner}."
-    until = f" up to {found.learnt_until:%Y-%m-%d}" if found.learnt_until is not None else ""
-    return f"{found.learner} learnt from {found.rows:,} rows{until}, in {found.seconds:.0f} s."
+def _learnt(candidate: Candidate) -> str:
+    if candidate.format == "baseline":
+        return f"The baseline: {candidate.learner}."
+    until = f" up to {candidate.learnt_until:%Y-%m-%d}" if candidate.learnt_until is not None else ""
+    return f"{candidate.learner.partition('(')[0]} learnt from {candidate.rows:,} rows{until}, in {candidate.seconds:.0f} s."
 
 
 def _weighed(model: Model, opinion: Opinion, condition: object) -> Weighed:

@@ -1,5 +1,5 @@
-"""A model: its error over time with everything that happened to it, what it brings, what it knows, how groups fare, its contests, and the way
-back. In: a house, a model, now. Out: what the page shows."""
+"""A model: its error over time with everything that happened to it, what it brings, what it knows, how groups fare, its contests, and the
+way back. In: a house, a model, now. Out: what the page shows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from everloop.console.known import Known, known_of
 from everloop.console.over_time import Drawn, error_over_time, looks_of, traffic_over_time, worth_over_time
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.ring import Line, line_of, parts_of
+from everloop.console.rollout import undoes
 from everloop.console.said import called, naming, within
 from everloop.loop.happened import Happened, happened
 from everloop.loop.house import House
@@ -53,9 +54,8 @@ class ModelView:
     contests: tuple[Listed, ...]
     happened: tuple[Happened, ...]
     generation: int
-    can_undo: bool
-    held: bool
-    rolling: bool
+    undoes: str
+    """What an undo would do; empty where there is nothing to take back."""
 
 
 def model_view(house: House, model: Model, now: datetime, *, span: str = USUAL) -> ModelView:
@@ -68,9 +68,7 @@ def model_view(house: House, model: Model, now: datetime, *, span: str = USUAL) 
     spans = tuple(SPANS.items())
     if traffic is None:
         nothing = Known((), why="It has learnt nothing yet.")
-        return ModelView(
-            line, explain(model), span, spans, None, None, (), nothing, (), (), (), (), 0, can_undo=False, held=False, rolling=False
-        )
+        return ModelView(line, explain(model), span, spans, None, None, (), nothing, (), (), (), (), 0, "")
     until = max(now, traffic.made_at)
     last = house.turns.last(model.name)
     since = (last.now if last is not None else until) - timedelta(days=int(span))
@@ -90,9 +88,7 @@ def model_view(house: House, model: Model, now: datetime, *, span: str = USUAL) 
         contests=contests_of(house, model, called(house, model.name), most=12),
         happened=found[:-21:-1],
         generation=traffic.generation,
-        can_undo=traffic.stage in ("shadow", "canary") or traffic.previous is not None,
-        held=bool(traffic.held),
-        rolling=traffic.rolling,
+        undoes=undoes(traffic, name),
     )
 
 

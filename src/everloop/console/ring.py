@@ -252,7 +252,8 @@ def state_of(house: House, model: Model, traffic: Traffic | None, asked: Questio
 
 STEPS: Mapping[str, str] = {
     "watch": "deciding", "decide": "looking at the data", "snapshot": "checking the data", "check": "putting questions together",
-    "as_of": "learning", "train": "rehearsing", "rehearse": "judging", "judge": "judging", "permit": "letting it in", "admit": "rolling out",
+    "as_of": "learning", "train": "rehearsing", "rehearse": "judging", "judge": "deciding",
+    "permit": "letting it in", "admit": "rolling out",
 }  # fmt: skip
 """What a turn does after it kept the record of a step."""
 

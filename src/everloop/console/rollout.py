@@ -85,8 +85,8 @@ class RolloutView:
     held: str | None
     by_hand: str | None
     share: float
-    can_undo: bool
     undoes: str
+    """What an undo would do; empty where there is nothing to take back."""
     can_go_on: bool
     next_step: str
     can_share: bool
@@ -122,8 +122,7 @@ def rollout_view(house: House, model: Model, now: datetime) -> RolloutView | Non
         held=traffic.held,
         by_hand=traffic.by_hand,
         share=traffic.share,
-        can_undo=tested or traffic.previous is not None,
-        undoes=_undoes(traffic, name),
+        undoes=undoes(traffic, name),
         can_go_on=tested and not traffic.held and not traffic.by_hand and not in_test,
         next_step=_next_step(model, traffic, name),
         can_share=traffic.stage == "canary",
@@ -240,7 +239,8 @@ def _odds(value: float) -> str:
 def _paired(look: Signals | None) -> tuple[str, ...]:
     """What is judged on the same questions instead, while a candidate answers beside the champion."""
     found = look.signals if look is not None else ()
-    return tuple(f"{s.sentence[:1].upper()}{s.sentence[1:]}." for s in found if s.kind in ("worse", "better") and s.measure is not None)
+    said = [f"{s.sentence[:1].upper()}{s.sentence[1:]}." for s in found if s.kind in ("worse", "better") and s.measure is not None]
+    return tuple(dict.fromkeys(said))
 
 
 def _sentence(traffic: Traffic, name: Naming) -> str:
@@ -248,8 +248,8 @@ def _sentence(traffic: Traffic, name: Naming) -> str:
     return said if said.endswith(".") else f"{said}."
 
 
-def _undoes(traffic: Traffic, name: Naming) -> str:
-    """What the button does."""
+def undoes(traffic: Traffic, name: Naming) -> str:
+    """What the button does; nothing where there is nothing to take back."""
     if traffic.stage in ("shadow", "canary"):
         return f"{', '.join(map(name, traffic.candidates))} answers nobody any more; {name(traffic.champion)} answers everybody."
     return f"{name(traffic.previous)} answers again, instead of {name(traffic.champion)}." if traffic.previous else ""

@@ -34,8 +34,8 @@ class Happened:
 def happened(
     house: House, model: str, name: Naming, *, since: datetime, until: datetime, looks: Sequence[Signals] = ()
 ) -> tuple[Happened, ...]:  # fmt: skip
-    """Everything between two instants, oldest first: of at most the newest 2,000 records. ``looks``: what watching found in that time, whose
-    drifts are told; they are large, and whoever asks has read them."""
+    """Everything between two instants, oldest first: of at most the newest 2,000 records. ``looks``: what watching found in that time,
+    whose drifts are told; they are large, and whoever asks has read them."""
     kinds = ("Traffic", "Decision", "Incident")
     entries = house.journal.read(kind=kinds, model=model, since=since, until=until, newest_first=True, limit=MOST)
     records: list[Record] = [*(entry.record for entry in reversed(entries)), *looks]
@@ -67,7 +67,8 @@ def happenings(records: Sequence[Record], name: Naming = str) -> Iterator[Happen
                 before = record
             case Decision() if record.action not in QUIET:
                 words = f"asked: {ASKED[record.asks]}" if record.asks else record.action
-                yield Happened(record.made_at, "decision", words, f"{ACTIONS[record.action]}: {'; '.join(record.because)}", record.id)
+                what = f"A person is asked whether to {ASKED[record.asks]}" if record.asks else ACTIONS[record.action]
+                yield Happened(record.made_at, "decision", words, f"{what}: {'; '.join(record.because)}", record.id)
             case Signals():
                 now = {signal.about or signal.clause: signal for signal in record.fired("drift")}
                 for about, signal in now.items():
