@@ -1,5 +1,6 @@
 """A contest group by group: how a candidate did beside the champion in each of the larger groups of the questions, with intervals; kept
-when it is judged, so that asking costs nothing. It can be worked out again, and decides nothing: what a gate asks of groups is ``fair_across``.
+when it is judged, so that asking costs nothing. It can be worked out again, and decides nothing: what a gate asks of groups is
+``fair_across``.
 """
 
 from __future__ import annotations
