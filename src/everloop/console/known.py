@@ -39,6 +39,11 @@ class Feature:
     svg: str | None = None
 
     @property
+    def called(self) -> str:
+        """What it is called on the page."""
+        return "what it answers" if self.name == ANSWERS else self.name
+
+    @property
     def says(self) -> str:
         """How far it moved, in words.
 

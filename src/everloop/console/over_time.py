@@ -16,9 +16,11 @@ from everloop.monitor.watched import title
 from everloop.project.metrics import METRICS
 from everloop.project.model import Model
 from everloop.records import Signals, Traffic
+from everloop.registry.sentences import Naming
 
 MOST_LOOKS = 300
 MOST_MARKS = 40
+MOST_VERSIONS = 5
 GOOD = {"low": "lower is better", "high": "higher is better", "zero": "nearer to zero is better"}
 
 
@@ -46,17 +48,21 @@ def marks_of(found: Sequence[Happened], *, most: int = MOST_MARKS) -> tuple[plot
 
 
 def error_over_time(
-    house: House, model: Model, traffic: Traffic, looks: Sequence[Signals], found: Sequence[Happened], since: datetime, until: datetime
+    house: House, model: Model, traffic: Traffic, looks: Sequence[Signals], found: Sequence[Happened], since: datetime, until: datetime,
+    called: Naming,
 ) -> Drawn:  # fmt: skip
-    """The realised error on mature truth with its interval, beside what was estimated before the truth, with everything that happened. What
-    is estimated is drawn apart and dashed: it is never mixed with what is known."""
+    """The realised error on mature truth with its interval, a line for each champion (the newest five), beside what was estimated before the
+    truth, with everything that happened. What is estimated is drawn apart and dashed: it is never mixed with what is known."""
     known = realised_since(house, model.name, since, until)
     name = title(model.metric)
-    mature = plots.Line("on mature truth", [(one.at, one.value) for one in known], [(one.low, one.high) for one in known])
+    lines = []
+    for version in list(dict.fromkeys(one.version for one in known))[-MOST_VERSIONS:]:
+        mine = [one for one in known if one.version == version]
+        points, band = [(one.at, one.value) for one in mine], [(one.low, one.high) for one in mine]
+        lines.append(plots.Line(f"{called(version)} on mature truth", points, band))
     guessed = [
         (look.until, signal) for look in looks for signal in look.signals if signal.kind == "estimate" and signal.measure == model.metric
     ]
-    lines = [mature]
     if guessed:
         band = [(signal.low, signal.high) for _, signal in guessed]
         lines.append(plots.Line("estimated before the truth", [(at, signal.value) for at, signal in guessed], band, dashed=True))
