@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from everloop.console.page import Asking, Route
+from everloop.console.page import Asking, Done, Route
 from everloop.console.said import way
 from everloop.errors import EverloopError
 from everloop.loop import hand, people
@@ -17,61 +17,61 @@ from everloop.project.model import Model
 LONGEST = 2_000  # characters of a reason, as over HTTP
 
 
-def undo(asking: Asking, form: Mapping[str, str]) -> str:
+def undo(asking: Asking, form: Mapping[str, str]) -> Done:
     """The version before answers again, at once. A form that was looked at before the traffic moved takes nothing back."""
     model = _model(asking)
     reason = form.get("reason", "").strip()[:LONGEST] or "undone on the console"
     generation = form.get("generation", "")
     seen = int(generation) if generation.isdecimal() else None
-    people.undo(asking.house, model, by=asking.person.name, reason=reason, now=asking.now, generation=seen)
-    return _back(model, form)
+    said = people.undo(asking.house, model, by=asking.person.name, reason=reason, now=asking.now, generation=seen)
+    return Done(_back(model, form), said)
 
 
-def hold(asking: Asking, form: Mapping[str, str]) -> str:
+def hold(asking: Asking, form: Mapping[str, str]) -> Done:
     """No candidate answers anybody, and nothing is learnt or rolled out, until it is released."""
     model = _model(asking)
-    hand.hold(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
-    return _back(model, form)
+    said = hand.hold(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
+    return Done(_back(model, form), said)
 
 
-def release(asking: Asking, form: Mapping[str, str]) -> str:
+def release(asking: Asking, form: Mapping[str, str]) -> Done:
     """Roll-outs may go on."""
     model = _model(asking)
-    hand.release(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
-    return _back(model, form)
+    said = hand.release(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
+    return Done(_back(model, form), said)
 
 
-def share(asking: Asking, form: Mapping[str, str]) -> str:
+def share(asking: Asking, form: Mapping[str, str]) -> Done:
     """The share of the units a canary's candidate answers, in percent; empty: as the plan says."""
     model = _model(asking)
-    hand.set_share(asking.house, model, share_of(form.get("percent", "")), by=asking.person.name, reason=_reason(form), now=asking.now)
-    return _back(model, form)
+    said = hand.set_share(asking.house, model, share_of(form.get("percent", "")), by=asking.person.name, reason=_reason(form), now=asking.now)
+    return Done(_back(model, form), said)
 
 
-def promote(asking: Asking, form: Mapping[str, str]) -> str:
+def promote(asking: Asking, form: Mapping[str, str]) -> Done:
     """The next step of the roll-out, now."""
     model = _model(asking)
-    hand.go_on(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
-    return _back(model, form)
+    said = hand.go_on(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
+    return Done(_back(model, form), said)
 
 
-def answer(asking: Asking, form: Mapping[str, str]) -> str:
+def answer(asking: Asking, form: Mapping[str, str]) -> Done:
     """Yes or no to the question that was seen. What a yes to a retrain asks for is done by a controller, not by a page."""
     model, word = _model(asking), form.get("word", "")
     if word not in ("yes", "no"):
         raise EverloopError("Say yes or no: the form had neither.")
-    people.answer_question(
+    said = people.answer_question(
         asking.house, model, word == "yes", by=asking.person.name, reason=_reason(form), now=asking.now,
         question=form.get("question") or None, go_on=_asked_for,
     )  # fmt: skip
-    return _back(model, form)
+    return Done(_back(model, form), said)
 
 
-def override(asking: Asking, form: Mapping[str, str]) -> str:
+def override(asking: Asking, form: Mapping[str, str]) -> Done:
     """A candidate that no gate let pass is let in all the same."""
     model = _model(asking)
-    people.override(asking.house, model, form.get("verdict", ""), by=asking.person.name, reason=_reason(form), now=asking.now)
-    return way(model.name, "rollout")
+    said = people.override(asking.house, model, form.get("verdict", ""), by=asking.person.name, reason=_reason(form), now=asking.now)
+    return Done(way(model.name, "rollout"), said)
 
 
 def share_of(text: str) -> float | None:
