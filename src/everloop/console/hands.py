@@ -44,7 +44,9 @@ def release(asking: Asking, form: Mapping[str, str]) -> Done:
 def share(asking: Asking, form: Mapping[str, str]) -> Done:
     """The share of the units a canary's candidate answers, in percent; empty: as the plan says."""
     model = _model(asking)
-    said = hand.set_share(asking.house, model, share_of(form.get("percent", "")), by=asking.person.name, reason=_reason(form), now=asking.now)
+    said = hand.set_share(
+        asking.house, model, share_of(form.get("percent", "")), by=asking.person.name, reason=_reason(form), now=asking.now
+    )
     return Done(_back(model, form), said)
 
 

@@ -51,8 +51,8 @@ def error_over_time(
     house: House, model: Model, traffic: Traffic, looks: Sequence[Signals], found: Sequence[Happened], since: datetime, until: datetime,
     called: Naming,
 ) -> Drawn:  # fmt: skip
-    """The realised error on mature truth with its interval, a line for each champion (the newest five), beside what was estimated before the
-    truth, with everything that happened. What is estimated is drawn apart and dashed: it is never mixed with what is known."""
+    """The realised error on mature truth with its interval, a line for each of the newest five champions, beside what was estimated before
+    the truth, with everything that happened. What is estimated is drawn apart and dashed: never mixed with what is known."""
     known = realised_since(house, model.name, since, until)
     name = title(model.metric)
     lines = []
