@@ -214,3 +214,32 @@ def test_all_text_lies_inside_the_picture_at_its_largest_size() -> None:
             assert left >= -2, (group.text, x, wide)
             if x != 33:  # a legend's words stand in a group of their own that wraps
                 assert left + wide <= 722, (group.text, x, wide)
+
+
+def test_what_was_counted_is_drawn_as_what_was_kept_would_be() -> None:
+    values = [i / 100 for i in range(1000)]
+    edges = [i / 10 for i in range(101)]
+    counts = [0.0, *[10.0] * 100, 0.0]
+    kept, counted = plots.histograms("t", values, values), plots.counted("t", edges, counts, counts)
+    path = lambda svg: [float(v) for v in re.findall(r"V([\d.]+)H", re.findall(r'<path class="f s6 t6" d="([^"]*)"', svg)[0])]  # noqa: E731
+    assert path(kept) == pytest.approx(path(counted), abs=8)
+    assert len({round(height) for height in path(counted)[1:-2]}) == 1, "even counts are drawn even, whatever the edges are"
+    coarse = plots.counted("t", [0.0, 7.0, 10.0], [0, 700, 300, 0], [0, 700, 300, 0])
+    assert path(coarse)[1:-2] == pytest.approx(path(counted)[1:-2], abs=2)
+
+
+def test_counts_without_edges_or_counts_are_a_plot_that_says_so() -> None:
+    for svg in (plots.counted("t", [], [], []), plots.counted("t", [1.0, 2.0], [0, 0, 0], [0, 0, NAN])):
+        assert "nothing to show yet" in words(svg)
+    parsed(plots.counted("t", [1.0], [3, 4], [1, INF]))
+    parsed(plots.counted("t", [1.0, 1.0000000000000002], [0, 4, 0], [0, 9, 0]))
+
+
+def test_evidence_is_drawn_by_powers_of_ten_with_levels_as_so_many_to_one() -> None:
+    points = [(week(i), v) for i, v in enumerate([1.0, 0.0, 30.0, 5000.0])]
+    svg = plots.lines("t", [Line("harm", points)], levels=[Level("taken back from", 20.0)], odds=True)
+    assert {"1 : 1", "100 : 1", "10k : 1", "taken back from 20 : 1"} <= set(words(svg))
+    assert "harm: from 1 : 1 to 5000 : 1, between 1 : 1000 and 5000 : 1" in svg
+    wild = plots.lines("t", [Line("harm", [(week(0), 1e-9), (week(1), 1e250), (week(2), NAN), (week(3), None)])], odds=True)
+    parsed(wild)
+    assert "1 : 1" in words(wild)

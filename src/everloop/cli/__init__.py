@@ -62,6 +62,8 @@ VERBS: tuple[Callable[..., None], ...] = (
     deciding.hold,
     deciding.release,
     deciding.share,
+    deciding.advance,
+    deciding.override,
     deciding.cancel,
     people.forget,
     people.known,

@@ -114,6 +114,31 @@ def share(
     typer.echo(hand.set_share(opened, opened.project.model(model), _share_of(share), by=by, reason=reason, now=instant_of(now)))
 
 
+def advance(model: Name, by: By, reason: Reason, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None) -> None:
+    """Take the roll-out's next step now, not when the plan says; after the last one the candidate takes over."""
+    from everloop.loop import hand
+
+    opened = open_light(project, house, stage)
+    typer.echo(hand.go_on(opened, opened.project.model(model), by=by, reason=reason, now=instant_of(now)))
+
+
+def override(
+    model: Name,
+    verdict: Annotated[str, typer.Argument(help="The id of what the gate said, as everloop judge and the console tell it.")],
+    by: By,
+    reason: Reason,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+) -> None:
+    """Let a candidate in that no gate let pass; its roll-out begins."""
+    from everloop.loop import people
+
+    opened = open_whole(project, house, stage)
+    typer.echo(people.override(opened, opened.project.model(model), verdict, by=by, reason=reason, now=instant_of(now)))
+
+
 def _share_of(text: str) -> float | None:
     """
     >>> _share_of("0.1"), _share_of("plan")

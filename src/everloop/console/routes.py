@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from everloop.console import people
+from everloop.console import contests, hands, model, people, ring, rollout
 from everloop.console.page import Route
 
-ROUTES: tuple[Route, ...] = (*people.ROUTES,)
+ROUTES: tuple[Route, ...] = (*ring.ROUTES, *model.ROUTES, *contests.ROUTES, *rollout.ROUTES, *hands.ROUTES, *people.ROUTES)
 
 NAVIGATION: tuple[tuple[str, str], ...] = (
     ("ring", "Ring"),

@@ -1,4 +1,5 @@
-"""The hand on a roll-out: a person puts a stop to it, lets it go on, or sets its share; with actor and reason, in the journal.
+"""The hand on a roll-out: a person puts a stop to it, lets it go on, sets its share, or hurries it a step on; with actor and reason, in
+the journal.
 
 A hold is the kill switch: it waits for no turn, wins over every one under way (whose fence it moves), and stands in house.db until
 somebody releases it. Each is one transaction, and then spread to the workers.
@@ -21,6 +22,7 @@ from everloop.loop.people import take_back
 from everloop.loop.serve.routes import spread
 from everloop.project.model import Model
 from everloop.records import HELD, Action, Decision, Traffic, identity
+from everloop.rollout.plan import steps
 
 
 class Move(Protocol):
@@ -67,6 +69,29 @@ def set_share(house: House, model: Model, share: float | None, *, by: str, reaso
     return _moved(house, model, "share", moved, by=by, reason=reason, now=now)
 
 
+def go_on(house: House, model: Model, *, by: str, reason: str, now: datetime) -> str:
+    """The next step of a roll-out now, not when the plan says: a larger share, or after the last one the candidate takes over. Returns what
+    happened, in sentences.
+
+    Raises EverloopError without a name and a reason, where nothing is in shadow or canary, where the step is a test, which cannot be
+    hurried, and where a person has set the share; Overtaken while one holds the model.
+    """
+
+    def moved(traffic: Traffic, *, by: str, reason: str, now: datetime, id: str, made_from: tuple[str, ...]) -> Traffic:
+        rollout.require_released(traffic)
+        if traffic.stage not in ("shadow", "canary"):
+            raise EverloopError(f"{model.name} has nothing in shadow or canary, so there is no step to take. See: everloop status")
+        row = steps(model.roll_out)
+        if traffic.step < len(row) and row[traffic.step].test:
+            raise EverloopError(
+                f"{model.name} is in a test, and a test that is ended early has proven nothing. Let it end, or take it back: "
+                f"everloop undo {model.name}"
+            )
+        return rollout.step(traffic, model.roll_out, now=now, id=id, because=f"{by}: {reason}", made_from=made_from)
+
+    return _moved(house, model, "advance", moved, by=by, reason=reason, now=now, cause="demand")
+
+
 def _as_it_is(_within: Connection, traffic: Traffic) -> Traffic:
     return traffic
 
@@ -81,6 +106,7 @@ def _moved(
     reason: str,
     now: datetime,
     first: Callable[[Connection, Traffic], Traffic] = _as_it_is,
+    cause: str = HELD,
 ) -> str:
     """Move the traffic by a person's word, in one transaction, and tell the workers."""
     if not by.strip() or not reason.strip():
@@ -93,7 +119,7 @@ def _moved(
         id = identity(action, model.name, traffic.generation, now.isoformat())
         moved = move(traffic, by=by, reason=reason, now=now, id=identity(id, "traffic"), made_from=(id,))
         said = f"{_shares(traffic, moved)}{reason}"
-        word = Decision(id=id, made_at=now, made_from=(traffic.id,), model=model.name, action=action, because=(said,), cause=HELD, by=by)
+        word = Decision(id=id, made_at=now, made_from=(traffic.id,), model=model.name, action=action, because=(said,), cause=cause, by=by)
         keep_record(house, t, word, model=model, turn=id, verb=action)
         keep_record(house, t, moved, model=model, turn=id, verb=action)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))

@@ -145,7 +145,39 @@ def _let_in(house: House, t: Connection, model: Model, candidate: Candidate, ver
 
     version = keep_record(house, t, do.admit(step("admit"), candidate, verdict), model=model, turn=turn, verb="admit")
     moved = do.begin(step("begin"), house.traffic(model), version)
+    passed = f"{version.name} passed the gate"
+    if verdict.by and moved.because.startswith(passed):
+        # A word that is kept in this very transaction nobody else can read yet, nor that it was no pass.
+        word = f"{verdict.by} let {version.name} in past the gate: {verdict.reason}"
+        moved = replace(moved, because=word + moved.because.removeprefix(passed))
     return keep_record(house, t, moved, model=model, turn=turn, verb="begin")
+
+
+def override(house: House, model: Model, verdict: str, *, by: str, reason: str, now: datetime) -> str:
+    """A candidate that no gate let pass is let in all the same, on a person's word, and its roll-out begins. ``verdict`` is the id of what
+    the gate said of it. Returns what happened, in sentences.
+
+    Raises Unknown for what is no verdict of the model, EverloopError without a name and a reason and where it passed already, Overtaken
+    while the model is held, where the candidate was judged against another champion than answers now, and where another is rolled out.
+    """
+    found = house.verdict(verdict)
+    if found is None or found.model != model.name:
+        raise Unknown("verdict", verdict, where=model.name, next=f"See what there is: everloop history {model.name}")
+    if found.passed:
+        raise EverloopError(f"{model.name}: the gate let this candidate pass already; there is nothing to override. See: everloop status")
+    rollout.require_released(house.traffic(model))
+    turn = identity("override", found.id, now.isoformat())
+    with house.store.transaction() as t:
+        champion = house.versions.get(house.traffic(model, within=t).champion, within=t)
+        if champion.candidate != found.champion:
+            raise Overtaken(
+                f"{model.name}: the candidate was judged against another champion than {champion.name}, who answers now. Nothing was "
+                f"changed. Judge it again: everloop judge {model.name} {found.candidate}"
+            )
+        said = gates.override(found, by=by, reason=reason, now=now, id=identity(turn, "word"))
+        keep_record(house, t, said, model=model, turn=turn, verb="override")
+        moved = _let_in(house, t, model, house.candidate(found.candidate, within=t), said, now=now, turn=turn)
+    return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
 
 
 def admit_file(

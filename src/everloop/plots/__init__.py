@@ -12,7 +12,7 @@ from everloop.plots.forest import Effect, intervals
 from everloop.plots.marks import Happening, Mark
 from everloop.plots.over_time import Level, Line, lines
 from everloop.plots.picture import STYLE
-from everloop.plots.spread import bars, histograms
+from everloop.plots.spread import bars, counted, histograms
 from everloop.plots.traffic import shares
 
-__all__ = ["STYLE", "Effect", "Happening", "Level", "Line", "Mark", "bars", "histograms", "intervals", "lines", "shares"]
+__all__ = ["STYLE", "Effect", "Happening", "Level", "Line", "Mark", "bars", "counted", "histograms", "intervals", "lines", "shares"]

@@ -122,7 +122,8 @@ STYLE = (
 def _contest(card: dict[str, Any]) -> str:
     opinions = (card["verdict"] or {}).get("opinions", ())
     effects = [Effect(o["clause"], o["effect"], o["low"], o["high"], outcome=o["outcome"]) for o in opinions if o["effect"] is not None]
-    return intervals(f"{card['version']} against {card['verdict']['against']}", effects) if effects else ""
+    title = f"{card['version']} against {card['verdict']['against']}"
+    return intervals(title, effects, unit="better than the champion by") if effects else ""
 
 
 def markdown(card: dict[str, Any]) -> str:
