@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from everloop.registry.leases import Lease, Leases
     from everloop.registry.letters import Letter, Letters
     from everloop.registry.outbox import Kept, Outbox
+    from everloop.registry.runs import Run, Runs
     from everloop.registry.store import Store, open_store
     from everloop.registry.traffic import Pointers
     from everloop.registry.turns import Turn, Turns
@@ -49,6 +50,8 @@ __all__ = [
     "Outbox",
     "Pointers",
     "Question",
+    "Run",
+    "Runs",
     "Store",
     "Turn",
     "Turns",
@@ -68,6 +71,7 @@ _FILES = {
     "leases": "Lease Leases",
     "letters": "Letter Letters",
     "outbox": "Kept Outbox",
+    "runs": "Run Runs",
     "store": "Store open_store",
     "traffic": "Pointers",
     "turns": "Turn Turns",

@@ -38,6 +38,7 @@ JOURNAL = Table(
     Column("hash", Text, nullable=False),
 )
 Index(None, JOURNAL.c.id, unique=True)
+Index(None, JOURNAL.c.kind, JOURNAL.c.seq)
 Index(None, JOURNAL.c.model, JOURNAL.c.kind, JOURNAL.c.seq)
 Index(None, JOURNAL.c.turn)
 Index(None, JOURNAL.c.at)
@@ -140,11 +141,13 @@ class Journal:
         since: datetime | None = None,
         until: datetime | None = None,
         after: int | None = None,
+        before: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
         within: Connection | None = None,
     ) -> list[Entry]:
-        """Records in the order they were kept, with ``since <= made_at <= until`` and beyond number ``after``; every filter narrows."""
+        """Records in the order they were kept, with ``since <= made_at <= until`` beyond number ``after`` and below ``before``; every filter
+        narrows."""
         query: Select[Any] = select(JOURNAL).order_by(JOURNAL.c.seq.desc() if newest_first else JOURNAL.c.seq)
         if kind is not None:
             query = query.where(JOURNAL.c.kind.in_((kind,) if isinstance(kind, str) else kind))
@@ -158,6 +161,8 @@ class Journal:
             query = query.where(JOURNAL.c.at <= microseconds(until))
         if after is not None:
             query = query.where(JOURNAL.c.seq > after)
+        if before is not None:
+            query = query.where(JOURNAL.c.seq < before)
         if limit is not None:
             query = query.limit(limit)
         with self.store.reading(within) as connection:
