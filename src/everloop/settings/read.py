@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,20 @@ from everloop.settings.checks import (
     text,
     yes_or_no,
 )
-from everloop.settings.records import FILE, Address, Executor, Governor, Logs, Serving, Settings, Signing, SourceFiles, Storage, Workers
+from everloop.settings.records import (
+    FILE,
+    Address,
+    Console,
+    Executor,
+    Governor,
+    Logs,
+    Serving,
+    Settings,
+    Signing,
+    SourceFiles,
+    Storage,
+    Workers,
+)
 from everloop.settings.shop import KEYS as SHOP_KEYS
 from everloop.settings.shop import settled as settled_shop
 from everloop.settings.streams import settled as settled_streams
@@ -130,6 +144,10 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
         "failures": count,
     },
     "workers": {"beside": count, "heavy": count, "kept": span_of},
+    "console": {
+        "on": yes_or_no, "url": site, "idle": span_of, "longest": span_of,
+        "oidc": http, "oidc_client": text, "oidc_secret": text, "oidc_claim": text,
+    },  # fmt: skip
     "logs": {"form": one_of("text", "json"), "level": one_of("debug", "info", "warning", "error"), "requests": yes_or_no},
     "online": {"url": redis},
     "skew": {"share": share},
@@ -243,6 +261,7 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         storage=_storage(values.get("storage", {}), env),
         workers=Workers(**values.get("workers", {})),
         logs=Logs(**values.get("logs", {})),
+        console=_console(values.get("console", {}), env),
         skew=values.get("skew", {}).get("share", 0.01),
     )
 
@@ -252,6 +271,17 @@ def _governor(said: Mapping[str, Any], prices: Mapping[str, float]) -> Governor:
         if name in said and not any(prices.values()):
             raise SettingsError(f"{FILE}: governor.{name} is a limit on nothing: nothing has a price. Say one: [prices] cpu_hour = 0.05")
     return Governor(**said)
+
+
+def _console(said: Mapping[str, Any], env: Mapping[str, str]) -> Console:
+    if "oidc" in said and not (said.get("oidc_client") and said.get("oidc_secret")):
+        raise SettingsError(f"{FILE}: console.oidc needs console.oidc_client and console.oidc_secret, as the provider gave them.")
+    if "oidc" not in said and any(name.startswith("oidc_") for name in said):
+        raise SettingsError(f"{FILE}: console.oidc_client and its like are for nobody: there is no console.oidc, the provider's issuer.")
+    if not all(said.get(name, timedelta(1)) > timedelta(0) for name in ("idle", "longest")):
+        raise SettingsError(f"{FILE}: console.idle and console.longest must be longer than nothing.")
+    texts = {name: filled(said[name], env, f"console.{name}") for name in ("oidc", "oidc_client", "oidc_secret") if name in said}
+    return Console(**{**said, **texts})
 
 
 def _storage(said: Mapping[str, Any], env: Mapping[str, str]) -> Storage:

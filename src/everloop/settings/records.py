@@ -87,6 +87,26 @@ class Logs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Console:
+    """How people reach the console and stay signed in there."""
+
+    on: bool = True
+    """Does whoever answers over HTTP have it, at /console?"""
+    url: str | None = None
+    """Where people reach the house, such as ``https://ml.shop.example``, where that is not where it listens."""
+    idle: timedelta = timedelta(hours=8)
+    """How long a session may be unused."""
+    longest: timedelta = timedelta(days=7)
+    """How long a session lasts, whatever happens."""
+    oidc: str | None = None
+    """The issuer of an OpenID provider that people may sign in by; None: by password only."""
+    oidc_client: str = ""
+    oidc_secret: str = field(default="", repr=False)
+    oidc_claim: str = "email"
+    """What of the provider's word is the person's name here; an ``email`` counts where the provider says that it is verified."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Governor:
     """How often a model may wish to learn again in this house; what a person asks for is done all the same."""
 
@@ -261,6 +281,7 @@ class Settings:
     serving: Serving = Serving()
     storage: Storage = Storage()
     logs: Logs = Logs()
+    console: Console = Console()
     skew: float = 0.01
     """The share of units whose answers are read again each day, to see whether they were made from what the event log tells."""
 

@@ -1,0 +1,62 @@
+"""What a page of the console is made of: who asks, what is shown, what a form does, and the line of the table that says all three.
+
+Nothing here knows a request, a cookie or a template engine: a page is a function, and is tested as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from everloop.registry.people import ROLES, Person, Role
+
+if TYPE_CHECKING:
+    from everloop.loop.house import House
+
+__all__ = ["ROLES", "Act", "Asking", "Page", "Person", "Role", "Route", "Shown"]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One request of somebody who may make it. ``now`` is business time, aware; ``path`` holds the words of the address, such as
+    ``{"model": "demand"}``, ``query`` the first value of each word after the question mark."""
+
+    house: House
+    person: Person
+    now: datetime
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page shows: the title of the window, a template of ``templates/`` (or of the page's own folder), and what the template is
+    given."""
+
+    title: str
+    template: str
+    values: Mapping[str, object]
+    status: int = 200
+
+
+Page: TypeAlias = Callable[[Asking], Shown]
+"""Reads, and says what is shown. Runs in a thread. errors.Unknown becomes 404, any other EverloopError a page that says it (409)."""
+
+Act: TypeAlias = Callable[[Asking, Mapping[str, str]], str]
+"""Does what a form that was sent asks for, by ``asking.person.name``; returns the address to go to next (303), as ``url`` says it."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address of the console, below where it is mounted: ``/models/{model}``; who may ask for it, at least; and what it does.
+
+    ``{word}`` stands for one piece of a path, ``{word:path}`` for all that is left. ``name`` is what ``url(name, …)`` knows it by.
+    """
+
+    path: str
+    does: Page | Act
+    role: Role
+    method: Literal["GET", "POST"] = "GET"
+    name: str = ""
