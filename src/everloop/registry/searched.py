@@ -99,3 +99,14 @@ def _words(asked: Asked) -> list[ColumnElement[bool]]:
     if asked.text:
         terms.append(JOURNAL.c.body.icontains(json.dumps(asked.text)[1:-1], autoescape=True))
     return terms
+
+
+def sampled(journal: Journal, kind: str, model: str, *, since: datetime, until: datetime, most: int = 200) -> list[Entry]:
+    """Records of one kind between two instants, oldest first; of more than ``most`` so many, evenly spread, the newest among them."""
+    own = (JOURNAL.c.kind == kind, JOURNAL.c.model == model, JOURNAL.c.at >= microseconds(since), JOURNAL.c.at <= microseconds(until))
+    with journal.store.reading() as connection:
+        there = list(connection.execute(select(JOURNAL.c.seq).where(*own).order_by(JOURNAL.c.seq)).scalars())
+        if len(there) > most:
+            there = [there[len(there) - 1 - n * len(there) // most] for n in range(most)]
+        query = select(JOURNAL).where(JOURNAL.c.seq.in_(there)).order_by(JOURNAL.c.seq)
+        return [entry_in(row) for row in connection.execute(query)] if there else []
