@@ -10,6 +10,7 @@ from everloop.console.page import Asking, Route, Shown
 from everloop.console.shown import MOUNT
 from everloop.loop import incidents as there
 from everloop.loop.house import House
+from everloop.project.spoken_values import spoken_span
 from everloop.records import Incident
 
 SCREEN = 25
@@ -81,6 +82,15 @@ def _trouble(incident: Incident) -> Trouble:
     )
 
 
+def roughly(span: timedelta) -> str:
+    """How long something lasted, to the minute.
+
+    >>> roughly(timedelta(hours=2, seconds=31))
+    '2 hours and 1 minute'
+    """
+    return spoken_span(timedelta(minutes=round(span.total_seconds() / 60)))
+
+
 def shown(asking: Asking) -> Shown:
     """The page."""
     model = asking.query.get("model", "").strip() or None
@@ -94,6 +104,7 @@ def shown(asking: Asking) -> Shown:
         "start": start,
         "more": start + SCREEN if start + SCREEN < len(now) else None,
         "over": over(asking.house, model=model) if not start else (),
+        "took": roughly,
         "model": model,
     }
     return Shown("Incidents", "incidents.html", values)
