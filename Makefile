@@ -38,7 +38,7 @@ lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test --group lint pyproject.toml requirements/build.in -o requirements/lint.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/great_expectations.in -o requirements/great_expectations.txt
 	for peer in bentoml datacontract dvc evidently fairlearn feast grafana litserve mlflow mlserver nannyml ray river spark starlette statsforecast ville; do uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements/$$peer.in -o requirements/$$peer.txt; done
-	for peer in liquid shopify; do npm install --prefix requirements/$$peer --package-lock-only --ignore-scripts --no-audit --no-fund; done
+	for peer in axe liquid shopify; do npm install --prefix requirements/$$peer --package-lock-only --ignore-scripts --no-audit --no-fund; done
 	$(PYTHON) -c 'import json, pathlib as p; write = lambda f, said: ([one.pop("funding", None) for one in said["packages"].values()], f.write_text(json.dumps(said, indent=2) + "\n")); [write(f, json.loads(f.read_text())) for f in p.Path("requirements").glob("*/package-lock.json")]'
 
 clean:
