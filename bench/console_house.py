@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,7 +40,6 @@ from everloop.records import (
     Version,
 )
 from everloop.registry.journal import NOTHING, seal
-from everloop.registry.runs import Runs, measures_of
 from everloop.registry.written import canonical, written
 from everloop.settings import read_settings
 
@@ -77,7 +76,7 @@ def models() -> tuple[Model, ...]:
         knows = [orders.total("quantity", last=[days(7), days(28 + n % 40)]), orders.latest("price"), orders.count(last=days(14))]
         if first is None:
             first = Model(
-                "model-000".replace("-", "_"), predicts=orders.total("quantity", next=days(7)), per="product_id",
+                "model_000", predicts=orders.total("quantity", next=days(7)), per="product_id",
                 asked=every(days(1), at="00:00", zone="UTC"), knows=knows, learner=learner, promote_when=beats_champion("wape", by=0.02),
                 retrain_when=[drifted(), slipped("wape", by=0.1)], autonomy="act",
             )  # fmt: skip
@@ -99,13 +98,12 @@ def large_house(folder: Path) -> House:
 def fill(house: House, file: Path) -> None:
     """A million records, with the pointers they moved."""
     names = list(house.project.models)
-    head, seq = NOTHING, 0
+    head = NOTHING
     rows: list[tuple[object, ...]] = []
     with closing(sqlite3.connect(file, isolation_level=None)) as there:
         there.execute("PRAGMA synchronous = OFF")
         there.execute("BEGIN")
-        for number, (id, model, turn, verb, kind, at, body) in enumerate(_life(names, there), 1):
-            seq = number
+        for seq, (id, model, turn, verb, kind, at, body) in enumerate(_life(names, there), 1):
             row = {"seq": seq, "id": id, "model": model, "turn": turn, "verb": verb, "kind": kind, "at": at, "body": body, "previous": head}
             head = seal(row)
             rows.append((*row.values(), head))
@@ -123,28 +121,27 @@ def _put(there: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
     rows.clear()
 
 
-_Row = tuple[str, str, str, str, str, int, str]
+_Row = tuple[str, str | None, str, str, str, int, str]
 
 
 def _life(names: list[str], there: sqlite3.Connection) -> Iterator[_Row]:
     """Every record in the order it is kept; what it moves is written beside it."""
     texts = {name: (type(record).__name__, verb, written(record)) for name, (verb, record) in _patterns().items()}
     draw = random.Random(11)
-    learnt = {f"model_{0:03}": 0}
     champions = dict.fromkeys(names, 0)
 
-    def one(pattern: str, name: str, turn: str, id: str, at: datetime, **words: str) -> _Row:
+    def one(pattern: str, name: str, turn: str, id: str, at: datetime, words: Mapping[str, str]) -> _Row:
         kind, verb, body = texts[pattern]
         for word, text in {"MODEL": name, "THIS": id, AT: f"{at:%Y-%m-%dT%H:%M:%SZ}", **words}.items():
             body = body.replace(word, text)
-        return id, name, turn, verb, kind, microseconds(at), body
+        return id, None if kind == "Snapshot" else name, turn, verb, kind, microseconds(at), body
 
     began = NOW - timedelta(days=CYCLES)
     for name in names:
         words = {"CANDIDATE": f"{name}-c0", "VERSION": f"{name}-v0", "NUMBER": "0"}
-        yield one("baseline", name, f"{name}-begin", f"{name}-c0", began, **words)
-        yield one("first", name, f"{name}-begin", f"{name}-v0", began, **words)
-        row = one("steady", name, f"{name}-begin", f"{name}-t1", began, **{**words, "GENERATION": "1"})
+        yield one("baseline", name, f"{name}-begin", f"{name}-c0", began, words)
+        yield one("first", name, f"{name}-begin", f"{name}-v0", began, {**words, '"number":1,': '"number":0,'})
+        row = one("steady", name, f"{name}-begin", f"{name}-t1", began, words)
         yield row
         _version(there, name, 0, None, began)
         _traffic(there, name, row, 1)
@@ -154,26 +151,26 @@ def _life(names: list[str], there: sqlite3.Connection) -> Iterator[_Row]:
             turn, good = f"{name}-turn-{cycle}", (cycle + place) % 10 == 0
             said = {word: f"{name}-{word.lower()[:4]}{cycle}" for word in ("SIGNALS", "SNAPSHOT", "REPORT", "TRAINING", "CONTEST", "VERDICT")}
             said |= {"CANDIDATE": f"{name}-c{cycle}", "CHAMPION": f"{name}-c{champions[name]}", "VERSION": f"{name}-v{cycle}"}
-            said |= {"DECISION": f"{name}-d{cycle}", "OUTCOME": "passed" if good else "failed", "0.123456": f"{draw.uniform(0.2, 0.4):.6f}"}
+            said |= {"DECISION": f"{name}-d{cycle}", "0.123456": f"{draw.uniform(0.2, 0.4):.6f}"}
             said |= {"98765": str(draw.randint(20, 400)), "NUMBER": str(cycle), "OLDTRAFFIC": f"{name}-t1"}
+            lost = {} if good else {'"outcome":"passed"': '"outcome":"failed"'}
             for pattern, id in (
                 ("signals", said["SIGNALS"]), ("retrain", said["DECISION"]), ("snapshot", said["SNAPSHOT"]), ("report", said["REPORT"]),
                 ("training_set", said["TRAINING"]), ("candidate", said["CANDIDATE"]), ("contest", said["CONTEST"]),
                 ("verdict", said["VERDICT"]),
             ):  # fmt: skip
-                row = one(pattern, name, turn, id, at, **said)
-                yield row
+                yield one(pattern, name, turn, id, at, {**said, **(lost if pattern == "verdict" else {})})
             _run(there, name, cycle, at, good, said)
             if good:
                 champions[name] = cycle
-                yield one("version", name, turn, said["VERSION"], at, **said)
-                row = one("steady", name, turn, f"{name}-t{cycle + 1}", at, **{**said, "GENERATION": str(cycle + 1)})
+                yield one("version", name, turn, said["VERSION"], at, {**said, '"number":1,': f'"number":{cycle},'})
+                row = one("steady", name, turn, f"{name}-t{cycle + 1}", at, {**said, '"generation":1,': f'"generation":{cycle + 1},'})
                 yield row
                 _version(there, name, cycle, said["VERDICT"], at)
                 _traffic(there, name, row, cycle + 1)
             else:
-                yield one("quiet", name, turn, f"{name}-s{cycle}", at + timedelta(hours=6), **said)
-                yield one("hold", name, turn, f"{name}-h{cycle}", at + timedelta(hours=6), **said)
+                yield one("quiet", name, turn, f"{name}-s{cycle}", at + timedelta(hours=6), said)
+                yield one("hold", name, turn, f"{name}-h{cycle}", at + timedelta(hours=6), said)
             _turn(there, name, turn, at)
     _troubles(there, names)
 
