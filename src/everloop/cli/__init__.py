@@ -16,6 +16,7 @@ from everloop.cli import (
     alerts,
     arrivals,
     backups,
+    consoles,
     deciding,
     demo,
     drift,
@@ -24,6 +25,7 @@ from everloop.cli import (
     keys,
     looking,
     people,
+    persons,
     project,
     reordering,
     ring,
@@ -66,6 +68,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     serving.serve,
     serving.run,
     serving.worker,
+    consoles.console,
     looking.status,
     incidents.incidents,
     incidents.acknowledge,
@@ -86,7 +89,7 @@ VERBS: tuple[Callable[..., None], ...] = (
 )
 """Every verb, in the order help tells them; each is called by its function's name."""
 
-GROUPS = {"key": keys.keys, "alert": alerts.alerts, "export": exports, "shopify": shopify}
+GROUPS = {"key": keys.keys, "person": persons.persons, "alert": alerts.alerts, "export": exports, "shopify": shopify}
 """Verbs that are said with their noun first, such as ``everloop key add``."""
 
 app = typer.Typer(

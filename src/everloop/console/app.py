@@ -23,9 +23,10 @@ from starlette.routing import Route as At
 from starlette.types import Receive, Scope, Send
 
 from everloop.clock import wall
-from everloop.console import asked, doors, files, live
+from everloop.connect.openid import Provider
+from everloop.console import asked, doors, files, live, words
 from everloop.console.asked import Refused
-from everloop.console.page import Act, Asking, Page, Route, Shown
+from everloop.console.page import Act, Asking, Done, Page, Route, Shown
 from everloop.console.routes import NAVIGATION, ROUTES
 from everloop.console.sessions import Letting, Visit
 from everloop.console.shown import MOUNT, Around, page
@@ -45,7 +46,13 @@ class Desk:
     routes: tuple[Route, ...]
     wall: Callable[[], datetime] = wall
     throttle: Throttle = field(default_factory=Throttle)
+    provider: Provider | None = None
     name: str = ""
+
+    @property
+    def said(self) -> str:
+        """The cookie that carries what came of a form to the page that shows it."""
+        return f"{self.letting.cookie}-said"
 
     def business(self) -> datetime:
         """Business time: the machine's clock, or where that is turned, the newest instant the journal knows."""
@@ -68,6 +75,7 @@ class Desk:
             token=visit.form_word if visit else token,
             path=asked.below(request),
             theme=asked.theme(request),
+            live=request.method == "GET",
             said=said,
         )
         return HTMLResponse(page(shown, around), shown.status)
@@ -80,9 +88,10 @@ class Desk:
 def console(house: House, *, routes: Sequence[Route] = ROUTES, clock: Callable[[], datetime] = wall) -> Starlette:
     """The console of a house, mounted at ``/console``. ``clock`` is the wall clock; business time follows from it, or from the journal where
     the house's clock is turned."""
-    console = house.settings.console
-    letting = Letting(house, idle=console.idle, longest=console.longest)
-    desk = Desk(house, letting, tuple(routes), clock, name=house.settings.folder.name)
+    said = house.settings.console
+    letting = Letting(house, idle=said.idle, longest=said.longest)
+    provider = Provider(said.oidc, said.oidc_client, said.oidc_secret, said.oidc_claim) if said.oidc else None
+    desk = Desk(house, letting, tuple(routes), clock, provider=provider, name=house.settings.folder.name)
     watch = live.Watch(lambda: house.journal.head().seq)
 
     @asynccontextmanager
@@ -139,12 +148,23 @@ async def _answer(desk: Desk, route: Route, request: Request) -> Response:
 
 
 def _done(desk: Desk, route: Route, request: Request, visit: Visit, form: Mapping[str, str]) -> Response:
-    words = {name: str(value) for name, value in request.path_params.items()}
+    path = {name: str(value) for name, value in request.path_params.items()}
     query = dict(reversed(request.query_params.multi_items()))
-    asking = Asking(house=desk.house, person=visit.person, now=desk.business(), path=words, query=query)
+    asking = Asking(house=desk.house, person=visit.person, now=desk.business(), path=path, query=query)
     if route.method == "POST":
-        return RedirectResponse(asked.own(cast("Act", route.does)(asking, form)), 303)
-    return desk.shown(cast("Page", route.does)(asking), request, visit)
+        came = cast("Act", route.does)(asking, form)
+        if isinstance(came, Shown):
+            return desk.shown(came, request, visit)
+        done = Done(came) if isinstance(came, str) else came
+        answer: Response = RedirectResponse(asked.own(done.to), 303)
+        if done.said:
+            asked.give_cookie(answer, request, desk.said, words.sealed(visit.secret, [done.said[:1_000]]), seconds=60)
+        return answer
+    said = words.unsealed(visit.secret, request.cookies.get(asked.cookie_name(request, desk.said), "")) or []
+    answer = desk.shown(cast("Page", route.does)(asking), request, visit, said=" ".join(said))
+    if said and not asked.by_itself(request):
+        asked.take_cookie(answer, request, desk.said)
+    return answer
 
 
 class Hardened:

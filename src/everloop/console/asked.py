@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from everloop.console.shown import MOUNT
 from everloop.console.words import same
 from everloop.errors import EverloopError
-from everloop.serving.keys import UNIX_SOCKET, from_here
+from everloop.serving.arriving import heads_of, peer_of
+from everloop.serving.keys import from_here, is_here
 
 MOST_BYTES, MOST_FIELDS = 64_000, 200
 HANDED_ON = "everloop handed on"
@@ -82,15 +83,20 @@ def take_cookie(answer: Response, request: Request, name: str) -> None:
 
 def peer(request: Request) -> str:
     """Who is at the other end, as far as can be believed: an address, or ``unix socket``."""
-    said = request.scope.get(HANDED_ON)
-    return str(said) if said is not None else request.client.host if request.client else UNIX_SOCKET
+    said = request.scope.get(HANDED_ON) or peer_of(request.scope)
+    return str(said or "unknown")
+
+
+def place(request: Request) -> str:
+    """From where somebody tries a password: the other end, and where that is a proxy of this machine, whom it speaks for."""
+    end, spoken = peer(request), request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return f"{end} for {spoken[:64]}" if spoken and is_here(end) else end
 
 
 def here(request: Request) -> bool:
     """Whether it comes from this machine itself, by no proxy."""
-    hosts = [value for name, value in request.headers.raw if name == b"host"]
-    forwarded = any(name in (b"forwarded", b"via") or name.startswith(b"x-forwarded-") for name, _ in request.headers.raw)
-    return from_here(peer(request), hosts[0].decode("latin-1") if len(hosts) == 1 else None, forwarded)
+    heads = heads_of(request.headers.raw)
+    return from_here(peer(request), heads.host, heads.forwarded)
 
 
 def by_itself(request: Request) -> bool:

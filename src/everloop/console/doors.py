@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as At
 
 from everloop.clock import monotonic
+from everloop.connect.openid import Going, Provider
 from everloop.console import asked, words
 from everloop.console.asked import Refused
 from everloop.console.page import Shown
@@ -24,6 +26,8 @@ from everloop.registry.people import key_of
 if TYPE_CHECKING:
     from everloop.console.app import Desk
 
+AWAY = "away"
+"""The third cookie: what must come back from an OpenID provider."""
 BEFORE = "before"
 """The second cookie: what the forms of who is not signed in yet carry."""
 
@@ -55,7 +59,7 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     """Name and password; who was wrong too often waits."""
     fields = await asked.form(request)
     _check(desk, request, fields)
-    name, place, to = fields.get("name", "").strip()[:200], asked.peer(request), asked.own(fields.get("next", ""))
+    name, place, to = fields.get("name", "").strip()[:200], asked.place(request), asked.own(fields.get("next", ""))
     wait = desk.throttle.wait(key_of(name), place, monotonic())
     if wait > 0:
         said = f"Too many tries were wrong. Try again in {wait:.0f} seconds." if wait >= 1 else "Too many tries were wrong. Try again."
@@ -113,6 +117,31 @@ async def enter(desk: Desk, request: Request) -> Response:
     return signed_in(desk, request, secret, MOUNT + "/")
 
 
+async def away(desk: Desk, request: Request) -> Response:
+    """To the OpenID provider; what must come back is kept by the browser, under our seal."""
+    provider = _provider(desk)
+    going = await run_in_threadpool(provider.away, _back_at(desk, request))
+    kept = words.sealed(desk.letting.seal, [going.state, going.nonce, going.verifier, asked.own(request.query_params.get("next", ""))])
+    answer = RedirectResponse(going.url, 303)
+    asked.give_cookie(answer, request, f"{desk.letting.cookie}-{AWAY}", kept, seconds=600)
+    return answer
+
+
+async def back(desk: Desk, request: Request) -> Response:
+    """From the provider: who it says this is is let in, if somebody of that name is."""
+    provider, cookie = _provider(desk), f"{desk.letting.cookie}-{AWAY}"
+    kept = words.unsealed(desk.letting.seal, request.cookies.get(asked.cookie_name(request, cookie), ""))
+    if kept is None:
+        raise Refused(403, "This browser is not on its way from the provider. Sign in again.")
+    state, nonce, verifier, to = kept
+    query = dict(request.query_params)
+    who = await run_in_threadpool(provider.back, _back_at(desk, request), query, Going("", state, nonce, verifier))
+    secret = await run_in_threadpool(desk.letting.by_provider, who, desk.wall())
+    answer = signed_in(desk, request, secret, to)
+    asked.take_cookie(answer, request, cookie)
+    return answer
+
+
 def signed_in(desk: Desk, request: Request, secret: str, to: str) -> Response:
     """On to a page, with a new cookie: a session never goes on under the cookie from before."""
     answer = RedirectResponse(asked.own(to), 303)
@@ -130,8 +159,22 @@ DOORS: dict[tuple[str, str], Answer] = {
     ("GET", "/set-up/{link}"): set_up_page,
     ("POST", "/set-up/{link}"): set_up,
     ("GET", "/enter/{link}"): enter,
+    ("GET", "/oidc/away"): away,
+    ("GET", "/oidc/back"): back,
 }
 """All that is open, by method and path."""
+
+
+def _provider(desk: Desk) -> Provider:
+    if desk.provider is None:
+        raise Refused(404, "This house has no OpenID provider.")
+    return desk.provider
+
+
+def _back_at(desk: Desk, request: Request) -> str:
+    """Where the provider sends browsers back to, which it has to know."""
+    scheme = "https" if asked.is_secure(request.scope) else "http"
+    return (desk.house.settings.console.url or f"{scheme}://{request.headers.get('host', '')}") + f"{MOUNT}/oidc/back"
 
 
 def _check(desk: Desk, request: Request, fields: dict[str, str]) -> None:
@@ -142,7 +185,8 @@ def _check(desk: Desk, request: Request, fields: dict[str, str]) -> None:
 
 
 def _sign_in(desk: Desk, request: Request, to: str, said: str = "", status: int = 200) -> Response:
-    values = {"to": to, "trouble": said, "alone": desk.letting.open_here()}
+    provider = None if desk.provider is None else urlsplit(desk.provider.issuer).netloc
+    values = {"to": to, "trouble": said, "alone": desk.letting.open_here(), "provider": provider}
     return _with_form(desk, request, Shown("Sign in", "sign_in.html", values, status))
 
 

@@ -60,7 +60,8 @@ class Watch:
 
 
 async def answer(desk: Desk, watch: Watch, request: Request) -> Response:
-    """The line of one page: ``journal`` when it grew, ``ended`` when the session is over."""
+    """The line of one page: ``listening`` at first, ``journal`` when it grew, ``ended`` when the session is over; the data is how far the
+    journal is."""
     if await run_in_threadpool(desk.visit, request, noted=False) is None:
         return Response("Sign in first.", 401, media_type="text/plain")
     if watch.listeners >= MOST:
@@ -75,6 +76,7 @@ async def _line(desk: Desk, watch: Watch, request: Request) -> AsyncIterator[str
         yield "retry: 2000\n\n"
         last = request.headers.get("last-event-id", "")
         told = int(last) if last.isdecimal() and len(last) < 19 else await watch.after(-1, HEARTBEAT)
+        yield f"id: {told}\nevent: listening\ndata: {told}\n\n"
         while True:
             at = await watch.after(told, HEARTBEAT)
             # Who was signed out, removed or given another role meanwhile hears nothing more.

@@ -15,7 +15,7 @@ from everloop.registry.people import ROLES, Person, Role
 if TYPE_CHECKING:
     from everloop.loop.house import House
 
-__all__ = ["ROLES", "Act", "Asking", "Page", "Person", "Role", "Route", "Shown"]
+__all__ = ["ROLES", "Act", "Asking", "Done", "Page", "Person", "Role", "Route", "Shown"]
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,20 @@ class Shown:
     status: int = 200
 
 
+@dataclass(frozen=True)
+class Done:
+    """What came of a form: the address to go to next, and a sentence that is shown there once."""
+
+    to: str
+    said: str = ""
+
+
 Page: TypeAlias = Callable[[Asking], Shown]
 """Reads, and says what is shown. Runs in a thread. errors.Unknown becomes 404, any other EverloopError a page that says it (409)."""
 
-Act: TypeAlias = Callable[[Asking, Mapping[str, str]], str]
-"""Does what a form that was sent asks for, by ``asking.person.name``; returns the address to go to next (303), as ``url`` says it."""
+Act: TypeAlias = Callable[[Asking, Mapping[str, str]], str | Done | Shown]
+"""Does what a form that was sent asks for, by ``asking.person.name``; returns the address to go to next (303), as ``url`` says it, with a sentence
+(``Done``) or without; or what is shown at once and never again, such as a secret (``Shown``)."""
 
 
 @dataclass(frozen=True)

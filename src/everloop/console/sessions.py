@@ -6,6 +6,7 @@ import getpass
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from everloop.connect.openid import Who
 from everloop.console import words
 from everloop.console.passwords import fits, hashed
 from everloop.errors import EverloopError, Unknown
@@ -43,6 +44,11 @@ class Letting:
     def cookie(self) -> str:
         """The name of the cookie: another for each house, since a browser gives all ports of a machine the same cookies."""
         return f"everloop-{identity('console', self.house.salt)[:8]}"
+
+    @property
+    def seal(self) -> str:
+        """What is sealed with it, this house sealed."""
+        return identity("console seal", self.house.salt) + self.house.salt
 
     def open_here(self) -> bool:
         """Whether the house is open to its own machine: as long as nobody was let in by name."""
@@ -95,6 +101,17 @@ class Letting:
         if found is None or found[0] is None:
             raise _no_link()
         return People(self.house.store).get(found[0]).name
+
+    def by_provider(self, who: Who, now: datetime) -> str:
+        """A new session for who a provider says this is: whoever came as that subject before, or the first time whoever is let in by that
+        name. Raises EverloopError for anybody else."""
+        people, store = People(self.house.store), self.house.store
+        with store.transaction() as t:
+            kept = people.of_subject(who.subject, within=t) or people.find(who.name, within=t)
+            if kept is None or kept.removed_at is not None:
+                raise EverloopError(f"{who.name} is not let in here. An admin may: everloop person add {who.name} --role viewer")
+            people.bind(t, kept.name, who.subject)
+        return self.begin(kept.name, now)
 
     def set_up(self, link: str, password: str, now: datetime) -> str:
         """The password of whom a link is for; the link opens nothing any more, and who was signed in by that name is out. Returns the

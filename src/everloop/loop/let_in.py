@@ -75,6 +75,16 @@ def link(house: House, name: str | None, *, lasts: timedelta = LINK_LASTS) -> st
     return secret
 
 
+def enter_link(house: House) -> str:
+    """What opens the console once from its own machine: the path of an address. Raises EverloopError where there are people."""
+    return f"/console/enter/{link(house, None)}"
+
+
+def set_up_link(house: House, name: str) -> str:
+    """What lets somebody set a password, once: the path of an address. Raises Unknown."""
+    return f"/console/set-up/{link(house, name)}"
+
+
 def _somebody_is_admin(people: People, t: Connection) -> None:
     if not any(person.role == "admin" for person in people.all(within=t)):
         raise EverloopError("Nobody would be left who lets people in. Make somebody else admin first: everloop person role NAME admin")

@@ -74,6 +74,11 @@ class KeptPerson:
     removed_at: datetime | None = None
 
     @property
+    def ready(self) -> bool:
+        """Whether they can sign in already."""
+        return self.password is not None or self.subject is not None
+
+    @property
     def person(self) -> Person:
         return Person(self.name, self.role)
 

@@ -140,11 +140,12 @@ def from_here(peer: str | None, host: str | None, forwarded: bool) -> bool:
     >>> from_here("127.0.0.1", "evil.example", False), from_here("10.0.0.4", "localhost", False)
     (False, False)
     """
-    return not forwarded and host is not None and _HERE.fullmatch(host) is not None and peer is not None and _is_loopback(peer)
+    return not forwarded and host is not None and _HERE.fullmatch(host) is not None and peer is not None and is_here(peer)
 
 
 @lru_cache(256)
-def _is_loopback(peer: str) -> bool:
+def is_here(peer: str) -> bool:
+    """Whether an address is this machine's own."""
     if peer == UNIX_SOCKET:
         return True
     try:

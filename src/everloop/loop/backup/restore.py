@@ -41,6 +41,7 @@ from everloop.registry.journal import Head, Journal
 from everloop.registry.leases import LEASES
 from everloop.registry.letters import ENDED, LETTERS
 from everloop.registry.outbox import ALERTS
+from everloop.registry.sessions import Sessions
 from everloop.registry.store import Store
 from everloop.registry.turns import TURNS
 from everloop.settings import Level, Settings, Storage
@@ -158,8 +159,8 @@ def require_empty(settings: Settings) -> None:
 
 
 def wake(house: House, id: str, manifest: Manifest, *, level: Level, by: str, now: datetime) -> int:
-    """Let a restored house begin: nobody holds it, nothing is half done, nothing that waited is told, nothing acts. Returns how many alerts
-    waited."""
+    """Let a restored house begin: nobody holds it, nobody is signed in, nothing is half done, nothing that waited is told,
+    nothing acts. Returns how many alerts waited."""
     reason = f"restored from the backup {id} of {said(manifest.taken_at)}"
     record = Autonomy(id=identity("restored", id, now.isoformat()), made_at=now, level=level, by=by, reason=reason, backup=id)
     with house.store.transaction() as t:
@@ -171,6 +172,7 @@ def wake(house: House, id: str, manifest: Manifest, *, level: Level, by: str, no
         waited = ALERTS.c.delivered_at.is_(None) & ALERTS.c.ended.is_(None)
         withdrawn: int = t.execute(ALERTS.update().where(waited).values(ended="unwanted")).rowcount
         t.execute(LETTERS.update().where(LETTERS.c.state.not_in(ENDED)).values(state="withdrawn", ended_at=microseconds(now), why=reason))
+        Sessions(house.store).end_all(t)
         put_level(house, t, record)
         house.outbox.put(t, _news(record, withdrawn), at=now, head=str(house.journal.head(within=t)))
     return withdrawn

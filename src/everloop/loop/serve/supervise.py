@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -41,6 +42,8 @@ PATIENCE = 20.0
 FILE = "serving.json"
 ME = "supervisor"
 BEGIN, CONTROL, WORKER = "everloop.loop.serve.begin", "everloop.loop.control.process", "everloop.loop.serve.worker"
+CONSOLE, LINK = "everloop.console.serve", "console.link"
+"""The console is a process that starts when it is first asked; the link that opens it once, which whoever begins leaves in this file."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,14 @@ class Serving:
     turned: bool = False
     controller: bool = False
     as_json: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A socket in a folder that only this user may look into: who connects wakes the one who is to answer there."""
+
+    path: str
+    socket: socket.socket
 
 
 @dataclass
@@ -77,6 +88,8 @@ class Child:
     words: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     replaces: Child | None = None
     after: Child | None = None
+    asked: Asked | None = None
+    """Where it is asked, if it starts only then; without it the others go on."""
     held: int | None = None
 
     def let_go(self) -> None:
@@ -89,6 +102,11 @@ class Child:
     def waits(self) -> bool:
         """Whether it is to be started at ``start_at``."""
         return self.start_at is not None and self.process is None and not self.done and (self.after is None or self.after.done)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the house is there only once this one is."""
+        return not self.once and self.replaces is None and self.asked is None
 
     @property
     def works(self) -> bool:
@@ -115,15 +133,17 @@ def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, f
     where the address is taken, HouseBusy where this house is served already.
     """
     with _alone(serving.settings.house), listening(serving.host, serving.port) as listener:
-        return _Tree(serving, listener, say, _children(serving)).run()
+        with _asked(serving.settings.console.on) as console:
+            return _Tree(serving, listener, say, _children(serving, console)).run()
 
 
-def _children(serving: Serving) -> list[Child]:
+def _children(serving: Serving, console: Asked | None) -> list[Child]:
     """Who begins, who turns the house, and who answers."""
     begin = Child("begin", BEGIN, once=True)
     # What a house begins with stands before anybody turns it.
     turns = [Child("controller", CONTROL, after=begin)] if serving.controller else []
-    return [begin, *turns, *(Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1))]
+    shows = [Child("console", CONSOLE, start_at=None, asked=console)] if console is not None else []
+    return [begin, *turns, *(Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1)), *shows]
 
 
 @contextmanager
@@ -177,6 +197,8 @@ class _Tree:
         before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)}
         woken = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
         self.selector.register(here, selectors.EVENT_READ)
+        for child in self.children:
+            self._await_the_first(child)
         try:
             while not (self.ending is not None and not any(child.process for child in self.children)):
                 self._start_what_is_due()
@@ -184,6 +206,8 @@ class _Tree:
                     if key.fileobj is here:
                         with suppress(BlockingIOError):
                             here.recv(4096)
+                    elif isinstance(key.data, Child):
+                        self._wake(key.data)
                     else:
                         self._hear(key)
                 self._heed()
@@ -217,6 +241,7 @@ class _Tree:
         # Nobody ever writes into it: the child sees it close. One for each, since the kernel tells one process of one pipe.
         alive, child.held = os.pipe()
         answers = [self.listener.fileno()] if child.works and self.listener is not None else []
+        answers += [child.asked.socket.fileno()] if child.asked is not None else []
         passed = [alive, theirs, *answers]
         command = [sys.executable, "-m", child.module, "--name", child.name, "--project", str(s.project)]
         command += ["--alive", str(alive), "--ready", str(theirs)]
@@ -224,6 +249,8 @@ class _Tree:
         command += ["--stage", s.stage] if s.stage else []
         command += ["--turned-clock"] if s.turned else []
         command += ["--socket", str(answers[0])] if answers else []
+        shown = next((one.asked.path for one in self.children if one.asked is not None), None)
+        command += ["--console", shown] if child.works and shown is not None else []
         # Ctrl-C is the supervisor's to hear: children are told in an orderly way, so they are in no group of the terminal's.
         child.process = subprocess.Popen(
             command,
@@ -295,12 +322,40 @@ class _Tree:
             number = self.signals.pop(0)
             if number == signal.SIGHUP:
                 self.to_replace = [child for child in self.children if child.works and child.replaces is None]
+                for child in self.children:
+                    if child.asked is not None and child.process is not None:
+                        child.process.send_signal(signal.SIGTERM)  # it starts anew when it is next asked
             elif self.ending is None:
                 self._end(0)
             else:
                 self._kill_all()
         if self.ending is not None and now() >= self.ending:
             self._kill_all()
+
+    # -- who starts when asked --
+
+    def _await_the_first(self, child: Child) -> None:
+        """Hear when somebody asks for a child that is not there."""
+        if child.asked is not None and self.ending is None:
+            self.selector.register(child.asked.socket, selectors.EVENT_READ, child)
+
+    def _wake(self, child: Child) -> None:
+        """Somebody asks for it: it is started, after a while where it died soon the times before."""
+        assert child.asked is not None
+        self.selector.unregister(child.asked.socket)
+        wait = min(LONGEST, SHORTEST * 2 ** (child.deaths - 1)) if child.deaths else 0.0
+        child.start_at = now() + wait
+
+    def _asked_again(self, child: Child, code: int, soon: bool) -> None:
+        """It is started again when it is next asked; who asks now, and would ask for nothing, is let go. The others go on."""
+        assert child.asked is not None
+        if code != 0:
+            self._complain(f"{child.name} {how(code)}; it is started again when it is next asked.")
+        with suppress(BlockingIOError):
+            while soon:
+                child.asked.socket.accept()[0].close()
+        child.start_at = None
+        self._await_the_first(child)
 
     # -- dying --
 
@@ -323,7 +378,7 @@ class _Tree:
 
     def _drain(self, child: Child) -> None:
         """The last words of one that died, before its death is judged by them."""
-        for key in [k for k in list(self.selector.get_map().values()) if k.data and k.data[1] is child.process]:
+        for key in [k for k in list(self.selector.get_map().values()) if isinstance(k.data, tuple) and k.data[1] is child.process]:
             if key.data[2] is not None:
                 while key.fd in self.selector.get_map() and _readable(key.fd):
                     self._hear(key)
@@ -334,6 +389,9 @@ class _Tree:
         child.tries = child.tries + soon
         child.deaths = 0 if child.ready and lived >= LIVED else child.deaths + 1
         child.ready = False
+        if child.asked is not None:
+            self._asked_again(child, code, soon)
+            return
         if not child.ever_ready and (child.tries >= TRIES or code == CANNOT):
             last = "\n  ".join(child.words) or "It said nothing."
             often = f" {child.tries} times in a row" if child.tries > 1 else ""
@@ -384,7 +442,7 @@ class _Tree:
             self.children.append(Child(old.name, old.module, replaces=old))
 
     def _announce(self) -> None:
-        lasting = [child for child in self.children if not child.once and child.replaces is None]
+        lasting = [child for child in self.children if child.lasts]
         if self.announced or self.ending is not None or not all(child.ready for child in lasting):
             return
         if self.listener is None:
@@ -398,11 +456,24 @@ class _Tree:
         part = self.file.with_suffix(".part")
         part.write_text(json.dumps(told), encoding="utf-8")
         part.replace(self.file)
+        link = self._link() if first else None
         if first and self.serving.as_json:
-            self.say(json.dumps(told))
+            self.say(json.dumps({**told, "console": link} if link else told))
         elif first:
             count = f"{len(pids)} worker{'s' * (len(pids) != 1)}"
             self.say(f"Everloop answers on {told['url']} ({count}{', turned clock' * self.serving.turned}, pid {os.getpid()})")
+            if link:
+                self.say(f"The console opens from this machine, once: {told['url']}{link}")
+
+    def _link(self) -> str | None:
+        """What opens the console once, where nobody is let in by name; whoever began left it there."""
+        file = self.serving.settings.house / LINK
+        try:
+            return file.read_text(encoding="utf-8").strip() or None
+        except OSError:
+            return None
+        finally:
+            file.unlink(missing_ok=True)
 
     def _joined(self, pids: list[int | None]) -> None:
         self.said = True
@@ -441,6 +512,21 @@ def _readable(fd: int) -> bool:
     with selectors.DefaultSelector() as one:
         one.register(fd, selectors.EVENT_READ)
         return bool(one.select(0))
+
+
+@contextmanager
+def _asked(wanted: bool) -> Iterator[Asked | None]:
+    """A socket for who starts when it is asked, in a folder of its own, whose path is short enough for any system; None: nobody is."""
+    if not wanted:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="everloop-", dir=None if len(tempfile.gettempdir()) < 70 else "/tmp") as folder:
+        path = f"{folder}/console"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as there:
+            there.setblocking(False)
+            there.bind(path)
+            there.listen(BACKLOG)
+            yield Asked(path, there)
 
 
 @contextmanager

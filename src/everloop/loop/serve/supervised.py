@@ -32,6 +32,8 @@ class Told:
     socket: int | None
     name: str = "worker"
     """What it is called in the tree of its supervisor, such as ``worker 2``."""
+    console: str | None = None
+    """Where the console listens, for who hands on to it: the path of a socket."""
 
     def say_ready(self) -> None:
         """Say once that this process does its work now."""
@@ -71,8 +73,9 @@ def read(name: str, arguments: list[str]) -> Told:
     parser.add_argument("--house", type=Path)
     parser.add_argument("--stage")
     parser.add_argument("--name", default=name)
+    parser.add_argument("--console")
     parser.add_argument("--turned-clock", action="store_true", dest="turned")
     for fd in ("--alive", "--ready", "--socket"):
         parser.add_argument(fd, type=int)
     said = parser.parse_args(arguments)
-    return Told(said.project, said.house, said.stage or None, said.turned, said.alive, said.ready, said.socket, said.name)
+    return Told(said.project, said.house, said.stage or None, said.turned, said.alive, said.ready, said.socket, said.name, said.console)

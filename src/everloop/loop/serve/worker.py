@@ -213,6 +213,7 @@ def letting_go(doors: HouseDoors) -> AbstractContextManager[None]:
 
 def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
     """Answer on the socket until told to end; requests in flight are finished first."""
+    from everloop.loop.serve.hand_on import HandOn
     from everloop.loop.serve.lines import of_requests
     from everloop.loop.serve.processes import beside
     from everloop.serving.app import app
@@ -225,7 +226,10 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
 
     def leaving() -> None:
         doors.draining = True
+        if handing is not None:
+            handing.leave()
 
+    handing: HandOn | None = None
     with ExitStack() as stack:
         metrics = stack.enter_context(Metrics(settings.house / "metrics", f"worker-{os.getpid()}"))
         stack.enter_context(telling_of_drops(doors, metrics))
@@ -233,6 +237,8 @@ def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
         metrics.beside = partial(beside, os.getppid(), metrics.folder)
         line = of_requests(told.name, settings.logs)
         asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body, line=line)
+        handing = HandOn(asgi, told.console) if told.console is not None else None
+        asgi = handing or asgi
         if settings.serving.traces:
             from everloop.connect.opentelemetry import traced
 
