@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from everloop.clock import instant, said
+from everloop.clock import instant
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.shown import MOUNT
 from everloop.loop.house import House
@@ -83,7 +83,6 @@ def shown(asking: Asking) -> Shown:
         "older": {word: text for word, text in words.items() if text},
         "kinds": sorted(KINDS),
         "filtered": any(words.values()),
-        "said_at": said,
     }
     return Shown("Journal", "journal.html", values)
 

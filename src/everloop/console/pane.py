@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from everloop import plots
 from everloop.clock import from_microseconds, instant, microseconds
@@ -76,7 +77,7 @@ def given_between(house: House, model: Model, since: datetime, until: datetime, 
     schema = pa.schema([SCHEMA.field(name) for name in READ])
     first, last, width = microseconds(since), microseconds(until), step // timedelta(microseconds=1)
     # Segments first: one that is sealed in between is then read twice, never missed, and counts once.
-    hot = unsealed(house.settings.answers).select(READ)
+    hot = unsealed(house.settings.answers).select(list(READ))
     hot = hot.filter((pc.field("model") == model.name) & (pc.field("answered_at") >= first))
     kept = house.lake.tables.read("answers", schema=schema, among={"model": [model.name]}, since={"answered_at": first})
     rows = once(pa.concat_tables([hot.cast(schema), kept]))
@@ -92,7 +93,7 @@ def given_between(house: House, model: Model, since: datetime, until: datetime, 
     return Given(at, counts[0], counts[1], counts[2], middle, slowest)
 
 
-def _quantiles(place: np.ndarray, took: np.ndarray, count: int) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+def _quantiles(place: NDArray[np.int64], took: NDArray[np.float64], count: int) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
     order = np.lexsort((took, place))
     place, took = place[order], took[order]
     edges = np.searchsorted(place, np.arange(count + 1))

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from everloop.clock import wall
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.shown import MOUNT
 from everloop.console.why import features_aloud
@@ -95,12 +94,6 @@ def _doing(errand: Errand) -> Doing:
     return Doing(errand.id, errand.verb, errand.model, errand.now, errand.asked_at, what, errand.holder, message)
 
 
-def open_turns(house: House, models: Sequence[str]) -> dict[str, datetime]:
-    """Of these models, those that are being turned, and since when (wall time)."""
-    opened = {name: house.turns.opened(name) for name in models}
-    return {name: turn.started_at for name, turn in opened.items() if turn is not None}
-
-
 def shown(asking: Asking) -> Shown:
     """The table."""
     house, query = asking.house, asking.query
@@ -112,12 +105,9 @@ def shown(asking: Asking) -> Shown:
     except EverloopError as error:
         wrong, table = str(error), Table((), (), (), False)
     under_way, failed, count = doing(house)
-    running = {one.model: one for one in under_way if one.state == "under way"}
-    names = list(house.project.models)[:SCREEN]
-    turns = open_turns(house, [*dict.fromkeys([*running, *names])])
     values = {
         "table": table, "text": text, "by": by, "falling": falling, "page": page, "wrong": wrong, "count": house.runs.count(),
-        "under_way": under_way, "failed": failed, "waiting": count, "turns": turns, "figure": figure, "now": wall(),
+        "under_way": under_way, "failed": failed, "waiting": count, "turns": house.turns.under_way(limit=FEW), "figure": figure,
         "words": {"q": text or None, "by": by or None, "order": "falling" if falling else None},
     }  # fmt: skip
     return Shown("Runs", "runs.html", values)

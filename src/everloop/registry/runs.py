@@ -174,9 +174,11 @@ class Runs:
         if self.store.engine.dialect.name == "sqlite":
             numeric = case((func.typeof(parameter).in_(("integer", "real")), parameter))
             return func.coalesce(measure, numeric)
-        from sqlalchemy import Double, cast
+        from sqlalchemy import Double
+        from sqlalchemy import cast as as_type
 
-        return func.coalesce(*(cast(case((func.jsonb_typeof(v) == "number", v.op("#>>")("{}"))), Double) for v in (measure, parameter)))
+        numbers = (case((func.jsonb_typeof(v) == "number", v.op("#>>")("{}"))) for v in (measure, parameter))
+        return func.coalesce(*(as_type(number, Double) for number in numbers))
 
     def _text(self, name: str) -> ColumnElement[Any]:
         parameter = self._value("parameters", name)
@@ -187,10 +189,10 @@ class Runs:
             raise EverloopError(f"{name!r} is no name of a measure or a parameter.")
         if self.store.engine.dialect.name == "sqlite":
             return func.json_extract(RUNS.c.said, f'$.{of}."{name}"')
-        from sqlalchemy import cast
+        from sqlalchemy import cast as as_type
         from sqlalchemy.dialects.postgresql import JSONB
 
-        return func.jsonb_extract_path(cast(RUNS.c.said, JSONB), of, name)
+        return func.jsonb_extract_path(as_type(RUNS.c.said, JSONB), of, name)
 
 
 def _compared(column: ColumnElement[Any], sign: Sign, value: Any) -> ColumnElement[bool]:
