@@ -221,7 +221,7 @@ def test_all_text_lies_inside_the_picture_at_its_largest_size() -> None:
 def test_lanes_share_one_axis_of_time_and_each_has_a_scale_of_its_own() -> None:
     small, large = ([(week(i), scale * (i + 1)) for i in range(5)] for scale in (0.001, 1e6))
     svg = plots.lanes("t", [Lane("one", [Line("a", small)]), Lane("two", [Line("b", large)])], marks=[Mark(week(2), "demand@2", "deploy")])
-    first, second = re.findall(r'<path class="n s0" d="M([^"]*)"', svg)[-2:]
+    first, second = re.findall(r'<path class="n s0" d="M([\d. ]+L[^"]*)"', svg)
     places = [[tuple(map(float, spot.split())) for spot in path.split("L")] for path in (first, second)]
     assert [x for x, _ in places[0]] == [x for x, _ in places[1]]
     assert max(y for _, y in places[0]) < min(y for _, y in places[1]), "the lanes lie below one another"

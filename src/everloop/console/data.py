@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from everloop.clock import from_microseconds
+from everloop.clock import EPOCH, from_microseconds, microseconds
 from everloop.console.page import Asking, Route, Shown
 from everloop.loop.expected import due, overdue_sentence
 from everloop.loop.house import House
@@ -88,8 +88,7 @@ def source_of(house: House, name: str, now: datetime) -> Whole:
 
 
 def _line(house: House, source: Source, now: datetime, reports: Sequence[Report]) -> Fresh:
-    counters = house.lake.log.counters(source.name)
-    arrived = from_microseconds(counters.last_known) if counters.last_seq else None
+    counters, arrived = house.lake.log.counters(source.name), last_arrived(house, source.name)
     ago = f"{_roughly(now - arrived)} ago" if arrived is not None and now >= arrived else "never" if arrived is None else "just now"
     late = ""
     if source.arrives is not None:
@@ -99,6 +98,16 @@ def _line(house: House, source: Source, now: datetime, reports: Sequence[Report]
     newest = next(iter(reports), None)
     state = _state([f for f in newest.findings if f.source == source.name]) if newest is not None else "unchecked"
     return Fresh(source.name, counters.last_seq, arrived, ago, late, state, newest.made_at if newest is not None else None, models)
+
+
+def last_arrived(house: House, source: str) -> datetime | None:
+    """When a row of this source last arrived; of one without dates, when it was last delivered. None: none ever did."""
+    counters = house.lake.log.counters(source)
+    if not counters.last_seq:
+        return None
+    if counters.last_known > microseconds(EPOCH):
+        return from_microseconds(counters.last_known)
+    return max((one.at for one in house.lake.log.deliveries(source)), default=None)
 
 
 def _state(findings: Sequence[Finding]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from everloop.clock import from_microseconds
+from everloop.console.data import last_arrived
 from everloop.console.page import Asking, Route, Shown
 from everloop.loop.house import House
 from everloop.loop.skewed import SKEW
@@ -81,8 +81,9 @@ def _has(text: str, written: str, reading: AnyReading) -> bool:
 
 def _feature(house: House, written: str, reading: AnyReading, models: list[Model]) -> Feature:
     sources = tuple(dict.fromkeys(leaf.source.name for leaf in leaves(reading)))
-    arrived = [house.lake.log.counters(name) for name in sources]
-    newest = from_microseconds(min(c.last_known for c in arrived)) if arrived and all(c.last_seq for c in arrived) else None
+    arrived = [last_arrived(house, name) for name in sources]
+    there = [at for at in arrived if at is not None]
+    newest = min(there) if there and len(there) == len(arrived) else None
     aloud = spoken_reading(reading, models[0])
     return Feature(tuple(column_names(reading)), written, aloud, sources, tuple(dict.fromkeys(m.name for m in models)), newest)
 

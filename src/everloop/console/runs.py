@@ -175,7 +175,7 @@ def beside(house: House, ids: Sequence[str]) -> Beside:
         ("What it was learnt from", _lines([_data(house, one) for one in candidates])),
         ("Code and surroundings", _lines([_code(one) for one in candidates])),
     )
-    sides = [features_aloud(house, one) for one in candidates] if len(ids) == 2 else []
+    sides = [features_aloud(house, one, each=True) for one in candidates] if len(ids) == 2 else []
     more = tuple(name for name in sides[1] if name not in sides[0]) if sides else ()
     fewer = tuple(name for name in sides[0] if name not in sides[1]) if sides else ()
     return Beside(tuple(runs), tuple((title, lines) for title, lines in parts if lines), more, fewer)

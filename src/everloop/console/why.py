@@ -12,7 +12,7 @@ from everloop.errors import EverloopError
 from everloop.loop.answers import find_answer
 from everloop.loop.house import House
 from everloop.loop.spoken import spoken_answer, spoken_causes
-from everloop.project.spoken import spoken_readings
+from everloop.project.spoken import spoken_reading, spoken_readings
 from everloop.records import Candidate, Prediction, Record, Signals, Snapshot, TrainingSet
 from everloop.registry import history
 from everloop.registry.history import Reason
@@ -127,10 +127,12 @@ def _ground(house: House, records: Sequence[Record]) -> Ground:
     )
 
 
-def features_aloud(house: House, candidate: Candidate) -> tuple[str, ...]:
-    """What a candidate knows, read aloud; as it was said where the project file has no such model or source any more."""
+def features_aloud(house: House, candidate: Candidate, *, each: bool = False) -> tuple[str, ...]:
+    """What a candidate knows, read aloud (``each`` reading by itself); as it was said where the project file has no such model or source any
+    more."""
     try:
-        return tuple(spoken_readings(house.readings(candidate), house.project.model(candidate.model)))
+        model, readings = house.project.model(candidate.model), house.readings(candidate)
+        return tuple(spoken_reading(one, model) for one in readings) if each else tuple(spoken_readings(readings, model))
     except EverloopError:
         return candidate.knows or candidate.columns
 

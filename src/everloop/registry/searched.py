@@ -53,8 +53,8 @@ def search(journal: Journal, asked: Asked, *, before: int | None = None, limit: 
             rows = connection.execute(query.limit(limit + 1)).all()
             more = len(rows) > limit
             return Found(tuple(map(entry_in, rows[:limit])), int(rows[limit - 1].seq) if more else None)
-        looked = select(JOURNAL.c.seq).where(*plain).order_by(JOURNAL.c.seq.desc()).limit(most)
-        lowest, count = connection.execute(select(func.min(looked.subquery().c.seq), func.count()).select_from(looked.subquery())).one()
+        looked = select(JOURNAL.c.seq).where(*plain).order_by(JOURNAL.c.seq.desc()).limit(most).subquery()
+        lowest, count = connection.execute(select(func.min(looked.c.seq), func.count()).select_from(looked)).one()
         if not count:
             return Found((), None)
         rows = connection.execute(query.where(JOURNAL.c.seq >= lowest, *words).limit(limit + 1)).all()
