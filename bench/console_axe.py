@@ -133,7 +133,9 @@ def small_house(folder: Path) -> House:
         severity="critical", symptoms=shown, opened_at=END, fired_at=END,
     )  # fmt: skip
     with house.store.transaction() as t:
-        house.runs.learnt(t, house.journal.append(t, replace(first, id="feedbeef" * 2, rows=first.rows + 10), verb="train", back=timedelta(days=9)))
+        house.runs.learnt(
+            t, house.journal.append(t, replace(first, id="feedbeef" * 2, rows=first.rows + 10), verb="train", back=timedelta(days=9))
+        )
         house.incidents.move(t, house.journal.append(t, incident, verb="incident", back=timedelta(days=9)))
     return house
 
@@ -150,7 +152,9 @@ def listening(asgi: Any) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(asgi, host="127.0.0.1", port=port, log_level="error", access_log=False, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(asgi, host="127.0.0.1", port=port, log_level="error", access_log=False, timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 20

@@ -1,6 +1,6 @@
 """A large house for the pages of the console: a thousand models, a hundred trainings each, a million records in one chain.
 
-Its records are what a turn keeps, written straight into the tables of the journal, versions, traffic, turns and runs; there is no lake behind
+Its records are what a turn keeps, written straight into the tables of the journal, versions, traffic, turns and runs; no lake is behind
 them. Everything follows from numbers, so that it is the same house whenever it is made.
 """
 
@@ -60,12 +60,12 @@ orders = Source(
 class Mean:
     """Answers the average of what it learnt from."""
 
-    def fit(self, X, y):
+    def fit(self, rows, y):
         self.mean = float(y.mean())
         return self
 
-    def predict(self, X):
-        return [self.mean] * len(X)
+    def predict(self, rows):
+        return [self.mean] * len(rows)
 
 
 def models() -> tuple[Model, ...]:
@@ -116,7 +116,7 @@ def fill(house: House, file: Path) -> None:
 
 def _put(there: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
     there.executemany(
-        'INSERT INTO journal (seq, id, model, turn, verb, kind, at, body, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', rows
+        "INSERT INTO journal (seq, id, model, turn, verb, kind, at, body, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
     )
     rows.clear()
 
@@ -149,7 +149,9 @@ def _life(names: list[str], there: sqlite3.Connection) -> Iterator[_Row]:
         for place, name in enumerate(names):
             at = began + timedelta(days=cycle) - timedelta(hours=12) + timedelta(seconds=place)
             turn, good = f"{name}-turn-{cycle}", (cycle + place) % 10 == 0
-            said = {word: f"{name}-{word.lower()[:4]}{cycle}" for word in ("SIGNALS", "SNAPSHOT", "REPORT", "TRAINING", "CONTEST", "VERDICT")}
+            said = {
+                word: f"{name}-{word.lower()[:4]}{cycle}" for word in ("SIGNALS", "SNAPSHOT", "REPORT", "TRAINING", "CONTEST", "VERDICT")
+            }
             said |= {"CANDIDATE": f"{name}-c{cycle}", "CHAMPION": f"{name}-c{champions[name]}", "VERSION": f"{name}-v{cycle}"}
             said |= {"DECISION": f"{name}-d{cycle}", "0.123456": f"{draw.uniform(0.2, 0.4):.6f}"}
             said |= {"98765": str(draw.randint(20, 400)), "NUMBER": str(cycle), "OLDTRAFFIC": f"{name}-t1"}
@@ -180,7 +182,8 @@ def _patterns() -> dict[str, tuple[str, Record]]:
     at = datetime.fromisoformat(AT)
     own = {"id": "THIS", "made_at": at, "model": "MODEL", "cost": TOOK}
     opinion = Opinion(
-        clause="beats_champion('wape', by=0.02)", outcome="passed", sentence="WAPE 0.123456 against 0.310: better by 4 % (1 … 7 %), 2 % asked",
+        clause="beats_champion('wape', by=0.02)", outcome="passed",
+        sentence="WAPE 0.123456 against 0.310: better by 4 % (1 … 7 %), 2 % asked",
         measure="wape", champion=0.31, candidate=0.123456, effect=0.04, low=0.01, high=0.07, rows=840,
     )  # fmt: skip
     drift = Signal(
@@ -204,7 +207,13 @@ def _patterns() -> dict[str, tuple[str, Record]]:
         sentence="quantity is at least 1 in 99.96 % of rows",
     )  # fmt: skip
     traffic = Traffic(
-        **own, generation=1, stage="steady", champion="VERSION", since=at, because="MODEL@NUMBER passed the gate", made_from=("OLDTRAFFIC", "VERDICT")
+        **own,
+        generation=1,
+        stage="steady",
+        champion="VERSION",
+        since=at,
+        because="MODEL@NUMBER passed the gate",
+        made_from=("OLDTRAFFIC", "VERDICT"),
     )
     return {
         "baseline": ("adopt", Candidate(**own, **{**learnt, "format": "baseline", "learner": "the mean"}, parameters="{}")),
@@ -217,22 +226,24 @@ def _patterns() -> dict[str, tuple[str, Record]]:
         "snapshot": (
             "snapshot",
             Snapshot(
-                **{k: v for k, v in own.items() if k != "model"}, extents=(Extent(source="orders", version=7, through_seq=30_000, rows=30_000),)
+                **{k: v for k, v in own.items() if k != "model"},
+                extents=(Extent(source="orders", version=7, through_seq=30_000, rows=30_000),),
             ),
         ),
         "report": ("check", Report(**own, findings=(finding,), made_from=("SNAPSHOT",))),
         "training_set": (
             "as_of",
             TrainingSet(
-                **own, body="cd" * 32, columns=("a", "b", "c", "d"), rows=7_467, learn_rows=6_627, judge_rows=840, first_at=at, learn_until=at,
-                judge_from=at, last_at=at, truths_known_at=at, made_from=("SNAPSHOT",),
+                **own, body="cd" * 32, columns=("a", "b", "c", "d"), rows=7_467, learn_rows=6_627, judge_rows=840, first_at=at,
+                learn_until=at, judge_from=at, last_at=at, truths_known_at=at, made_from=("SNAPSHOT",),
             ),
         ),
         "candidate": ("train", candidate),
         "contest": (
             "rehearse",
             Contest(
-                **own, champion="CHAMPION", candidate="CANDIDATE", body="ef" * 32, rows=840, first_at=at, last_at=at, made_from=("CANDIDATE",)
+                **own, champion="CHAMPION", candidate="CANDIDATE", body="ef" * 32, rows=840, first_at=at, last_at=at,
+                made_from=("CANDIDATE",),
             ),
         ),
         "verdict": (
@@ -252,7 +263,9 @@ def _version(there: sqlite3.Connection, name: str, number: int, verdict: str | N
 
 
 def _traffic(there: sqlite3.Connection, name: str, row: _Row, generation: int) -> None:
-    there.execute("INSERT OR REPLACE INTO traffic (model, generation, id, at, body) VALUES (?,?,?,?,?)", (name, generation, row[0], row[5], row[6]))
+    there.execute(
+        "INSERT OR REPLACE INTO traffic (model, generation, id, at, body) VALUES (?,?,?,?,?)", (name, generation, row[0], row[5], row[6])
+    )
 
 
 def _turn(there: sqlite3.Connection, name: str, turn: str, at: datetime) -> None:
@@ -287,4 +300,6 @@ def _troubles(there: sqlite3.Connection, names: list[str]) -> None:
         at = microseconds(NOW - timedelta(minutes=n))
         state = "waiting" if n < 40 else "failed" if n % 100 == 0 else "done"
         row = (f"errand-{n}", "turn", names[n % MODELS], at, "schedule", state, at, at, '{"message": "the disk was full"}', 1)
-        there.execute("INSERT INTO errands (id, verb, model, now, cause, state, asked_at, done_at, said, taken) VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+        there.execute(
+            "INSERT INTO errands (id, verb, model, now, cause, state, asked_at, done_at, said, taken) VALUES (?,?,?,?,?,?,?,?,?,?)", row
+        )

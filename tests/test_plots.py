@@ -45,7 +45,7 @@ def one_of_each(name: str = "demand", value: float | None = 0.5) -> list[str]:
         plots.intervals(name, [Effect(name, value, value, value, value, "failed")], unit=name),
         plots.histograms(name, [value, 1.0], [value], names=(name, "now"), unit=name),
         plots.bars(name, {name: value or 0.0, "b": 1}, {name: 2}, names=(name, "now")),
-        plots.lanes(name, [Lane(name, [Line(name, [(week(i), value) for i in range(3)], [(value, value)] * 3)], name, missing=name), Lane("b", [])],
+        plots.lanes(name, [Lane(name, [Line(name, [(week(i), value) for i in range(3)], [(value, value)] * 3)], name, missing=name)],
                     marks=[Mark(week(1), name, "incident")]),
     ]  # fmt: skip
 
@@ -79,7 +79,8 @@ def test_what_cannot_be_drawn_is_left_out_and_never_written(value: float | None)
 def test_no_data_is_a_plot_that_says_so() -> None:
     empty = [plots.lines("t", []), plots.lines("t", [Line("a", [(START, None), (START, NAN)])]), plots.shares("t", []),
              plots.shares("t", [(START, {})]),
-             plots.intervals("t", []), plots.histograms("t", [], [None, NAN]), plots.bars("t", {}, {"a": 0}), plots.lanes("t", []), plots.lanes("t", [Lane("a", [])])]  # fmt: skip
+             plots.intervals("t", []), plots.histograms("t", [], [None, NAN]), plots.bars("t", {}, {"a": 0}),
+             plots.lanes("t", []), plots.lanes("t", [Lane("a", [])])]  # fmt: skip
     for svg in empty:
         assert "nothing to show yet" in words(svg)
 

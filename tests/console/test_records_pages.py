@@ -162,7 +162,10 @@ def test_what_failed_is_asked_again_by_who_says_so_and_stands_in_the_journal(hou
     with house.store.transaction() as t:
         Errands(house.store).finish(t, errand.id, "failed", '{"error": "StoreError", "message": "the disk was full"}', wall())
     assert "the disk was full" in read(client.get("/console/runs").text)
-    assert client.send_form(f"/console/runs/errands/{errand.id}/again", {"reason": "there is room now"}, page="/console/runs").status_code == 303
+    assert (
+        client.send_form(f"/console/runs/errands/{errand.id}/again", {"reason": "there is room now"}, page="/console/runs").status_code
+        == 303
+    )
     assert Errands(house.store).find(errand.id).state == "waiting"
     word = house.journal.read(kind="Decision", newest_first=True, limit=1)[0].record
     assert (word.by, word.cause) == ("Ada", "asked again")
@@ -184,7 +187,10 @@ def test_an_incident_is_acknowledged_and_snoozed_by_who_is_signed_in(house, sign
     assert "area drifted: PSI 0.4" in read(otto.get("/console/incidents").text)
     assert otto.send_form("/console/incidents/abcd1/acknowledge", {"reason": "I look"}, page="/console/incidents").status_code == 303
     assert house.incidents.find("abcd1").acknowledged_by == "Otto"
-    assert otto.send_form("/console/incidents/abcd1/snooze", {"reason": "at lunch", "until": "2h"}, page="/console/incidents").status_code == 303
+    assert (
+        otto.send_form("/console/incidents/abcd1/snooze", {"reason": "at lunch", "until": "2h"}, page="/console/incidents").status_code
+        == 303
+    )
     there = house.incidents.find("abcd1")
     assert there.snoozed_until is not None
     assert there.by == "Otto"

@@ -30,7 +30,13 @@ def candidate(n, **words):
 def verdict(n, outcome="passed", wape=None):
     opinion = Opinion(clause="beats_champion()", outcome=outcome, sentence="s", measure="wape", champion=0.4, candidate=wape, effect=0.1)
     return Verdict(
-        id=f"v{n}", made_at=MONDAY + timedelta(hours=n), model="demand", candidate=f"c{n}", champion="b", opinions=(opinion,), outcome=outcome
+        id=f"v{n}",
+        made_at=MONDAY + timedelta(hours=n),
+        model="demand",
+        candidate=f"c{n}",
+        champion="b",
+        opinions=(opinion,),
+        outcome=outcome,
     )
 
 
@@ -132,7 +138,15 @@ def test_a_house_of_before_has_the_same_runs_after_its_upgrade(tmp_path):
     runs, journal = Runs(store), Journal(store)
     noted = replace(candidate(3), notes=(("loss at the end", 0.25), ("device", "cpu")))
     with store.transaction() as t:
-        for record in (candidate(0, format="baseline"), candidate(1), verdict(1, "failed", 0.5), candidate(2), verdict(2, wape=0.3), version(2), noted):
+        for record in (
+            candidate(0, format="baseline"),
+            candidate(1),
+            verdict(1, "failed", 0.5),
+            candidate(2),
+            verdict(2, wape=0.3),
+            version(2),
+            noted,
+        ):
             journal.append(t, record, back=timedelta(days=9))
             if isinstance(record, Candidate):
                 runs.learnt(t, record)

@@ -1,4 +1,4 @@
-"""Looking through the journal: screen by screen it gives what reading it whole and sifting it gives, and never looks at too much at once."""
+"""Looking through the journal: screen by screen it is the whole sifted, and never looks at too much at once."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ WORDS = st.fixed_dictionaries(
         "kind": st.sampled_from(["Decision", "Traffic", "Verdict"]),
         "model": st.sampled_from(["demand", "churn", "none"]),
         "turn": st.sampled_from(["turn-0", "turn-1"]),
-        "by": st.sampled_from(["Kim", "Zoë \"Z\" 100%", "K"]),
+        "by": st.sampled_from(["Kim", 'Zoë "Z" 100%', "K"]),
         "text": st.sampled_from(["FIRED", "zoë", "%", "_"]),
         "since": st.integers(0, 30).map(lambda n: MONDAY + n * HOUR),
         "until": st.integers(0, 30).map(lambda n: MONDAY + n * HOUR),
@@ -36,7 +36,12 @@ def journal_of(records):
 
 RECORDS = [
     replace(
-        decision(n, model="churn" if n % 4 == 0 else "demand", by=("Kim", 'Zoë "Z" 100%', None)[n % 3], because=("zoë said" if n % 5 else "fired",)),
+        decision(
+            n,
+            model="churn" if n % 4 == 0 else "demand",
+            by=("Kim", 'Zoë "Z" 100%', None)[n % 3],
+            because=("zoë said" if n % 5 else "fired",),
+        ),
         made_at=MONDAY + (n if n % 7 else n // 2) * HOUR,
     )
     if n % 3
@@ -91,5 +96,5 @@ def test_of_many_records_some_are_taken_evenly_with_the_newest_among_them():
     some = sampled(JOURNAL, "Decision", "demand", since=MONDAY, until=MONDAY + 99 * HOUR, most=4)
     assert len(some) == 4
     assert some[-1] == every[-1]
-    assert set(e.seq for e in some) <= set(e.seq for e in every)
+    assert {e.seq for e in some} <= {e.seq for e in every}
     assert sampled(JOURNAL, "Decision", "nobody", since=MONDAY, until=MONDAY + 99 * HOUR) == []

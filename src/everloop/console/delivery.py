@@ -44,7 +44,9 @@ def span_said(spans: Spans, never: str = "not seen yet") -> str:
     if spans.median is None or spans.longest is None:
         return never
     median = spoken_span(_rounded(spans.median))
-    return f"{median} (once)" if spans.count == 1 else f"{median} (median of {spans.count:,}; at most {spoken_span(_rounded(spans.longest))})"
+    return (
+        f"{median} (once)" if spans.count == 1 else f"{median} (median of {spans.count:,}; at most {spoken_span(_rounded(spans.longest))})"
+    )
 
 
 def _rounded(span: timedelta) -> timedelta:

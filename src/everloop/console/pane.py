@@ -65,7 +65,9 @@ def pane_of(house: House, model: Model, *, until: datetime, span: str = "7d") ->
     looks = [e.record for e in sampled(house.journal, "Signals", model.name, since=since, until=until) if isinstance(e.record, Signals)]
     turned = loops(house.store, model.name, since=since, until=until)
     marks = _marks(house, model, looks, since, until)
-    cpu = Lane("CPU of turns", [Line("CPU seconds", [(one.at, one.cost.cpu_seconds) for one in turned])], "seconds a turn", missing="no turn")
+    cpu = Lane(
+        "CPU of turns", [Line("CPU seconds", [(one.at, one.cost.cpu_seconds) for one in turned])], "seconds a turn", missing="no turn"
+    )
     rows = [*_served(given, step), cpu, *_watched(looks), *_business(looks)]
     happened = tuple((mark.at, mark.kind, mark.label) for mark in sorted(marks, key=lambda m: m.at, reverse=True))
     picture = plots.lanes(f"{model.name}, one pane", rows, since=since, until=until, marks=marks, id="pane")
@@ -93,7 +95,9 @@ def given_between(house: House, model: Model, since: datetime, until: datetime, 
     return Given(at, counts[0], counts[1], counts[2], middle, slowest)
 
 
-def _quantiles(place: NDArray[np.int64], took: NDArray[np.float64], count: int) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+def _quantiles(
+    place: NDArray[np.int64], took: NDArray[np.float64], count: int
+) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
     order = np.lexsort((took, place))
     place, took = place[order], took[order]
     edges = np.searchsorted(place, np.arange(count + 1))
@@ -115,7 +119,10 @@ def _served(given: Given, step: timedelta) -> Iterator[Lane]:
         lines.append(Line("without an answer", [(at, n / hours) for at, n in zip(given.at, given.failed, strict=True)], dashed=True))
     some = any(given.answers)
     yield Lane("Traffic", lines if some else [], "answers an hour", missing="nobody was answered")
-    times = [Line("median", list(zip(given.at, given.middle, strict=True))), Line("p99", list(zip(given.at, given.slowest, strict=True)), dashed=True)]
+    times = [
+        Line("median", list(zip(given.at, given.middle, strict=True))),
+        Line("p99", list(zip(given.at, given.slowest, strict=True)), dashed=True),
+    ]
     yield Lane("Latency", times if some else [], "ms of the model", missing="nobody was answered")
 
 

@@ -153,8 +153,8 @@ class Compared:
 
 @dataclass(frozen=True)
 class Beside:
-    """Runs beside one another, what they were given first. Of two, ``more`` and ``fewer``: what the second knows that the first does not, and
-    the other way round."""
+    """Runs beside one another, what they were given first. Of two, ``more`` and ``fewer``: what the second knows that the first does not,
+    and the other way round."""
 
     runs: tuple[Run, ...]
     parts: tuple[tuple[str, tuple[Compared, ...]], ...]

@@ -128,8 +128,8 @@ def _ground(house: House, records: Sequence[Record]) -> Ground:
 
 
 def features_aloud(house: House, candidate: Candidate, *, each: bool = False) -> tuple[str, ...]:
-    """What a candidate knows, read aloud (``each`` reading by itself); as it was said where the project file has no such model or source any
-    more."""
+    """What a candidate knows, read aloud (``each`` reading by itself); as it was said where the project file has no such model or source
+    any more."""
     try:
         model, readings = house.project.model(candidate.model), house.readings(candidate)
         return tuple(spoken_reading(one, model) for one in readings) if each else tuple(spoken_readings(readings, model))

@@ -13,7 +13,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Row, Select, Table, Text, and_, case, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Row,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from everloop.clock import from_microseconds, microseconds
 from everloop.errors import EverloopError
@@ -72,8 +88,8 @@ _TERM = re.compile(r'\s*(?:"([^"]*)"|([^\s<>=!~"]+))(?:\s*(<=|>=|!=|=|<|>|~)\s*(
 def terms_of(text: str) -> tuple[Term, ...]:
     """What somebody wrote to filter runs by, term by term; all of them have to hold.
 
-    >>> terms_of('model=demand "wape gain">=0.02 Boosting')
-    (Term(name='model', sign='=', value='demand'), Term(name='wape gain', sign='>=', value='0.02'), Term(name='', sign='~', value='Boosting'))
+    >>> [(term.name, term.sign, term.value) for term in terms_of('model=demand "wape gain">=0.02 Boosting')]
+    [('model', '=', 'demand'), ('wape gain', '>=', '0.02'), ('', '~', 'Boosting')]
 
     Raises EverloopError for what is no such text.
     """
@@ -81,7 +97,9 @@ def terms_of(text: str) -> tuple[Term, ...]:
     while text[place:].strip():
         term = _TERM.match(text, place)
         if term is None or term.end() == place:
-            raise EverloopError(f"{text[place:].strip()[:60]!r} filters nothing. Say wape<0.3, max_iter>=100, learner~Boosting or verdict=passed.")
+            raise EverloopError(
+                f"{text[place:].strip()[:60]!r} filters nothing. Say wape<0.3, max_iter>=100, learner~Boosting or verdict=passed."
+            )
         quoted, plain, sign, in_quotes, bare = term.groups()
         name, value = quoted if quoted is not None else plain, in_quotes if in_quotes is not None else bare
         found.append(Term("", "~", name) if sign is None else Term(name, cast(Sign, sign), value or ""))
@@ -253,7 +271,7 @@ def _short(value: object) -> object:
 
 
 def measures_of(verdict: Verdict) -> dict[str, float]:
-    """What a verdict measured, each under the name of its measure: the candidate's value, the champion's, and by what share it is better."""
+    """What a verdict measured, under the name of each measure: the candidate's value, the champion's, and by what share it is better."""
     found: dict[str, float | None] = {}
     for name, opinion in by_name(verdict.opinions):
         found |= {name: opinion.candidate, f"{name} of the champion": opinion.champion, f"{name} gain": opinion.effect}

@@ -25,7 +25,9 @@ def ask_again(house: House, errand: str, *, by: str, reason: str, now: datetime)
         if there is None:
             raise Unknown("errand", errand, where="this house")
         if there.state != "failed":
-            raise EverloopError(f"The {there.verb} of {there.model} for {said(there.now)} is {there.state}; only what failed is asked again.")
+            raise EverloopError(
+                f"The {there.verb} of {there.model} for {said(there.now)} is {there.state}; only what failed is asked again."
+            )
         waits = errands.ask(t, replace(there, asked_at=wall()))
         word = Decision(
             id=identity("again", errand, by, wall().isoformat()),
