@@ -37,7 +37,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Looked:
-    """What the page shows. ``before``: below which number it goes on; ``looked`` says how far words were looked for, where not to the end."""
+    """What the page shows. ``before``: below which number it goes on; ``looked``: how far words were looked for, if not to the end."""
 
     kept: tuple[Kept, ...]
     before: int | None
