@@ -33,7 +33,11 @@ ROUNDS, SECONDS, RATE, READERS = 5, 6.0, 100, 4
 
 def answers() -> Iterator[Goal]:
     """p99 of answers at a steady rate with pages and without; pages served meanwhile; answers that failed."""
-    with tempfile.TemporaryDirectory() as root, house(Path(root)) as (folder, cookie, products), running(folder / "project.py", folder / ".everloop") as runs:
+    with (
+        tempfile.TemporaryDirectory() as root,
+        house(Path(root)) as (folder, cookie, products),
+        running(folder / "project.py", folder / ".everloop") as runs,
+    ):
         request = [post("/v1/models/demand/predict", {"product_id": product}) for product in products]
         with httpx.Client(base_url=runs.url, cookies=cookie, timeout=60) as client:
             client.get("/console/people").raise_for_status()  # its process has started
@@ -46,7 +50,13 @@ def answers() -> Iterator[Goal]:
                 pages += [len(served)] if with_pages else []
                 failed, asked = failed + bad, asked + len(seconds)
     told = f"{statistics.median(beside):.2f} ms against {statistics.median(alone):.2f} ms, {RATE} questions a second, {READERS} readers"
-    yield at_most("p99 of answers while pages are asked for without end, over none", statistics.median(beside) / statistics.median(alone), 2, "times", told)
+    yield at_most(
+        "p99 of answers while pages are asked for without end, over none",
+        statistics.median(beside) / statistics.median(alone),
+        2,
+        "times",
+        told,
+    )
     yield at_most("answers that failed while pages were asked for", failed, 0, "answers", f"of {asked:,}")
     yield at_least("pages a second meanwhile", statistics.median(pages) / SECONDS, 5, "pages/s")
 
@@ -68,7 +78,7 @@ def house(root: Path) -> Iterator[tuple[Path, dict[str, str], list[str]]]:
 
 
 def steady(url: str, requests: list[bytes]) -> tuple[list[float], int]:
-    """Questions at a steady rate, each at its own time whether the one before was answered or not: seconds from then on, and how many failed."""
+    """Questions at a steady rate, each at its own time whether the one before was answered or not: seconds from then, and the failed."""
     return asyncio.run(_steady(url, requests))
 
 

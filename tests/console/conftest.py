@@ -35,7 +35,8 @@ PEOPLE = {"Vera": "viewer", "Otto": "operator", "Petra": "approver", "Ada": "adm
 
 @pytest.fixture(scope="session")
 def turned(tmp_path_factory):
-    """The folder of a house of the tiny project ``price``: one candidate passed, Kim said yes, its canary began; nobody is let in by name."""
+    """The folder of a house of the tiny project ``price``: one candidate passed, Kim said yes, its canary began; nobody is let in by
+    name."""
     path = tmp_path_factory.mktemp("console") / "price"
     start_project("price", path, end=END)
     settings = path / "everloop.toml"
@@ -69,7 +70,9 @@ def listening(asgi):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(asgi, host="127.0.0.1", port=port, log_level="error", access_log=False, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(asgi, host="127.0.0.1", port=port, log_level="error", access_log=False, timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 20
@@ -132,16 +135,18 @@ def chromium():
     """A browser; on a Debian where we may, it is installed."""
     if not any(map(shutil.which, CHROMIUMS)) and os.geteuid() == 0 and shutil.which("apt-get"):
         for words in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-qq", *words], env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, check=False)
+            subprocess.run(
+                ["apt-get", "-qq", *words], env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, check=False
+            )
     found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if found is None:
         pytest.skip("JUDGED BY NOBODY: no Chromium on this machine (Debian: chromium)")
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium):
-    """One headless Chromium for all tests, by Playwright."""
+    """One headless Chromium for the tests of a file, by Playwright, whose loop goes on as long: no other may run in this thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -157,7 +162,9 @@ def page_of(browser, house, site):
     contexts, troubles = [], []
 
     def opened(path="/console/", name="Ada", **words):
-        context = browser.new_context(base_url=site, **{"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Berlin", **words})
+        context = browser.new_context(
+            base_url=site, **{"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Berlin", **words}
+        )
         contexts.append(context)
         cookie, secret = cookie_of(house, name)
         context.add_cookies([{"name": cookie, "value": secret, "domain": "127.0.0.1", "path": "/console"}])

@@ -108,7 +108,11 @@ class Given:
 @contextmanager
 def provider():
     """A provider on a port of this machine."""
-    users = {"kim": User("1001", "kim@shop.example"), "mal": User("1002", "kim@shop.example", verified=False), "noor": User("1003", "noor@x.example")}
+    users = {
+        "kim": User("1001", "kim@shop.example"),
+        "mal": User("1002", "kim@shop.example", verified=False),
+        "noor": User("1003", "noor@x.example"),
+    }
     app, lies, codes, back = Flask("provider"), Lies(), {}, []
     key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
 
@@ -165,7 +169,8 @@ def provider():
         here = given.issuer
         return jsonify(
             issuer=here, authorization_endpoint=f"{here}/authorize", token_endpoint=f"{here}/token", jwks_uri=f"{here}/keys",
-            response_types_supported=["code"], subject_types_supported=["public"], id_token_signing_alg_values_supported=["RS256", "HS256", "none"],
+            response_types_supported=["code"], subject_types_supported=["public"],
+            id_token_signing_alg_values_supported=["RS256", "HS256", "none"],
             token_endpoint_auth_methods_supported=["client_secret_basic"], code_challenge_methods_supported=["S256"],
         )  # fmt: skip
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.console.conftest import END, Client, cookie_of
 
 import everloop
 from everloop.console.serve import HandedOn
 from everloop.loop import let_in
 from everloop.loop.house import open_house
 from everloop.loop.serve.hand_on import HandOn
-from tests.console.conftest import END, Client, cookie_of
 
 SOURCE = str(Path(everloop.__file__).parents[1])
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from tests.console.conftest import END
 
 from everloop.loop import let_in
-from tests.console.conftest import END
 
 PASSWORD = "seven purple lamps hum"
 

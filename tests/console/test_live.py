@@ -7,11 +7,11 @@ import time
 
 import httpx
 import pytest
+from tests.console.conftest import END, Client, cookie_of, listening
 
 from everloop.console import live
 from everloop.console.app import console
 from everloop.loop import let_in
-from tests.console.conftest import END, Client, cookie_of, listening
 
 
 class Listening:

@@ -13,6 +13,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.routing import Route as At
+from tests.console.conftest import END, PEOPLE
 
 from everloop.console import app as console_app
 from everloop.console.app import console
@@ -23,7 +24,6 @@ from everloop.console.sessions import Letting
 from everloop.console.words import form_word
 from everloop.loop import let_in
 from everloop.loop.house import open_house
-from tests.console.conftest import END, PEOPLE
 
 LET_IN = "This was shown or done."
 NOBODY, STRANGER = "nobody", "admin of another house"
@@ -135,7 +135,8 @@ def test_a_route_that_was_put_beside_the_table_is_found(houses, secrets):
     [
         pytest.param(lambda patch: patch.setattr(Person, "may", lambda _self, _role: True), id="roles are not looked at"),
         pytest.param(
-            lambda patch: patch.setattr(console_app.Letting, "visit", lambda self, secret, **_: _anybody(secret)), id="any cookie is believed"
+            lambda patch: patch.setattr(console_app.Letting, "visit", lambda self, secret, **_: _anybody(secret)),
+            id="any cookie is believed",
         ),
     ],
 )

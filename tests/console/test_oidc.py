@@ -9,14 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from joserfc.jwk import OctKey, RSAKey
+from tests.console.conftest import END, Client, listening
+from tests.console.provider import CLIENT, SECRET, provider
 
 from everloop.console.app import console
 from everloop.errors import SettingsError
 from everloop.loop import let_in
 from everloop.registry.people import People
 from everloop.settings import read_settings
-from tests.console.conftest import END, Client, listening
-from tests.console.provider import CLIENT, SECRET, provider
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from tests.console.conftest import END, Client, listening
 
 from everloop.clock import Turned, wall
 from everloop.console.app import console
@@ -18,7 +19,6 @@ from everloop.console.throttle import FREE, Throttle
 from everloop.errors import EverloopError, Unknown
 from everloop.loop import let_in
 from everloop.registry.people import People, Person
-from tests.console.conftest import END, Client, listening
 
 PASSWORD = "seven purple lamps hum"
 
@@ -56,7 +56,7 @@ def test_a_person_sets_a_password_by_a_link_that_opens_once_and_signs_in_with_it
 
 def test_of_two_who_come_with_the_same_link_one_gets_in(house, site):
     link, found = let_in.set_up_link(house, "Otto"), []
-    browsers = [Client(site) for _ in threads]
+    browsers = [Client(site) for _ in range(2)]
     words = [word_of(browser.get(link)) for browser in browsers]
 
     def send(browser, word):

@@ -24,7 +24,7 @@ SIGNED = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384"
 """How an ID token may be signed: by the provider's private key, never by what both of us know, nor not at all."""
 
 
-class NotSignedIn(EverloopError):
+class NotSignedInError(EverloopError):
     """The provider does not say who this is, or not to us."""
 
 
@@ -57,7 +57,7 @@ class Provider:
     _known: dict[str, tuple[float, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def away(self, back: str) -> Going:
-        """Where a browser is sent to; it comes back to ``back``. Raises NotSignedIn where the provider cannot be asked, Missing."""
+        """Where a browser is sent to; it comes back to ``back``. Raises NotSignedInError where the provider cannot be asked, Missing."""
         try:
             from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
             from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -71,14 +71,14 @@ class Provider:
         return Going(str(url), state, nonce, verifier)
 
     def back(self, to: str, query: Mapping[str, str], going: Going) -> Who:
-        """Who came back to ``to`` with this query, having been sent there as ``going`` says. Raises NotSignedIn."""
+        """Who came back to ``to`` with this query, having been sent there as ``going`` says. Raises NotSignedInError."""
         if not secrets.compare_digest(query.get("state", "").encode(), going.state.encode()):
-            raise NotSignedIn("This is not the answer to what this browser asked. Sign in again.")
+            raise NotSignedInError("This is not the answer to what this browser asked. Sign in again.")
         if "error" in query:
-            raise NotSignedIn(f"The provider says: {query.get('error_description') or query['error']}"[:300])
+            raise NotSignedInError(f"The provider says: {query.get('error_description') or query['error']}"[:300])
         # RFC 9207: an answer of another provider is not taken for this one's.
         if query.get("iss", self.issuer).rstrip("/") != self.issuer.rstrip("/"):
-            raise NotSignedIn("This is the answer of another provider. Sign in again.")
+            raise NotSignedInError("This is the answer of another provider. Sign in again.")
         fields = {
             "grant_type": "authorization_code", "code": query.get("code", ""), "redirect_uri": to, "code_verifier": going.verifier,
         }  # fmt: skip
@@ -93,16 +93,16 @@ class Provider:
         if self.claim not in claims and "userinfo_endpoint" in said:
             told = self._asked("GET", said["userinfo_endpoint"], headers={"authorization": f"Bearer {token.get('access_token', '')}"})
             if told.get("sub") != claims["sub"]:
-                raise NotSignedIn("The provider tells of two different people. Nobody is let in.")
+                raise NotSignedInError("The provider tells of two different people. Nobody is let in.")
             claims = {**told, **claims}
         return self._who(claims)
 
     def _who(self, claims: Mapping[str, Any]) -> Who:
         name = claims.get(self.claim)
         if not isinstance(name, str) or not name.strip():
-            raise NotSignedIn(f"The provider does not say the {self.claim} of who this is. Another word of its: [console] oidc_claim")
+            raise NotSignedInError(f"The provider does not say the {self.claim} of who this is. Another word of its: [console] oidc_claim")
         if self.claim == "email" and claims.get("email_verified") is not True:
-            raise NotSignedIn(f"The provider has not verified that {name} is theirs, so nobody is let in by it.")
+            raise NotSignedInError(f"The provider has not verified that {name} is theirs, so nobody is let in by it.")
         return Who(f"{claims['iss']} {claims['sub']}", name.strip())
 
     def _checked(self, token: Mapping[str, Any], nonce: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Provider:
 
         raw = token.get("id_token")
         if not isinstance(raw, str):
-            raise NotSignedIn("The provider gave no ID token. Is its client one of OpenID Connect?")
+            raise NotSignedInError("The provider gave no ID token. Is its client one of OpenID Connect?")
         offered = [alg for alg in self._said().get("id_token_signing_alg_values_supported", ["RS256"]) if alg in SIGNED]
         registry = JWSRegistry(algorithms=offered or ["RS256"], strict_check_header=False)
         try:
@@ -128,7 +128,7 @@ class Provider:
             claims = CodeIDToken(read.claims, read.header, must, params)
             claims.validate(leeway=LEEWAY)
         except (JoseError, ValueError, KeyError) as error:
-            raise NotSignedIn(f"What the provider says cannot be believed ({type(error).__name__}: {error}).") from error
+            raise NotSignedInError(f"What the provider says cannot be believed ({type(error).__name__}: {error}).") from error
         return dict(claims)
 
     @property
@@ -140,10 +140,10 @@ class Provider:
         """What the provider says of itself."""
         said = self._remembered("metadata", self.issuer.rstrip("/") + "/.well-known/openid-configuration")
         if str(said.get("issuer", "")).rstrip("/") != self.issuer.rstrip("/"):
-            raise NotSignedIn(f"{self.issuer} calls itself {said.get('issuer')}. Say that one: [console] oidc")
+            raise NotSignedInError(f"{self.issuer} calls itself {said.get('issuer')}. Say that one: [console] oidc")
         missing = [name for name in ("authorization_endpoint", "token_endpoint", "jwks_uri") if name not in said]
         if missing:
-            raise NotSignedIn(f"{self.issuer} does not say its {' and '.join(missing)}.")
+            raise NotSignedInError(f"{self.issuer} does not say its {' and '.join(missing)}.")
         return said
 
     def _keys(self, *, anew: bool = False) -> Any:
@@ -165,4 +165,6 @@ class Provider:
                 reply.raise_for_status()
                 return reply.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise NotSignedIn(f"The provider {self.issuer} does not answer as it should ({type(error).__name__}). Try again.") from error
+            raise NotSignedInError(
+                f"The provider {self.issuer} does not answer as it should ({type(error).__name__}). Try again."
+            ) from error

@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 from everloop.clock import wall
 from everloop.connect.openid import Provider
 from everloop.console import asked, doors, files, live, words
-from everloop.console.asked import Refused
+from everloop.console.asked import RefusedError
 from everloop.console.page import Act, Asking, Done, Page, Route, Shown
 from everloop.console.routes import NAVIGATION, ROUTES
 from everloop.console.sessions import Letting, Visit
@@ -86,8 +86,8 @@ class Desk:
 
 
 def console(house: House, *, routes: Sequence[Route] = ROUTES, clock: Callable[[], datetime] = wall) -> Starlette:
-    """The console of a house, mounted at ``/console``. ``clock`` is the wall clock; business time follows from it, or from the journal where
-    the house's clock is turned."""
+    """The console of a house, mounted at ``/console``. ``clock`` is the wall clock; business time follows from it, or from the journal
+    where the house's clock is turned."""
     said = house.settings.console
     letting = Letting(house, idle=said.idle, longest=said.longest)
     provider = Provider(said.oidc, said.oidc_client, said.oidc_secret, said.oidc_claim) if said.oidc else None
@@ -135,11 +135,11 @@ async def _answer(desk: Desk, route: Route, request: Request) -> Response:
         if visit is None:
             return asked.sign_in_first(request)
         if not visit.person.may(route.role):
-            raise Refused(403, f"This is for people who are {route.role} at least; {visit.person.name} is {visit.person.role}.")
+            raise RefusedError(403, f"This is for people who are {route.role} at least; {visit.person.name} is {visit.person.role}.")
         if route.method == "POST":
             asked.check_form(request, form, visit.form_word)
         return await run_in_threadpool(_done, desk, route, request, visit, form)
-    except Refused as no:
+    except RefusedError as no:
         return desk.trouble(request, visit, "This may not be done", no.why, no.status)
     except Unknown as no:
         return desk.trouble(request, visit, "Nothing is here", str(no), 404)

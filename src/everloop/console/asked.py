@@ -20,7 +20,7 @@ HANDED_ON = "everloop handed on"
 """In a scope: the request came through a worker of the same house, whose word about the peer and TLS counts."""
 
 
-class Refused(EverloopError):
+class RefusedError(EverloopError):
     """A request that may not be, and why; with the status of HTTP that says so."""
 
     def __init__(self, status: int, why: str) -> None:
@@ -29,31 +29,31 @@ class Refused(EverloopError):
 
 
 async def form(request: Request) -> dict[str, str]:
-    """The fields of a form, the first value of each. Raises Refused for what is no form or too large."""
+    """The fields of a form, the first value of each. Raises RefusedError for what is no form or too large."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise Refused(415, "Only forms are taken here.")
+        raise RefusedError(415, "Only forms are taken here.")
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > MOST_BYTES:
-            raise Refused(413, f"A form may have {MOST_BYTES:,} bytes.")
+            raise RefusedError(413, f"A form may have {MOST_BYTES:,} bytes.")
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=False, max_num_fields=MOST_FIELDS, errors="strict")
     except (UnicodeDecodeError, ValueError) as error:
-        raise Refused(400, "This form cannot be read.") from error
+        raise RefusedError(400, "This form cannot be read.") from error
     return dict(reversed(fields))
 
 
 def check_form(request: Request, fields: Mapping[str, str], word: str) -> None:
-    """A form must carry the word of its session, and come from a page of this address. Raises Refused."""
+    """A form must carry the word of its session, and come from a page of this address. Raises RefusedError."""
     origin, host = request.headers.get("origin"), request.headers.get("host", "")
     if origin is not None and (origin == "null" or urlsplit(origin).netloc != host):
-        raise Refused(403, "This form was sent by a page of another address, so nothing was done.")
+        raise RefusedError(403, "This form was sent by a page of another address, so nothing was done.")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Refused(403, "This form was sent by a page of another address, so nothing was done.")
+        raise RefusedError(403, "This form was sent by a page of another address, so nothing was done.")
     if not same(fields.get("csrf", ""), word):
-        raise Refused(403, "This form is not of this session, so nothing was done. Load the page again, and send it from there.")
+        raise RefusedError(403, "This form is not of this session, so nothing was done. Load the page again, and send it from there.")
 
 
 def is_secure(scope: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from starlette.routing import Route as At
 from everloop.clock import monotonic
 from everloop.connect.openid import Going, Provider
 from everloop.console import asked, words
-from everloop.console.asked import Refused
+from everloop.console.asked import RefusedError
 from everloop.console.page import Shown
 from everloop.console.shown import MOUNT
 from everloop.errors import EverloopError, Unknown
@@ -40,7 +40,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
 async def _opened(desk: Desk, answer: Answer, request: Request) -> Response:
     try:
         return await answer(desk, request)
-    except Refused as no:
+    except RefusedError as no:
         return desk.trouble(request, None, "This may not be done", no.why, no.status)
     except Unknown as no:
         return desk.trouble(request, None, "Nothing is here", str(no), 404)
@@ -99,9 +99,7 @@ async def set_up(desk: Desk, request: Request) -> Response:
     if fields.get("password", "") != fields.get("again", ""):
         return await run_in_threadpool(_set_up, desk, request, "The two passwords are not the same.", 400)
     try:
-        secret = await run_in_threadpool(
-            desk.letting.set_up, request.path_params["link"], fields.get("password", ""), desk.wall()
-        )
+        secret = await run_in_threadpool(desk.letting.set_up, request.path_params["link"], fields.get("password", ""), desk.wall())
     except Unknown:
         raise
     except EverloopError as no:
@@ -112,7 +110,7 @@ async def set_up(desk: Desk, request: Request) -> Response:
 async def enter(desk: Desk, request: Request) -> Response:
     """This machine comes in, by the link that was printed when the console started."""
     if not asked.here(request):
-        raise Refused(403, "This link opens from the machine itself only.")
+        raise RefusedError(403, "This link opens from the machine itself only.")
     secret = await run_in_threadpool(desk.letting.enter, request.path_params["link"], desk.wall())
     return signed_in(desk, request, secret, MOUNT + "/")
 
@@ -132,7 +130,7 @@ async def back(desk: Desk, request: Request) -> Response:
     provider, cookie = _provider(desk), f"{desk.letting.cookie}-{AWAY}"
     kept = words.unsealed(desk.letting.seal, request.cookies.get(asked.cookie_name(request, cookie), ""))
     if kept is None:
-        raise Refused(403, "This browser is not on its way from the provider. Sign in again.")
+        raise RefusedError(403, "This browser is not on its way from the provider. Sign in again.")
     state, nonce, verifier, to = kept
     query = dict(request.query_params)
     who = await run_in_threadpool(provider.back, _back_at(desk, request), query, Going("", state, nonce, verifier))
@@ -167,7 +165,7 @@ DOORS: dict[tuple[str, str], Answer] = {
 
 def _provider(desk: Desk) -> Provider:
     if desk.provider is None:
-        raise Refused(404, "This house has no OpenID provider.")
+        raise RefusedError(404, "This house has no OpenID provider.")
     return desk.provider
 
 
@@ -180,7 +178,9 @@ def _back_at(desk: Desk, request: Request) -> str:
 def _check(desk: Desk, request: Request, fields: dict[str, str]) -> None:
     before = request.cookies.get(asked.cookie_name(request, f"{desk.letting.cookie}-{BEFORE}"), "")
     if not before:
-        raise Refused(403, "The browser gave no cookie back, so nothing was done. Allow this address to set one, and load the page again.")
+        raise RefusedError(
+            403, "The browser gave no cookie back, so nothing was done. Allow this address to set one, and load the page again."
+        )
     asked.check_form(request, fields, words.form_word(before))
 
 

@@ -11,8 +11,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from everloop.console import asked
-
 if TYPE_CHECKING:
     from everloop.console.app import Desk
 

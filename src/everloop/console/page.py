@@ -53,8 +53,8 @@ Page: TypeAlias = Callable[[Asking], Shown]
 """Reads, and says what is shown. Runs in a thread. errors.Unknown becomes 404, any other EverloopError a page that says it (409)."""
 
 Act: TypeAlias = Callable[[Asking, Mapping[str, str]], str | Done | Shown]
-"""Does what a form that was sent asks for, by ``asking.person.name``; returns the address to go to next (303), as ``url`` says it, with a sentence
-(``Done``) or without; or what is shown at once and never again, such as a secret (``Shown``)."""
+"""Does what a form that was sent asks for, by ``asking.person.name``; returns the address to go to next (303), as ``url`` says it, with a
+sentence (``Done``) or without; or what is shown at once and never again, such as a secret (``Shown``)."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def hashed(password: str, name: str) -> str:
     """What is kept of a password. Raises EverloopError for one that is too short, too long or the person's own name."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise EverloopError(f"A password has {SHORTEST} to {LONGEST} characters; several words do well.")
-    if len(set(password)) < 5 or name.casefold() in password.casefold() and len(password) < len(name) + 8:
+    if len(set(password)) < 5 or (name.casefold() in password.casefold() and len(password) < len(name) + 8):
         raise EverloopError("This password is too easy to guess. Several words that do not belong together do well.")
     with _AT_ONCE:
         return _hasher().hash(password)

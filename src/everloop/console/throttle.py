@@ -30,8 +30,8 @@ class Throttle:
         >>> throttle = Throttle()
         >>> for _ in range(6):
         ...     throttle.failed("kim", "203.0.113.9", 100.0)
-        >>> throttle.wait("kim", "203.0.113.9", 100.0), throttle.wait("kim", "198.51.100.7", 100.0), throttle.wait("kim", "203.0.113.9", 102.0)
-        (2.0, 0.0, 0.0)
+        >>> [throttle.wait("kim", place, at) for place, at in (("203.0.113.9", 100.0), ("198.51.100.7", 100.0), ("203.0.113.9", 102.0))]
+        [2.0, 0.0, 0.0]
         """
         with self.lock:
             return max(self._wait(key, free, now) for key, free in _keys(name, place))

@@ -8,6 +8,10 @@ import hmac
 import json
 import secrets
 
+from everloop.serving.keys import digest_of
+
+__all__ = ["digest_of", "form_word", "new_secret", "same", "sealed", "unsealed"]
+
 
 def new_secret() -> str:
     """256 random bits as text that an address can carry.
@@ -16,11 +20,6 @@ def new_secret() -> str:
     (43, False)
     """
     return secrets.token_urlsafe(32)
-
-
-def digest_of(secret: str) -> str:
-    """What is kept of a secret: its SHA-256 in hex; it needs no slow hash, since nobody can try 256 random bits."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def form_word(secret: str) -> str:

@@ -5,7 +5,6 @@ Whoever's role changes or who is let out is signed out in the same transaction. 
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 
@@ -18,6 +17,7 @@ from everloop.loop.keep import ANY
 from everloop.records import Membership, identity
 from everloop.registry.people import KeptPerson, People
 from everloop.registry.sessions import Links, Sessions
+from everloop.serving.keys import digest_of
 
 LINK_LASTS = timedelta(hours=24)
 
@@ -62,16 +62,15 @@ def remove(house: House, name: str, *, by: str, reason: str = "", now: datetime)
 
 
 def link(house: House, name: str | None, *, lasts: timedelta = LINK_LASTS) -> str:
-    """The secret of a new one-time link, by which this person sets a password (again); None: by which this machine comes in, where there are
-    no people. The link before it opens nothing any more. Raises Unknown; EverloopError where there are people and none is named."""
+    """The secret of a new one-time link, by which this person sets a password (again); None: by which this machine comes in, where there
+    are no people. The link before it opens nothing any more. Raises Unknown; EverloopError where there are people and none is named."""
     secret, now = secrets.token_urlsafe(32), wall()
     with house.store.transaction() as t:
         people = People(house.store)
         if name is None and people.any(within=t):
             raise EverloopError("There are people in this house. Say whose link: everloop person link NAME")
         whose = None if name is None else people.get(name, within=t).name
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        Links(house.store).make(t, digest, whose, now=now, until=now + lasts)
+        Links(house.store).make(t, digest_of(secret), whose, now=now, until=now + lasts)
     return secret
 
 

@@ -64,7 +64,8 @@ class Person:
 
 @dataclass(frozen=True)
 class KeptPerson:
-    """A person as kept: ``password`` is an argon2 hash (None: not set up yet), ``subject`` who a provider says it is (issuer and subject)."""
+    """A person as kept: ``password`` is an argon2 hash (None: not set up yet), ``subject`` who a provider says it is (its issuer,
+    and what it calls them)."""
 
     name: str
     role: Role
@@ -136,7 +137,9 @@ class People:
         """Whoever has that name and is let in. Raises Unknown."""
         kept = self.find(name, within=within)
         if kept is None or kept.removed_at is not None:
-            raise Unknown("person", name, [p.name for p in self.all(within=within)], next="Let them in: everloop person add NAME --role viewer")
+            raise Unknown(
+                "person", name, [p.name for p in self.all(within=within)], next="Let them in: everloop person add NAME --role viewer"
+            )
         return kept
 
     def of_subject(self, subject: str, *, within: Connection | None = None) -> KeptPerson | None:
@@ -175,7 +178,9 @@ def checked(name: str, role: str) -> tuple[str, Role]:
     """
     name = name.strip()
     if not _NAME.fullmatch(name):
-        raise EverloopError(f"{name!r} is no name for a person. Say up to 100 letters, digits, spaces and .@+-'_, such as kim@shop.example.")
+        raise EverloopError(
+            f"{name!r} is no name for a person. Say up to 100 letters, digits, spaces and .8103-'_, as in kim@shop.example."
+        )
     if role not in ROLES:
         raise EverloopError(f"{role!r} is no role. Say {', '.join(ROLES[:-1])} or {ROLES[-1]}.")
     return name, cast("Role", role)

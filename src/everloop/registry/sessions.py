@@ -61,9 +61,9 @@ class Sessions:
     def begin(self, connection: Connection, digest: str, person: str | None, *, now: datetime, until: datetime) -> Session:
         """Somebody is signed in from now on; what is over goes."""
         connection.execute(SESSIONS.delete().where(SESSIONS.c.until <= microseconds(now)))
-        row = {"digest": digest, "person": None if person is None else key_of(person), "until": microseconds(until)}
-        connection.execute(SESSIONS.insert().values(**row, began_at=microseconds(now), seen_at=microseconds(now)))
-        return Session(digest, row["person"] and str(row["person"]), now, now, until)
+        key, at = None if person is None else key_of(person), microseconds(now)
+        connection.execute(SESSIONS.insert().values(digest=digest, person=key, began_at=at, seen_at=at, until=microseconds(until)))
+        return Session(digest, key, now, now, until)
 
     def find(self, digest: str, *, within: Connection | None = None) -> Session | None:
         """The session of a secret's digest."""
@@ -71,7 +71,9 @@ class Sessions:
             row = connection.execute(select(SESSIONS).where(SESSIONS.c.digest == digest)).first()
         if row is None:
             return None
-        return Session(row.digest, row.person, from_microseconds(row.began_at), from_microseconds(row.seen_at), from_microseconds(row.until))
+        return Session(
+            row.digest, row.person, from_microseconds(row.began_at), from_microseconds(row.seen_at), from_microseconds(row.until)
+        )
 
     def seen(self, connection: Connection, digest: str, *, now: datetime) -> None:
         """It was used now."""
@@ -102,7 +104,9 @@ class Links:
         """Keep a link; those of the same person, and those that are over, open nothing any more."""
         whose = LINKS.c.person.is_(None) if person is None else LINKS.c.person == key_of(person)
         connection.execute(LINKS.delete().where(whose | (LINKS.c.until <= microseconds(now))))
-        connection.execute(LINKS.insert().values(digest=digest, person=None if person is None else key_of(person), until=microseconds(until)))
+        connection.execute(
+            LINKS.insert().values(digest=digest, person=None if person is None else key_of(person), until=microseconds(until))
+        )
 
     def whose(self, digest: str, *, now: datetime, within: Connection | None = None) -> tuple[str | None] | None:
         """Whose link this is, in a tuple, as long as it is good; None: it opens nothing."""

@@ -145,9 +145,15 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
     },
     "workers": {"beside": count, "heavy": count, "kept": span_of},
     "console": {
-        "on": yes_or_no, "url": site, "idle": span_of, "longest": span_of,
-        "oidc": http, "oidc_client": text, "oidc_secret": text, "oidc_claim": text,
-    },  # fmt: skip
+        "on": yes_or_no,
+        "url": site,
+        "idle": span_of,
+        "longest": span_of,
+        "oidc": http,
+        "oidc_client": text,
+        "oidc_secret": text,
+        "oidc_claim": text,
+    },
     "logs": {"form": one_of("text", "json"), "level": one_of("debug", "info", "warning", "error"), "requests": yes_or_no},
     "online": {"url": redis},
     "skew": {"share": share},

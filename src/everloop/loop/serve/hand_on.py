@@ -1,5 +1,5 @@
-"""Handing on: what is asked of a worker below ``/console`` goes to the process that has the console, and what that says comes back, piece by
-piece. Pages are made in a process of their own, so that no answer waits for one.
+"""Handing on: what is asked of a worker below ``/console`` goes to the process that has the console, and what that says comes back, piece
+by piece. Pages are made in a process of their own, so that no answer waits for one.
 
 Two things are said to it beside the request, which nobody else can say, since its socket lies in a folder of this user's: who is at the
 other end, and whether that is TLS.

@@ -132,9 +132,12 @@ def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, f
     SIGTERM and SIGINT let requests in flight finish, a second one does not; SIGHUP replaces the workers one by one. Raises EverloopError
     where the address is taken, HouseBusy where this house is served already.
     """
-    with _alone(serving.settings.house), listening(serving.host, serving.port) as listener:
-        with _asked(serving.settings.console.on) as console:
-            return _Tree(serving, listener, say, _children(serving, console)).run()
+    with (
+        _alone(serving.settings.house),
+        listening(serving.host, serving.port) as listener,
+        _asked(serving.settings.console.on) as console,
+    ):
+        return _Tree(serving, listener, say, _children(serving, console)).run()
 
 
 def _children(serving: Serving, console: Asked | None) -> list[Child]:
