@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from everloop.console.page import Asking, Route, Shown
+from everloop.clock import said
+from everloop.console.page import Asking, Done, Route, Shown
 from everloop.console.shown import MOUNT
 from everloop.loop import incidents as there
 from everloop.loop.house import House
@@ -110,18 +111,19 @@ def shown(asking: Asking) -> Shown:
     return Shown("Incidents", "incidents.html", values)
 
 
-def acknowledge(asking: Asking, form: Mapping[str, str]) -> str:
+def acknowledge(asking: Asking, form: Mapping[str, str]) -> Done:
     """Somebody is at it."""
     words = {"by": asking.person.name, "reason": form.get("reason", ""), "now": asking.now}
-    there.acknowledge(asking.house, asking.path["incident"], **words)  # type: ignore[arg-type]
-    return f"{MOUNT}/incidents"
+    word = there.acknowledge(asking.house, asking.path["incident"], **words)  # type: ignore[arg-type]
+    return Done(f"{MOUNT}/incidents", f"{word.model}: {word.acknowledged_by} is at it.")
 
 
-def snooze(asking: Asking, form: Mapping[str, str]) -> str:
+def snooze(asking: Asking, form: Mapping[str, str]) -> Done:
     """Nobody is told of it before a moment."""
     words = {"by": asking.person.name, "reason": form.get("reason", ""), "now": asking.now}
-    there.snooze(asking.house, asking.path["incident"], form.get("until", ""), **words)  # type: ignore[arg-type]
-    return f"{MOUNT}/incidents"
+    word = there.snooze(asking.house, asking.path["incident"], form.get("until", ""), **words)  # type: ignore[arg-type]
+    until = f" before {said(word.snoozed_until)}" if word.snoozed_until else ""
+    return Done(f"{MOUNT}/incidents", f"{word.model}: nobody is told of it{until}.")
 
 
 ROUTES: tuple[Route, ...] = (

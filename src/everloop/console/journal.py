@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from everloop.clock import instant
-from everloop.console.page import Asking, Route, Shown
+from everloop.console.page import Asking, Done, Route, Shown
 from everloop.console.shown import MOUNT
 from everloop.loop.house import House
 from everloop.loop.verified import Verified, begin, last_verified
@@ -87,10 +87,10 @@ def shown(asking: Asking) -> Shown:
     return Shown("Journal", "journal.html", values)
 
 
-def verify(asking: Asking, _form: Mapping[str, str]) -> str:
+def verify(asking: Asking, _form: Mapping[str, str]) -> Done:
     """Walk the chain, in a thread of its own."""
     begin(asking.house, by=asking.person.name, now=asking.now)
-    return f"{MOUNT}/journal"
+    return Done(f"{MOUNT}/journal", "The chain is being walked from its first record; what comes of it will stand here.")
 
 
 ROUTES: tuple[Route, ...] = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from everloop.console.page import Asking, Route, Shown
+from everloop.console.page import Asking, Done, Route, Shown
 from everloop.console.shown import MOUNT
 from everloop.console.why import features_aloud
 from everloop.errors import EverloopError, Unknown
@@ -243,17 +243,16 @@ def compared(asking: Asking) -> Shown:
 # -- what people do ------------------------------------------------------------------------------------------------------------------
 
 
-def retry(asking: Asking, form: Mapping[str, str]) -> str:
+def retry(asking: Asking, form: Mapping[str, str]) -> Done:
     """What failed waits again."""
-    ask_again(asking.house, asking.path["errand"], by=asking.person.name, reason=form.get("reason", ""), now=asking.now)
-    return f"{MOUNT}/runs"
+    waits = ask_again(asking.house, asking.path["errand"], by=asking.person.name, reason=form.get("reason", ""), now=asking.now)
+    return Done(f"{MOUNT}/runs", f"The {waits.verb} of {waits.model} waits to be carried out again.")
 
 
-def stop(asking: Asking, form: Mapping[str, str]) -> str:
+def stop(asking: Asking, form: Mapping[str, str]) -> Done:
     """The turn under way ends."""
     model = asking.house.project.model(asking.path["model"])
-    cancel(asking.house, model, asking.person.name, form.get("reason", ""))
-    return f"{MOUNT}/runs"
+    return Done(f"{MOUNT}/runs", cancel(asking.house, model, asking.person.name, form.get("reason", "")))
 
 
 ROUTES: tuple[Route, ...] = (
