@@ -59,7 +59,7 @@ def test_two_runs_are_ticked_and_their_difference_read(house, page_of, shot):
 
 def test_one_pane_shows_what_was_answered_and_what_happened(house, page_of, shot):
     answered(house)
-    page = page_of("/console/pane?span=1d")
+    page = page_of(f"/console/pane?span=1d&until={NOW + timedelta(hours=1):%Y-%m-%dT%H:%M}")
     picture = page.get_by_role("img", name="prices, one pane")
     expect(picture).to_be_visible()
     for lane in ("Traffic", "Latency", "CPU of turns", "Drift", "Error", "Business"):

@@ -23,6 +23,8 @@ from everloop.stats.rounded import figure
 SCREEN, FEW = 50, 10
 MOST_BESIDE = 6
 SHOWN_PARAMETERS, SHOWN_MEASURES = 4, 4
+SHORT = 40
+"""Letters of a parameter that stands in a column; longer ones are told where runs stand beside one another."""
 USUAL = ("rows", "columns", "seconds", "cpu_seconds", "money")
 
 
@@ -61,7 +63,8 @@ def table_of(house: House, text: str = "", *, by: str = "", falling: bool = Fals
 def _parameters(runs: Sequence[Run]) -> tuple[str, ...]:
     names = dict.fromkeys(name for run in runs for name in run.parameters if name != "seed")
     values = {name: {str(run.parameters.get(name)) for run in runs} for name in names}
-    return tuple([name for name in names if len(values[name]) > 1][:SHOWN_PARAMETERS])
+    short = [name for name in names if len(values[name]) > 1 and all(len(value) <= SHORT for value in values[name])]
+    return tuple(short[:SHOWN_PARAMETERS])
 
 
 def _measures(runs: Sequence[Run], by: str) -> tuple[str, ...]:
@@ -212,14 +215,15 @@ def _change(before: float, after: float) -> str:
     """By how much the second is more, and by what share of the first.
 
     >>> _change(0.5, 0.4), _change(0.0, 2.0), _change(3.0, 3.0)
-    ('−0.100 (−20 %)', '+2.00', '')
+    ('−0.100 (−20 %)', '+2', '')
     """
     if before == after:
         return ""
     difference = after - before
     sign = "+" if difference > 0 else "−"
     share = f" ({sign}{abs(difference / before) * 100:.3g} %)" if before else ""
-    return f"{sign}{figure(abs(difference))}{share}"
+    size = f"{abs(difference):,.0f}" if before.is_integer() and after.is_integer() else figure(abs(difference))
+    return f"{sign}{size}{share}"
 
 
 def _value(value: object) -> str:
