@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from bench.console_house import NOW, large_house
+from bench.console_house import CYCLES, MODELS, NOW, large_house
 from bench.goal import Goal, at_most
 from everloop.console.app import console
 from everloop.console.routes import ROUTES
@@ -59,13 +59,14 @@ def pages() -> Iterator[Goal]:
 
 def addresses(house: House) -> list[str]:
     """The first page, every other one that is got, and some of them with filters; of one model where they are of one."""
-    words = {"model": "model_500", "run": "model_500-c100", "source": "orders", "id": "model_500-cont100"}
-    said = [re.sub(r"\{(\w+)(?::path)?\}", lambda found: words.get(found[1], "model_500"), r.path) for r in ROUTES if r.method == "GET"]
+    name, last = list(house.project.models)[MODELS // 2], CYCLES
+    words = {"model": name, "run": f"{name}-c{last}", "source": "orders", "id": f"{name}-cont{last}"}
+    said = [re.sub(r"\{(\w+)(?::path)?\}", lambda found: words[found[1]], route.path) for route in ROUTES if route.method == "GET"]
     more = [
-        "/why?id=model_500@100", "/why?model=model_500&at=2026-10-01", "/runs?q=wape%3C0.25", "/runs?q=model%3Dmodel_500&by=wape",
-        "/runs?by=wape", "/runs/beside?run.model_500-c99=1&run.model_500-c100=1", "/journal?kind=Verdict", "/journal?model=model_500",
-        "/journal?kind=Version&until=2026-09-01", "/journal?text=nobody+said+this", "/cost?model=model_500", "/features?model=model_500",
-        "/incidents?model=model_000", "/pane?model=model_500&span=90d", "/delivery?page=50",
+        f"/why?id={name}@{last}", f"/why?model={name}&at=2026-10-01", "/runs?q=wape%3C0.25", f"/runs?q=model%3D{name}&by=wape",
+        "/runs?by=wape", f"/runs/beside?run.{name}-c{last - 1}=1&run.{name}-c{last}=1", "/journal?kind=Verdict", f"/journal?model={name}",
+        "/journal?kind=Version&until=2026-09-01", "/journal?text=nobody+said+this", f"/cost?model={name}", f"/features?model={name}",
+        "/incidents?model=model_000", f"/pane?model={name}&span=90d", "/delivery?page=50",
     ]  # fmt: skip
     first = FIRST if any(route.path == FIRST for route in ROUTES) else "/journal"
     return list(dict.fromkeys([first, *said, *more]))
