@@ -45,7 +45,7 @@ lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/ray.in -o requirements/ray.txt
 	for peer in airflow bentoml ci clouds datacontract datadog docs dvc evidently fairlearn feast grafana kfp litserve mlflow mlserver nannyml release river spark starlette statsforecast ville; do uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements/$$peer.in -o requirements/$$peer.txt; done
 	uv pip compile -q --no-deps --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements/kubernetes.in -o requirements/kubernetes.txt
-	for peer in containers gitlab-ci-local liquid shopify; do npm install --prefix requirements/$$peer --package-lock-only --ignore-scripts --no-audit --no-fund; done
+	for peer in axe containers gitlab-ci-local liquid shopify; do npm install --prefix requirements/$$peer --package-lock-only --ignore-scripts --no-audit --no-fund; done
 	$(PYTHON) -c 'import json, pathlib as p; write = lambda f, said: ([one.pop("funding", None) for one in said["packages"].values()], f.write_text(json.dumps(said, indent=2) + "\n")); [write(f, json.loads(f.read_text())) for f in p.Path("requirements").glob("*/package-lock.json")]'
 
 clean:

@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
-from everloop.console import contests, hands, model, people, ring, rollout
+from everloop.console import (
+    contests,
+    cost,
+    data,
+    delivery,
+    features,
+    hands,
+    incidents,
+    journal,
+    model,
+    pane,
+    people,
+    ring,
+    rollout,
+    runs,
+    why,
+)
 from everloop.console.page import Route
 
-ROUTES: tuple[Route, ...] = (*ring.ROUTES, *model.ROUTES, *contests.ROUTES, *rollout.ROUTES, *hands.ROUTES, *people.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *ring.ROUTES,
+    *model.ROUTES,
+    *contests.ROUTES,
+    *rollout.ROUTES,
+    *hands.ROUTES,
+    *why.ROUTES,
+    *runs.ROUTES,
+    *pane.ROUTES,
+    *delivery.ROUTES,
+    *features.ROUTES,
+    *data.ROUTES,
+    *incidents.ROUTES,
+    *cost.ROUTES,
+    *journal.ROUTES,
+    *people.ROUTES,
+)
 
 NAVIGATION: tuple[tuple[str, str], ...] = (
     ("ring", "Ring"),

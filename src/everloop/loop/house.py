@@ -36,6 +36,7 @@ from everloop.registry.facts import Facts
 from everloop.registry.incidents import Incidents
 from everloop.registry.journal import Journal
 from everloop.registry.outbox import Outbox
+from everloop.registry.runs import Runs
 from everloop.registry.sentences import clause
 from everloop.registry.store import Store, SweptStore, open_store
 from everloop.registry.traffic import Pointers
@@ -125,6 +126,10 @@ class House:
     @cached_property
     def facts(self) -> Facts:
         return Facts(self.store)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.store)
 
     @cached_property
     def blobs(self) -> SweptStore:

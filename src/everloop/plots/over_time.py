@@ -16,7 +16,7 @@ from everloop.plots.scales import Across, Down, day, decades, finite, number, sc
 
 LEAST_ODDS = 1e-3
 """Evidence below this is drawn as this: how little it is no longer matters."""
-_Point: TypeAlias = tuple[float, float | None, float | None, float | None]
+Point: TypeAlias = tuple[float, float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def lines(
     >>> svg.startswith('<svg class="el-plot"'), "demand@1" in svg, "nan" in lines("Error", [])
     (True, True, False)
     """
-    drawn = [_clean(_powers(line) if odds else line) for line in series]
+    drawn = [clean(_powers(line) if odds else line) for line in series]
     floors = [(lv, v) for lv in levels if (v := _power(lv.value) if odds else finite(lv.value)) is not None]
     values = [v for line in drawn for _, v, low, high in line for v in (v, low, high) if v is not None] + [v for _, v in floors]
     moments = [at for line in drawn for at, v, *_ in line if v is not None]
@@ -83,8 +83,8 @@ def lines(
     body = [head, grid(down, ticks, tick_text, left), calendar(first, last, across, down.floor)]
     body += [draw_mark(x, mark, spot, top, roof, down.floor) for x, mark, spot in placed]
     body += [f'<path class="l l{i % 3}" d="M{left:.1f} {down(v):.1f}H{WIDTH - 16:.1f}"/>' for i, (_, v) in enumerate(floors)]
-    body += [_band(line, i, across, down) for i, line in enumerate(drawn)]
-    body += [_trace(line, i, series[i].dashed, across, down) for i, line in enumerate(drawn)]
+    body += [ribbon(line, i, across, down) for i, line in enumerate(drawn)]
+    body += [trace(line, i, series[i].dashed, across, down) for i, line in enumerate(drawn)]
     said = description or _told(series, drawn, floors, happened, read)
     return svg(title, said, down.floor + 2 * ROW + 2, body, id)
 
@@ -102,7 +102,7 @@ def _powers(line: Line) -> Line:
 
 def _told(
     series: Sequence[Line],
-    drawn: Sequence[list[_Point]],
+    drawn: Sequence[list[Point]],
     floors: Sequence[tuple[Level, float]],
     happened: Sequence[tuple[float, Mark]],
     read: Callable[[float], str],
@@ -118,16 +118,16 @@ def _told(
     return "; ".join(said) + "."
 
 
-def _clean(line: Line) -> list[_Point]:
+def clean(line: Line) -> list[Point]:
     """(seconds, value, low, high) in order of time; at most some thousand points, of which the extremes stay."""
-    out: list[_Point] = []
+    out: list[Point] = []
     for i, (at, value) in enumerate(line.points):
         low, high = line.band[i] if i < len(line.band) else (None, None)
         out.append((seconds(at), finite(value), finite(low), finite(high)))
     out.sort(key=lambda point: point[0])
     if len(out) <= 1600:
         return out
-    kept: list[_Point] = []
+    kept: list[Point] = []
     wide = math.ceil(len(out) / 400)
     for start in range(0, len(out), wide):
         part = out[start : start + wide]
@@ -141,9 +141,9 @@ def _clean(line: Line) -> list[_Point]:
     return kept
 
 
-def _runs(points: Sequence[_Point], whole: bool) -> list[list[_Point]]:
+def _runs(points: Sequence[Point], whole: bool) -> list[list[Point]]:
     """Unbroken stretches: of values, or (``whole``) of values with both ends of their interval."""
-    runs: list[list[_Point]] = [[]]
+    runs: list[list[Point]] = [[]]
     for point in points:
         if point[1] is not None and not (whole and (point[2] is None or point[3] is None)):
             runs[-1].append(point)
@@ -152,7 +152,7 @@ def _runs(points: Sequence[_Point], whole: bool) -> list[list[_Point]]:
     return [run for run in runs if run]
 
 
-def _trace(points: Sequence[_Point], i: int, dashed: bool, across: Across, down: Down) -> str:
+def trace(points: Sequence[Point], i: int, dashed: bool, across: Across, down: Down) -> str:
     path, alone = "", ""
     for run in _runs(points, False):
         spots = [f"{across(at):.1f} {down(v or 0.0):.1f}" for at, v, *_ in run]
@@ -164,7 +164,7 @@ def _trace(points: Sequence[_Point], i: int, dashed: bool, across: Across, down:
     return (f'<path class="n s{i % COLOURS}{" d" if dashed else ""}" d="{path}"/>' if path else "") + alone
 
 
-def _band(points: Sequence[_Point], i: int, across: Across, down: Down) -> str:
+def ribbon(points: Sequence[Point], i: int, across: Across, down: Down) -> str:
     path = ""
     for run in _runs(points, True):
         over = [f"{across(at):.1f} {down(high or 0.0):.1f}" for at, _, _, high in run]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from everloop.registry.letters import Letter, Letters
     from everloop.registry.outbox import Kept, Outbox
     from everloop.registry.people import KeptPerson, People, Person
+    from everloop.registry.runs import Run, Runs
     from everloop.registry.sessions import Links, Session, Sessions
     from everloop.registry.store import Store, open_store
     from everloop.registry.traffic import Pointers
@@ -55,6 +56,8 @@ __all__ = [
     "Person",
     "Pointers",
     "Question",
+    "Run",
+    "Runs",
     "Session",
     "Sessions",
     "Store",
@@ -76,6 +79,7 @@ _FILES = {
     "leases": "Lease Leases",
     "letters": "Letter Letters",
     "outbox": "Kept Outbox",
+    "runs": "Run Runs",
     "people": "KeptPerson People Person",
     "sessions": "Links Session Sessions",
     "store": "Store open_store",

@@ -40,6 +40,7 @@ ERRANDS = Table(
     Column("takeovers", Integer, nullable=False, server_default="0"),
 )
 Index(None, ERRANDS.c.state, ERRANDS.c.asked_at)
+Index(None, ERRANDS.c.asked_at)
 Index(None, ERRANDS.c.model, ERRANDS.c.verb, ERRANDS.c.now)
 
 
@@ -137,6 +138,11 @@ class Errands:
             raise Overtaken(f"The errand {id} ({there.verb} {there.model}) has already ended as {there.state}.")
         connection.execute(ERRANDS.update().where(ERRANDS.c.id == id).values(state=state, said=said, done_at=microseconds(at)))
         return replace(there, state=state, said=said, done_at=at)
+
+    def recent(self, *states: State, limit: int = 50, within: Connection | None = None) -> list[Errand]:
+        """What was asked last, newest first; of any state, or of these."""
+        query = select(ERRANDS).order_by(ERRANDS.c.asked_at.desc()).limit(limit)
+        return self._read(query.where(ERRANDS.c.state.in_(states)) if states else query, within)
 
     def forget(self, connection: Connection, before: datetime) -> int:
         """Remove what ended before an instant of wall time; returns how many.

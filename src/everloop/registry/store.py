@@ -108,6 +108,7 @@ class JournalStore(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
         after: int | None = None,
+        before: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
         within: Connection | None = None,

@@ -6,6 +6,7 @@ Content is the artefact's hash, its columns and the model's definition. A model'
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -107,6 +108,19 @@ class Versions:
             if str(version.number) == number:
                 return version
         raise Unknown("version", name, [v.name for v in known], where="this house")
+
+    def naming(self) -> Callable[[str], str]:
+        """From a version's id to its name, each looked up when it is first asked for; any other id stays as it is."""
+        known: dict[str, str] = {}
+
+        def name(id: str) -> str:
+            if id not in known:
+                with self.store.reading() as connection:
+                    row = connection.execute(select(VERSIONS.c.model, VERSIONS.c.number).where(VERSIONS.c.id == id)).first()
+                known[id] = id if row is None else f"{row.model}@{row.number}"
+            return known[id]
+
+        return name
 
     def all(self, model: str, *, within: Connection | None = None) -> list[Version]:
         """Every version of a model, by number."""

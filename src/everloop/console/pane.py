@@ -1,0 +1,209 @@
+"""One pane: traffic, latency, CPU, drift, error and business measures of a model as lanes on one axis of time, with what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from everloop import plots
+from everloop.clock import from_microseconds, instant, microseconds
+from everloop.console.page import Asking, Route, Shown
+from everloop.console.why import MANY
+from everloop.loop.house import House
+from everloop.plots import Lane, Line, Mark
+from everloop.project.model import Model
+from everloop.records import Decision, Incident, Signals, Traffic
+from everloop.registry.costs import loops
+from everloop.registry.searched import sampled
+from everloop.serving.answered import SCHEMA
+from everloop.serving.log import once, unsealed
+
+SPANS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "28d": timedelta(days=28), "90d": timedelta(days=90)}
+STEPS = {"1d": timedelta(minutes=15), "7d": timedelta(hours=2), "28d": timedelta(hours=6), "90d": timedelta(days=1)}
+HAPPENED = 2_000
+"""Decisions, traffics and incidents that are looked through for marks, the newest."""
+READ = ("id", "model", "arm", "answered_at", "microseconds", "error")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Answers counted by step of time: ``at`` are the beginnings; of each how many were given, by candidates, without an answer, and how
+    long the middle and the slowest hundredth took, in milliseconds (None where none was given)."""
+
+    at: tuple[datetime, ...] = ()
+    answers: tuple[int, ...] = ()
+    candidates: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+    middle: tuple[float | None, ...] = ()
+    slowest: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One model between two instants: the picture, and the same in numbers."""
+
+    model: str
+    since: datetime
+    until: datetime
+    picture: str
+    answers: int
+    failed: int
+    turns: int
+    happened: tuple[tuple[datetime, str, str], ...]
+
+
+def pane_of(house: House, model: Model, *, until: datetime, span: str = "7d") -> Pane:
+    """What a model did in the ``span`` (a key of ``SPANS``) up to an instant."""
+    since, step = until - SPANS[span], STEPS[span]
+    given = given_between(house, model, since, until, step)
+    looks = [e.record for e in sampled(house.journal, "Signals", model.name, since=since, until=until) if isinstance(e.record, Signals)]
+    turned = loops(house.store, model.name, since=since, until=until)
+    marks = _marks(house, model, looks, since, until)
+    cpu = Lane(
+        "CPU of turns", [Line("CPU seconds", [(one.at, one.cost.cpu_seconds) for one in turned])], "seconds a turn", missing="no turn"
+    )
+    rows = [*_served(given, step), cpu, *_watched(looks), *_business(looks)]
+    happened = tuple((mark.at, mark.kind, mark.label) for mark in sorted(marks, key=lambda m: m.at, reverse=True))
+    picture = plots.lanes(f"{model.name}, one pane", rows, since=since, until=until, marks=marks, id="pane")
+    return Pane(model.name, since, until, picture, sum(given.answers), sum(given.failed), len(turned), happened)
+
+
+def given_between(house: House, model: Model, since: datetime, until: datetime, step: timedelta) -> Given:
+    """The answers of a model between two instants, by step; what nobody saw (shadow) is left out. Six columns of them are read."""
+    schema = pa.schema([SCHEMA.field(name) for name in READ])
+    first, last, width = microseconds(since), microseconds(until), step // timedelta(microseconds=1)
+    # Segments first: one that is sealed in between is then read twice, never missed, and counts once.
+    hot = unsealed(house.settings.answers).select(list(READ))
+    hot = hot.filter((pc.field("model") == model.name) & (pc.field("answered_at") >= first))
+    kept = house.lake.tables.read("answers", schema=schema, among={"model": [model.name]}, since={"answered_at": first})
+    rows = once(pa.concat_tables([hot.cast(schema), kept]))
+    rows = rows.filter((pc.field("arm") != "shadow") & (pc.field("answered_at") <= last))
+    count = max(1, -(-(last - first) // width))
+    place = np.minimum((rows.column("answered_at").to_numpy() - first) // width, count - 1).astype(np.int64)
+    failed = rows.column("error").is_valid().to_numpy()
+    theirs = pc.starts_with(rows.column("arm"), "candidate").to_numpy()
+    took = rows.column("microseconds").to_numpy() / 1000
+    middle, slowest = _quantiles(place[~failed], took[~failed], count)
+    counts = [tuple(np.bincount(where, minlength=count).tolist()) for where in (place, place[theirs], place[failed])]
+    at = tuple(from_microseconds(first + n * width) for n in range(count))
+    return Given(at, counts[0], counts[1], counts[2], middle, slowest)
+
+
+def _quantiles(
+    place: NDArray[np.int64], took: NDArray[np.float64], count: int
+) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+    order = np.lexsort((took, place))
+    place, took = place[order], took[order]
+    edges = np.searchsorted(place, np.arange(count + 1))
+    middle: list[float | None] = []
+    slowest: list[float | None] = []
+    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        size = high - low
+        middle.append(float(took[low + size // 2]) if size else None)
+        slowest.append(float(took[low + min(size - 1, int(0.99 * size))]) if size else None)
+    return tuple(middle), tuple(slowest)
+
+
+def _served(given: Given, step: timedelta) -> Iterator[Lane]:
+    hours = step / timedelta(hours=1)
+    lines = [Line("answers", [(at, n / hours) for at, n in zip(given.at, given.answers, strict=True)])]
+    if any(given.candidates):
+        lines.append(Line("by candidates", [(at, n / hours) for at, n in zip(given.at, given.candidates, strict=True)], dashed=True))
+    if any(given.failed):
+        lines.append(Line("without an answer", [(at, n / hours) for at, n in zip(given.at, given.failed, strict=True)], dashed=True))
+    some = any(given.answers)
+    yield Lane("Traffic", lines if some else [], "answers an hour", missing="nobody was answered")
+    times = [
+        Line("median", list(zip(given.at, given.middle, strict=True))),
+        Line("p99", list(zip(given.at, given.slowest, strict=True)), dashed=True),
+    ]
+    yield Lane("Latency", times if some else [], "ms of the model", missing="nobody was answered")
+
+
+def _watched(looks: Sequence[Signals]) -> Iterator[Lane]:
+    """What each look found of drift and of the error: realised, and estimated before the truth."""
+    drifts: dict[str, list[tuple[datetime, float | None]]] = {}
+    errors: dict[str, list[tuple[datetime, float | None]]] = {}
+    guessed: list[tuple[datetime, float | None]] = []
+    band: list[tuple[float | None, float | None]] = []
+    for look in looks:
+        for signal in look.signals:
+            if signal.kind == "drift" and signal.value is not None:
+                drifts.setdefault(signal.measure or "drift", []).append((look.until, signal.value))
+            elif signal.kind == "slip" and signal.value is not None and signal.measure is not None:
+                errors.setdefault(signal.measure, []).append((look.until, signal.value))
+            elif signal.kind == "estimate" and signal.value is not None:
+                guessed.append((look.until, signal.value))
+                band.append((signal.low, signal.high))
+    worst = [Line(f"largest {name.upper() if name == 'psi' else name}", points) for name, points in drifts.items()]
+    yield Lane("Drift", worst[:1], "of what drifted most", missing="no look has compared anything yet")
+    lines = [Line("on mature truth", points) for points in list(errors.values())[:1]]
+    lines += [Line("before the truth", guessed, band, dashed=True)] if guessed else []
+    yield Lane("Error", lines, next(iter(errors), ""), missing="no truth is mature yet")
+
+
+def _business(looks: Sequence[Signals]) -> Iterator[Lane]:
+    """What the model brings beside the units that keep the baseline, and the figures conditions name."""
+    brought: dict[str, tuple[list[tuple[datetime, float | None]], list[tuple[datetime, float | None]]]] = {}
+    figures: dict[str, list[tuple[datetime, float | None]]] = {}
+    for look in looks:
+        for lift in look.lifts:
+            mine, theirs = brought.setdefault(lift.what, ([], []))
+            mine.append((look.until, lift.model))
+            theirs.append((look.until, lift.control))
+        for signal in look.signals:
+            if signal.kind == "figure" and signal.value is not None:
+                figures.setdefault(signal.clause, []).append((look.until, signal.value))
+    for what, (mine, theirs) in list(brought.items())[:2]:
+        yield Lane(what, [Line("with the model", mine), Line("with the baseline", theirs, dashed=True)], "a unit")
+    for clause, points in list(figures.items())[:2]:
+        yield Lane("Business", [Line(clause, points)])
+    if not brought and not figures:
+        yield Lane("Business", [], missing="no control, and no figure is named")
+
+
+def _marks(house: House, model: Model, looks: Sequence[Signals], since: datetime, until: datetime) -> list[Mark]:
+    name, marks, champion = house.versions.naming(), [], None
+    kinds = ("Traffic", "Incident", "Decision")
+    kept = house.journal.read(kind=kinds, model=model.name, since=since, until=until, newest_first=True, limit=HAPPENED)
+    for record in (entry.record for entry in reversed(kept)):
+        if isinstance(record, Traffic):
+            if champion is not None and record.champion != champion:
+                marks.append(Mark(record.made_at, name(record.champion), "deploy"))
+            elif record.stage in ("shadow", "canary") and record.step == 0 and record.candidate is not None:
+                marks.append(Mark(record.made_at, f"{name(record.candidate)} in {record.stage}", "deploy"))
+            champion = record.champion
+        elif isinstance(record, Incident) and record.state == "firing" and record.fired_at == record.made_at:
+            marks.append(Mark(record.made_at, record.cause, "incident"))
+        elif isinstance(record, Decision) and (record.action not in ("hold", "advance", "promote", "ask") or record.by is not None):
+            marks.append(Mark(record.made_at, record.action, "decision"))
+    before = False
+    for look in looks:
+        fired = bool(look.fired("drift"))
+        if fired and not before:
+            about = next((s.about for s in look.fired("drift") if s.about), None)
+            marks.append(Mark(look.until, about or "inputs", "drift"))
+        before = fired
+    return marks
+
+
+def shown(asking: Asking) -> Shown:
+    """The page."""
+    house, query = asking.house, asking.query
+    names = sorted(house.project.models)
+    name = query.get("model", "").strip() or (names[0] if names else "")
+    span = query.get("span", "7d") if query.get("span", "7d") in SPANS else "7d"
+    until = instant(text) if (text := query.get("until", "").strip()) else asking.now
+    pane = pane_of(house, house.project.model(name), until=until, span=span) if name else None
+    choices = names if len(names) <= MANY else []
+    values = {"pane": pane, "models": choices, "model": name, "span": span, "spans": tuple(SPANS), "until": query.get("until", "").strip()}
+    return Shown("One pane", "pane.html", values)
+
+
+ROUTES: tuple[Route, ...] = (Route("/pane", shown, "viewer", name="pane"),)
