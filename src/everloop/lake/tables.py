@@ -174,7 +174,20 @@ class Locks(Protocol):
         ...
 
 
-class EventLog(LoggedRows, Forgetting, Locks, Protocol):
+class Owned(Protocol):
+    """Whose a log is: the mark of one house, kept with the rows."""
+
+    def owner(self) -> str | None:
+        """The mark of the house it belongs to; None: nobody's yet."""
+        ...
+
+    def owned_by(self, mark: str, *, instead: bool = ...) -> str:
+        """Let it belong to a house, unless it belongs to one already (``instead``: whichever it belongs to). Returns whose it is then, of
+        several who say so at once the same for all."""
+        ...
+
+
+class EventLog(LoggedRows, Forgetting, Locks, Owned, Protocol):
     """Where rows arrive: all that a lake needs of it."""
 
 
