@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from everloop.clock import from_microseconds, microseconds
 from everloop.connect.lying import Lying, at_hand, looked_up, lying, matches
+from everloop.connect.objects import is_url
 from everloop.errors import EverloopError, HouseBusy, StoreError
 from everloop.lake.ingest import ingest
 from everloop.lake.tables import Delivery, Origin
@@ -34,6 +35,13 @@ QUIET = timedelta(seconds=5)
 def expects_files(house: House) -> list[Source]:
     """The sources that say when their rows arrive."""
     return [source for source in house.project.sources.values() if source.arrives is not None]
+
+
+def in_folders(house: House) -> dict[str, tuple[str, ...]]:
+    """The sources whose files are looked for in folders of a machine, with where that is."""
+    said = {source.name: house.settings.sources.get(source.name) for source in expects_files(house)}
+    there = {name: tuple(file for file in one.files if not is_url(file)) for name, one in said.items() if one is not None}
+    return {name: files for name, files in there.items() if files}
 
 
 @dataclass

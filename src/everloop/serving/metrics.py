@@ -151,9 +151,9 @@ class Metrics:
         return _text({**_files(self.folder), **own}, {**gauges.read(self.folder), **self.beside()})
 
     @staticmethod
-    def text(folder: Path | str) -> str:
-        """The sums of every file of a folder, in Prometheus text format 0.0.4."""
-        return _text(_files(Path(folder)), gauges.read(Path(folder)))
+    def text(folder: Path | str, beside: Mapping[str, float] | None = None) -> str:
+        """The sums of every file of a folder, and what is told ``beside`` them, in Prometheus text format 0.0.4."""
+        return _text(_files(Path(folder)), {**gauges.read(Path(folder)), **(beside or {})})
 
     def __enter__(self) -> Metrics:
         return self

@@ -44,7 +44,7 @@ PATIENCE = 600.0
 """Seconds that a forgetting under way is waited for."""
 TRIES = 10
 MADE_AGAIN = re.compile(
-    r"runs(-\d+)?\.db.*|routes\.json.*|house\.json|compiled|metrics|workers|working|turns|parts-.*|backing-up|.*\.lock|.*\.door|.*-(wal|shm)|.*\.part|\..*"
+    r"runs(-\d+)?\.db.*|routes\.json.*|house\.json|serving\.json|compiled|metrics|workers|working|turns|parts-.*|backing-up|.*\.lock|.*\.door|.*-(wal|shm)|.*\.part|\..*"
 )
 """What a house makes again by itself, or what only says who is at it just now."""
 OF_A_HOUSE = frozenset(("house.db", "events.db", "events.files", "lake", "blobs", "answers"))
