@@ -23,6 +23,7 @@ Progress = Callable[[str, int], None]
 def ingest(
     lake: Lake, source: Source, files: str | Path | Sequence[str | Path], *, now: datetime, known_after: timedelta | None = None,
     progress: Progress | None = None, pins: Mapping[Path, str] | None = None, origins: Mapping[Path, Origin] | None = None,
+    most: int | None = None,
 ) -> Received:  # fmt: skip
     """Take in CSV, Parquet or Arrow files, in the order given; a file whose bytes came in before is all duplicates.
 
@@ -30,6 +31,7 @@ def ingest(
     or not at all; the ones before a bad file stay. Text in a number column, or a type that cannot be what is declared, leaves the column
     empty and is remembered with the delivery; what cannot be a row (no id, no time, a wrong value) is refused row by row.
     ``pins``: what DVC knows a file by, remembered with its delivery and in every snapshot that reaches it. ``origins``: where it lay.
+    ``most``: bytes that a file may unpack to; TooMuch is raised for one of more.
 
     Raises EverloopError for a file that cannot be read, HouseFull or HouseBusy where nothing of the file came in; StoreError, too, where the
     tables do not answer: then it says what is kept and waits for them.
@@ -37,7 +39,7 @@ def ingest(
     several = [files] if isinstance(files, str | Path) else files
     total = Received(source=source.name, kept=0, duplicates=0, refused=0, through_seq=lake.log.counters(source.name).last_seq)
     for file in map(Path, several):
-        rows = read_file(file)
+        rows = read_file(file, most=most)
         coming = Coming(now, known_after, name=file.name, sha=rows.sha, pin=(pins or {}).get(file), origin=(origins or {}).get(file))
         made = arrive(lake, source, kept(source, rows.table, spelled=rows.spelled), coming)
         total = total.then(made)

@@ -40,6 +40,12 @@ def tell_answers(house: House, name: str, *, stop: threading.Event, told: Callab
     kept_up(telling.go, stop, told, f"The stream {name} ({stream.subject})")
 
 
+def noted_of(house: House, name: str) -> dict[str, Any] | None:
+    """How far a stream of answers was told: the ``version`` of their table, and the newest instant (µs) of what was told, ``until``."""
+    fact = house.facts.latest("", f"stream {name}")
+    return None if fact is None else dict(fact.body)
+
+
 @dataclass
 class Telling:
     """One stream that answers are put into."""
@@ -72,8 +78,7 @@ class Telling:
         return len(messages)
 
     def _noted(self) -> dict[str, Any] | None:
-        fact = self.house.facts.latest("", f"stream {self.name}")
-        return None if fact is None else dict(fact.body)
+        return noted_of(self.house, self.name)
 
     def _begun(self) -> dict[str, Any]:
         """From now on: what was answered before, and is sealed later, is not told."""
