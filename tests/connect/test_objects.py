@@ -87,7 +87,11 @@ def test_an_error_does_not_repeat_a_secret():
     ("where", "said", "cure"),
     [
         ("s3://shop/lake", "Generic S3 error: Error performing PUT http://169.254.169.254/latest/api/token in 3s", "AWS_ACCESS_KEY_ID"),
-        ("s3://shop/lake", "When reading information for key 'x': AWS Error ACCESS_DENIED during HeadObject operation", "AWS_SECRET_ACCESS"),
+        (
+            "s3://shop/lake",
+            "When reading information for key 'x': AWS Error ACCESS_DENIED during HeadObject",
+            "AWS_SECRET_ACCESS",
+        ),
         ("gs://shop/lake", "Could not create a OAuth2 access token: http://metadata.google.internal", "GOOGLE_APPLICATION_CREDENTIALS"),
         ("az://shop/lake", "403 This request is not authorized. AuthenticationFailed", "AZURE_STORAGE_ACCOUNT_KEY"),
     ],

@@ -18,9 +18,19 @@ from everloop.settings import read_settings
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 orders = Source("orders", id="order_id", time="at", columns={"customer_id": str})
 calls = Source("calls", id="call_id", time="at", columns={"customer_id": str})
+
+
+class Mean:
+    def fit(self, X, y):
+        return self
+
+    def predict_proba(self, X):
+        return [[0.5, 0.5] for _ in X]
+
+
 calm = Model(
     "calm", predicts=calls.none(next=days(7)), per="customer_id", asked=every(days(1), at="00:00", zone="UTC"),
-    knows=[orders.count(last=days(28)), calls.count(last=days(28))], learner=object(), baseline=None,
+    knows=[orders.count(last=days(28)), calls.count(last=days(28))], learner=Mean(),
 )  # fmt: skip
 
 
@@ -80,7 +90,9 @@ def test_who_answers_has_answered_since_the_same_instant_after_a_hold(tmp_path):
     # Also where the step the roll-out is in is younger: a candidate that a hold took back left the champion as it was.
     there = house.traffic(calm)
     with house.store.transaction() as t:
-        later = replace(there, id="later", made_at=NOW + timedelta(hours=5), generation=there.generation + 1, since=NOW + timedelta(hours=5))
+        later = replace(
+            there, id="later", made_at=NOW + timedelta(hours=5), generation=there.generation + 1, since=NOW + timedelta(hours=5)
+        )
         assert isinstance(house.journal.append(t, later, turn=None, verb="hold"), Traffic)
         house.pointers.move(t, later, expected_generation=there.generation)
     assert status(house)[0].since == NOW

@@ -73,9 +73,9 @@ def test_a_stream_says_how_far_it_has_come_and_what_could_not_be_read(tmp_path):
     with house.store.transaction() as t:
         house.facts.put(t, "", dead_fact("till"), EPOCH, {"count": 2, "at": NOW.isoformat()})
         house.facts.put(t, "", "stream out", EPOCH, {"version": 3, "until": microseconds(NOW)})
+    dead = "2 messages could not be read (the last 2026-11-02 12:00 UTC): shop.orders.dead has them."
     assert [str(one) for one in streams_of(house)] == [
-        "The stream till (shop.orders): orders are taken to p:1,204; 2 messages could not be read (the last 2026-11-02 12:00 UTC): "
-        "shop.orders.dead has them.",
+        f"The stream till (shop.orders): orders are taken to p:1,204; {dead}",
         "The stream out (shop.answers): answers are told until 2026-11-02 12:00 UTC.",
     ]
     told = gauges(house)

@@ -36,7 +36,8 @@ class TooMuch(EverloopError):  # noqa: N818
 def read_file(path: Path, *, most: int | None = None) -> FileRows:
     """All rows of a file; of no more than ``most`` bytes once it is unpacked.
 
-    Raises TooMuch where it holds more; EverloopError for a file that is not there, is of no known kind, cannot be read (half-written, say) or is still being written.
+    Raises TooMuch where it holds more; EverloopError for a file that is not there, is of no known kind, cannot be read (half-written, say)
+    or is still being written.
     """
     name = path.name.lower()
     if not name.endswith((*_CSV, *_PARQUET, *_ARROW)):

@@ -33,8 +33,8 @@ def ingest(
     ``pins``: what DVC knows a file by, remembered with its delivery and in every snapshot that reaches it. ``origins``: where it lay.
     ``most``: bytes that a file may unpack to; TooMuch is raised for one of more.
 
-    Raises EverloopError for a file that cannot be read, HouseFull or HouseBusy where nothing of the file came in; StoreError, too, where the
-    tables do not answer: then it says what is kept and waits for them.
+    Raises EverloopError for a file that cannot be read, HouseFull or HouseBusy where nothing of the file came in; StoreError, too, where
+    the tables do not answer: then it says what is kept and waits for them.
     """
     several = [files] if isinstance(files, str | Path) else files
     total = Received(source=source.name, kept=0, duplicates=0, refused=0, through_seq=lake.log.counters(source.name).last_seq)
@@ -58,4 +58,3 @@ def _kept_all_the_same(error: StoreError, total: Received, name: str) -> StoreEr
         f"{error} What came in until {name} is kept: {total.kept:,} rows of {total.source} wait in the event log until their table can be "
         "written. Nothing has to be taken in again."
     )
-

@@ -12,8 +12,9 @@ from everloop.errors import EverloopError, HouseBusy, HouseFull, StoreError
 
 #: How clouds and their libraries say that they do not know who asks; the addresses are where a machine of theirs would be told.
 _UNASKED = (
-    "access_denied", "accessdenied", "access denied", "credential", "169.254.169.254", "169.254.170.2", "metadata.google.internal", "forbidden",
-    "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken", "invalid_grant", "unauthenticated", "unauthorized", "authenticationfailed",
+    "access_denied", "accessdenied", "access denied", "credential", "169.254.169.254", "169.254.170.2", "metadata.google.internal",
+    "forbidden", "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken", "invalid_grant", "unauthenticated", "unauthorized",
+    "authenticationfailed",
 )  # fmt: skip
 _WHO_ASKS = {
     "s3": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN, too, where there is one), or give the machine a role.",

@@ -28,8 +28,8 @@ WITHOUT = "baseline without"
 def adopt(house: House, model: Model, now: datetime) -> None:
     """Begin a model that has not begun; and, while nothing has been learnt, let its baseline learn what is average once there is truth.
 
-    A baseline made of no rows (chances are 1/2, averages are no answer) is replaced by one made of some, as soon as there are some; one that
-    was made while a source had not a single row yet, as soon as that has some.
+    A baseline made of no rows (chances are 1/2, averages are no answer) is replaced by one made of some, as soon as there are some; one
+    that was made while a source had not a single row yet, as soon as that has some.
     """
     require_built(model)
     traffic = house.pointers.current(model.name)

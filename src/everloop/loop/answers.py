@@ -194,7 +194,7 @@ def _given(
 ) -> AnswerRows:
     here = answers_here(house, traffic)
     predictors = predictors_of(house, here)
-    with AnswersLog(house.settings.answers, patience=PATIENCE, house=house.mark) as log:
+    with AnswersLog(house.settings.answers, patience=PATIENCE, house=lambda: house.mark) as log:
         return serving.answer(
             model,
             here,

@@ -112,8 +112,8 @@ class Arriving:
 def take_file(
     house: House, source: Source, one: Lying, now: datetime, known_after: timedelta | None = None, *, most: int | None = None
 ) -> Received:
-    """Take one file in, from wherever it lies; rows of one that came in before are all duplicates. ``known_after``, ``most``: see ``ingest``;
-    known after unsaid: as ``[sources]`` says.
+    """Take one file in, from wherever it lies; rows of one that came in before are all duplicates. ``known_after``, ``most``: as for
+    ``ingest``; known after unsaid: as ``[sources]`` says.
 
     Raises StoreError where its place does not answer, EverloopError where it is refused or cannot be read; then nothing of it came in.
     """

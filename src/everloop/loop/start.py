@@ -85,7 +85,7 @@ def start_project(kind: str, folder: Path, *, end: datetime) -> list[Path]:
         written[-1].write_text(text)
     return written
 
+
 def _happened(row: Mapping[str, object], end: datetime) -> bool:
     """Whether what a row tells had happened by then."""
     return all(value < end for value in row.values() if isinstance(value, datetime))
-

@@ -100,7 +100,7 @@ class Taking:
                 await asyncio.sleep(AGAIN)
 
     def _note_dead(self, bad: int) -> None:
-        """How many messages could not be read, for who looks at the house. Why not is told by each where it was put, and may name people."""
+        """How many messages could not be read, for who looks at the house. Why not each tells where it was put; it may name people."""
         with suppress(StoreError), self.house.store.transaction() as t:
             fact = self.house.facts.latest("", dead_fact(self.name), within=t)
             before = int(fact.body["count"]) if fact is not None else 0

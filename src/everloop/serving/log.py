@@ -55,7 +55,7 @@ class AnswersLog:
     ``waiting_bytes`` of rows that are longer than that). ``when_full`` says what then happens, or at once where the disk is full:
     ``shed`` refuses the answer, which is then not in the log; ``drop`` lets it be given, and counts it in ``dropped``. At most
     ``waiting_bytes`` wait to be written. A segment is closed at ``rotate_at`` bytes, or ``rotate_after`` seconds after it was begun.
-    Each says whose its answers are: ``house``, by its mark (nothing: it does not say).
+    Each says whose its answers are: ``house`` gives the mark of the house, when it is begun (nothing: it does not say).
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class AnswersLog:
         patience: float = PATIENCE,
         waiting_bytes: int = 4 << 20,
         rotate_after: float = 60.0,
-        house: str = "",
+        house: Callable[[], str] = str,
     ) -> None:
         self.folder, self.when_full, self.patience = folder, when_full, patience
         self.dropped = 0
@@ -80,7 +80,7 @@ class AnswersLog:
             waiting_bytes=waiting_bytes,
             rotate_at=rotate_at,
             rotate_after=rotate_after,
-            header=frame(headed(house)) if house else b"",
+            header=lambda: frame(headed(mark)) if (mark := house()) else b"",
         )
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._lately: set[str] = set()  # ids that were kept, and those before them: together the last REMEMBERED at most

@@ -66,7 +66,7 @@ FAMILIES = {
         "What turns will have cost when the month ends: expected, and between low and high with 95 % confidence.",
         ("model", "bound"),
     ),
-    "everloop_errands": Family("gauge", "Errands that wait, are taken by a worker, or dead: workers died over them again and again.", ("state",)),
+    "everloop_errands": Family("gauge", "Errands that wait, are taken, or dead: workers died over them again and again.", ("state",)),
     "everloop_errands_oldest_seconds": Family("gauge", "For how long the errand that waits longest has."),
     "everloop_stream_position": Family("gauge", "How far a partition of a stream was taken.", ("stream", "partition")),
     "everloop_stream_dead_letters": Family("gauge", "Messages of a stream that could not be read.", ("stream",)),

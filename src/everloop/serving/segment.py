@@ -120,8 +120,8 @@ def segments(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Segment:
-    """What one segment holds: its whole rows, the bytes of a torn tail, and frames in its middle that are damaged; and the mark of the house
-    it says they are of (nothing: it does not say)."""
+    """What one segment holds: its whole rows, the bytes of a torn tail, and frames in its middle that are damaged; and the mark of the
+    house it says they are of (nothing: it does not say)."""
 
     id: str
     rows: pa.Table

@@ -42,7 +42,9 @@ class Queue:
         if self.since is not None:
             parts[0] += f", the oldest ({self.oldest}) since {said(self.since)}"
         parts += [f"{self.under_way} {'are' if self.under_way > 1 else 'is'} under way"] if self.under_way else []
-        parts += [f"{self.dead} {'were' if self.dead > 1 else 'was'} given up, since workers died over it again and again"] if self.dead else []
+        parts += (
+            [f"{self.dead} {'were' if self.dead > 1 else 'was'} given up, since workers died over it again and again"] if self.dead else []
+        )
         return "; ".join(parts) + "."
 
 

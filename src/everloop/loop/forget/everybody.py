@@ -54,7 +54,8 @@ def empty(house: House, *, by: str, reason: str, now: datetime) -> Redaction:
         house.pause("written, not emptied")
         for place in (house.settings.lake, house.settings.blobs, *(str(house.settings.house / name) for name in FOLDERS)):
             emptied(place, house.settings.storage)
-        marked_again(house, house.mark)
+        if house.mark:
+            marked_again(house, house.mark)
         for aside in house.settings.answers.glob("*.answers.*"):
             aside.unlink(missing_ok=True)
         house.lake.log.emptied()

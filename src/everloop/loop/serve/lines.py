@@ -1,7 +1,7 @@
 """Lines: what the processes of a house say. In: what is logged, and sentences. Out: lines for people, or one JSON object on each.
 
-An object says ``at`` (UTC), ``level``, ``process``, ``host``, ``pid``, ``message`` and the ids it happened under: ``request_id``, ``turn_id``,
-``model``, ``step``, and ``trace_id`` and ``span_id`` as OpenTelemetry calls them where a log is no OTLP
+An object says ``at`` (UTC), ``level``, ``process``, ``host``, ``pid``, ``message`` and the ids it happened under: ``request_id``,
+``turn_id``, ``model``, ``step``, and ``trace_id`` and ``span_id`` as OpenTelemetry calls them where a log is no OTLP
 (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). Standard library only.
 """
 

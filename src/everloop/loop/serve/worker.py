@@ -79,7 +79,11 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
     models = list(project.models.values())
     lake = folding(lake_of(settings, durability=serving.durability), models, settings)
     keeps = AnswersLog(
-        settings.answers, durability=serving.durability, when_full=serving.when_full, patience=PATIENCE, house=mark_in(settings.house)
+        settings.answers,
+        durability=serving.durability,
+        when_full=serving.when_full,
+        patience=PATIENCE,
+        house=partial(mark_in, settings.house),
     )
     log = stack.enter_context(keeps)
     gathering = stack.enter_context(Gathering(lake))
