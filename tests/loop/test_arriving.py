@@ -300,10 +300,10 @@ def test_of_one_notice_so_many_bytes_are_taken_in_and_the_next_time_it_goes_on_b
         put_object(house, url, csv((url[-5], 1)))
     nobody_looks = Source("orders", id="line_id", time="at", columns={"product_id": str, "quantity": int})
     monkeypatch.setattr(arriving, "source_of", lambda *_: nobody_looks)
-    monkeypatch.setattr(arriving, "MOST_AT_THE_DOOR", 130)  # each has 67
+    monkeypatch.setattr(arriving, "MOST_AT_THE_DOOR", 100)  # each has 56
     told = Notices(tuple(map(Notice, urls)))
     for taken in (["a"], ["a", "b"]):
-        with pytest.raises(HouseBusy, match="More than 130 bytes were told of at once"):
+        with pytest.raises(HouseBusy, match="More than 100 bytes were told of at once"):
             arriving.take_all(house, told, NOW)
         assert lines_in(house) == taken
     assert [(one.kept, one.duplicates) for one in arriving.take_all(house, told, NOW)] == [(0, 1), (0, 1), (1, 0)]

@@ -362,6 +362,7 @@ def test_who_works_and_answers_nobody_tells_its_metrics_where_that_is_wanted(tmp
     with pytest.raises(HTTPError) as other:
         urlopen(said["metrics"].replace("/metrics", "/v1/status"), timeout=30)
     assert other.value.code == 404
+    other.value.close()
     assert len(said["workers"]) == 2
     works.process.send_signal(signal.SIGTERM)
     assert works.process.wait(60) == 0
