@@ -20,7 +20,7 @@ from everloop.lake.arrive import Marks
 from everloop.lake.take import look, take, taken
 from everloop.loop.house import open_house, with_pause
 from everloop.loop.project_file import project_of
-from everloop.loop.streams import DEAD, Taking, dead_letter, take_stream
+from everloop.loop.streams import DEAD, Taking, dead_letter, dead_letters, take_stream
 from everloop.settings import Stream, read_settings
 from everloop.testing.stream_servers import kafka_server, nats_server
 from tests.loop.houses import MODELS, NOW, orders
@@ -241,6 +241,7 @@ def test_a_house_that_is_busy_is_waited_for_and_nothing_is_passed_over(tmp_path)
     assert asyncio.run(work._kept(broker, messages, {})) == {"p": 2}
     assert [one["id"] for one in orders_in(house)] == ["l1"]
     assert told == ["orders: what the stream brings cannot be kept now, and waits: somebody else writes"]
+    assert dead_letters(house, "")[0] == 1
     assert [(subject, one.body) for subject, one in broker.put_there] == [(SUBJECT + DEAD, b"x")]
 
 
@@ -267,7 +268,7 @@ def answered(house, model, n):
 def telling_once(house, broker):
     from everloop.loop.answers_told import Telling
 
-    work = Telling(house, "out", house.settings.streams["out"], threading.Event())
+    work = Telling(house, "out", house.settings.streams["out"], threading.Event(), wall=lambda: NOW)
     return asyncio.run(work.once(broker))
 
 
@@ -285,6 +286,22 @@ def test_each_answer_is_put_into_the_stream_as_it_was_replied_and_begins_with_wh
     assert {name: said[name] for name in ("model", "version", "arm", "unit", "value", "baseline")} == {
         "model": "demand", "version": "demand@0", "arm": "champion", "unit": "p1", "value": 1.0, "baseline": True,
     }  # fmt: skip
+
+
+def test_what_was_answered_before_the_stream_began_is_not_told_though_it_is_sealed_later(tmp_path):
+    from everloop.loop.answers_told import Telling
+
+    house, broker, told = house_with(tmp_path, "nats://127.0.0.1:1", out={"subject": "shop.answers", "answers": "*"}), Broker(), []
+    receive(house.lake, orders, row("l1"), now=NOW)
+    begun = NOW + timedelta(microseconds=5)
+    work = Telling(house, "out", house.settings.streams["out"], threading.Event(), told.append, wall=lambda: begun)
+    assert asyncio.run(work.once(broker)) == 0
+    assert told == ["The stream out (shop.answers) is told what is answered from 2026-11-02 12:00 UTC on."]
+    for n in (4, 6):  # one was unsealed when the stream began
+        answered(house, "demand", n)
+    assert asyncio.run(work.once(broker)) == 1
+    assert [one.id for _, one in broker.put_there] == ["a6"]
+    assert len(told) == 1
 
 
 def test_answers_that_a_broker_did_not_keep_are_put_there_again(tmp_path):
@@ -336,13 +353,14 @@ def test_a_stream_of_what_the_project_does_not_have_is_told_of_and_left_alone(tm
 
 
 @pytest.mark.slow
-def test_a_controller_takes_a_stream_and_puts_answers_into_another(tmp_path):
+def test_a_controller_takes_a_stream_and_puts_answers_into_another(tmp_path, monkeypatch):
     from everloop.loop.control.streaming import stream_all
 
     with nats_server() as broker:
         house = house_with(
             tmp_path, broker.url, till={"subject": SUBJECT, "source": "orders"}, out={"subject": "shop.answers", "answers": "demand"}
         )
+        monkeypatch.setattr("everloop.loop.answers_told.Telling.wall", lambda _self: NOW)
         over, told = threading.Event(), []
         thread = threading.Thread(target=stream_all, args=(house, told.append, over.is_set), daemon=True)
         thread.start()

@@ -48,6 +48,9 @@ def run(
 
 def worker(
     processes: Annotated[int, typer.Option("--processes", min=1, max=256, help="How many processes work.")] = 1,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="[HOST:]PORT", help="Tell Prometheus there what they use, and how the house stands.")
+    ] = None,
     turned_clock: TurnedClock = False,
     project: Project = HERE,
     house: Folder = None,
@@ -55,9 +58,11 @@ def worker(
     as_json: Json = False,
 ) -> None:
     """Work for a house that others may work for too, on this machine or another: carry out what is asked of it, and answer nobody."""
+    from everloop.loop.serve.scraped import address
     from everloop.loop.serve.supervise import attend
 
-    raise typer.Exit(attend(_serving(project, house, stage, None, None, None, turned_clock, as_json, controller=True), processes))
+    serving = _serving(project, house, stage, None, None, None, turned_clock, as_json, controller=True)
+    raise typer.Exit(attend(serving, processes, metrics=None if metrics is None else address(metrics)))
 
 
 def _serving(

@@ -233,6 +233,16 @@ class PostgresLog:
             connection.execute(f"DELETE FROM {SCHEMA}.sources WHERE number NOT IN (SELECT source FROM {SCHEMA}.deliveries)".encode())
             connection.execute(f"UPDATE {SCHEMA}.sources SET last_seq = 0, last_known = %s".encode(), (Counters().last_known,))
 
+    def owner(self) -> str | None:
+        """The mark of the house it belongs to; None: nobody's yet."""
+        with self.connected() as connection:
+            return tables.owner(connection)
+
+    def owned_by(self, mark: str, *, instead: bool = False) -> str:
+        """Let it belong to a house, unless it belongs to one; returns whose it is then."""
+        with self.connected() as connection:
+            return tables.owned_by(connection, mark, instead)
+
     def tell_gone(self) -> None:
         """Whoever has read events lets go of what they remember, on every machine."""
         with self.connected() as connection:

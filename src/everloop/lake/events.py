@@ -60,6 +60,7 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE TABLE deliveries (source INTEGER NOT NULL, number INTEGER NOT NULL, said TEXT NOT NULL, PRIMARY KEY (source, number)) WITHOUT ROWID;
 """
+_OWNER = "owner (one INTEGER PRIMARY KEY CHECK (one = 1), mark TEXT NOT NULL)"  # made when it is first said: older logs have none
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,20 @@ class SqliteLog:
             rewritten(connection)
         self.tell_gone()
 
+    def owner(self) -> str | None:
+        """The mark of the house it belongs to; None: nobody's yet."""
+        with told(str(self.file)):
+            return _owner(self.connection())
+
+    def owned_by(self, mark: str, *, instead: bool = False) -> str:
+        """Let it belong to a house, unless it belongs to one; returns whose it is then."""
+        with told(str(self.file)), self._writing() as connection:
+            there = None if instead else _owner(connection)
+            if there is None:
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {_OWNER}")
+                connection.execute("INSERT OR REPLACE INTO owner VALUES (1, ?)", (mark,))
+        return there or mark
+
     def emptied(self) -> None:
         """Let go of every row, version and delivery of every source, but for where files lay and how far streams were taken."""
         with told(str(self.file)), self._writing() as connection:
@@ -301,6 +316,13 @@ def _some(things: Sequence[_T], sizes: Sequence[int]) -> Iterator[Sequence[_T]]:
 def _number(connection: sqlite3.Connection, source: str) -> int:
     row = connection.execute("SELECT number FROM sources WHERE name = ?", (source,)).fetchone()
     return int(row[0]) if row else 0
+
+
+def _owner(connection: sqlite3.Connection) -> str | None:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'owner'").fetchone():
+        return None
+    row = connection.execute("SELECT mark FROM owner").fetchone()
+    return str(row[0]) if row else None
 
 
 def _deliveries(connection: sqlite3.Connection, number: int, only_last: bool = False) -> list[Delivery]:

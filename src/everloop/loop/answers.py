@@ -105,7 +105,7 @@ def answers_of(house: House, model: Model, *, since: datetime | None = None) -> 
     In the columns of ``serving.answered.SCHEMA``.
     """
     # Segments first: one that is sealed in between is then read twice, never missed, and counts once.
-    hot, least = unsealed(house.settings.answers).select(SCHEMA.names).cast(SCHEMA), {}
+    hot, least = unsealed(house.settings.answers, house.mark).select(SCHEMA.names).cast(SCHEMA), {}
     mine = pc.field("model") == model.name
     if since is not None:
         least = {"answered_at": microseconds(since)}
@@ -136,7 +136,7 @@ def known_answers(house: House, ids: Collection[str]) -> set[str]:
 
 def _with_ids(house: House, ids: Collection[str], schema: pa.Schema) -> pa.Table:
     # Segments first, as in answers_of.
-    hot = unsealed(house.settings.answers).select(schema.names).cast(schema)
+    hot = unsealed(house.settings.answers, house.mark).select(schema.names).cast(schema)
     hot = hot.filter(pc.is_in(hot.column("id"), value_set=pa.array(sorted(ids), pa.string())))
     return once(pa.concat_tables([hot, house.lake.tables.read(TABLE, schema=schema, among={"id": ids})]))
 
@@ -160,7 +160,7 @@ def seal_answers(house: House) -> None:
             held.enter_context(house.lake.log.alone(SEALING, "sealing answers", patience=0))
         except HouseBusy:
             return
-        serving.seal(house.settings.answers, append_once, table=TABLE, known=known)
+        serving.seal(house.settings.answers, append_once, table=TABLE, known=known, house=house.mark)
 
 
 def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
@@ -194,7 +194,7 @@ def _given(
 ) -> AnswerRows:
     here = answers_here(house, traffic)
     predictors = predictors_of(house, here)
-    with AnswersLog(house.settings.answers, patience=PATIENCE) as log:
+    with AnswersLog(house.settings.answers, patience=PATIENCE, house=lambda: house.mark) as log:
         return serving.answer(
             model,
             here,

@@ -20,6 +20,7 @@ from everloop.errors import ClockWentBack, EverloopError, LearnerFailed
 from everloop.lake.place import Lake
 from everloop.lake.snapshot import read, read_source
 from everloop.loop import keep as keeps
+from everloop.loop.belonging import mark_in, together
 from everloop.loop.lakes import lake_of
 from everloop.loop.learnt import Tables, as_learnt, otherwise
 from everloop.loop.online import folding
@@ -134,6 +135,11 @@ class House:
     @cached_property
     def blobs(self) -> SweptStore:
         return blobs_of(self.settings)
+
+    @cached_property
+    def mark(self) -> str:
+        """What all that belongs to this house carries (``loop/belonging.py``)."""
+        return mark_in(self.settings.house)
 
     # -- a turn --
 
@@ -346,11 +352,13 @@ def open_house(
     settings: Settings | None = None,
     ingest: datetime | None = None,
     turned: bool = False,
+    as_is: bool = False,
 ) -> House:
     """The house of a project: where its settings say, by default ``.everloop`` beside the project file.
 
-    ``ingest`` takes in the files that everloop.toml names, at that instant. ``turned``: business time is what requests say. Raises
-    ProjectError, SettingsError, StoreError.
+    ``ingest`` takes in the files that everloop.toml names, at that instant. ``turned``: business time is what requests say. ``as_is``: for
+    who puts a house together, whatever belongs to it. Raises ProjectError, SettingsError; StoreError, also where its places belong to
+    several houses.
     """
     # Numerical libraries let threads wait by spinning unless told otherwise before they are loaded; beside other work that costs minutes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -359,6 +367,8 @@ def open_house(
     settings = settings or read_settings(beside, stage=stage, house=folder)
     lake = folding(lake_of(settings), opened.models.values(), settings)
     house = House(opened, settings, open_store(settings.registry, keep=settings.house), lake, turned=turned)
+    if not as_is:
+        together(house)
     if ingest is not None:
         from everloop.loop.arrivals import ingest_files
 

@@ -110,6 +110,7 @@ def status(house: House) -> list[Standing]:
     """Each model of the project on one line, with what was last measured of it below."""
     from everloop.connect.arms.folder import assignment
     from everloop.loop.measured import measured
+    from everloop.loop.remembered import champion_since
     from everloop.loop.skewed import standing_skew
 
     name = past.names(house.journal)
@@ -123,7 +124,7 @@ def status(house: House) -> list[Standing]:
             Standing(
                 model=model.name,
                 champion=name(traffic.champion) if traffic else None,
-                since=traffic.since if traffic else None,
+                since=champion_since(house, traffic) if traffic else None,
                 stage=traffic.stage if traffic else "steady",
                 candidate=", ".join(map(name, traffic.candidates)) or None if traffic else None,
                 waiting=waiting[0].action if waiting else None,

@@ -21,6 +21,8 @@ from everloop.sql.schema import METADATA
 Verb: TypeAlias = Literal["turn", "score"]
 State: TypeAlias = Literal["waiting", "taken", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+MOST_TAKEOVERS = 5
+"""So many workers may die over an errand before it is given up."""
 
 ERRANDS = Table(
     "errands",
@@ -125,6 +127,12 @@ class Errands:
     def unfinished(self, *, within: Connection | None = None) -> list[Errand]:
         """Errands that wait, and those that were taken and not finished, oldest first: after a crash this is what is left to do."""
         return self._read(select(ERRANDS).where(ERRANDS.c.state.in_(("waiting", "taken"))).order_by(ERRANDS.c.asked_at), within)
+
+    def given_up(self, *, within: Connection | None = None) -> int:
+        """How many that are still known failed because workers died over them again and again."""
+        with self.store.reading(within) as connection:
+            dead = select(func.count()).select_from(ERRANDS).where(ERRANDS.c.state == "failed", ERRANDS.c.takeovers >= MOST_TAKEOVERS)
+            return int(connection.execute(dead).scalar() or 0)
 
     def finish(self, connection: Connection, id: str, state: State, said: str, at: datetime) -> Errand:
         """End an errand as ``done``, ``failed`` or ``cancelled``, with what came of it as JSON. Raises Unknown, Overtaken if it has ended.

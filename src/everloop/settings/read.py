@@ -348,7 +348,9 @@ def _executor(said: Mapping[str, Any], env: Mapping[str, str]) -> Executor:
     if "workers" in said and "url" not in said:
         raise SettingsError(f'{FILE}: executor.workers are nobody\'s: there is no executor.url. Say url = "processes".')
     url = filled(said["url"], env, "executor.url") if "url" in said else None
-    return Executor(url=url, workers=said.get("workers"))
+    # Ray's own variable, by which it is told where it runs (a job, a notebook).
+    address = env.get("RAY_ADDRESS") or None if url == "ray" else None
+    return Executor(url=url, workers=said.get("workers"), address=address)
 
 
 def _signing(said: Mapping[str, Any], root: Path, env: Mapping[str, str]) -> Signing:

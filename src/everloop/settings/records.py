@@ -156,6 +156,8 @@ class Executor:
 
     url: str | None = field(default=None, repr=False)
     """``processes`` of this machine, ``ray``, ``ray://…``, ``dask://…``; None: one piece after another."""
+    address: str | None = field(default=None, repr=False)
+    """The cluster that ``RAY_ADDRESS`` names, where ``url`` is ``ray`` alone; None: one of its own on this machine."""
     workers: int | None = None
     """At most so many pieces at once; None: as many as there are cores."""
 

@@ -276,6 +276,17 @@ class EventLogSuite:
         self.arrive(log, 1, 2)
         assert self.unsealed(log).equals(events(1, 2))
 
+    def test_a_log_belongs_to_one_house_until_it_is_made_anothers(self, tmp_path: Path) -> None:
+        """Of several houses the first has it; what is in it comes and goes, and its owner stays."""
+        log = self.open(tmp_path)
+        assert log.owner() is None
+        assert log.owned_by("one") == "one"
+        self.arrive(log, 1, 2)
+        log.emptied()
+        assert (self.open(tmp_path).owned_by("two"), log.owner()) == ("one", "one")
+        assert log.owned_by("two", instead=True) == "two"
+        assert self.open(tmp_path).owner() == "two"
+
     def test_only_one_is_at_something_at_once(self, tmp_path: Path) -> None:
         log, other = self.open(tmp_path), self.open(tmp_path)
         with log.sealing("orders"):

@@ -126,7 +126,9 @@ def score(
             # What cannot be remembered is found before the first answer is.
             for part in keys.parts(fit, size):
                 as_given(model, part, microseconds(parts.plan.now))
-        log = stack.enter_context(AnswersLog(house.settings.answers, patience=PATIENCE)) if batch.remember else None
+        log = (
+            stack.enter_context(AnswersLog(house.settings.answers, patience=PATIENCE, house=lambda: house.mark)) if batch.remember else None
+        )
         scoring = Scoring(
             model=model,
             traffic=traffic,

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,8 @@ from typing import IO
 from everloop.errors import EverloopError, HouseBusy
 from everloop.loop.serve.lean import LEAN
 from everloop.loop.serve.lines import line, passed_on
-from everloop.loop.serve.supervised import CANNOT
+from everloop.loop.serve.processes import present
+from everloop.loop.serve.supervised import AGAIN, CANNOT
 from everloop.settings import Settings
 
 BACKLOG = 1024
@@ -43,6 +44,7 @@ FILE = "serving.json"
 ME = "supervisor"
 BEGIN, WORKER = "everloop.loop.serve.begin", "everloop.loop.serve.worker"
 CONTROL, KEEP = "everloop.loop.control.process", "everloop.loop.control.keeper"
+METRICS = "everloop.loop.serve.scraped"
 CONSOLE, LINK = "everloop.console.serve", "console.link"
 """The console is a process that starts when it is first asked; the link that opens it once, which whoever begins leaves in this file."""
 
@@ -115,16 +117,30 @@ class Child:
         return self.module == WORKER
 
     @property
+    def listens(self) -> bool:
+        """Whether it is given the socket."""
+        return self.works or self.module == METRICS
+
+    @property
     def pid(self) -> int | None:
         return self.process.pid if self.process is not None else None
 
 
-def attend(serving: Serving, processes: int, *, say: Callable[[str], None] = partial(print, flush=True)) -> int:
-    """Work for a house in so many processes, which answer nobody, until told to end; returns the exit code. Raises nothing.
+def attend(
+    serving: Serving, processes: int, *, metrics: tuple[str, int] | None = None, say: Callable[[str], None] = partial(print, flush=True)
+) -> int:
+    """Work for a house in so many processes, which answer nobody, until told to end; returns the exit code.
 
-    They are started again when they die, as those of ``supervise`` are, beside which they may work in the same folder.
+    They are started again when they die, as those of ``supervise`` are, beside which they may work in the same folder: who answers there
+    tells in its metrics what they use. ``metrics``: where they are told here, too. Raises EverloopError where that address is taken.
     """
-    return _Tree(serving, None, say, [Child(f"worker {n}", CONTROL) for n in range(1, processes + 1)]).run()
+    children = [Child(f"joined worker {n}", CONTROL) for n in range(1, processes + 1)]
+    with ExitStack() as stack:
+        stack.enter_context(present(serving.settings.house / "metrics", "joined"))
+        listener = stack.enter_context(listening(*metrics)) if metrics is not None else None
+        if listener is not None:
+            children.append(Child("metrics", METRICS))
+        return _Tree(serving, listener, say, children).run()
 
 
 def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, flush=True)) -> int:
@@ -190,6 +206,7 @@ class _Tree:
         self.say = say if self.logs.form == "text" or serving.as_json else lambda text: say(line(ME, "info", text))
         self.selector = selectors.DefaultSelector()
         self.file = serving.settings.house / FILE
+        self.answers = any(child.works for child in children)
         self.signals: list[int] = []
         self.ending: float | None = None
         self.code = 0
@@ -225,7 +242,7 @@ class _Tree:
             for which, handler in before.items():
                 signal.signal(which, handler)
             self._kill_all()
-            if self.listener is not None:
+            if self.answers:
                 self.file.unlink(missing_ok=True)
             for child in self.children:
                 child.let_go()
@@ -246,7 +263,7 @@ class _Tree:
         ready, theirs = os.pipe()
         # Nobody ever writes into it: the child sees it close. One for each, since the kernel tells one process of one pipe.
         alive, child.held = os.pipe()
-        answers = [self.listener.fileno()] if child.works and self.listener is not None else []
+        answers = [self.listener.fileno()] if child.listens and self.listener is not None else []
         answers += [child.asked.socket.fileno()] if child.asked is not None else []
         passed = [alive, theirs, *answers]
         command = [sys.executable, "-m", child.module, "--name", child.name, "--project", str(s.project)]
@@ -319,6 +336,9 @@ class _Tree:
         said = f"everloop: {text}" if self.logs.form == "text" else line(ME, "error", text)
         print(said, file=sys.stderr, flush=True)
 
+    def _note(self, text: str) -> None:
+        print(f"everloop: {text}" if self.logs.form == "text" else line(ME, "info", text), file=sys.stderr, flush=True)
+
     def _signalled(self, number: int, _frame: object) -> None:
         if number != signal.SIGCHLD:
             self.signals.append(number)
@@ -390,6 +410,10 @@ class _Tree:
                     self._hear(key)
 
     def _died(self, child: Child, code: int, lived: float) -> None:
+        if code == AGAIN and child.ready:
+            child.deaths, child.ready, self.announced, child.start_at = 0, False, False, now() + SHORTEST
+            self._note(f"{child.name} wants to be started again, and is.")
+            return
         # Somebody, or the kernel for want of memory, may kill a child before it is ready: that says nothing of what it could do.
         soon = not child.ready and lived < LIVED and code != -signal.SIGKILL
         child.tries = child.tries + soon
@@ -451,10 +475,10 @@ class _Tree:
         lasting = [child for child in self.children if child.lasts]
         if self.announced or self.ending is not None or not all(child.ready for child in lasting):
             return
-        if self.listener is None:
+        if self.listener is None or not self.answers:
             self.announced = True
             if not self.said:
-                self._joined([child.pid for child in lasting])
+                self._joined([child.pid for child in lasting if not child.listens])
             return
         first, self.announced = not self.file.exists(), True
         pids = [child.pid for child in lasting if child.works]
@@ -484,9 +508,11 @@ class _Tree:
     def _joined(self, pids: list[int | None]) -> None:
         self.said = True
         if self.serving.as_json:
-            self.say(json.dumps({"pid": os.getpid(), "workers": pids}))
+            where = {"metrics": f"{url_of(self.listener)}/metrics"} if self.listener is not None else {}
+            self.say(json.dumps({"pid": os.getpid(), "workers": pids} | where))
         else:
             count = f"{len(pids)} worker{'s' * (len(pids) != 1)}"
+            count += f", metrics at {url_of(self.listener)}/metrics" if self.listener is not None else ""
             self.say(f"Everloop works for {self.serving.settings.folder.name} ({count}, pid {os.getpid()})")
 
 

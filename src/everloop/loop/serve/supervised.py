@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from everloop.errors import EverloopError
+from everloop.errors import CodeChanged, EverloopError
 from everloop.lifeline import die_with
 
-CANNOT = 2
-"""The exit code of what cannot be done, however often it is tried."""
+CANNOT, AGAIN = 2, 3
+"""The exit codes of what cannot be done, however often it is tried; and of who wants to be started again, and has not failed."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ def supervised(name: str, work: Callable[[Told], None], arguments: list[str] | N
         die_with(told.alive)
     try:
         work(told)
+    except CodeChanged as error:
+        print(error, file=sys.stderr, flush=True)
+        return AGAIN
     except EverloopError as error:
         print(error, file=sys.stderr, flush=True)
         return CANNOT

@@ -66,6 +66,7 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack, *
     are told apart by their numbers.
     """
     from everloop.lake.gather import Gathering
+    from everloop.loop.belonging import mark_in
     from everloop.loop.lakes import lake_of
     from everloop.loop.online import folding, online_of
     from everloop.loop.serve.doors import HouseDoors
@@ -82,7 +83,14 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack, *
     serving = settings.serving
     models = list(project.models.values())
     lake = folding(lake_of(settings, durability=serving.durability), models, settings)
-    log = stack.enter_context(AnswersLog(settings.answers, durability=serving.durability, when_full=serving.when_full, patience=PATIENCE))
+    keeps = AnswersLog(
+        settings.answers,
+        durability=serving.durability,
+        when_full=serving.when_full,
+        patience=PATIENCE,
+        house=partial(mark_in, settings.house),
+    )
+    log = stack.enter_context(keeps)
     gathering = stack.enter_context(Gathering(lake))
     known = Known(lake, models, online_of(lake, settings), turned=told.turned)
     stack.callback(known.close)
