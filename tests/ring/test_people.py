@@ -126,15 +126,15 @@ def test_a_harmful_model_is_stopped_by_the_gate_and_when_forced_past_it_by_what_
     with pytest.raises(EverloopError, match="name and a reason"):
         admit_file(house, model, file, BEGIN, trust=True, override=True)
     later = BEGIN + timedelta(hours=1)
-    with pytest.raises(Unknown, match=f"was judged.*{refused.candidate}"):
-        override(house, model, "c" * 32, later, by="Kim", reason="we believe in it")
+    with pytest.raises(Unknown, match="verdict"):
+        override(house, model, "c" * 16, by="Kim", reason="we believe in it", now=later)
     with pytest.raises(EverloopError, match="judged here already"):
         admitted(house, model, refused.candidate, later)
     (forced,) = admitted(house, model, refused.candidate, later, override=True, by="Kim", reason="we believe in it")
     assert (forced.outcome, forced.by, forced.opinions) == ("passed", "Kim", refused.opinions)
     assert forced.made_from == (refused.id,)
     with pytest.raises(EverloopError, match="is demand@1 already"):
-        override(house, model, refused.candidate, later + timedelta(hours=1), by="Kim", reason="again")
+        override(house, model, refused.id, by="Kim", reason="again", now=later + timedelta(hours=1))
     harmful = house.traffic(model).candidate
     assert harmful
     for day in range(1, 15):

@@ -14,6 +14,7 @@ from everloop.connect.mlflow.folder import DATA
 from everloop.errors import EverloopError, Unknown
 from everloop.loop.handover import from_file, taken_over
 from everloop.loop.house import House
+from everloop.loop.judged import newest_verdict
 from everloop.loop.mirror import tracking_of
 from everloop.loop.people import admit_file
 from everloop.loop.people import override as letting_in
@@ -42,7 +43,8 @@ def admitted(
     if isinstance(known := house.journal.find(what), Candidate):
         if not override:
             raise EverloopError(f"{what} was judged here already. To let it in against its verdict: --override, --by and --reason.")
-        return (letting_in(house, model, known.id, now, by=by, reason=reason),)
+        letting_in(house, model, newest_verdict(house, model, known).id, by=by, reason=reason, now=now)
+        return (newest_verdict(house, model, known),)
     file = Path(what)
     if file.suffix == ENDING:
         return from_file(house, model, file, now, override=override, trust=trust, by=by, reason=reason)

@@ -157,7 +157,7 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
     """A candidate that no gate let pass is let in all the same, on a person's word, and its roll-out begins. ``verdict`` is the id of what
     the gate said of it. Returns what happened, in sentences.
 
-    Raises Unknown for what is no verdict of the model, EverloopError without a name and a reason and where it passed already, Overtaken
+    Raises Unknown for what is no verdict of the model, EverloopError without a name and a reason, where it passed or is a version already, Overtaken
     while the model is held, where the candidate was judged against another champion than answers now, and where another is rolled out.
     """
     found = house.verdict(verdict)
@@ -165,6 +165,8 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
         raise Unknown("verdict", verdict, where=model.name, next=f"See what there is: everloop history {model.name}")
     if found.passed:
         raise EverloopError(f"{model.name}: the gate let this candidate pass already; there is nothing to override. See: everloop status")
+    if (there := next((one.name for one in house.versions.all(model.name) if one.candidate == found.candidate), None)) is not None:
+        raise EverloopError(f"{model.name}: this candidate is {there} already.")
     rollout.require_released(house.traffic(model))
     turn = identity("override", found.id, now.isoformat())
     with house.store.transaction() as t:
@@ -240,29 +242,6 @@ def let_in(
         if override and not verdict.passed:
             verdict = _overridden(keep, verdict, by=by, reason=reason)
         _begin(house, model, keep, candidate, verdict)
-    _tell_workers(house, now)
-    return verdict
-
-
-def override(house: House, model: Model, candidate: str, now: datetime, *, by: str, reason: str) -> Verdict:
-    """A candidate that was judged here and did not pass, let in on somebody's word: the verdict with their name on it. Its opinions stay
-    what they were, and the roll-out watches it like any other.
-
-    Raises Unknown for a candidate that nobody judged, EverloopError for one that passed or is a version already, without a name or a
-    reason, and Overtaken where it was judged against another champion than today's.
-    """
-    _named(by, reason)
-    judged = [entry.record for entry in house.journal.read(kind="Verdict", model=model.name, newest_first=True)]
-    verdict = next((one for one in judged if isinstance(one, Verdict) and one.candidate == candidate), None)
-    if verdict is None:
-        known = [one.candidate for one in judged if isinstance(one, Verdict) and not one.passed]
-        raise Unknown(f"candidate of {model.name} that was judged", candidate, known[:5], next=f"everloop judge {model.name}")
-    there = next((one.name for one in house.versions.all(model.name) if one.candidate == candidate), None)
-    if verdict.passed or there:
-        raise EverloopError(f"{candidate} is {there} already." if there else f"{candidate} passed: there is nothing to override.")
-    with house.keeping(model, now, f"override {candidate[:16]}") as keep:
-        verdict = _overridden(keep, verdict, by=by, reason=reason)
-        _begin(house, model, keep, house.candidate(candidate), verdict)
     _tell_workers(house, now)
     return verdict
 
