@@ -234,36 +234,22 @@ def let_in(
 
     ``learnt`` keeps the candidate, and the training set it is judged on. ``override`` needs ``by`` and ``reason``.
     """
-    if override:
-        _named(by, reason)
-    with house.keeping(model, now, cause) as keep:
-        candidate, training_set = learnt(keep)
-        verdict = keep(do.judge, keep(do.rehearse, house.traffic(model), candidate, training_set))
-        if override and not verdict.passed:
-            verdict = _overridden(keep, verdict, by=by, reason=reason)
-        _begin(house, model, keep, candidate, verdict)
-    _tell_workers(house, now)
-    return verdict
-
-
-def _named(by: str, reason: str) -> None:
-    if not (by.strip() and reason.strip()):
+    if override and not (by.strip() and reason.strip()):
         raise EverloopError("An override needs a name and a reason. Say --by and --reason.")
 
-
-def _overridden(keep: Keep, verdict: Verdict, *, by: str, reason: str) -> Verdict:
     def override_gate(step: Step, verdict: Verdict) -> Verdict:
-        return gates.override(verdict, by=by, reason=reason, now=step.now, id=step.id)
+        return gates.override(verdict, by=by, reason=reason, now=now, id=step.id)
 
-    return keep(override_gate, verdict)
-
-
-def _begin(house: House, model: Model, keep: Keep, candidate: Candidate, verdict: Verdict) -> None:
-    if keep(do.permit, verdict).advances:
-        keep(do.begin, house.traffic(model), keep(do.admit, candidate, verdict))
-
-
-def _tell_workers(house: House, now: datetime) -> None:
+    with house.keeping(model, now, cause) as keep:
+        traffic = house.traffic(model)
+        candidate, training_set = learnt(keep)
+        contest = keep(do.rehearse, traffic, candidate, training_set)
+        verdict = keep(do.judge, contest)
+        if override and not verdict.passed:
+            verdict = keep(override_gate, verdict)
+        if keep(do.permit, verdict).advances:
+            keep(do.begin, traffic, keep(do.admit, candidate, verdict))
     with suppress(StoreError):  # the controller tells the workers again
         compile_served(house, now)
         write_routes(house)
+    return verdict
