@@ -244,3 +244,21 @@ def test_compose_is_one_machine_with_a_volume_and_nothing_but_it_can_be_written(
     assert whole["services"]["serving"]["ports"] == ["127.0.0.1:8321:8321"], "beyond this machine only what somebody puts before it"
     assert set(said(LOCAL, compose.files)["compose.yaml"][0]["services"]) == {"serving"}
     assert facts().name in whole["name"]
+
+
+def test_learning_by_the_calendar_waits_for_somebody_unless_it_was_said_when():
+    [waits], [nightly] = said(SHARED)["base/retrain.yaml"], said(DRAINS)["base/retrain.yaml"]
+    assert (waits["spec"]["suspend"], nightly["spec"]["suspend"]) == (True, False)
+    assert nightly["spec"]["schedule"] == "0 3 * * *"
+    for cron in (waits, nightly):
+        assert cron["spec"]["concurrencyPolicy"] == "Forbid"
+        work = cron["spec"]["jobTemplate"]["spec"]
+        assert work["template"]["spec"]["restartPolicy"] == "Never"
+        assert work["template"]["spec"]["containers"][0]["args"][:2] == ["turn", "--retrain"]
+    assert "--from=cronjob/demand-retrain" in folder.files(SHARED, "deploy")["README.md"]
+
+
+def test_a_baked_house_by_compose_is_unpacked_anew_so_that_another_image_is_another_version():
+    [whole] = said(BAKED, compose.files)["compose.yaml"]
+    assert "volumes" not in whole
+    assert "/house" in whole["services"]["serving"]["tmpfs"]

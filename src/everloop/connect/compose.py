@@ -25,11 +25,11 @@ def files(said: Deployed, folder: str, *, from_files: tuple[str, ...] = ()) -> d
 def composed(said: Deployed, folder: str) -> dict[str, Any]:
     """The services: who answers, and beside it who turns the house, unless one process does both."""
     services = {"serving": _answers(said, folder)}
-    volumes: dict[str, Any] = {"house": {}}
+    volumes: dict[str, Any] = {} if said.baked else {"house": {}}
     if not said.local and not said.baked:
         services["worker"] = _service(said, folder, "training", ["worker"], said.learning, "working", stop_grace_period="60s")
         volumes["working"] = {}
-    return {"name": said.name, "services": services, "volumes": volumes}
+    return {"name": said.name, "services": services, "volumes": volumes or None}
 
 
 def _answers(said: Deployed, folder: str) -> dict[str, Any]:
@@ -43,8 +43,8 @@ def _answers(said: Deployed, folder: str) -> dict[str, Any]:
     one = _service(said, folder, "serving", words, said.serving, "house", **more)
     if said.baked:
         # The house that was baked in, put where it may be written to; exec, so that signals reach it.
-        line = f"cp -an {BAKED}/. {HOUSE} && exec everloop {' '.join(one['command'])}"
-        one |= {"entrypoint": ["sh", "-c"], "command": [line]}
+        line = f"cp -a {BAKED}/. {HOUSE} && exec everloop {' '.join(one['command'])}"
+        one |= {"entrypoint": ["sh", "-c"], "command": [line], "tmpfs": ["/tmp", HOUSE], "volumes": None}
     return one
 
 

@@ -87,11 +87,20 @@ def _look(said: Deployed) -> Iterator[str]:
 
 
 def _back(said: Deployed, folder: str) -> Iterator[str]:
+    if not said.baked and not said.local:
+        yield "## Learn now"
+        yield ""
+        yield "A candidate whether or not anything asks for one, through the same gates as any:"
+        yield ""
+        yield "```sh"
+        yield f"kubectl -n {said.namespace} create job {said.name}-now --from=cronjob/{said.name}-retrain"
+        yield "```"
+        yield ""
     yield "## Take it back"
     yield ""
     if not said.baked:
         model = said.models[0]
-        yield f"**A version of a model**, at once, in every pod; no image is rolled out and none is loaded:"
+        yield "**A version of a model**, at once, in every pod; no image is rolled out and none is loaded:"
         yield ""
         yield "```sh"
         yield _exec(said, f"undo {model} --by $USER --reason 'it doubles every Monday'")
@@ -121,7 +130,8 @@ def _back(said: Deployed, folder: str) -> Iterator[str]:
     yield ""
     yield "```sh"
     yield _exec(said, "key add rollouts look")
-    yield f"kubectl -n {said.namespace} create secret generic {said.secret} --dry-run=client -o yaml --from-literal=LOOK_KEY=ev_… …   # Argo reads it there"
+    kept = f"kubectl -n {said.namespace} patch secret {said.secret} --patch"
+    yield f"""{kept} '{{"stringData":{{"LOOK_KEY":"ev_…"}}}}'   # Argo Rollouts reads it there"""
     yield f"kubectl apply -k {folder}/overlays/argo"
     yield f"echo '{PUT_IN}=flagger:ev_…@{said.address}' > {folder}/overlays/flagger/{AUTHORITY}   # not for Git"
     yield f"kubectl apply -k {folder}/overlays/flagger"
