@@ -6,7 +6,6 @@ import shutil
 from datetime import timedelta
 
 import pytest
-from tests.connect.deployments import BASE, ROOM
 
 from everloop.errors import ArtefactBroken, EverloopError
 from everloop.loop.baked import bake
@@ -16,7 +15,10 @@ from everloop.loop.house import open_house
 from everloop.loop.look import why
 from everloop.loop.platforms import write, write_seldon
 from everloop.loop.project_file import open_project
+from everloop.loop.serve.keys import keys_of, list_keys
 from everloop.loop.serve.routes import read_routes
+from everloop.serving.keys import allowed, new_key
+from tests.connect.deployments import BASE, ROOM
 from tests.loop.test_deployed import lock
 from tests.ring.conftest import END
 
@@ -50,6 +52,29 @@ def test_it_answers_everybody_from_the_first_request_on_by_the_number_it_had(fil
     assert any("baked into this image" in line for line in why(house, traffic.id)[0])
     house.journal.verify()
     house.store.close()
+
+
+def test_who_may_ask_it_is_let_in_by_a_key_of_which_the_image_has_the_hash(file, tmp_path):
+    home, model, version_file, _ = file
+    key, text = new_key("till", ["predict"])
+    (tmp_path / "predict_key").write_text(text + "\n")
+    house = new_house(home, tmp_path)
+    bake(house, model, version_file, END, key=tmp_path / "predict_key", trust=True)
+    far = {"peer": "10.0.0.4", "host": "demand.shop.svc", "forwarded": False}
+    assert allowed(keys_of(house), f"Bearer {text}", scope="predict", **far) is None
+    assert allowed(keys_of(house), f"Bearer {text}", scope="operate", **far).status == 403
+    assert key.digest in str(list_keys(house)[0].digest)
+    assert not any(text.encode() in file.read_bytes() for file in (tmp_path / "baked").rglob("*") if file.is_file())
+    house.store.close()
+    other = new_house(home, tmp_path, "other")
+    for said, why in (("ev_no", "That is no key"), (None, "cannot be read")):
+        wrong = tmp_path / "wrong"
+        wrong.unlink(missing_ok=True)
+        if said:
+            wrong.write_text(said)
+        with pytest.raises(EverloopError, match=why):
+            bake(other, model, version_file, END, key=wrong, trust=True)
+    other.store.close()
 
 
 def test_a_house_that_has_begun_is_not_baked_into(file, tmp_path):

@@ -26,8 +26,9 @@ MOST = math.log(1e300)
 
 @dataclass(frozen=True)
 class Concluded:
-    """How a roll-out stands: whose it is, where it is, what is concluded and why, and the look that was concluded from (None: nobody has
-    looked since it began). ``held``: who put a stop to roll-outs, and why. ``differs``: what of that look does not follow from its own figures."""
+    """How a roll-out stands: whose it is, where it is, what is concluded and why, and the look that was concluded from (None: nobody
+    has looked since it began). ``held``: who put a stop to roll-outs, and why. ``differs``: what of that look does not follow from its own
+    figures."""
 
     version: Version
     stage: Where

@@ -1,4 +1,4 @@
-"""How much room a house takes: what its processes were seen to use on this machine, and what its trainings took. Reads /proc and the journal.
+"""How much room a house takes: what its processes used on this machine, and what its trainings took. Reads /proc and the journal.
 
 A pod that asks for less than it takes is ended by the kernel; one that asks for more keeps others out. So nothing is guessed: where nobody
 has looked, nothing is said, and whoever deploys says it.
@@ -72,7 +72,7 @@ def learning_room(project: Path) -> Room | None:
 
 
 def trained_in(journal: JournalStore, models: list[str]) -> Room | None:
-    """What the newest trainings took: as many cores as the busiest kept busy, and the memory of the largest; None where none was measured."""
+    """What the newest trainings took: the cores the busiest kept busy, and the memory of the largest; None where none was measured."""
     found = [
         entry.record
         for model in models

@@ -172,8 +172,8 @@ def _serving(memory: str | None, cpu: float | None, project: Path) -> Room:
     seen = serving_room(asked_settings(_folder(project), None)[0].house)
     if seen is None:
         raise EverloopError(
-            "Nobody has seen how much room it takes to answer. Serve it here for a while (everloop run, and ask it), then export beside it; "
-            "or say --memory 600Mi --cpu 0.5"
+            "Nobody has seen how much room it takes to answer. Serve it here for a while (everloop run, and ask it), then export beside "
+            "it; or say --memory 600Mi --cpu 0.5"
         )
     return seen
 

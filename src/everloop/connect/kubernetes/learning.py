@@ -30,8 +30,8 @@ def worker(said: Deployed) -> dict[str, Any]:
 
 
 def cron(said: Deployed) -> dict[str, Any]:
-    """A candidate by the calendar, in UTC, or by hand (``kubectl create job --from=cronjob/…``) where nobody says when: through the same gates
-    as any. One that is still under way is not begun beside itself; one that was missed is made up for within an hour."""
+    """A candidate by the calendar, in UTC, or by hand (``kubectl create job --from=cronjob/…``) where nobody says when: through the same
+    gates as any. One that is still under way is not begun beside itself; one that was missed is made up for within an hour."""
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
