@@ -67,12 +67,12 @@ def test_who_may_ask_it_is_let_in_by_a_key_of_which_the_image_has_the_hash(file,
     assert not any(text.encode() in file.read_bytes() for file in (tmp_path / "baked").rglob("*") if file.is_file())
     house.store.close()
     other = new_house(home, tmp_path, "other")
-    for said, why in (("ev_no", "That is no key"), (None, "cannot be read")):
+    for said, complains in (("ev_no", "That is no key"), (None, "cannot be read")):
         wrong = tmp_path / "wrong"
         wrong.unlink(missing_ok=True)
         if said:
             wrong.write_text(said)
-        with pytest.raises(EverloopError, match=why):
+        with pytest.raises(EverloopError, match=complains):
             bake(other, model, version_file, END, key=wrong, trust=True)
     other.store.close()
 

@@ -67,8 +67,8 @@ def _begin(said: Deployed, folder: str, answers: str, from_files: tuple[str, ...
     yield "```"
     yield ""
     if said.baked:
-        yield f"Each pod is a house of its own, unpacked from `{BAKED}`, which lets in the key it was built with. What it answers goes with its"
-        yield "pod. Another version, or another key, is another image."
+        yield f"Each pod is a house of its own, unpacked from `{BAKED}`, which lets in the key it was built with. What it answers goes with"
+        yield "its pod. Another version, or another key, is another image."
         yield ""
     for source in from_files:
         yield f"- `{source}` is read from a file of the machine this was written on. Here its rows come by `POST /v1/events/{source}`,"
