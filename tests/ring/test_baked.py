@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
 from everloop.errors import ArtefactBroken, EverloopError
@@ -21,6 +22,7 @@ from everloop.serving.keys import allowed, new_key
 from tests.connect.deployments import BASE, ROOM
 from tests.loop.test_deployed import lock
 from tests.ring.conftest import END
+from tests.ring.test_serving import Served
 
 
 @pytest.fixture
@@ -135,3 +137,32 @@ def test_it_is_written_out_for_each_platform(file):
     assert not (folder / "seldon").exists()
     write_seldon(home.project.path, None, said, "s3://shop/demand", folder / "seldon")
     assert {"MLmodel", "version.everloop", "model-settings.json"} <= {path.name for path in (folder / "seldon" / "model").iterdir()}
+
+
+@pytest.mark.slow
+def test_an_unpacked_house_answers_over_http_what_the_version_answered_at_home(file, tmp_path):
+    home, model, version_file, name = file
+    _, text = new_key("till", ["predict"])
+    (tmp_path / "predict_key").write_text(text)
+    house = new_house(home, tmp_path)
+    bake(house, model, version_file, END, key=tmp_path / "predict_key", trust=True)
+    house.store.close()
+    shutil.copytree(tmp_path / "baked", tmp_path / "pod")  # as a pod unpacks it
+    candidate = home.candidate(home.version(home.traffic(model).candidate).candidate)
+    rows = home.tables(model)["houses"].slice(0, 40)
+    known = pa.table({column: rows[column.removeprefix("houses_")] for column in candidate.columns})
+    expected = home.predictor(candidate).answer(known).value.tolist()
+    asked = [
+        {"house_id": f"new-{n}", "features": {column: known[column][n].as_py() for column in candidate.columns}} for n in range(len(known))
+    ]
+    up = Served(home.settings.folder, "serve", "--house", str(tmp_path / "pod"))
+    try:
+        with up.client() as client:
+            assert client.post("/v1/models/prices/predict", json=asked[0]).status_code == 401
+            reply = client.post("/v1/models/prices/predict", json={"requests": asked}, headers={"authorization": f"Bearer {text}"})
+    finally:
+        up.end()
+    assert reply.status_code == 200, reply.text
+    answers = reply.json()["answers"]
+    assert {answer["version"] for answer in answers} == {name}
+    assert [answer["value"] for answer in answers] == expected
