@@ -94,7 +94,8 @@ def concluded(house: House, rollout: str) -> Concluded:
     last = max(place for place, traffic in enumerate(lived) if _about(traffic, version.id))
     now = lived[last]
     trial, signals = _looked(house, version, lived)
-    says, because = ("not enough evidence", "nobody has looked since it began") if trial is None else (trial.says, trial.because)
+    says: Says = "not enough evidence" if trial is None else trial.says
+    because = "nobody has looked since it began" if trial is None else trial.because
     stage: Where = "over"
     if last + 1 == len(lived) and now.stage != "steady" and version.id in _rolled(now):
         stage = now.stage
