@@ -111,7 +111,7 @@ REFUSED = {
     "a base that is not pinned": (lambda f: {"base": "python:3.12-slim"}, "is not pinned"),
     "an image with a tag": (lambda f: {"image": "demand:latest"}, "without a tag"),
     "a name no cluster takes": (lambda f: {"name": "Demand!"}, "is no name in a cluster"),
-    "a schedule that is none": (lambda f: {"retrain": "every night"}, "no schedule of five fields"),
+    "a schedule that is none": (lambda f: {"retrain": "0 25 * * *"}, "no schedule of five fields"),
     "replicas the wrong way round": (lambda f: {"replicas": "6:2"}, "says not how many answer"),
     "a password in the file": (lambda f: toml(f, "${REDIS_PASSWORD}", "hunter2") or {}, "online.url in everloop.toml holds a password"),
     "a lake that each pod would have one of": (
@@ -230,7 +230,7 @@ def test_what_trainings_took_is_in_the_journal_and_read_from_there(project):
     house.store.close()
     seen = learning_room(project)
     assert seen is not None
-    assert seen.peak_bytes == record.cost.peak_bytes
+    assert seen.peak_bytes >= record.cost.peak_bytes, "and the process it hangs on"
     assert seen.seen.startswith("seen in 1 trainings")
 
 

@@ -29,7 +29,8 @@ HIDDEN: Final = "secret://"
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 _IMAGE = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+|[a-z0-9]+([._-]+[a-z0-9]+)*")
 _DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
-_CRON = re.compile(r"(?:[0-9*,/-]+|[A-Za-z,-]+)(?:\s+(?:[0-9*,/-]+|[A-Za-z,-]+)){4}")
+_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+"""The least and the most of each field of a schedule: minute, hour, day, month, day of the week."""
 PORTS: Final = {
     "postgresql": 5432, "redis": 6379, "rediss": 6379, "nats": 4222, "tls": 4222, "kafka": 9092, "kafkas": 9092, "ray": 10001, "dask": 8786,
     "http": 80, "https": 443, "s3": 443, "gs": 443, "az": 443,
@@ -143,8 +144,27 @@ def _checked(name: str, wanted: Wanted) -> None:
             f"--base {wanted.base!r} is not pinned, and would be another image tomorrow. Say python:3.12-slim@sha256:…; what is behind "
             "the @ says: docker buildx imagetools inspect python:3.12-slim"
         )
-    if wanted.retrain is not None and not _CRON.fullmatch(wanted.retrain.strip()):
+    if wanted.retrain is not None and not is_schedule(wanted.retrain):
         raise EverloopError(f"--retrain {wanted.retrain!r} is no schedule of five fields. Say such as --retrain '0 3 * * *', in UTC.")
+
+
+def is_schedule(text: str) -> bool:
+    """Whether a text is a schedule as Kubernetes reads it: five fields of numbers, ranges and steps (robfig/cron, standard form).
+
+    >>> is_schedule("*/15 3-5 1,15 * 1"), is_schedule("0 24 * * *"), is_schedule("every night"), is_schedule("@daily")
+    (True, False, False, False)
+    """
+    fields = text.split()
+    if len(fields) != len(_CRON):
+        return False
+    for field, (least, most) in zip(fields, _CRON, strict=True):
+        for part in field.split(","):
+            match = re.fullmatch(r"(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?", part)
+            if match is None or any(not least <= int(number) <= most for number in (match[1], match[2]) if number):
+                return False
+            if match[2] and int(match[1]) > int(match[2]):
+                return False
+    return True
 
 
 def _replicas(said: str) -> tuple[int, int]:

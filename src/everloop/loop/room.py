@@ -82,8 +82,14 @@ def trained_in(journal: JournalStore, models: list[str]) -> Room | None:
     if not found:
         return None
     cores = max((c.cpu_seconds / c.seconds for c in found if c.seconds > 0), default=1.0)
-    peak = max(c.cost.peak_bytes for c in found if c.cost is not None and c.cost.peak_bytes is not None)
+    peak = max(c.cost.peak_bytes for c in found if c.cost is not None and c.cost.peak_bytes is not None) + _beside(journal, models)
     return Room(max(cores, 0.1), peak, f"seen in {len(found)} trainings: {peak / MEBI:,.0f} MiB and {cores:.2g} cores at most")
+
+
+def _beside(journal: JournalStore, models: list[str]) -> int:
+    """The most memory of the process a training hangs on, which checks the data itself and has a child learn; 0 where that was not measured."""
+    checked = (e.record.cost for model in models for e in journal.read(kind="Report", model=model, newest_first=True, limit=NEWEST))
+    return max((cost.peak_bytes for cost in checked if cost is not None and cost.peak_bytes is not None), default=0)
 
 
 def _below(pid: int, proc: Path) -> list[int]:
