@@ -87,7 +87,7 @@ def trained_in(journal: JournalStore, models: list[str]) -> Room | None:
 
 
 def _beside(journal: JournalStore, models: list[str]) -> int:
-    """The most memory of the process a training hangs on, which checks the data itself and has a child learn; 0 where that was not measured."""
+    """The most memory of the process a training hangs on, which checks data itself and has a child learn; 0 where nobody measured it."""
     checked = (e.record.cost for model in models for e in journal.read(kind="Report", model=model, newest_first=True, limit=NEWEST))
     return max((cost.peak_bytes for cost in checked if cost is not None and cost.peak_bytes is not None), default=0)
 
