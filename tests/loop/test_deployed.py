@@ -191,6 +191,7 @@ def test_without_a_measure_nothing_is_guessed(project, capsys, monkeypatch):
     assert run(*words, "--memory", "600Mi") == 2
     assert "how much room it takes to learn" in capsys.readouterr().err
     assert run(*words, "--memory", "a lot") == 2
+    assert run(*words, "--cpu", "2") == 2, "half a measure is none"
     assert not (project / "deploy").exists()
 
 
