@@ -45,7 +45,11 @@ def pods(facts, files=folder.files):
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.sampled_from(["yes", "null", "1e3", "- a", "#", "a: b", "0o7", ""]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=12)
+    | st.sampled_from(["yes", "null", "1e3", "- a", "#", "a: b", "0o7", ""]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=12,
 )
@@ -169,7 +173,9 @@ def test_a_version_in_the_image_is_unpacked_in_every_pod_and_nobody_turns_it():
         [deployment] = files[name]
         [unpack] = deployment["spec"]["template"]["spec"]["initContainers"]
         assert unpack["image"] == deployment["spec"]["template"]["spec"]["containers"][0]["image"], "what is in its own image"
-    assert "bake /build/demand-3.everloop --model demand" in folder.files(BAKED, "deploy")["Dockerfile"]
+    text = folder.files(BAKED, "deploy")["Dockerfile"]
+    assert "bake /build/demand-3.everloop --model demand" in text
+    assert "--mount=type=secret,id=predict_key,required=true" in text, "an image that answers nobody is not built"
 
 
 def test_a_house_in_a_file_is_one_pod_on_one_volume():
@@ -229,7 +235,13 @@ def test_the_same_facts_are_the_same_files_and_all_say_who_wrote_them(facts, kin
 
 def test_the_runbook_says_how_it_stands_and_how_it_is_taken_back():
     page = folder.files(SHARED, "deploy", from_files=("orders",))["README.md"]
-    for words in ("everloop status", "everloop undo demand", "rollout undo deployment/demand", "kubectl apply -k deploy/base", "POST /v1/events/orders"):
+    for words in (
+        "everloop status",
+        "everloop undo demand",
+        "rollout undo deployment/demand",
+        "kubectl apply -k deploy/base",
+        "POST /v1/events/orders",
+    ):
         assert words in page
     assert "everloop undo" not in folder.files(BAKED, "deploy")["README.md"], "an image has nothing to go back to but another image"
 
@@ -244,3 +256,21 @@ def test_compose_is_one_machine_with_a_volume_and_nothing_but_it_can_be_written(
     assert whole["services"]["serving"]["ports"] == ["127.0.0.1:8321:8321"], "beyond this machine only what somebody puts before it"
     assert set(said(LOCAL, compose.files)["compose.yaml"][0]["services"]) == {"serving"}
     assert facts().name in whole["name"]
+
+
+def test_learning_by_the_calendar_waits_for_somebody_unless_it_was_said_when():
+    [waits], [nightly] = said(SHARED)["base/retrain.yaml"], said(DRAINS)["base/retrain.yaml"]
+    assert (waits["spec"]["suspend"], nightly["spec"]["suspend"]) == (True, False)
+    assert nightly["spec"]["schedule"] == "0 3 * * *"
+    for cron in (waits, nightly):
+        assert cron["spec"]["concurrencyPolicy"] == "Forbid"
+        work = cron["spec"]["jobTemplate"]["spec"]
+        assert work["template"]["spec"]["restartPolicy"] == "Never"
+        assert work["template"]["spec"]["containers"][0]["args"][:2] == ["turn", "--retrain"]
+    assert "--from=cronjob/demand-retrain" in folder.files(SHARED, "deploy")["README.md"]
+
+
+def test_a_baked_house_by_compose_is_unpacked_anew_so_that_another_image_is_another_version():
+    [whole] = said(BAKED, compose.files)["compose.yaml"]
+    assert "volumes" not in whole
+    assert "/house" in whole["services"]["serving"]["tmpfs"]

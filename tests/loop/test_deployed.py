@@ -1,4 +1,4 @@
-"""What could not run where it is deployed is refused by name, before a file is written; and a version baked into an image answers as it did."""
+"""What could not run where it is deployed is refused by name, before a file is written; and no secret is read on the way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
-from tests.connect.deployments import BASE, ROOM
 
 from everloop.cli import main
 from everloop.connect.kubernetes.facts import Room
@@ -20,6 +19,7 @@ from everloop.loop.platforms import write
 from everloop.loop.project_file import open_project
 from everloop.loop.room import learning_room, said_room, serving_room
 from everloop.loop.start import start_project
+from tests.connect.deployments import BASE, ROOM
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 HASH = "--hash=sha256:" + "0" * 64
@@ -64,7 +64,13 @@ def lock(folder, *without, **other):
 
 
 def wanted(folder, **words):
-    said = {"image": "registry.example.com/shop/demand", "base": BASE, "lock": folder / "requirements.txt", "serving": ROOM, "learning": ROOM}
+    said = {
+        "image": "registry.example.com/shop/demand",
+        "base": BASE,
+        "lock": folder / "requirements.txt",
+        "serving": ROOM,
+        "learning": ROOM,
+    }
     return Wanted(**(said | words))
 
 
@@ -95,22 +101,31 @@ REFUSED = {
     "a database in a file, and several pods": (lambda f: {"stage": None}, "decisions in a SQLite file"),
     "no lock": (lambda f: (f / "requirements.txt").unlink() or {}, "says what is installed, with hashes"),
     "a lock without hashes": (lambda f: (f / "requirements.txt").write_text("everloop==0.1.0\n") and {}, "has no hash"),
-    "a lock without versions": (lambda f: (f / "requirements.txt").write_text(f"everloop>=0.1 {HASH}\n") and {}, "has no version of its own"),
+    "a lock without versions": (
+        lambda f: (f / "requirements.txt").write_text(f"everloop>=0.1 {HASH}\n") and {},
+        "has no version of its own",
+    ),
     "a learner the image lacks": (lambda f: lock(f, "scikit-learn") or {}, "no scikit-learn, which project.py asks for"),
     "a database's library the image lacks": (lambda f: lock(f, "psycopg") or {}, "no psycopg, which events in everloop.toml asks for"),
     "a cache's library the image lacks": (lambda f: lock(f, "redis") or {}, "no redis, which online.url"),
     "a base that is not pinned": (lambda f: {"base": "python:3.12-slim"}, "is not pinned"),
     "an image with a tag": (lambda f: {"image": "demand:latest"}, "without a tag"),
     "a name no cluster takes": (lambda f: {"name": "Demand!"}, "is no name in a cluster"),
-    "a schedule that is none": (lambda f: {"retrain": "every night"}, "no schedule of five fields"),
+    "a schedule that is none": (lambda f: {"retrain": "0 25 * * *"}, "no schedule of five fields"),
     "replicas the wrong way round": (lambda f: {"replicas": "6:2"}, "says not how many answer"),
     "a password in the file": (lambda f: toml(f, "${REDIS_PASSWORD}", "hunter2") or {}, "online.url in everloop.toml holds a password"),
-    "a lake that each pod would have one of": (lambda f: toml(f, 'lake = "s3://shop/house/lake"', 'lake = "./lake"') or {}, "keeps lake in lake"),
+    "a lake that each pod would have one of": (
+        lambda f: toml(f, 'lake = "s3://shop/house/lake"', 'lake = "./lake"') or {},
+        "keeps lake in lake",
+    ),
     "a lock outside of the project": (
         lambda f: {"lock": (f / "requirements.txt").rename(f.parent / "requirements.txt")},
         "is not in the project's folder",
     ),
-    "a private key": (lambda f: toml(f, "[prod.serving]", '[prod.signing]\nprivate_key = "release.key"\n\n[prod.serving]') or {}, "private_key"),
+    "a private key": (
+        lambda f: toml(f, "[prod.serving]", '[prod.signing]\nprivate_key = "release.key"\n\n[prod.serving]') or {},
+        "private_key",
+    ),
 }
 
 
@@ -143,7 +158,10 @@ def test_a_house_in_a_file_is_one_pod_and_kserve_which_starts_others_is_refused(
 
 
 def test_a_lock_is_read_as_pip_reads_it():
-    text = f"# made by uv\n--index-url https://example.com\nNumPy==2.4.1 ; python_version >= '3.11' \\\n  {HASH} \\\n  {HASH}\n    # via x\nb[c]==1 {HASH}\n"
+    text = (
+        f"# made by uv\n--index-url https://example.com\nNumPy==2.4.1 ; python_version >= '3.11' \\\n  {HASH} \\\n  {HASH}\n    # via x\n"
+    )
+    text += f"b[c]==1 {HASH}\n"
     assert locked(text, "requirements.txt") == {"numpy": "2.4.1", "b": "1"}
     with pytest.raises(EverloopError, match="names no package"):
         locked("# nothing\n", "requirements.txt")
@@ -173,6 +191,7 @@ def test_without_a_measure_nothing_is_guessed(project, capsys, monkeypatch):
     assert run(*words, "--memory", "600Mi") == 2
     assert "how much room it takes to learn" in capsys.readouterr().err
     assert run(*words, "--memory", "a lot") == 2
+    assert run(*words, "--cpu", "2") == 2, "half a measure is none"
     assert not (project / "deploy").exists()
 
 
@@ -212,7 +231,7 @@ def test_what_trainings_took_is_in_the_journal_and_read_from_there(project):
     house.store.close()
     seen = learning_room(project)
     assert seen is not None
-    assert seen.peak_bytes == record.cost.peak_bytes
+    assert seen.peak_bytes >= record.cost.peak_bytes, "and the process it hangs on"
     assert seen.seen.startswith("seen in 1 trainings")
 
 

@@ -312,7 +312,12 @@ def test_who_only_answers_keeps_the_folder_where_other_machines_decide_who_answe
     project, settings = tmp_path / "project.py", tmp_path / "everloop.toml"
     project.touch()
     exits = []
-    for said, verb in (("", serve), ("", run), ('registry = "postgresql://db/shop"\n', serve), ('registry = "postgresql://db/shop"\n', run)):
+    for said, verb in (
+        ("", serve),
+        ("", run),
+        ('registry = "postgresql://db/shop"\n', serve),
+        ('registry = "postgresql://db/shop"\n', run),
+    ):
         settings.write_text(said)
         with pytest.raises(typer.Exit) as ended:
             verb(project=project)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
-from tests.connect.deployments import BASE, ROOM
 
 from everloop.errors import ArtefactBroken, EverloopError
 from everloop.loop.baked import bake
@@ -16,9 +16,13 @@ from everloop.loop.house import open_house
 from everloop.loop.look import why
 from everloop.loop.platforms import write, write_seldon
 from everloop.loop.project_file import open_project
+from everloop.loop.serve.keys import keys_of, list_keys
 from everloop.loop.serve.routes import read_routes
+from everloop.serving.keys import allowed, new_key
+from tests.connect.deployments import BASE, ROOM
 from tests.loop.test_deployed import lock
 from tests.ring.conftest import END
+from tests.ring.test_serving import Served
 
 
 @pytest.fixture
@@ -50,6 +54,29 @@ def test_it_answers_everybody_from_the_first_request_on_by_the_number_it_had(fil
     assert any("baked into this image" in line for line in why(house, traffic.id)[0])
     house.journal.verify()
     house.store.close()
+
+
+def test_who_may_ask_it_is_let_in_by_a_key_of_which_the_image_has_the_hash(file, tmp_path):
+    home, model, version_file, _ = file
+    key, text = new_key("till", ["predict"])
+    (tmp_path / "predict_key").write_text(text + "\n")
+    house = new_house(home, tmp_path)
+    bake(house, model, version_file, END, key=tmp_path / "predict_key", trust=True)
+    far = {"peer": "10.0.0.4", "host": "demand.shop.svc", "forwarded": False}
+    assert allowed(keys_of(house), f"Bearer {text}", scope="predict", **far) is None
+    assert allowed(keys_of(house), f"Bearer {text}", scope="operate", **far).status == 403
+    assert key.digest in str(list_keys(house)[0].digest)
+    assert not any(text.encode() in file.read_bytes() for file in (tmp_path / "baked").rglob("*") if file.is_file())
+    house.store.close()
+    other = new_house(home, tmp_path, "other")
+    for said, complains in (("ev_no", "That is no key"), (None, "cannot be read")):
+        wrong = tmp_path / "wrong"
+        wrong.unlink(missing_ok=True)
+        if said:
+            wrong.write_text(said)
+        with pytest.raises(EverloopError, match=complains):
+            bake(other, model, version_file, END, key=wrong, trust=True)
+    other.store.close()
 
 
 def test_a_house_that_has_begun_is_not_baked_into(file, tmp_path):
@@ -110,3 +137,32 @@ def test_it_is_written_out_for_each_platform(file):
     assert not (folder / "seldon").exists()
     write_seldon(home.project.path, None, said, "s3://shop/demand", folder / "seldon")
     assert {"MLmodel", "version.everloop", "model-settings.json"} <= {path.name for path in (folder / "seldon" / "model").iterdir()}
+
+
+@pytest.mark.slow
+def test_an_unpacked_house_answers_over_http_what_the_version_answered_at_home(file, tmp_path):
+    home, model, version_file, name = file
+    _, text = new_key("till", ["predict"])
+    (tmp_path / "predict_key").write_text(text)
+    house = new_house(home, tmp_path)
+    bake(house, model, version_file, END, key=tmp_path / "predict_key", trust=True)
+    house.store.close()
+    shutil.copytree(tmp_path / "baked", tmp_path / "pod")  # as a pod unpacks it
+    candidate = home.candidate(home.version(home.traffic(model).candidate).candidate)
+    rows = home.tables(model)["houses"].slice(0, 40)
+    known = pa.table({column: rows[column.removeprefix("houses_")] for column in candidate.columns})
+    expected = home.predictor(candidate).answer(known).value.tolist()
+    asked = [
+        {"house_id": f"new-{n}", "features": {column: known[column][n].as_py() for column in candidate.columns}} for n in range(len(known))
+    ]
+    up = Served(home.settings.folder, "serve", "--house", str(tmp_path / "pod"))
+    try:
+        with up.client() as client:
+            assert client.post("/v1/models/prices/predict", json=asked[0]).status_code == 401
+            reply = client.post("/v1/models/prices/predict", json={"requests": asked}, headers={"authorization": f"Bearer {text}"})
+    finally:
+        up.end()
+    assert reply.status_code == 200, reply.text
+    answers = reply.json()["answers"]
+    assert {answer["version"] for answer in answers} == {name}
+    assert [answer["value"] for answer in answers] == expected

@@ -30,7 +30,9 @@ def bearer(secret):
 
 
 def concrete(path):
-    return path.path.format(model="picks" if path.name == "beside" else "churn", source="orders", incident="41c9", rollout="churn@4", version="3")
+    return path.path.format(
+        model="picks" if path.name == "beside" else "churn", source="orders", incident="41c9", rollout="churn@4", version="3"
+    )
 
 
 def told(reply, path, kind):

@@ -101,6 +101,7 @@ def sign(
 def bake(
     file: Annotated[Path, typer.Argument(help="A version as one file (.everloop).")],
     model: Annotated[str, typer.Option("--model", help="The model it is a version of.")],
+    key: Annotated[Path | None, typer.Option("--key", help="A file with a key that may ask it; the house keeps its hash.")] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Build what types it names, and load a pickle where that is allowed.")] = False,
     project: Project = HERE,
     house: Folder = None,
@@ -112,8 +113,12 @@ def bake(
     from everloop.loop.baked import bake as baked
 
     opened = open_whole(project, house, stage)
-    version = baked(opened, opened.project.model(model), file, instant_of(now), trust=trust)
-    say(version, f"{version.name} answers everybody in {opened.settings.house}.\nNext: everloop serve --house {opened.settings.house}", as_json)
+    version = baked(opened, opened.project.model(model), file, instant_of(now), key=key, trust=trust)
+    say(
+        version,
+        f"{version.name} answers everybody in {opened.settings.house}.\nNext: everloop serve --house {opened.settings.house}",
+        as_json,
+    )
 
 
 def mirror(project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False) -> None:

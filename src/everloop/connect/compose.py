@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from everloop.connect.kubernetes.facts import BAKED, BEFORE_IT_ENDS, HOUSE, Deployed, Room
+from everloop.connect.kubernetes.facts import BAKED, BEFORE_IT_ENDS, HOUSE, SECRET, Deployed, Room
 from everloop.connect.kubernetes.folder import built
 from everloop.connect.kubernetes.written import yaml_text
 
@@ -25,26 +25,30 @@ def files(said: Deployed, folder: str, *, from_files: tuple[str, ...] = ()) -> d
 def composed(said: Deployed, folder: str) -> dict[str, Any]:
     """The services: who answers, and beside it who turns the house, unless one process does both."""
     services = {"serving": _answers(said, folder)}
-    volumes: dict[str, Any] = {"house": {}}
+    volumes: dict[str, Any] = {} if said.baked else {"house": {}}
     if not said.local and not said.baked:
         services["worker"] = _service(said, folder, "training", ["worker"], said.learning, "working", stop_grace_period="60s")
         volumes["working"] = {}
-    return {"name": said.name, "services": services, "volumes": volumes}
+    if said.baked:
+        services["serving"]["build"]["secrets"] = [SECRET]
+    kept = {SECRET: {"environment": "PREDICT_KEY"}} if said.baked else None
+    return {"name": said.name, "services": services, "volumes": volumes or None, "secrets": kept}
 
 
 def _answers(said: Deployed, folder: str) -> dict[str, Any]:
     words = ["run" if said.local else "serve", "--host", "0.0.0.0", "--port", str(said.port), "--workers", str(said.workers)]
     looks = {"test": ["CMD", "python", "-c", LOOKS.format(port=said.port)], "interval": "5s", "timeout": "3s", "start_period": "60s"}
+    ends = said.grace if said.drain else said.grace - BEFORE_IT_ENDS  # nobody waits here before it is told to end
     more: dict[str, Any] = {
         "ports": [f"127.0.0.1:{said.port}:{said.port}"],
         "healthcheck": {**looks, "retries": 3},
-        "stop_grace_period": f"{said.grace - BEFORE_IT_ENDS if not said.drain else said.grace}s",  # nobody waits here before it is told to end
+        "stop_grace_period": f"{ends}s",
     }
     one = _service(said, folder, "serving", words, said.serving, "house", **more)
     if said.baked:
         # The house that was baked in, put where it may be written to; exec, so that signals reach it.
-        line = f"cp -an {BAKED}/. {HOUSE} && exec everloop {' '.join(one['command'])}"
-        one |= {"entrypoint": ["sh", "-c"], "command": [line]}
+        line = f"cp -a {BAKED}/. {HOUSE} && exec everloop {' '.join(one['command'])}"
+        one |= {"entrypoint": ["sh", "-c"], "command": [line], "tmpfs": ["/tmp", HOUSE], "volumes": None}
     return one
 
 
@@ -79,8 +83,13 @@ def _page(said: Deployed, folder: str, from_files: tuple[str, ...]) -> str:
         "",
         "```sh",
         *(f"export {name}=…" for name in said.secrets),
+        *(["export PREDICT_KEY=ev_…   # who may ask it: everloop key add till predict, in any house"] if said.baked else []),
         f"{compose} up --build --wait",
-        *([] if said.baked else [f"{compose} exec {of} everloop key add till predict --project /app{stage}   # a key is asked of everybody"]),
+        *(
+            []
+            if said.baked
+            else [f"{compose} exec {of} everloop key add till predict --project /app{stage}   # a key is asked of everybody"]
+        ),
         f"curl -s http://127.0.0.1:{said.port}/health/ready",
         "```",
         "",
@@ -98,5 +107,11 @@ def _page(said: Deployed, folder: str, from_files: tuple[str, ...]) -> str:
         ),
         "```",
     ]
-    lines += ["", *(f"- `{source}` is read from a file beside the project: its rows come by `POST /v1/events/{source}` here." for source in from_files)]
+    lines += [
+        "",
+        *(
+            f"- `{source}` is read from a file beside the project: its rows come by `POST /v1/events/{source}` here."
+            for source in from_files
+        ),
+    ]
     return "\n".join(lines).rstrip("\n") + "\n"

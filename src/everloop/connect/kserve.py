@@ -1,7 +1,7 @@
 """KServe: a house as an InferenceService, asked in the Open Inference Protocol, which the house speaks at ``/v2``. In: facts. Out: files.
 
-One container of ours is the predictor: it answers for the champion and the candidate alike and splits by unit, so KServe's own canary, which
-splits requests at random, is left to images. Source: KServe, custom predictors
+One container of ours is the predictor: it answers for the champion and the candidate alike and splits by unit, so KServe's own canary,
+which splits requests at random, is left to images. Source: KServe, custom predictors
 (https://kserve.github.io/website/docs/model-serving/predictive-inference/frameworks/custom-predictor).
 """
 
@@ -28,8 +28,9 @@ def files(said: Deployed, folder: str, *, from_files: tuple[str, ...] = ()) -> d
     }
     if not said.baked:
         parts["worker.yaml"] = (f"Who turns the house.\nRoom: {said.learning.seen}", learning.worker(said))
+        parts["retrain.yaml"] = ("Learning when somebody says so (see README.md).", learning.cron(said))
     return {
-        "README.md": runbook(said, MARK, folder, from_files=from_files) + _asked(said),
+        "README.md": runbook(said, MARK, folder, answers=f"{said.name}-predictor", overlays=False, from_files=from_files) + _asked(said),
         **built(said, MARK),
         "base/kustomization.yaml": yaml_text(MARK, "What there is.", base(said, list(parts))),
         **{f"base/{name}": yaml_text(MARK, why, manifest) for name, (why, manifest) in parts.items()},

@@ -1,8 +1,8 @@
 """Seldon Core 2: a version as a Model that Seldon's own MLServer loads and asks in the Open Inference Protocol. In: facts. Out: files.
 
 Seldon loads models into servers by itself and moves them about, so what goes there is a version, as the folder MLflow reads
-(``connect/mlflow/folder.py``), and a Server that has Everloop installed to read it. The house stays where it is: it learns and judges, and is
-told of the answers if it should watch them. Source: Seldon Core 2, Model, Server and Experiment
+(``connect/mlflow/folder.py``), and a Server that has Everloop installed to read it. The house stays where it is: it learns and judges,
+and is told of the answers if it should watch them. Source: Seldon Core 2, Model, Server and Experiment
 (https://docs.seldon.ai/seldon-core-2/user-guide/models).
 """
 
@@ -138,9 +138,10 @@ kubectl apply -k {folder}
 kubectl -n {said.namespace} wait --for condition=ready --timeout=600s model/{said.name}
 ```
 
-It is asked by its features, as MLflow's models are: `POST /v2/models/{said.name}/infer`, a tensor for each column. What is known of a unit is not
-looked up there: only the house does that (`everloop export kserve`). To let the house watch it, tell it the answers: `POST /v1/predictions`.
+It is asked by its features, as MLflow's models are: `POST /v2/models/{said.name}/infer`, a tensor for each column. What is
+known of a unit is not looked up there: only the house does that (`everloop export kserve`). To let the house watch it, tell it the
+answers: `POST /v1/predictions`.
 
-How it stands: `kubectl -n {said.namespace} get model,server`. Taking it back: export the version before it into the same folder, and apply again;
-Seldon goes on answering by the one that is loaded until the other one is ready.
+How it stands: `kubectl -n {said.namespace} get model,server`. Taking it back: export the version before it into the same
+folder, and apply again; Seldon goes on answering by the one that is loaded until the other one is ready.
 """

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from everloop.connect.kubernetes.facts import SECRET
 from everloop.errors import EverloopError
 from everloop.loop.adopt import adopt
 from everloop.loop.handover import check_carried
@@ -20,12 +21,15 @@ from everloop.loop.serve.compiled import compile_served
 from everloop.loop.serve.routes import write_routes
 from everloop.project.model import Model
 from everloop.records import Handover, Traffic, Version, identity
+from everloop.registry.keys import ApiKeys
 from everloop.registry.one_file import Carried, unpacked
 from everloop.registry.sentences import clause
+from everloop.serving.keys import Key, key_of
 
 
-def bake(house: House, model: Model, file: Path, now: datetime, *, trust: bool = False) -> Version:
-    """Put a version in force in a house that nothing has happened in yet; it keeps the number it had.
+def bake(house: House, model: Model, file: Path, now: datetime, *, key: Path | None = None, trust: bool = False) -> Version:
+    """Put a version in force in a house that nothing has happened in yet; it keeps the number it had. ``key``: a file with the text of a
+    key that may ask it, of which the house keeps the hash; without one nobody beyond its own machine may.
 
     Raises ArtefactBroken and LearnerFailed as ``handover.from_file`` does, and EverloopError in a house that has begun this model already,
     or for a model whose answers have to be looked up, of which an image knows nothing.
@@ -35,13 +39,27 @@ def bake(house: House, model: Model, file: Path, now: datetime, *, trust: bool =
         raise EverloopError(
             f"{house.settings.house} has begun {model.name} already. A version is baked into a new house: say another folder by --house."
         )
+    let_in = None if key is None else _key_in(key)
     carried = read(file)
     check_carried(house, model, carried, file.name, trust=trust)
     adopt(house, model, now)
     version = _kept(house, model, carried, hashlib.sha256(file.read_bytes()).hexdigest(), file.name, now)
+    if let_in is not None:
+        with house.store.transaction() as t:
+            ApiKeys(house.store).add(t, let_in.id, let_in.name, let_in.scopes, let_in.digest, now=now)
     compile_served(house, now)
     write_routes(house)
     return version
+
+
+def _key_in(file: Path) -> Key:
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise EverloopError(
+            f"The key in {file} cannot be read: {error.strerror}. Give it to the build: --secret id={SECRET},env=…"
+        ) from error
+    return key_of(text, "baked", ("predict",))
 
 
 def read(file: Path) -> Carried:

@@ -26,8 +26,9 @@ MOST = math.log(1e300)
 
 @dataclass(frozen=True)
 class Concluded:
-    """How a roll-out stands: whose it is, where it is, what is concluded and why, and the look that was concluded from (None: nobody has
-    looked since it began). ``held``: who put a stop to roll-outs, and why. ``differs``: what of that look does not follow from its own figures."""
+    """How a roll-out stands: whose it is, where it is, what is concluded and why, and the look that was concluded from (None: nobody
+    has looked since it began). ``held``: who put a stop to roll-outs, and why. ``differs``: what of that look does not follow from its own
+    figures."""
 
     version: Version
     stage: Where
@@ -93,7 +94,8 @@ def concluded(house: House, rollout: str) -> Concluded:
     last = max(place for place, traffic in enumerate(lived) if _about(traffic, version.id))
     now = lived[last]
     trial, signals = _looked(house, version, lived)
-    says, because = ("not enough evidence", "nobody has looked since it began") if trial is None else (trial.says, trial.because)
+    says: Says = "not enough evidence" if trial is None else trial.says
+    because = "nobody has looked since it began" if trial is None else trial.because
     stage: Where = "over"
     if last + 1 == len(lived) and now.stage != "steady" and version.id in _rolled(now):
         stage = now.stage

@@ -29,7 +29,8 @@ HIDDEN: Final = "secret://"
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 _IMAGE = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+|[a-z0-9]+([._-]+[a-z0-9]+)*")
 _DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
-_CRON = re.compile(r"(?:[0-9*,/-]+|[A-Za-z,-]+)(?:\s+(?:[0-9*,/-]+|[A-Za-z,-]+)){4}")
+_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+"""The least and the most of each field of a schedule: minute, hour, day, month, day of the week."""
 PORTS: Final = {
     "postgresql": 5432, "redis": 6379, "rediss": 6379, "nats": 4222, "tls": 4222, "kafka": 9092, "kafkas": 9092, "ray": 10001, "dask": 8786,
     "http": 80, "https": 443, "s3": 443, "gs": 443, "az": 443,
@@ -131,16 +132,39 @@ def from_files(settings: Settings) -> tuple[str, ...]:
 def _checked(name: str, wanted: Wanted) -> None:
     for what, said in (("--name", name), ("--namespace", wanted.namespace)):
         if not _NAME.fullmatch(said):
-            raise EverloopError(f"{what} {said!r} is no name in a cluster. Say small letters, digits and dashes, at most 52, such as demand.")
+            raise EverloopError(
+                f"{what} {said!r} is no name in a cluster. Say small letters, digits and dashes, at most 52, such as demand."
+            )
     if not _IMAGE.fullmatch(wanted.image):
-        raise EverloopError(f"--image {wanted.image!r} is no repository without a tag. Say such as --image registry.example.com/shop/demand")
+        raise EverloopError(
+            f"--image {wanted.image!r} is no repository without a tag. Say such as --image registry.example.com/shop/demand"
+        )
     if not _DIGEST.fullmatch(wanted.base):
         raise EverloopError(
-            f"--base {wanted.base!r} is not pinned, and would be another image tomorrow. Say python:3.12-slim@sha256:…; what is behind the @ "
-            "says: docker buildx imagetools inspect python:3.12-slim"
+            f"--base {wanted.base!r} is not pinned, and would be another image tomorrow. Say python:3.12-slim@sha256:…; what is behind "
+            "the @ says: docker buildx imagetools inspect python:3.12-slim"
         )
-    if wanted.retrain is not None and not _CRON.fullmatch(wanted.retrain.strip()):
+    if wanted.retrain is not None and not is_schedule(wanted.retrain):
         raise EverloopError(f"--retrain {wanted.retrain!r} is no schedule of five fields. Say such as --retrain '0 3 * * *', in UTC.")
+
+
+def is_schedule(text: str) -> bool:
+    """Whether a text is a schedule as Kubernetes reads it: five fields of numbers, ranges and steps (robfig/cron, standard form).
+
+    >>> is_schedule("*/15 3-5 1,15 * 1"), is_schedule("0 24 * * *"), is_schedule("every night"), is_schedule("@daily")
+    (True, False, False, False)
+    """
+    fields = text.split()
+    if len(fields) != len(_CRON):
+        return False
+    for field, (least, most) in zip(fields, _CRON, strict=True):
+        for part in field.split(","):
+            match = re.fullmatch(r"(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?", part)
+            if match is None or any(not least <= int(number) <= most for number in (match[1], match[2]) if number):
+                return False
+            if match[2] and int(match[1]) > int(match[2]):
+                return False
+    return True
 
 
 def _replicas(said: str) -> tuple[int, int]:
@@ -164,7 +188,9 @@ def _shared(settings: Settings) -> None:
     for key, said in (("events", settings.events), ("lake", settings.lake), ("blobs", settings.blobs)):
         if "://" not in said or said.startswith("sqlite:"):
             url = '"postgresql://…"' if key == "events" else '"s3://bucket/path"'
-            raise EverloopError(f"{_where(settings)} keeps {key} in {Path(said).name}, which each pod would have one of. Say {key} = {url} there.")
+            raise EverloopError(
+                f"{_where(settings)} keeps {key} in {Path(said).name}, which each pod would have one of. Say {key} = {url} there."
+            )
 
 
 def _alone(settings: Settings, secrets: tuple[str, ...], most: int, carried: Carried | None) -> None:
@@ -179,7 +205,9 @@ def _alone(settings: Settings, secrets: tuple[str, ...], most: int, carried: Car
             why = "the version in the image has no use for it" if carried else "the volume has the house alone"
             raise EverloopError(f"{_where(settings)} keeps {key} outside of the house folder, and {why}. Say a stage without {key} =.")
     if carried is not None and secrets:
-        raise EverloopError(f"{_where(settings)} asks for {', '.join(secrets)}, and an image with a version in it has no secrets. Say a stage without.")
+        raise EverloopError(
+            f"{_where(settings)} asks for {', '.join(secrets)}, and an image with a version in it has no secrets. Say a stage without."
+        )
 
 
 def _secrets_inside(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -197,9 +225,13 @@ def _files(path: Path, settings: Settings) -> tuple[str, ...]:
         except ValueError:
             password = None
         if password and not password.startswith("hidden-"):
-            raise EverloopError(f'{key} in {FILE} holds a password, which would be in the image. Say "${{PG_PASSWORD}}" there, and its value in a Secret.')
+            raise EverloopError(
+                f'{key} in {FILE} holds a password, which would be in the image. Say "${{PG_PASSWORD}}" there, and its value in a Secret.'
+            )
     if settings.signing.private_key is not None:
-        raise EverloopError(f"[signing] private_key of {FILE} would be in the image. Leave it out of this stage: who answers only asks for key.")
+        raise EverloopError(
+            f"[signing] private_key of {FILE} would be in the image. Leave it out of this stage: who answers only asks for key."
+        )
     folder = settings.folder
     wanted = [*(path.resolve().parent / name for name in bodies_of(path)), folder / FILE, *([settings.signing.key] if settings.signing.key else [])]
     return tuple(_below(file, folder, "A file of the project") for file in wanted if file.is_file())
@@ -209,7 +241,9 @@ def _below(file: Path, folder: Path, what: str) -> str:
     try:
         return file.resolve().relative_to(folder.resolve()).as_posix()
     except ValueError:
-        raise EverloopError(f"{what}, {file}, is not in the project's folder {folder}, which is all an image is built from. Copy it there.") from None
+        raise EverloopError(
+            f"{what}, {file}, is not in the project's folder {folder}, which is all an image is built from. Copy it there."
+        ) from None
 
 
 def _read(lock: Path) -> str:
@@ -225,7 +259,8 @@ def _installed(there: Mapping[str, str], lock: str, project: Project, settings: 
     """Raises EverloopError where the image would lack what the project, its settings or the version ask for."""
     assert project.path is not None
     wanted = {"everloop": "the image itself"} | _imports(project.path)
-    wanted |= {"pandas": f"fed_as=\"pandas\" of {model.name}" for model in project.models.values() if model.fed_as == "pandas"}
+    if fed := next((model.name for model in project.models.values() if model.fed_as == "pandas"), None):
+        wanted["pandas"] = f'fed_as="pandas" of {fed}'
     if carried is None:
         wanted |= dict(_by_settings(settings))
     elif carried.candidate.format in BY_FORMAT:
@@ -235,13 +270,15 @@ def _installed(there: Mapping[str, str], lock: str, project: Project, settings: 
     if carried is None:
         return
     if carried.candidate.format == "pickle" and not settings.pickle:
-        raise EverloopError(f"{carried.version.name} is stored by pickle, which the image does not load. Allow it: [artefacts] pickle = true")
+        raise EverloopError(
+            f"{carried.version.name} is stored by pickle, which the image does not load. Allow it: [artefacts] pickle = true"
+        )
     package = BY_FORMAT.get(carried.candidate.format)
     then = dict(carried.candidate.environment).get(package or "")
     if package and then and there[package] != then:
         raise EverloopError(
-            f"{carried.version.name} learnt with {package} {then}, and {lock} has {there[package]}. Pin {package}=={then} in requirements.in, "
-            "or learn it again."
+            f"{carried.version.name} learnt with {package} {then}, and {lock} has {there[package]}. Pin {package}=={then} in "
+            "requirements.in, or learn it again."
         )
 
 
@@ -289,11 +326,13 @@ def _ports(settings: Settings) -> Iterator[int]:
 def _baked(carried: Carried, file: Path, folder: Path, trust: bool) -> Baked:
     if carried.candidate.needs and not trust:
         raise EverloopError(
-            f"{carried.version.name} wants to build {', '.join(carried.candidate.needs)}, which skops does not trust by itself. Say --trust only if "
-            "you know who made it."
+            f"{carried.version.name} wants to build {', '.join(carried.candidate.needs)}, which skops does not trust by itself. "
+            "Say --trust only if you know who made it."
         )
     sha = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Baked(carried.version.name, carried.candidate.model, _below(file, folder, "The version"), sha, trust and bool(carried.candidate.needs))
+    return Baked(
+        carried.version.name, carried.candidate.model, _below(file, folder, "The version"), sha, trust and bool(carried.candidate.needs)
+    )
 
 
 def _dns(folder: str) -> str:

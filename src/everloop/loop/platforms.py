@@ -97,8 +97,10 @@ def _opened(project: Path, stage: str | None) -> tuple[Project, Settings, tuple[
 
 
 def _seen_from(folder: Path, to: Path) -> str:
-    """Where the files are, as seen from the project's folder. Raises EverloopError for a place outside of it: images are built from there."""
+    """Where the files are, as seen from the project's folder. Raises EverloopError for a place outside of it, where no image is built."""
     seen = os.path.relpath(to.absolute(), folder)
     if seen.startswith("..") or seen == ".":
-        raise EverloopError(f"--to {to} is not a folder inside of the project's ({folder}), from which the images are built. Say such as --to deploy")
+        raise EverloopError(
+            f"--to {to} is not a folder inside of the project's ({folder}), from which the images are built. Say such as --to deploy"
+        )
     return Path(seen).as_posix()

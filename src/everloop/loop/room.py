@@ -1,4 +1,4 @@
-"""How much room a house takes: what its processes were seen to use on this machine, and what its trainings took. Reads /proc and the journal.
+"""How much room a house takes: what its processes used on this machine, and what its trainings took. Reads /proc and the journal.
 
 A pod that asks for less than it takes is ended by the kernel; one that asks for more keeps others out. So nothing is guessed: where nobody
 has looked, nothing is said, and whoever deploys says it.
@@ -72,7 +72,7 @@ def learning_room(project: Path) -> Room | None:
 
 
 def trained_in(journal: JournalStore, models: list[str]) -> Room | None:
-    """What the newest trainings took: as many cores as the busiest kept busy, and the memory of the largest; None where none was measured."""
+    """What the newest trainings took: the cores the busiest kept busy, and the memory of the largest; None where none was measured."""
     found = [
         entry.record
         for model in models
@@ -82,8 +82,14 @@ def trained_in(journal: JournalStore, models: list[str]) -> Room | None:
     if not found:
         return None
     cores = max((c.cpu_seconds / c.seconds for c in found if c.seconds > 0), default=1.0)
-    peak = max(c.cost.peak_bytes for c in found if c.cost is not None and c.cost.peak_bytes is not None)
+    peak = max(c.cost.peak_bytes for c in found if c.cost is not None and c.cost.peak_bytes is not None) + _beside(journal, models)
     return Room(max(cores, 0.1), peak, f"seen in {len(found)} trainings: {peak / MEBI:,.0f} MiB and {cores:.2g} cores at most")
+
+
+def _beside(journal: JournalStore, models: list[str]) -> int:
+    """The most memory of the process a training hangs on, which checks data itself and has a child learn; 0 where nobody measured it."""
+    checked = (e.record.cost for model in models for e in journal.read(kind="Report", model=model, newest_first=True, limit=NEWEST))
+    return max((cost.peak_bytes for cost in checked if cost is not None and cost.peak_bytes is not None), default=0)
 
 
 def _below(pid: int, proc: Path) -> list[int]:

@@ -54,7 +54,8 @@ class Versions:
     ) -> Version:
         """Let a candidate in, and give it its number; one of the same content is already in and returned as it is, with its own id.
 
-        The caller journals the version in the same transaction. A baseline has no verdict. ``number``: the one it has in the house it is from.
+        The caller journals the version in the same transaction. A baseline has no verdict. ``number``: the one it has where it is
+        from.
         """
         content = content_of(candidate)
         known = connection.execute(select(VERSIONS).where(VERSIONS.c.model == candidate.model, VERSIONS.c.content == content)).first()

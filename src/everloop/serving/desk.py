@@ -151,7 +151,15 @@ def release() -> str:
 
 
 A = TypeVar(
-    "A", asks.ForgetAsk, asks.PersonAsk, asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.SnoozeAsk, asks.OnlineFeaturesAsk, asks.BesideAsk,
+    "A",
+    asks.ForgetAsk,
+    asks.PersonAsk,
+    asks.TurnAsk,
+    asks.ScoreAsk,
+    asks.WordAsk,
+    asks.SnoozeAsk,
+    asks.OnlineFeaturesAsk,
+    asks.BesideAsk,
     GateAsk,
 )
 

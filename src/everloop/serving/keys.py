@@ -90,6 +90,19 @@ def new_key(name: str, scopes: Iterable[Scope], *, per_second: float | None = No
     return Key(id, name, wanted, digest_of(secret), per_second=per_second), f"ev_{id}_{secret}"
 
 
+def key_of(text: str, name: str, scopes: tuple[Scope, ...]) -> Key:
+    """A key as it is kept, from its text, which is not. Raises EverloopError for a text that is no key; what it was is not repeated.
+
+    >>> key, text = new_key("till", ["predict"])
+    >>> key_of(text, "till", ("predict",)) == key
+    True
+    """
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        raise EverloopError("That is no key. It begins with ev_ and is told once: everloop key add till predict")
+    return Key(match[1], name, scopes, digest_of(match[2]))
+
+
 def digest_of(secret: str) -> str:
     """The SHA-256 of a secret in hex.
 

@@ -73,7 +73,9 @@ _AFTER = _parameter("query", "after", "What was kept beyond this number; unsaid:
 _ALL = _parameter("query", "all", "Also those that are over.", type="boolean")
 _EXPLAIN = _parameter("query", "explain", "Say with each answer which columns moved it most.", type="boolean")
 _WHICH = _parameter("query", "model", "The model's name; where there is one model it need not be said.")
-_GATE = _parameter("query", "gate", "Which gate is asked for.", type="string", pattern=f"^({'|'.join(verdicts.GATES)})$") | {"required": True}
+_GATE = _parameter("query", "gate", "Which gate is asked for.", type="string", pattern=f"^({'|'.join(verdicts.GATES)})$") | {
+    "required": True
+}
 _KNOWN_AFTER = _parameter(
     "query",
     "known_after",

@@ -98,7 +98,8 @@ for _path in PATHS:
 
 
 def at(path: str) -> tuple[Mapping[str, Path], str, str]:
-    """The methods of a path, the name in it (of a model, a source, a roll-out or an incident), and the version; no methods: there is no such path.
+    """The methods of a path, the name in it (of a model, a source, a roll-out or an incident), and the version; no methods: there is
+    no such path.
 
     >>> methods, name, _ = at("/v1/models/churn/predict")
     >>> methods["POST"].name, name

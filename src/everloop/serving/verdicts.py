@@ -33,8 +33,8 @@ OUTCOMES: Final[Mapping[Says, Outcome]] = {
 
 
 class GuardReply(Struct, kw_only=True):
-    """One figure by which the arms are held against each other: ``evidence`` is an e-value, ``p_anytime`` min(1, 1 / e). The candidate's rate
-    lies between ``low`` and ``high`` times the champion's whenever one looks; null: no end is known."""
+    """One figure by which the arms are held against each other: ``evidence`` is an e-value, ``p_anytime`` min(1, 1 / e). The candidate's
+    rate lies between ``low`` and ``high`` times the champion's whenever one looks; null: no end is known."""
 
     what: str
     role: Literal["harm", "gain", "news"]
@@ -46,11 +46,11 @@ class GuardReply(Struct, kw_only=True):
 
 
 class VerdictReply(Struct, kw_only=True):
-    """How a roll-out stands. ``log_e`` is the natural logarithm of the evidence of harm, all figures together, and ``p_anytime`` the p-value
-    that goes with it at any time; ``cs`` the confidence sequence of the figure that decides, null where nothing was counted yet.
+    """How a roll-out stands. ``log_e`` is the natural logarithm of the evidence of harm, all figures together, and ``p_anytime`` the
+    p-value that goes with it at any time; ``cs`` the confidence sequence of the figure that decides, null where nothing was counted yet.
 
-    ``held`` says who put a stop to roll-outs, and why. ``as_of`` is the instant it was last looked at, ``signals`` the record it follows from, ``replays`` whether it does follow from that
-    record's own figures."""
+    ``held`` says who put a stop to roll-outs, and why. ``as_of`` is the instant it was last looked at, ``signals`` the record it follows
+    from, ``replays`` whether it does follow from that record's own figures."""
 
     rollout: str
     model: str

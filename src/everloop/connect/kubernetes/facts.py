@@ -12,6 +12,8 @@ USER: Final = 10001
 """Who the processes in a container run as: nobody of the image's or the node's own."""
 HOUSE, BAKED, APP = "/house", "/baked", "/app"
 """Where a container has its house folder, the house that was baked into the image, and the project."""
+SECRET: Final = "predict_key"
+"""What a builder calls the key that may ask a version in an image; the image holds its hash."""
 ENDS_WITHIN: Final = 20
 """Seconds after the drain in which everything ends by itself (``loop/serve/supervise.py``)."""
 BEFORE_IT_ENDS: Final = 10

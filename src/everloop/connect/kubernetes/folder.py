@@ -14,13 +14,13 @@ def files(said: Deployed, folder: str, *, from_files: tuple[str, ...] = ()) -> d
     """Every file, by path below the folder it is written to; ``folder`` is that one as seen from the project's."""
     parts = base(said)
     made = {
-        "README.md": runbook(said, MARK, folder, from_files=from_files),
+        "README.md": runbook(said, MARK, folder, answers=said.name, overlays=not said.local, from_files=from_files),
         **built(said, MARK),
-        "base/kustomization.yaml": yaml_text(MARK, "What there is. An overlay, or your own, goes on top.", overlays.base(said, list(parts))),
+        "base/kustomization.yaml": yaml_text(
+            MARK, "What there is. An overlay, or your own, goes on top.", overlays.base(said, list(parts))
+        ),
         **{f"base/{name}": yaml_text(MARK, why, manifest) for name, (why, manifest) in parts.items()},
     }
-    if not said.local and not said.baked:
-        made["retrain.yaml"] = yaml_text(MARK, "A candidate now: kubectl create -f retrain.yaml", learning.job(said))
     for name, why, manifests in _overlays(said):
         made |= {f"overlays/{name}/{file}": yaml_text(MARK, why, manifest) for file, manifest in manifests.items()}
     if not said.local and not said.baked:
@@ -52,8 +52,12 @@ def base(said: Deployed) -> dict[str, tuple[str, Manifest]]:
     }
     if not said.baked:
         found["worker.yaml"] = (f"Who turns the house.\nRoom: {said.learning.seen}", learning.worker(said))
-        if said.retrain:
-            found["retrain.yaml"] = ("Learning by the calendar, beside what the house decides itself.", learning.cron(said))
+        why = (
+            "Learning by the calendar, beside what the house decides itself."
+            if said.retrain
+            else "Learning when somebody says so (see README.md)."
+        )
+        found["retrain.yaml"] = (why, learning.cron(said))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from everloop.connect.kubernetes.facts import APP, BAKED, HOUSE, USER, Deployed
+from everloop.connect.kubernetes.facts import APP, BAKED, HOUSE, SECRET, USER, Deployed
 
 
 def dockerfile(said: Deployed, mark: str) -> str:
@@ -49,7 +49,9 @@ def _project(said: Deployed) -> list[str]:
         lines += [
             "# Of Debian's own, as the release of the base image has it: that is pinned above.",
             "# hadolint ignore=DL3008",
-            f"RUN apt-get update && apt-get install --yes --no-install-recommends {' '.join(said.libraries)} && rm -rf /var/lib/apt/lists/*",
+            "RUN apt-get update \\",
+            f"    && apt-get install --yes --no-install-recommends {' '.join(said.libraries)} \\",
+            "    && rm -rf /var/lib/apt/lists/*",
         ]
     return [
         *lines,
@@ -91,9 +93,10 @@ def _answers(said: Deployed) -> list[str]:
             "USER 0",
             f"RUN install -d -o {USER} -g {USER} {BAKED}",
             f"USER {USER}:{USER}",
-            f"RUN everloop bake /build/{said.baked.file.rpartition('/')[2]} --model {said.baked.model} --house {BAKED} --project {APP}"
-            + f" --stage {said.stage}" * bool(said.stage)
-            + " --trust" * said.baked.trusted,
+            "# Without a key nobody could ask it from beyond its own pod. Its text is in no layer: the house keeps its hash.",
+            f"RUN --mount=type=secret,id={SECRET},required=true,uid={USER} \\",
+            f"    everloop bake /build/{said.baked.file.rpartition('/')[2]} --model {said.baked.model} --house {BAKED} --project {APP}"
+            f" --key /run/secrets/{SECRET}" + f" --stage {said.stage}" * bool(said.stage) + " --trust" * said.baked.trusted,
             "",
         ]
     lines += [

@@ -1,4 +1,4 @@
-"""Who turns the house: a worker that does what is due, a Job that learns now, and where it is wanted one that learns by the calendar."""
+"""Who turns the house: a worker that does what is due, and a CronJob that learns by the calendar or when somebody says so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from everloop.connect.kubernetes.facts import Deployed
 from everloop.connect.kubernetes.pod import container, pod
 
 DAY = 86_400
+NIGHTLY = "0 3 * * *"
 
 
 def worker(said: Deployed) -> dict[str, Any]:
@@ -28,25 +29,16 @@ def worker(said: Deployed) -> dict[str, Any]:
     }
 
 
-def job(said: Deployed) -> dict[str, Any]:
-    """A candidate now, whether or not anything asks for one; through the same gates as any. Made anew each time: ``kubectl create -f``."""
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"generateName": f"{said.name}-retrain-", "labels": dict(said.labels)},
-        "spec": _work(said),
-    }
-
-
 def cron(said: Deployed) -> dict[str, Any]:
-    """The same by the calendar, in UTC. One that is still under way is not begun beside itself; one that was missed is made up for within an
-    hour."""
+    """A candidate by the calendar, in UTC, or by hand (``kubectl create job --from=cronjob/…``) where nobody says when: through the same
+    gates as any. One that is still under way is not begun beside itself; one that was missed is made up for within an hour."""
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": {"name": f"{said.name}-retrain", "labels": dict(said.labels)},
         "spec": {
-            "schedule": said.retrain,
+            "schedule": said.retrain or NIGHTLY,
+            "suspend": said.retrain is None,
             "timeZone": "Etc/UTC",
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": 3600,

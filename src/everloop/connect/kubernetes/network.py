@@ -30,8 +30,8 @@ def service(said: Deployed) -> dict[str, Any]:
 
 
 def policy(said: Deployed) -> dict[str, Any]:
-    """In come pods that carry ``NAME-client: "true"``, from whatever namespace; out go questions of names, and what the house's own URLs ask
-    for. A cloud's metadata, which hands out the node's rights, is not reached."""
+    """In come pods that carry ``NAME-client: "true"``, from whatever namespace; out go questions of names, and what the house's own URLs
+    ask for. A cloud's metadata, which hands out the node's rights, is not reached."""
     client = {"namespaceSelector": {}, "podSelector": {"matchLabels": {f"{said.name}-client": "true"}}}
     names = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
     out = {

@@ -1,7 +1,7 @@
 """How an image is rolled out: Kustomize's base, an overlay for a canary, and one each for Argo Rollouts and Flagger, which ask the house.
 
-Which version of a model answers whom is the house's own affair and needs none of this: it splits by unit, in every pod alike. What is rolled
-out here is an image, so another project file or release of a library; a canary of it answers a share of the requests.
+Which version of a model answers whom is the house's own affair and needs none of this: it splits by unit, in every pod alike. What is
+rolled out here is an image, so another project file or release of a library; a canary of it answers a share of the requests.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ def images(said: Deployed, *more: str) -> list[dict[str, str]]:
 def canary(said: Deployed) -> dict[str, Manifest]:
     """One pod of a new image beside the others, behind the same Service."""
     return {
-        "kustomization.yaml": {**KUSTOMIZE, "namespace": said.namespace, "resources": ["../../base", "deployment.yaml"], "images": images(said, CANARY)},
+        "kustomization.yaml": {
+            **KUSTOMIZE,
+            "namespace": said.namespace,
+            "resources": ["../../base", "deployment.yaml"],
+            "images": images(said, CANARY),
+        },
         "deployment.yaml": deployment(said, CANARY),
     }
 
@@ -75,8 +80,8 @@ def argo(said: Deployed, model: str) -> dict[str, Manifest]:
 
 
 def analysis(said: Deployed, template: str) -> dict[str, Any]:
-    """An AnalysisTemplate over ``GET /v1/rollouts/{rollout}/verdict``; the key comes from the Secret. A verdict that does not follow from its
-    own record counts as a failure. Source: Argo Rollouts, web metrics (https://argo-rollouts.readthedocs.io/en/stable/analysis/web/)."""
+    """An AnalysisTemplate over ``GET /v1/rollouts/{rollout}/verdict``; the key comes from the Secret. A verdict that does not follow from
+    its own record counts as a failure. Source: Argo Rollouts, web metrics (https://argo-rollouts.readthedocs.io/en/stable/analysis/web/)."""
     metric = {
         "name": "verdict",
         "interval": "60s",

@@ -10,7 +10,9 @@ from everloop.connect.kubernetes.facts import APP, BAKED, BEFORE_IT_ENDS, HOUSE,
 def pod(said: Deployed, component: str, container: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The template of a pod with one container, which may write to its house folder and to /tmp and to nothing else."""
     volumes: list[dict[str, Any]] = [
-        {"name": "house", "persistentVolumeClaim": {"claimName": f"{said.name}-house"}} if said.local else {"name": "house", "emptyDir": {"sizeLimit": "2Gi"} if said.baked else {}},
+        {"name": "house", "persistentVolumeClaim": {"claimName": f"{said.name}-house"}}
+        if said.local
+        else {"name": "house", "emptyDir": {"sizeLimit": "2Gi"} if said.baked else {}},
         {"name": "tmp", "emptyDir": {}},
         # Processes that learn hand arrays to one another there, and a container has 64 MB of it unless it is said.
         {"name": "shared-memory", "emptyDir": {"medium": "Memory"}},

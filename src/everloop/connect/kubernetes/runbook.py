@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from everloop.connect.kubernetes.facts import BAKED, Deployed
+from everloop.connect.kubernetes.facts import BAKED, SECRET, Deployed
 from everloop.connect.kubernetes.overlays import AUTHORITY, PUT_IN
 
 
-def runbook(said: Deployed, mark: str, folder: str, *, from_files: tuple[str, ...] = ()) -> str:
-    """The page. ``folder`` is where the files are, as seen from the project's; ``from_files`` the sources whose rows lie in files of the
-    machine this was written on."""
-    return "\n".join([*_head(said, mark), *_build(said, folder), *_begin(said, folder, from_files), *_look(said), *_back(said, folder)]) + "\n"
+def runbook(said: Deployed, mark: str, folder: str, *, answers: str, overlays: bool, from_files: tuple[str, ...] = ()) -> str:
+    """The page. ``folder`` is where the files are, as seen from the project's; ``answers`` the Deployment that answers, ``overlays``
+    whether an image can be rolled out by them; ``from_files`` the sources whose rows lie in files of the machine this was written on."""
+    parts = [_head(said, mark), _build(said, folder), _begin(said, folder, answers, from_files), _look(said), _learn(said)]
+    parts += [_back(said, answers, overlays), *([_rolled(said, folder)] if overlays else [])]
+    return "\n".join(line for part in parts for line in part) + "\n"
 
 
 def _exec(said: Deployed, words: str) -> str:
@@ -38,8 +40,11 @@ def _build(said: Deployed, folder: str) -> Iterator[str]:
     yield ""
     yield "```sh"
     targets = ["serving"] if said.baked or said.local else ["serving", "training"]
+    if said.baked:
+        yield "export PREDICT_KEY=ev_…   # who may ask it: everloop key add till predict, in any house"
+    secret = f" --secret id={SECRET},env=PREDICT_KEY" if said.baked else ""
     for target in targets:
-        yield f"docker build -f {folder}/Dockerfile --target {target} -t {said.image}-{target}:$(git rev-parse --short HEAD) ."
+        yield f"docker build{secret} -f {folder}/Dockerfile --target {target} -t {said.image}-{target}:$(git rev-parse --short HEAD) ."
         yield f"docker push {said.image}-{target}:$(git rev-parse --short HEAD)"
     for target in targets:
         yield f"(cd {folder}/base && kustomize edit set image {said.name}-{target}={said.image}-{target}@sha256:…)   # what push said"
@@ -47,7 +52,7 @@ def _build(said: Deployed, folder: str) -> Iterator[str]:
     yield ""
 
 
-def _begin(said: Deployed, folder: str, from_files: tuple[str, ...]) -> Iterator[str]:
+def _begin(said: Deployed, folder: str, answers: str, from_files: tuple[str, ...]) -> Iterator[str]:
     yield "## Begin"
     yield ""
     yield "```sh"
@@ -55,19 +60,19 @@ def _begin(said: Deployed, folder: str, from_files: tuple[str, ...]) -> Iterator
     if said.secrets:
         yield f"kubectl -n {said.namespace} create secret generic {said.secret} \\"
         yield "  " + " ".join(f"--from-literal={name}=…" for name in said.secrets)
-    yield f"kubectl apply -k {folder}/base && kubectl -n {said.namespace} rollout status deployment/{said.name}"
+    yield f"kubectl apply -k {folder}/base && kubectl -n {said.namespace} rollout status deployment/{answers}"
     if not said.baked:
         yield _exec(said, "key add till predict")
     yield f"kubectl -n {said.namespace} label pod --selector app=till {said.name}-client=true   # who may ask at all"
     yield "```"
     yield ""
     if said.baked:
-        yield f"Each pod is a house of its own, unpacked from `{BAKED}`: it shows no key, so make one before the image is built where one is wanted"
-        yield "(`everloop key add`), and what it answers goes with it. Another version is another image."
+        yield f"Each pod is a house of its own, unpacked from `{BAKED}`, which lets in the key it was built with. What it answers goes with"
+        yield "its pod. Another version, or another key, is another image."
         yield ""
     for source in from_files:
-        yield f"- `{source}` is read from a file of the machine this was written on. Here its rows come by `POST /v1/events/{source}`, or say a URL:"
-        yield f"  `[{said.stage or 'sources'}.sources]`." if said.stage else "  `[sources]`."
+        yield f"- `{source}` is read from a file of the machine this was written on. Here its rows come by `POST /v1/events/{source}`,"
+        yield f"  or say a URL: `[{said.stage}.sources]`." if said.stage else "  or say a URL: `[sources]`."
     if from_files:
         yield ""
 
@@ -80,18 +85,30 @@ def _look(said: Deployed) -> Iterator[str]:
     if not said.baked:
         yield _exec(said, "status")
         yield _exec(said, "incidents")
-        yield f"curl -s http://{said.address}/v1/rollouts/{said.models[0]}/verdict -H \"Authorization: Bearer $LOOK_KEY\"   # scope look"
+        yield f'curl -s http://{said.address}/v1/rollouts/{said.models[0]}/verdict -H "Authorization: Bearer $LOOK_KEY"   # scope look'
     yield f"curl -s http://{said.address}/health/ready"
     yield "```"
     yield ""
 
 
-def _back(said: Deployed, folder: str) -> Iterator[str]:
+def _learn(said: Deployed) -> Iterator[str]:
+    if not said.baked and not said.local:
+        yield "## Learn now"
+        yield ""
+        yield "A candidate whether or not anything asks for one, through the same gates as any:"
+        yield ""
+        yield "```sh"
+        yield f"kubectl -n {said.namespace} create job {said.name}-now --from=cronjob/{said.name}-retrain"
+        yield "```"
+        yield ""
+
+
+def _back(said: Deployed, answers: str, overlays: bool) -> Iterator[str]:
     yield "## Take it back"
     yield ""
     if not said.baked:
         model = said.models[0]
-        yield f"**A version of a model**, at once, in every pod; no image is rolled out and none is loaded:"
+        yield "**A version of a model**, at once, in every pod; no image is rolled out and none is loaded:"
         yield ""
         yield "```sh"
         yield _exec(said, f"undo {model} --by $USER --reason 'it doubles every Monday'")
@@ -101,19 +118,21 @@ def _back(said: Deployed, folder: str) -> Iterator[str]:
     yield "**An image**, so a project file or a release:"
     yield ""
     yield "```sh"
-    yield f"kubectl -n {said.namespace} rollout undo deployment/{said.name}" + (
+    yield f"kubectl -n {said.namespace} rollout undo deployment/{answers}" + (
         "" if said.baked or said.local else f" && kubectl -n {said.namespace} rollout undo deployment/{said.name}-worker"
     )
-    if not said.local:
+    if overlays:
         yield f"kubectl -n {said.namespace} delete deployment/{said.name}-canary   # a canary of it"
     yield "```"
     yield ""
-    if said.local:
-        return
+
+
+def _rolled(said: Deployed, folder: str) -> Iterator[str]:
     yield "## A canary of an image"
     yield ""
     yield f"`kubectl apply -k {folder}/overlays/canary` puts one pod of another image behind the same Service (`kustomize edit set image"
-    yield f"{said.name}-canary=…`): of N pods it answers one request in N + 1. Which version of a model answers a unit is the same in all of them."
+    yield f"{said.name}-canary=…`): beside N pods it answers one request in N + 1. Which version of a model answers a unit is the same in"
+    yield "all of them."
     if said.baked:
         return
     yield ""
@@ -121,7 +140,8 @@ def _back(said: Deployed, folder: str) -> Iterator[str]:
     yield ""
     yield "```sh"
     yield _exec(said, "key add rollouts look")
-    yield f"kubectl -n {said.namespace} create secret generic {said.secret} --dry-run=client -o yaml --from-literal=LOOK_KEY=ev_… …   # Argo reads it there"
+    kept = f"kubectl -n {said.namespace} patch secret {said.secret} --patch"
+    yield f"""{kept} '{{"stringData":{{"LOOK_KEY":"ev_…"}}}}'   # Argo Rollouts reads it there"""
     yield f"kubectl apply -k {folder}/overlays/argo"
     yield f"echo '{PUT_IN}=flagger:ev_…@{said.address}' > {folder}/overlays/flagger/{AUTHORITY}   # not for Git"
     yield f"kubectl apply -k {folder}/overlays/flagger"

@@ -1,4 +1,4 @@
-"""Manifests as YAML. In: plain data, and why it is so. Out: text, the same for the same data. The only file that imports PyYAML for this."""
+"""Manifests as YAML. In: plain data, and why it is so. Out: text, the same for the same data. Only this file imports PyYAML for them."""
 
 from __future__ import annotations
 
