@@ -1,4 +1,4 @@
-"""The files for clouds, judged by others: python-hcl2 parses the Terraform, AWS's provider knows every word in it, cfn-lint finds nothing in the
+"""The files for clouds, judged by others: python-hcl2 parses the Terraform, AWS's provider knows every word, cfn-lint finds nothing in the
 templates, and systemd and cloud-init take what makes a machine."""
 
 from __future__ import annotations
@@ -225,6 +225,8 @@ def test_what_makes_a_machine_is_a_cloud_config_and_its_scripts_are_shell(tmp_pa
     import yaml
 
     if shutil.which("cloud-init") is None:
+        Path("/etc/cloud").mkdir(exist_ok=True)
+        Path("/etc/cloud/cloud-init.disabled").touch()  # it is to read a file, and not to set up this machine
         apt("cloud-init")
     file = made(tmp_path)
 

@@ -55,8 +55,8 @@ def _not_there(needs: Needs) -> Iterator[str]:
     said = needs.settings
     if said.serving.when_full == "drop":
         yield (
-            'This house gives answers it may not remember ([serving] when_full = "drop"), and an instance that sleeps cannot count them. Say '
-            'when_full = "shed" in the stage that Lambda runs.'
+            'This house gives answers it may not remember ([serving] when_full = "drop"), and an instance that sleeps cannot count '
+            'them. Say when_full = "shed" in the stage that Lambda runs.'
         )
     if said.shopify is not None and urlsplit(said.shopify.house).hostname in ("127.0.0.1", "localhost", "::1"):
         table = f"[{needs.stage}.shopify]" if needs.stage else "[shopify]"
