@@ -89,7 +89,8 @@ def flow_event(way, body):
     import hmac
 
     signed = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
-    return WAYS[way](Asked("POST", "/shopify/flow/actions/retrain-model", body, {"X-Shopify-Hmac-Sha256": signed, "X-Shopify-Shop-Domain": SHOP.shop}))
+    heads = {"X-Shopify-Hmac-Sha256": signed, "X-Shopify-Shop-Domain": SHOP.shop}
+    return WAYS[way](Asked("POST", "/shopify/flow/actions/retrain-model", body, heads))
 
 
 @pytest.mark.parametrize("way", ["REST API", "function URL"])
