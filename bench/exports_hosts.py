@@ -107,7 +107,7 @@ def decided(folder: Path, moment: Any) -> list[Any]:
     house = open_house(folder / "project.py")
     before = house.journal.head().seq
     ingest_files(house, "rows", [folder / "true.parquet"], now=moment + timedelta(hours=1))
-    go_round(house, house.project.model("number"), moment + WEEK, "demand")
+    go_round(house, house.project.model("number"), moment + WEEK)
     entries = house.journal.read(kind=("Signals", "Decision", "Verdict", "Traffic"), after=before)
     house.store.close()
     return [(entry.kind, {name: said for name, said in as_data(entry.record).items() if name != "cost"}) for entry in entries]

@@ -131,9 +131,22 @@ def test_a_house_on_one_machine_is_refused_with_everything_that_keeps_it_there(p
     assert not (tmp_path / "out").exists()
 
 
+def test_a_shops_door_is_a_function_too_where_there_is_a_shop_and_the_house_is_reached_from_there(project, tmp_path):
+    said_in(project, '\n[prod.shopify]\nshop = "beans.myshopify.com"\nclient_id = "5d1f"\nsecret = "${SHOPIFY_SECRET}"\n')
+    with pytest.raises(EverloopError, match=r"\[prod.shopify\] house = "):
+        lambda_files.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
+    said_in(project, 'house = "https://house.shop"\nkey = "${HOUSE_KEY}"\n')
+    lambda_files.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
+    found = files_of(tmp_path / "out")
+    assert 'stage="prod"' in found["shop.py"]
+    assert "HOUSE_KEY" in found["shop.yaml"]
+    assert "## The shop's door" in found["RUNBOOK.md"]
+
+
 def test_a_function_is_made_of_what_the_project_is_made_of(project, tmp_path):
     lambda_files.write(tmp_path, needs_of(project / "project.py", stage="prod"))
     found = files_of(tmp_path)
+    assert not {"shop.py", "shop.yaml"} & set(found)
     assert 'stage="prod"' in found["handler.py"]
     assert 'SECRETS: "PG_PASSWORD SLACK_TOKEN"' in found["template.yaml"]
     assert [line for line in found["Dockerfile"].splitlines() if line.startswith("COPY") and "srv/project" in line] == [
@@ -198,7 +211,7 @@ def test_no_file_holds_a_secret_or_a_word_that_was_to_be_put_in(project, tmp_pat
     for path, text in files_of(tmp_path / "out").items():
         assert "hush-hush" not in text, path
         assert "stand-in" not in text, path
-        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED"}, path
+        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP"}, path
 
 
 @pytest.mark.parametrize("kind", WRITERS)

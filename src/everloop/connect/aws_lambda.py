@@ -24,7 +24,8 @@ SCHEDULED: Final = "aws.events"
 class Behind(Protocol):
     """A house as one instance of a function has it."""
 
-    asgi: Any
+    @property
+    def asgi(self) -> Any: ...
 
     def check(self) -> None: ...
 

@@ -22,7 +22,8 @@ LEAVING: Final = 30.0
 class Behind(Protocol):
     """A house as a replica has it."""
 
-    asgi: Any
+    @property
+    def asgi(self) -> Any: ...
 
     def check(self) -> None: ...
 

@@ -1,6 +1,6 @@
 """What Terraform's AWS provider calls things, as plain facts: ``in_provider.py FOLDER FILES…`` writes ``aws_provider.json`` to its output.
 
-``FOLDER`` is ``package/lib`` of npm's @cdktf/provider-aws (21.22.1, of provider 6), whose types are generated from the provider's own schema;
+``FOLDER`` is ``package/lib`` of npm's @cdktf/provider-aws (21.22.1, of provider 6), whose types are made from the provider's schema;
 ``FILES`` are the ``.tf`` files whose resources are looked up. For each: the names of its attributes and blocks, those of blocks within
 included, and which of its own it must have. Standard library only; run by hand when another resource is used.
 """
