@@ -106,9 +106,7 @@ class _World:
                 at = happened + (self.end - happened) * self.chance.random() * 0.1
         for place, column in enumerate(source.time):
             row[column] = at + place * timedelta(days=1 + self.chance.randrange(5))
-        for column in (source.version, source.known):
-            if column is not None:
-                row[column] = at
+        row |= {column: at for column in (source.version, source.known) if column is not None}
         for column, kind in source.every_column.items():
             if column not in row and source.parent_of(column) is None:
                 row[column] = self._value(source, column, kind, number, at)

@@ -30,8 +30,6 @@ class Scheduler:
     apart: bool = False
     """Does each step run on a machine of its own?"""
     pods: bool = False
-    most_retries: int = 10
-    pauses: bool = True
     joins: bool = True
     """May a step wait for several others?"""
     needs_image: bool = False
@@ -42,7 +40,7 @@ KUBEFLOW: Final = Scheduler(
     "kubeflow", "Kubeflow Pipelines", clock="elsewhere", arrivals=False, apart=True, pods=True, joins=False, needs_image=True
 )
 GITHUB: Final = Scheduler("github", "GitHub Actions", clock="cron", apart=True)
-GITLAB: Final = Scheduler("gitlab", "GitLab CI", clock="elsewhere", apart=True, most_retries=2, pauses=False)
+GITLAB: Final = Scheduler("gitlab", "GitLab CI", clock="elsewhere", apart=True)
 DVC: Final = Scheduler("dvc", "DVC", arrivals=False)
 SCHEDULERS: Final = {each.name: each for each in (AIRFLOW, KUBEFLOW, GITHUB, GITLAB, DVC)}
 
@@ -126,8 +124,10 @@ def _refused(pipeline: Pipeline, scheduler: Scheduler) -> Iterator[str]:
         )
     if any(task.pod for task in pipeline.tasks) and not scheduler.apart and not pipeline.apart and pipeline.shared is None:
         yield "house: a pod has its own disk, and this house is a folder of one machine. Give it URLs, or say [pipeline] shared."
-    for task in pipeline.tasks:
-        yield from _refused_task(pipeline, task.name, scheduler)
+    for task in pipeline.tasks if not scheduler.joins else ():
+        if len(task.needs) > 1 or any(pipeline.task(need).foreach and not task.foreach for need in task.needs):
+            waits = ", ".join(task.needs)
+            yield f"needs: {who} runs {task.name} inside what its gate lets through, so it may wait for one step alone, not {waits}."
 
 
 _NO_PODS: Final = {
@@ -135,14 +135,3 @@ _NO_PODS: Final = {
     "gitlab": "let a runner with the Kubernetes executor take the job",
     "dvc": "run dvc repro in one",
 }
-
-
-def _refused_task(pipeline: Pipeline, name: str, scheduler: Scheduler) -> Iterator[str]:
-    task, who = pipeline.task(name), scheduler.called
-    if task.retries > scheduler.most_retries:
-        yield f"retries: {who} tries {name} {scheduler.most_retries} times again at most, not {task.retries}: [pipeline] retries."
-    if not scheduler.joins:
-        several = len(task.needs) > 1 or any(pipeline.task(need).foreach and not task.foreach for need in task.needs)
-        if several:
-            waits = ", ".join(task.needs)
-            yield f"needs: {who} runs {name} inside what its gate lets through, so it may wait for one step alone, not {waits}."

@@ -2,7 +2,7 @@
 branch, a clock and a trigger learn in the house there is, and bring out what passed.
 
 Each step of each model is one job. A gate is a job that fails with exit code 1, which is not tried again; what needs it is not run, and
-the other models go on. Sources: GitLab's documentation, "CI/CD YAML syntax reference" (``retry:exit_codes``, ``needs``, ``rules``) and
+the other models go on. Sources: GitLab's documentation, "CI/CD YAML syntax reference" (``retry:when``, ``needs``, ``rules``) and
 "Predefined CI/CD variables reference".
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from everloop.connect.pipelines.carried import GITLAB, left_over, said
 from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart
-from everloop.connect.pipelines.lines import command
+from everloop.connect.pipelines.lines import command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import Pipeline, Task, cron, in_order
 from everloop.settings import HOUSE, IMAGE, beside
@@ -23,8 +23,8 @@ AT = "$CI_PIPELINE_CREATED_AT"
 """The instant a run is about, unless somebody says NOW: it stays the same when a job is run again."""
 PROPOSAL = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 LEARNS = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
-CANNOT: tuple[int, ...] = (2, 124, 137, 143)
-"""Exit codes worth another try: it could not be done, it took too long, it was killed."""
+MACHINES: tuple[str, ...] = ("runner_system_failure", "stuck_or_timeout_failure")
+"""What GitLab itself tries again: that a runner failed. What a command could not do is tried again in the job, after a pause."""
 NOTE = (
     'curl --fail --silent --show-error --request POST --header "PRIVATE-TOKEN: $COMMENTS_TOKEN" '
     '--form "body=<reports/comment-$MODEL.md" "$CI_API_V4_URL/projects/$CI_PROJECT_ID/merge_requests/$CI_MERGE_REQUEST_IID/notes"'
@@ -90,17 +90,17 @@ def _called(task: Task, model: str) -> str:
 
 def _job(pipeline: Pipeline, task: Task, model: str) -> Mapping[str, Data]:
     needs: list[Data] = [_called(need, at) for need, at in pipeline.waits_for(task, model)] or ["test"]
+    longest = (task.retries + 1) * task.timeout + task.retries * task.retry_after
     job: dict[str, Data] = {
         "stage": task.name,
         "rules": [{"if": LEARNS}],
         "needs": needs,
         # Two runs of one model would wait for each other in the house; here they wait where somebody sees it.
         "resource_group": f"everloop-{model or task.name}",
-        "script": [command(task, model, "$NOW")],
-        "timeout": f"{max(1, round(task.timeout.total_seconds() / 60))} minutes",
+        "script": [tried(limited(command(task, model, "$NOW"), task.timeout), task)],
+        "timeout": f"{max(1, round(longest.total_seconds() / 60))} minutes",
+        "retry": {"max": 2, "when": list(MACHINES)},
     }
-    if task.retries:
-        job["retry"] = {"max": task.retries, "exit_codes": list(CANNOT), "when": ["runner_system_failure", "stuck_or_timeout_failure"]}
     kept: dict[str, Data] = {"paths": ["reports/"], "when": "always"}
     if "--junit" in task.command:
         kept["reports"] = {"junit": f"reports/{task.name}-{model}.xml"}
