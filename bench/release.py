@@ -1,7 +1,7 @@
 """A release: wheel and sdist, what is in them as CycloneDX writes it (SBOM), and whether any of that is known to be vulnerable.
 
 ``python -m bench.release``, or ``make release``, writes all of it to ``dist/``, and ends with 1 where something is known to be vulnerable,
-with 2 where nobody could be asked. The bill is of what a release installs (``requirements/core.txt``) into an environment in which nothing else is.
+with 2 where nobody could be asked. The bill is of what a release installs (``requirements/core.txt``) where nothing else is.
 """
 
 from __future__ import annotations
