@@ -11,10 +11,11 @@ from datadog_checks.base.stubs import aggregator
 
 INSTANCE = {"openmetrics_endpoint": sys.argv[1], "namespace": "everloop", "raw_metric_prefix": "everloop_", "metrics": [".+"]}
 
+check = OpenMetricsBaseCheckV2("openmetrics", {}, [INSTANCE])
 for _ in range(2):  # a counter counts from the second look on
     aggregator.reset()
-    check = OpenMetricsBaseCheckV2("openmetrics", {}, [INSTANCE])
-    check.check(None)
+    if wrong := check.run():
+        sys.exit(wrong)
 sent = [
     {"name": metric.name, "kind": metric.type, "value": metric.value, "tags": sorted(metric.tags)}
     for name in aggregator.metric_names

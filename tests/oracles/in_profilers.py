@@ -15,7 +15,7 @@ warnings.filterwarnings("ignore")
 
 import pandas as pd  # noqa: E402
 
-table = pd.read_parquet(sys.argv[1])
+table = pd.read_csv(sys.argv[1])
 wrong = sys.argv[2]
 numbers = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name])]
 table = table[numbers].astype(float)
