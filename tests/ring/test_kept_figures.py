@@ -1,4 +1,4 @@
-"""What pages read instead of working it out: kept when a model is watched or judged, the same as what was worked out, and nobody's secret."""
+"""What pages read and do not work out: kept when a model is watched or judged, as it was worked out, and with nobody's secret."""
 
 from __future__ import annotations
 
