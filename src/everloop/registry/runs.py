@@ -216,7 +216,8 @@ class Runs:
 def _compared(column: ColumnElement[Any], sign: Sign, value: Any) -> ColumnElement[bool]:
     match sign:
         case "~":
-            return column.icontains(str(value), autoescape=True)
+            has: ColumnElement[bool] = column.icontains(str(value), autoescape=True)
+            return has
         case "=":
             return column == value
         case "!=":
