@@ -116,7 +116,7 @@ class Client(httpx.Client):
     """Somebody's browser without a window: ``get`` and ``send_form`` take addresses such as ``/console/people``."""
 
     def __init__(self, site, **words):
-        super().__init__(base_url=site, timeout=30, **words)
+        super().__init__(base_url=site, timeout=30, headers={"connection": "close"}, **words)
 
     def send_form(self, to, fields=None, *, page="/console/people"):
         """Send a form from a page: what came back (not followed)."""

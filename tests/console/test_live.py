@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -23,6 +24,11 @@ class Listening:
         self.thread.start()
 
     def _read(self, site, cookies):
+        with suppress(httpx.HTTPError):  # the server may end while it is open
+            self._listen(site, cookies)
+        self.over.set()
+
+    def _listen(self, site, cookies):
         with httpx.Client(base_url=site, cookies=cookies, timeout=30) as client, client.stream("GET", "/console/live") as reply:
             self.status, self.kind, name = reply.status_code, reply.headers["content-type"], ""
             for line in reply.iter_lines():
@@ -30,7 +36,6 @@ class Listening:
                     name = line.removeprefix("event: ")
                 if line.startswith("data:"):
                     self.events.append((name, line.removeprefix("data:").strip()))
-        self.over.set()
 
 
 def until(holds, seconds=20.0):

@@ -138,7 +138,7 @@ class Provider:
 
     def _said(self) -> dict[str, Any]:
         """What the provider says of itself."""
-        said = self._remembered("metadata", self.issuer.rstrip("/") + "/.well-known/openid-configuration")
+        said: dict[str, Any] = self._remembered("metadata", self.issuer.rstrip("/") + "/.well-known/openid-configuration")
         if str(said.get("issuer", "")).rstrip("/") != self.issuer.rstrip("/"):
             raise NotSignedInError(f"{self.issuer} calls itself {said.get('issuer')}. Say that one: [console] oidc")
         missing = [name for name in ("authorization_endpoint", "token_endpoint", "jwks_uri") if name not in said]

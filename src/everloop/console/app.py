@@ -192,7 +192,7 @@ class Hardened:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)  # type: ignore[misc]
+            await self.app(scope, receive, send)
             return
         secure = asked.is_secure(scope)
 
@@ -205,4 +205,4 @@ class Hardened:
                 message = {**message, "headers": headers}
             await send(message)
 
-        await self.app(scope, receive, sent)  # type: ignore[misc,arg-type]
+        await self.app(scope, receive, sent)  # type: ignore[arg-type]

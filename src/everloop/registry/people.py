@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from sqlalchemy import BigInteger, Column, Connection, Index, Row, Table, Text, func, select
 
@@ -183,7 +183,7 @@ def checked(name: str, role: str) -> tuple[str, Role]:
         )
     if role not in ROLES:
         raise EverloopError(f"{role!r} is no role. Say {', '.join(ROLES[:-1])} or {ROLES[-1]}.")
-    return name, cast("Role", role)
+    return name, role
 
 
 def _kept(row: Row[Any]) -> KeptPerson:

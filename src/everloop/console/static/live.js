@@ -75,13 +75,15 @@
     section.classList.add("changed");
   }
 
-  let busy = false, again = false;
+  let busy = false, again = false, waits = false, last = 0;
+  const PAUSE = 1500; // a journal that grows all the time is not asked about all the time
 
   async function look() {
     if (document.hidden) { again = true; return; }
     if (busy) { again = true; return; }
     busy = true;
     again = false;
+    last = Date.now();
     try {
       const sections = [...document.querySelectorAll("[data-live][id]")];
       if (sections.length) {
@@ -89,14 +91,16 @@
         if (answer.redirected || answer.status === 401) { location.reload(); return; }
         if (!answer.ok) throw new Error(answer.status);
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        waits = false;
         for (const section of sections) {
           const fresh = page.getElementById(section.id);
           if (!fresh || fresh.innerHTML === kept.get(section.id)) continue;
-          if (typedInto(section)) { tell("There is something newer; it waits until what you are writing is sent."); continue; }
+          if (typedInto(section)) { waits = true; continue; }
           put(section, fresh);
           kept.set(section.id, fresh.innerHTML);
         }
-        tell("Up to date at " + new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(new Date()) + ".");
+        const at = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(new Date());
+        tell(waits ? "There is something newer; it waits until what you are writing is sent." : "Up to date at " + at + ".");
       }
     } catch (_) {
       tell("The house does not answer now; this page is as it was.");
@@ -113,13 +117,14 @@
   const from = document.body.dataset.liveFrom;
   if (from && window.EventSource && kept.size) {
     let timer = 0;
-    const soon = () => { clearTimeout(timer); timer = setTimeout(look, 150); };
+    const soon = () => { clearTimeout(timer); timer = setTimeout(look, Math.max(150, last + PAUSE - Date.now())); };
     const events = new EventSource(from);
     events.addEventListener("journal", soon);
     events.addEventListener("ended", () => { events.close(); location.reload(); });
     events.addEventListener("error", () => tell("Waiting for the house …"));
     events.addEventListener("open", () => tell(""));
     document.addEventListener("visibilitychange", () => { if (!document.hidden && again) look(); });
+    addEventListener("focusout", () => { if (waits) soon(); });
     addEventListener("pagehide", () => events.close());
   }
 })();

@@ -150,7 +150,7 @@ def _request(scope: Scope, body: bytes) -> bytes:
 
 async def _whole(receive: Receive) -> bytes | None:
     """The body of a request; None: it is too large."""
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
