@@ -24,7 +24,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    and_,
     case,
     func,
     literal,
