@@ -25,7 +25,6 @@ from everloop.loop.house import House
 
 AGAIN = 7
 FIRST = "/"
-HAS = "1,000 models, 100,000 runs, 1M records"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,13 @@ def pages() -> Iterator[Goal]:
     first, others = found[0], found[1:]
     slowest, heaviest = max(others, key=lambda one: one.milliseconds), max(found, key=lambda one: one.whole)
     told = ", ".join(f"{one.address} {one.milliseconds:.0f}" for one in sorted(others, key=lambda one: -one.milliseconds)[:8])
-    yield at_most(f"the first page, {HAS}", first.milliseconds, 300, "ms", f"{first.address}; the longest of {AGAIN}: {first.longest:.0f}")
+    yield at_most(
+        "the first page, 1,000 models, 100,000 runs, 1M records",
+        first.milliseconds,
+        300,
+        "ms",
+        f"{first.address}; the longest of {AGAIN}: {first.longest:.0f}",
+    )
     yield at_most("what the first page transfers", first.whole / 1000, 200, "kB", f"uncompressed; the page itself {first.page / 1000:.0f}")
     yield at_most("the slowest other page of that house", slowest.milliseconds, 300, "ms", told)
     yield at_most("what the heaviest page of that house transfers", heaviest.whole / 1000, 200, "kB", heaviest.address)

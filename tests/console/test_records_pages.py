@@ -22,6 +22,7 @@ from everloop.loop.verified import last_verified, verify
 from everloop.records import Approval, Incident, Symptom
 from everloop.registry.errands import Errands
 from everloop.registry.searched import Asked
+from everloop.registry.turns import Turn
 
 NOW = END + timedelta(hours=3)
 PAGES = ("why", "runs", "pane", "delivery", "features", "data", "incidents", "cost", "journal")
@@ -176,6 +177,19 @@ def test_what_failed_is_asked_again_by_who_says_so_and_stands_in_the_journal(hou
         ask_again(house, errand.id, by="Ada", reason=" ", now=NOW)
     with pytest.raises(Unknown):
         ask_again(house, "none", by="Ada", reason="again", now=NOW)
+
+
+def test_a_turn_under_way_is_cancelled_by_who_is_signed_in(house, client):
+    opened = Turn(id="turn-9", model="prices", now=NOW, cause="schedule", started_at=wall())
+    with house.store.transaction() as t:
+        house.turns.open(t, opened)
+    assert "prices is being turned since" in read(client.get("/console/runs").text)
+    assert client.send_form("/console/runs/turns/prices/cancel", {"reason": "wrong file"}, page="/console/runs").status_code == 303
+    assert house.turns.find("turn-9").state == "cancelled"
+    word = house.journal.read(kind="Decision", newest_first=True, limit=1)[0].record
+    assert (word.by, word.cause) == ("Ada", "cancelled")
+    assert "ended the turn" in read(client.get("/console/runs").text), "what came of it is said"
+    assert client.send_form("/console/runs/turns/prices/cancel", {"reason": "again"}, page="/console/runs").status_code == 409
 
 
 # -- incidents -----------------------------------------------------------------------------------------------------------------------

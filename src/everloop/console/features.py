@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from everloop.console.data import last_arrived
 from everloop.console.page import Asking, Route, Shown
@@ -91,7 +92,7 @@ def _feature(house: House, written: str, reading: AnyReading, models: list[Model
 def watched(house: House, model: Model) -> Watched:
     """What the last looks found of a model's features."""
     fact = house.facts.latest(model.name, SKEW)
-    body = fact.body if fact is not None else {"values": 0, "features": ()}
+    body: dict[str, Any] = fact.body if fact is not None else {"values": 0, "features": ()}
     newest = next((e.record for e in house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)), None)
     signals = tuple(_drifts(newest)) if isinstance(newest, Signals) else ()
     return Watched(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from everloop.clock import instant
@@ -59,9 +59,9 @@ def journal_of(house: House, asked: Asked, *, before: int | None = None) -> Look
 
 def asked_in(query: Mapping[str, str]) -> Asked:
     """What the filters say. Raises EverloopError for an instant that is none."""
-    words = {word: query.get(word, "").strip() for word in WORDS if word not in ("since", "until")}
-    ends = {word: instant(text) for word in ("since", "until") if (text := query.get(word, "").strip())}
-    return replace(Asked(**words), **ends)
+    words = {word: query.get(word, "").strip() for word in WORDS}
+    since, until = (instant(words[word]) if words[word] else None for word in ("since", "until"))
+    return Asked(words["kind"], words["model"], words["turn"], words["by"], words["text"], since, until)
 
 
 def _kept(entry: Entry, name: Callable[[str], str]) -> Kept:

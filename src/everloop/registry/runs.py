@@ -7,6 +7,7 @@ is all in the journal as well, so nothing is decided by what stands here. Reads 
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    and_,
     case,
     func,
     literal,
@@ -213,22 +213,13 @@ class Runs:
         return func.jsonb_extract_path(as_type(RUNS.c.said, JSONB), of, name)
 
 
+_COMPARES = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
 def _compared(column: ColumnElement[Any], sign: Sign, value: Any) -> ColumnElement[bool]:
-    match sign:
-        case "~":
-            return column.icontains(str(value), autoescape=True)
-        case "=":
-            return column == value
-        case "!=":
-            return and_(column.is_not(None), column != value)
-        case "<":
-            return column < literal(value)
-        case "<=":
-            return column <= literal(value)
-        case ">":
-            return column > literal(value)
-        case ">=":
-            return column >= literal(value)
+    """What has no such value fits nothing: a comparison with NULL never holds."""
+    found: ColumnElement[bool] = column.icontains(str(value), autoescape=True) if sign == "~" else _COMPARES[sign](column, literal(value))
+    return found
 
 
 def _as_number(text: str) -> float | None:
