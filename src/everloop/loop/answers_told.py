@@ -67,7 +67,9 @@ class Telling:
 
     async def once(self, broker: Line) -> int:
         """Put there what was answered since the last time; how many that is."""
-        before = await asyncio.to_thread(self._noted) or await asyncio.to_thread(self._begun)
+        before = await asyncio.to_thread(self._noted)
+        if before is None:
+            before = await asyncio.to_thread(self._begun)
         version, rows = await asyncio.to_thread(self._since, before)
         messages = await asyncio.to_thread(self._said, rows)
         for first in range(0, len(messages), TOGETHER):

@@ -171,7 +171,8 @@ def take_told(house: House, url: str, etag: str | None, now: datetime, room: Roo
         if one is None:
             return None
         if one.size > MOST_AT_THE_DOOR or one.name.lower().endswith(_PACKED):
-            return _left(source, "is compressed" if one.size <= MOST_AT_THE_DOOR else f"has {one.size:,} bytes")
+            _left(source, "is compressed" if one.size <= MOST_AT_THE_DOOR else f"has {one.size:,} bytes")
+            return None
         if any((came.url, came.size, came.written_at) == (one.url, one.size, one.written_at) for came in there):
             return _there_already(house, source)
         room = room or Room()
@@ -182,7 +183,8 @@ def take_told(house: House, url: str, etag: str | None, now: datetime, room: Roo
         try:
             return take_file(house, source, one, now, most=MOST_UNPACKED)
         except TooMuch:
-            return _left(source, f"holds more than {MOST_UNPACKED:,} bytes")
+            _left(source, f"holds more than {MOST_UNPACKED:,} bytes")
+            return None
 
 
 def _there_already(house: House, source: Source) -> Received:

@@ -111,8 +111,8 @@ def _belongings(house: House) -> Iterator[Belonging]:
         yield Belonging(
             what,
             place,
-            lambda place=place: owner_of(place, settings.storage),  # type: ignore[misc]
-            lambda mark, place=place: owned_by(place, settings.storage, mark),  # type: ignore[misc]
+            lambda place=place: owner_of(place, settings.storage),
+            lambda mark, place=place: owned_by(place, settings.storage, mark),
         )
 
 

@@ -25,6 +25,7 @@ from everloop.lake.place import table_of
 from everloop.lake.seal import MARKER
 from everloop.loop.answers import seal_answers
 from everloop.loop.autonomy import put_level
+from everloop.loop.backup.cut import MADE_AGAIN
 from everloop.loop.backup.forgotten import forget_again, since
 from everloop.loop.backup.manifest import Gone, Manifest, Place
 from everloop.loop.backup.places import named, places_of, remember
@@ -110,7 +111,8 @@ def _restored(
     shutil.rmtree(stage, ignore_errors=True)
     try:
         for part in manifest.parts:
-            write(place, part, _inside(stage, part.path))
+            if "/" in part.path or not MADE_AGAIN.fullmatch(part.path):  # older releases copied some of it
+                write(place, part, _inside(stage, part.path))
         head = _proven(stage, manifest)
         house = _staged(project, settings, stage)
         try:
