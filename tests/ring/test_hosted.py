@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 
+import httpx
 import pytest
 from bench.lambda_events import WARM, WAYS, Asked, body_of
 
@@ -136,3 +138,33 @@ def test_a_house_nobody_keeps_says_who_would(opened, monkeypatch):
     monkeypatch.setattr(hosting, "PATIENCE", 0.2)
     with pytest.raises(HouseBusy, match="everloop worker --house"):
         hosting.hosted(Told(house.project.path, None, None, False, None, None, None, "lambda"), shared=True)
+
+
+def test_an_app_that_shows_its_own_key_answers_whom_the_platform_lets_in_and_does_nothing_else(opened):
+    house, model = opened("shop")
+    adopt(house, model, END)
+    write_routes(house)
+    key = add_key(house, "platform", ["predict"], wall())
+    house.store.close()
+    app = hosting.keyed_app(house.project.path, key=key)
+
+    async def asked():
+        transport = httpx.ASGITransport(app, client=("203.0.113.9", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://container:8080") as client:
+            ping = await client.get("/ping")
+            answer = await client.post("/invocations", json={"instances": some_requests(house, model, 2)})
+            undone = await client.post(f"/v1/models/{model.name}/undo", json={"by": "Eve", "reason": "mine"})
+            return ping.status_code, answer.status_code, len(answer.json()["predictions"]), undone.status_code
+
+    async def lived():
+        said = await asked()
+        received = asyncio.Queue()
+        for kind in ("startup", "shutdown"):
+            await received.put({"type": f"lifespan.{kind}"})
+        await app({"type": "lifespan"}, received.get, no_word)
+        return said
+
+    async def no_word(_):
+        pass
+
+    assert asyncio.run(lived()) == (200, 200, 2, 403)

@@ -82,4 +82,4 @@ def _pinned(modules: list[str], project: Path) -> list[str]:
             )
         name = there[module][0]
         pins.add(f"{name}=={version(name)}")
-    return sorted(pins)
+    return sorted(pins, key=str.lower)

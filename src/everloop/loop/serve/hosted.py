@@ -89,6 +89,21 @@ def hosted(told: Told, *, shared: bool = False, counted: Path | None = None) -> 
     return Hosted(asgi, doors, held)
 
 
+def keyed_app(project: Path | str, *, key: str, stage: str = "", house: Path | str | None = None) -> Asgi:
+    """The house as an app that shows its own key, for a platform that decides who may ask and passes no header on, as SageMaker does.
+
+    Whoever reaches it may do what the key may: give it one that may ``predict``, and nothing else. Raises what ``hosted`` raises.
+    """
+    behind, shown = hosted(_told(project, house, stage, False, "worker")).asgi, (b"authorization", f"Bearer {key}".encode())
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [*(head for head in scope["headers"] if head[0] != shown[0]), shown]}
+        await behind(scope, receive, send)
+
+    return app
+
+
 def ray_app(project: Path | str, *, stage: str = "", house: Path | str | None = None, turned: bool = False, **options: Any) -> Any:
     """The house as an application of Ray Serve, as ``everloop export rayserve`` writes it down.
 
