@@ -63,7 +63,7 @@ def test_one_pane_shows_what_was_answered_and_what_happened(house, page_of, shot
     picture = page.get_by_role("img", name="prices, one pane")
     expect(picture).to_be_visible()
     for lane in ("Traffic", "Latency", "CPU of turns", "Drift", "Error", "Business"):
-        expect(picture.get_by_text(lane).first).to_be_visible()
+        expect(picture.locator("text", has_text=lane).first).to_be_visible()
     expect(page.get_by_role("region", name="What happened")).to_contain_text("prices@1 in canary")
     shot(page, "pane")
 
