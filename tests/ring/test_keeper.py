@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import answer_one
+from everloop.loop.serve.routes import Living
 from everloop.serving.log import AnswersLog, unsealed
 from everloop.serving.segment import segments
 from tests.ring.conftest import END
@@ -39,15 +42,16 @@ def test_what_is_still_being_answered_when_it_is_told_to_end_is_waited_for_and_s
     rows = unsealed(house.settings.answers)
     [first] = segments(house.settings.answers)
     first.unlink()
-    with AnswersLog(house.settings.answers) as log:  # a worker that drains
-        keeper = started(house)
+    worker = Living(house.settings.house)  # which drains, and has answered nobody since
+    keeper = started(house)
+    try:
         keeper.send_signal(signal.SIGTERM)
-        log.write(rows)
-        try:
+        with pytest.raises(subprocess.TimeoutExpired):
             keeper.wait(2)
-            raise AssertionError("it ended while somebody still answered")
-        except subprocess.TimeoutExpired:
-            pass
+        with AnswersLog(house.settings.answers) as log:
+            log.write(rows)
+    finally:
+        worker.close()
     assert keeper.wait(20) == 0, keeper.stdout.read()
     keeper.stdout.close()
     assert sealed(house) == [given.id]

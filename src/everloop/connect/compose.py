@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from everloop.connect.kubernetes.facts import BAKED, BEFORE_IT_ENDS, HOUSE, SECRET, Deployed, Room
+from everloop.connect.kubernetes.facts import APP, BAKED, BEFORE_IT_ENDS, HOUSE, SECRET, Deployed, Room
 from everloop.connect.kubernetes.folder import built
 from everloop.connect.kubernetes.written import yaml_text
 
@@ -58,7 +58,7 @@ def _service(said: Deployed, folder: str, target: str, words: list[str], room: R
     return {
         "image": f"{said.image}-{target}:${{TAG:-local}}",
         "build": {"context": above, "dockerfile": f"{folder}/Dockerfile", "target": target},
-        "command": [*words, "--project", "/app", *stage],
+        "command": [*words, "--project", APP, "--house", HOUSE, *stage],
         "environment": {name: f"${{{name}:?say it in the environment}}" for name in said.secrets} or None,
         "init": True,
         "read_only": True,
@@ -76,7 +76,7 @@ def _service(said: Deployed, folder: str, target: str, words: list[str], room: R
 def _page(said: Deployed, folder: str, from_files: tuple[str, ...]) -> str:
     compose = f"docker compose -f {folder}/compose.yaml"
     of = "serving" if said.local or said.baked else "worker"
-    stage = f" --stage {said.stage}" if said.stage else ""
+    stage = f" --project {APP} --house {HOUSE}" + (f" --stage {said.stage}" if said.stage else "")
     lines = [
         f"<!-- Written by {MARK} -->",
         f"# {said.name} by Docker Compose",
@@ -85,11 +85,7 @@ def _page(said: Deployed, folder: str, from_files: tuple[str, ...]) -> str:
         *(f"export {name}=…" for name in said.secrets),
         *(["export PREDICT_KEY=ev_…   # who may ask it: everloop key add till predict, in any house"] if said.baked else []),
         f"{compose} up --build --wait",
-        *(
-            []
-            if said.baked
-            else [f"{compose} exec {of} everloop key add till predict --project /app{stage}   # a key is asked of everybody"]
-        ),
+        *([] if said.baked else [f"{compose} exec {of} everloop key add till predict{stage}   # a key is asked of everybody"]),
         f"curl -s http://127.0.0.1:{said.port}/health/ready",
         "```",
         "",
@@ -101,8 +97,8 @@ def _page(said: Deployed, folder: str, from_files: tuple[str, ...]) -> str:
             []
             if said.baked
             else [
-                f"{compose} exec {of} everloop status --project /app{stage}",
-                f"{compose} exec {of} everloop undo {said.models[0]} --by $USER --reason 'it doubles every Monday' --project /app{stage}",
+                f"{compose} exec {of} everloop status{stage}",
+                f"{compose} exec {of} everloop undo {said.models[0]} --by $USER --reason 'it doubles every Monday'{stage}",
             ]
         ),
         "```",

@@ -37,8 +37,8 @@ def _installed(said: Deployed) -> list[str]:
         "# What is installed, each file by its hash. Nothing of what installs it is in the images below.",
         "FROM ${BASE} AS installed",
         f"COPY {said.locked} /build/requirements.txt",
-        "RUN python -m venv /opt/everloop \\",
-        "    && /opt/everloop/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /build/requirements.txt",
+        "RUN python -m venv /srv/everloop \\",
+        "    && /srv/everloop/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /build/requirements.txt",
         "",
     ]
 
@@ -58,8 +58,8 @@ def _project(said: Deployed) -> list[str]:
         f"RUN groupadd --system --gid {USER} everloop \\",
         f"    && useradd --system --uid {USER} --gid {USER} --no-create-home --home-dir /tmp --shell /usr/sbin/nologin everloop \\",
         f"    && install -d -o {USER} -g {USER} {HOUSE}",
-        f"ENV PATH=/opt/everloop/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp EVERLOOP_HOUSE={HOUSE}",
-        "COPY --from=installed /opt/everloop /opt/everloop",
+        "ENV PATH=/srv/everloop/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp",
+        "COPY --from=installed /srv/everloop /srv/everloop",
         f"WORKDIR {APP}",
         *_copied(said.files),
         f"USER {USER}:{USER}",
@@ -80,7 +80,7 @@ def _copied(files: Sequence[str]) -> Iterable[str]:
 def _learns(said: Deployed) -> list[str]:
     if said.baked:
         return []
-    return ["# Turns the house: learns, judges, rolls out.", "FROM project AS training", 'CMD ["worker"]', ""]
+    return ["# Turns the house: learns, judges, rolls out.", "FROM project AS training", f'CMD ["worker", "--house", "{HOUSE}"]', ""]
 
 
 def _answers(said: Deployed) -> list[str]:
@@ -103,6 +103,6 @@ def _answers(said: Deployed) -> list[str]:
         "# Answers over HTTP.",
         f"FROM {'baked' if said.baked else 'project'} AS serving",
         f"EXPOSE {said.port}",
-        f'CMD ["serve", "--host", "0.0.0.0", "--port", "{said.port}"]',
+        f'CMD ["serve", "--host", "0.0.0.0", "--port", "{said.port}", "--house", "{HOUSE}"]',
     ]
     return lines

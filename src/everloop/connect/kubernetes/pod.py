@@ -42,7 +42,7 @@ def container(said: Deployed, name: str, image: str, words: list[str], room: Roo
         "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "args": [*words, "--project", APP, *(["--stage", said.stage] if said.stage else [])],
+        "args": [*words, "--project", APP, "--house", HOUSE, *(["--stage", said.stage] if said.stage else [])],
         "env": environment(said) or None,
         "resources": room.resources,
         "securityContext": locked(),

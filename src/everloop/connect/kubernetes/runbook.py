@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from everloop.connect.kubernetes.facts import BAKED, SECRET, Deployed
+from everloop.connect.kubernetes.facts import APP, BAKED, HOUSE, SECRET, Deployed
 from everloop.connect.kubernetes.overlays import AUTHORITY, PUT_IN
 
 
@@ -18,7 +18,9 @@ def runbook(said: Deployed, mark: str, folder: str, *, answers: str, overlays: b
 
 def _exec(said: Deployed, words: str) -> str:
     of = f"deployment/{said.name}" if said.baked or said.local else f"deployment/{said.name}-worker"
-    return f"kubectl -n {said.namespace} exec {of} -- everloop {words} --project /app" + (f" --stage {said.stage}" if said.stage else "")
+    return f"kubectl -n {said.namespace} exec {of} -- everloop {words} --project {APP} --house {HOUSE}" + (
+        f" --stage {said.stage}" if said.stage else ""
+    )
 
 
 def _head(said: Deployed, mark: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from everloop.loop.answers import seal_answers
 from everloop.loop.control.chores import Chores, Routes, finish_forgetting
 from everloop.loop.control.gauges import Gauges
 from everloop.loop.house import House
+from everloop.loop.serve.routes import workers
 from everloop.serving.segment import segments
 
 
@@ -57,11 +58,11 @@ class Keeping:
                 self.over.wait(0.2)
 
     def seal_the_rest(self, patience: float) -> bool:
-        """Seal what was answered here to the last, as those who answered let go of it, for at most so many seconds; whether all of it is
-        sealed. What is not stays in this folder."""
+        """Seal what is answered here to the last, until nobody answers any more, for at most so many seconds; whether all of it is sealed.
+        What is not stays in this folder."""
         left = Chores(self.house, self.told)
         until = monotonic() + patience
-        while any(segments(self.house.settings.answers)):
+        while workers(self.house.settings.house) or any(segments(self.house.settings.answers)):
             if monotonic() >= until:
                 self.told(f"Not everything that was answered here is sealed; it lies in {self.house.settings.answers}.")
                 return False
