@@ -1,4 +1,4 @@
-"""docs/works-with.md: a row for each tool there has to be one for, one of four words for how, and tests that are there and know the tool."""
+"""docs/works-with.md: each tool there has to be has a row, one of four words for how, and tests that are there and know it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ TOOLS = (
 CALLED = {
     "Delta Lake": "delta", "Weights & Biases": "wandb", "GitHub Actions": "github", "GitLab CI": "gitlab", "Great Expectations": "great",
     "SageMaker endpoints": "sagemaker", "Seldon Core": "seldon", "Ray Serve": "ray", "TensorFlow Serving": "tensorflow",
-    "pandas profiling": "profiling", "Shopify Flow": "flow", "Open Data Contract Standard": "contract", "MLServer, Triton": "mlserver", "Argo Rollouts": "argo",
+    "pandas profiling": "profiling", "Shopify Flow": "flow",
+    "Open Data Contract Standard": "contract", "MLServer, Triton": "mlserver", "Argo Rollouts": "argo",
 }  # fmt: skip
 """What a test calls a tool, where that is not its name."""
 
