@@ -33,6 +33,7 @@ def test_they_read_what_a_model_learnt_from_and_find_the_column_that_is_wrong(op
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     rows = table.num_rows
-    assert found["deepchecks"] == [column]
+    as_it_is, spoilt = found["deepchecks"]
+    assert as_it_is < 0.1 < 0.5 < spoilt
     assert found["profiling"] == {"rows": rows, "columns": found["columns"]}
     assert found["whylogs"] == dict.fromkeys(found["columns"], rows)
