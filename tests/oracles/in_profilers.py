@@ -11,6 +11,7 @@ import warnings
 
 os.environ["WHYLOGS_NO_ANALYTICS"] = "True"
 os.environ["YDATA_PROFILING_NO_ANALYTICS"] = "True"
+os.environ["DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY"] = "True"
 warnings.filterwarnings("ignore")
 
 import pandas as pd  # noqa: E402
