@@ -9,7 +9,13 @@ import sys
 from datadog_checks.base import OpenMetricsBaseCheckV2
 from datadog_checks.base.stubs import aggregator
 
-INSTANCE = {"openmetrics_endpoint": sys.argv[1], "namespace": "everloop", "raw_metric_prefix": "everloop_", "metrics": [".+"]}
+INSTANCE = {
+    "openmetrics_endpoint": sys.argv[1],
+    "namespace": "everloop",
+    "raw_metric_prefix": "everloop_",
+    "rename_labels": {"version": "model_version"},  # a tag that Datadog keeps for itself
+    "metrics": [".+"],
+}
 
 check = OpenMetricsBaseCheckV2("openmetrics", {}, [INSTANCE])
 for _ in range(2):  # a counter counts from the second look on

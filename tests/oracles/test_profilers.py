@@ -24,7 +24,7 @@ def test_they_read_what_a_model_learnt_from_and_find_the_column_that_is_wrong(op
     train_now(house, model, END + timedelta(hours=1))
     to_dvc(house, model, tmp_path)
     file = tmp_path / model.name / "training.parquet"
-    column = next(name for name in model.columns if "quantity" in name)
+    column = [name for name in model.columns if "quantity" in name][-1]
     table = pq.read_table(file)
     assert column in table.column_names
     pyarrow.csv.write_csv(table, tmp_path / "training.csv")  # their numpy is too old for a pyarrow of today
@@ -33,6 +33,7 @@ def test_they_read_what_a_model_learnt_from_and_find_the_column_that_is_wrong(op
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     rows = table.num_rows
-    assert found["deepchecks"] == [column]
+    as_it_is, spoilt = found["deepchecks"]
+    assert as_it_is < 0.1 < 0.5 < spoilt
     assert found["profiling"] == {"rows": rows, "columns": found["columns"]}
     assert found["whylogs"] == dict.fromkeys(found["columns"], rows)
