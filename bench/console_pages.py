@@ -92,10 +92,12 @@ async def _asked(client: httpx.AsyncClient, address: str) -> Asked:
         began = time.perf_counter()
         got = await client.get(f"/console{address}")
         took.append((time.perf_counter() - began) * 1000)
-        if got.status_code == 404:
+        if got.status_code in (404, 409):
             break
     assert got is not None
-    assert got.status_code in (200, 404), (address, got.status_code, got.text[-600:])
+    assert got.status_code in (200, 404, 409), (address, got.status_code, got.text[-600:])
     loads = set(re.findall(r'<(?:link|script|img)[^>]+?(?:href|src)="([^"]+)"', got.text))
-    beside = sum(len((await client.get(urljoin("/console/", one))).content) for one in sorted(loads))
+    beside = 0
+    for one in sorted(loads):
+        beside += len((await client.get(urljoin("/console/", one))).content)
     return Asked(address, statistics.median(took), max(took[1:] or took), len(got.content) + beside, len(got.content))

@@ -188,21 +188,22 @@ class Runs:
 
     def _number(self, name: str) -> ColumnElement[Any]:
         """The measure of this name, or the parameter, where it is a number; else NULL."""
-        measure, parameter = self._value("measures", name), self._value("parameters", name)
         if self.store.engine.dialect.name == "sqlite":
-            numeric = case((func.typeof(parameter).in_(("integer", "real")), parameter))
-            return func.coalesce(measure, numeric)
+            parameter = self._value("parameters", name)
+            return func.coalesce(self._value("measures", name), case((func.typeof(parameter).in_(("integer", "real")), parameter)))
         from sqlalchemy import Double
         from sqlalchemy import cast as as_type
 
-        numbers = (case((func.jsonb_typeof(v) == "number", v.op("#>>")("{}"))) for v in (measure, parameter))
+        numbers = (
+            case((func.jsonb_typeof(self._value(of, name)) == "number", self._value(of, name, text=True)))
+            for of in ("measures", "parameters")
+        )
         return func.coalesce(*(as_type(number, Double) for number in numbers))
 
     def _text(self, name: str) -> ColumnElement[Any]:
-        parameter = self._value("parameters", name)
-        return parameter if self.store.engine.dialect.name == "sqlite" else parameter.op("#>>")("{}")
+        return self._value("parameters", name, text=True)
 
-    def _value(self, of: str, name: str) -> ColumnElement[Any]:
+    def _value(self, of: str, name: str, *, text: bool = False) -> ColumnElement[Any]:
         if '"' in name or "\\" in name:
             raise EverloopError(f"{name!r} is no name of a measure or a parameter.")
         if self.store.engine.dialect.name == "sqlite":
@@ -210,7 +211,8 @@ class Runs:
         from sqlalchemy import cast as as_type
         from sqlalchemy.dialects.postgresql import JSONB
 
-        return func.jsonb_extract_path(as_type(RUNS.c.said, JSONB), of, name)
+        read = func.jsonb_extract_path_text if text else func.jsonb_extract_path
+        return read(as_type(RUNS.c.said, JSONB), of, name)
 
 
 _COMPARES = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
