@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import nats.errors
 import pytest
 
+from everloop.clock import wall
 from everloop.connect.streams import KafkaLine, Message, NatsLine, line
 from everloop.errors import Overtaken, StoreError
 from everloop.lake import read_source, receive
@@ -248,7 +249,7 @@ def test_a_house_that_is_busy_is_waited_for_and_nothing_is_passed_over(tmp_path)
 # -- answers into a stream ---------------------------------------------------------------------------------------------------------------
 
 
-def answered(house, model, n):
+def answered(house, model, n, at=NOW):
     """One more answer of a model, in the lake."""
     import pyarrow as pa
 
@@ -258,7 +259,7 @@ def answered(house, model, n):
     from everloop.serving.answered import SCHEMA
 
     adopt(house, house.project.model(model), NOW)
-    moment = microseconds(NOW) + n
+    moment = microseconds(at) + n
     row = {"id": f"a{n}", "model": model, "version": house.pointers.current(model).champion, "arm": "shadow" if n == 3 else "champion",
            "unit": "p1", "moment": moment, "answered_at": moment, "answer": {"value": float(n), "values": None, "items": None},
            "microseconds": 5}  # fmt: skip
@@ -353,20 +354,19 @@ def test_a_stream_of_what_the_project_does_not_have_is_told_of_and_left_alone(tm
 
 
 @pytest.mark.slow
-def test_a_controller_takes_a_stream_and_puts_answers_into_another(tmp_path, monkeypatch):
+def test_a_controller_takes_a_stream_and_puts_answers_into_another(tmp_path):
     from everloop.loop.control.streaming import stream_all
 
     with nats_server() as broker:
         house = house_with(
             tmp_path, broker.url, till={"subject": SUBJECT, "source": "orders"}, out={"subject": "shop.answers", "answers": "demand"}
         )
-        monkeypatch.setattr("everloop.loop.answers_told.Telling.wall", lambda _self: NOW)
         over, told = threading.Event(), []
         thread = threading.Thread(target=stream_all, args=(house, told.append, over.is_set), daemon=True)
         thread.start()
         put(broker.url, SUBJECT, [Message(body("l1"))])
         until(lambda: len(orders_in(house)) == 1 and house.facts.latest("", "stream out") is not None)
-        answered(house, "demand", 1)
+        answered(house, "demand", 1, at=wall())
         until(lambda: any(one.id == "a1" for one in all_of(broker.url, "shop.answers")))
         over.set()
         thread.join(10)
