@@ -10,11 +10,14 @@ import signal
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
+from everloop.clock import monotonic
 from everloop.loop.serve.supervised import Told, supervised
 
 PATIENCE = 15.0
-"""Seconds that what is left to seal may take, once nobody answers any more; the supervisor waits five longer."""
+"""Seconds it waits beyond the drain for those who answer, and for what is left to seal; the supervisor waits five longer."""
+LOOK_EVERY = 0.1
 
 
 def keep_folder(told: Told) -> None:
@@ -28,19 +31,32 @@ def keep_folder(told: Told) -> None:
     from everloop.training import stand_in
 
     without_pandas()
-    stop = threading.Event()
+    ends, stop = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: ends.set())
     project = stand_in.opened(partial(open_project, told.project))
     house = open_house(project, folder=told.house, stage=told.stage, turned=told.turned)
     with traced(house.settings, told.name):
         keeping = Keeping(house, speaking(told.name, house.settings.logs), stop)
-        beside = threading.Thread(target=keeping.finish, name="everloop finish", daemon=True)
-        beside.start()
+        patience = house.settings.serving.drain + PATIENCE
+        waits = partial(_until_nobody_answers, house.settings.house, ends, stop, patience)
+        for beside in (keeping.finish, waits):
+            threading.Thread(target=beside, daemon=True).start()
         told.say_ready()
         keeping.keep()
-        keeping.seal_the_rest(house.settings.serving.drain + PATIENCE)
+        keeping.seal_the_rest(patience)
     house.store.close()
+
+
+def _until_nobody_answers(house: Path, ends: threading.Event, stop: threading.Event, patience: float) -> None:
+    """Those who drain go on answering, and hear of an undo as they ever did: the folder is kept until the last of them is gone."""
+    from everloop.loop.serve.routes import workers
+
+    ends.wait()
+    until = monotonic() + patience
+    while workers(house) and monotonic() < until:
+        stop.wait(LOOK_EVERY)
+    stop.set()
 
 
 if __name__ == "__main__":
