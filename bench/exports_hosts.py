@@ -61,18 +61,20 @@ def same() -> Iterator[Goal]:
             given[host] = _asked_behind(host, mine, asked, moment.isoformat())
             records[host] = decided(mine, moment)
         due, decisions = given["uvicorn"], records["uvicorn"]
-        said = f"of {len(due):,}, to the last bit"
-        differ = sum(one != other for one, other in zip(due, given["granian"], strict=True))
-        yield at_most("answers behind granian that differ from uvicorn's", differ, 0, "answers", said)
-        differ = sum(one != other for one, other in zip(due, given["Ray Serve"], strict=True))
-        yield at_most("answers behind Ray Serve that differ from uvicorn's", differ, 0, "answers", said)
-        differ = sum(one != other for way in WAYS for one, other in zip(due, given[way], strict=True))
+        differ, beside = {host: _differ(due, given[host]) for host in given}, f"of {len(due):,}, to the last bit"
+        yield at_most("answers behind granian that differ from uvicorn's", differ["granian"], 0, "answers", beside)
+        yield at_most("answers behind Ray Serve that differ from uvicorn's", differ["Ray Serve"], 0, "answers", beside)
+        events = sum(differ[way] for way in WAYS)
         yield at_most(
-            "answers to events of Lambda that differ from uvicorn's", differ, 0, "answers", f"of {len(due):,} in {len(WAYS)} kinds"
+            "answers to events of Lambda that differ from uvicorn's", events, 0, "answers", f"of {len(due):,} in {len(WAYS)} kinds"
         )
         others = [records[host] for host in records if host != "uvicorn"]
-        differ = sum(one != decisions for one in others)
-        yield at_most("hosts whose week is decided otherwise", differ, 0, "hosts", f"of {len(others)}, {len(decisions)} records each")
+        otherwise = sum(one != decisions for one in others)
+        yield at_most("hosts whose week is decided otherwise", otherwise, 0, "hosts", f"of {len(others)}, {len(decisions)} records each")
+
+
+def _differ(due: list[Any], given: list[Any]) -> int:
+    return sum(one != other for one, other in zip(due, given, strict=True))
 
 
 def _asked_behind(host: str, folder: Path, asked: list[dict[str, Any]], now: str) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Hosts: one house behind each server it can be behind, as its own documentation starts it. In: a project folder. Out: who can be asked.
 
 ``uvicorn`` and ``granian`` are ``everloop serve``; ``Ray Serve`` is what ``everloop export rayserve`` writes, run by Ray's command in an
-environment of its own; ``Lambda`` is what ``everloop export lambda`` writes, called with events in a process of its own or in this one.
+environment of its own; ``Lambda`` is the handler that the files of ``everloop export lambda`` make, called with events.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def by_ray(folder: Path, *, replicas: int = 1, turned: bool = False) -> Iterator
 
 @contextmanager
 def by_lambda(folder: Path, house: Path | None = None) -> Iterator[Host]:
-    """The exported handler in a process of its own, asked by events over a socket: what Lambda's own runtime does, without Lambda."""
+    """The handler in a process of its own, asked by events: what Lambda's own runtime does, without Lambda."""
     port = free_port()
     words = [str(Path(__file__).with_name("lambda_side.py")), str(folder), str(house or ""), str(port)]
     around = dict(os.environ) | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])}
