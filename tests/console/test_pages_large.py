@@ -67,8 +67,8 @@ def work(folder, models, monkeypatch):
     return found
 
 
-#: Ordering all runs by a measure is asked for; an instant is found by walking the index of instants; words that nobody said are looked for in
-#: 20,000 records.
+#: Ordering all runs by a measure is asked for; an instant is found by walking the index of instants; words that nobody said are looked
+#: for in 20,000 records.
 ASKED_FOR = {"/runs?by=wape", "/journal?kind=Version&until=2026-09-01", "/journal?text=nobody+said+this"}
 
 
