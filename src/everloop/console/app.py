@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import cast
 
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -27,6 +28,7 @@ from everloop.connect.openid import Provider
 from everloop.console import asked, doors, files, live, words
 from everloop.console.asked import RefusedError
 from everloop.console.page import Act, Asking, Done, Page, Route, Shown
+from everloop.console.passwords import AT_ONCE
 from everloop.console.routes import NAVIGATION, ROUTES
 from everloop.console.sessions import Letting, Visit
 from everloop.console.shown import MOUNT, Around, page
@@ -46,6 +48,7 @@ class Desk:
     routes: tuple[Route, ...]
     wall: Callable[[], datetime] = wall
     throttle: Throttle = field(default_factory=Throttle)
+    hashing: CapacityLimiter = field(default_factory=partial(CapacityLimiter, AT_ONCE))
     provider: Provider | None = None
     name: str = ""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -26,6 +27,7 @@ from everloop.registry.people import key_of
 if TYPE_CHECKING:
     from everloop.console.app import Desk
 
+T = TypeVar("T")
 AWAY = "away"
 """The third cookie: what must come back from an OpenID provider."""
 BEFORE = "before"
@@ -68,7 +70,7 @@ async def sign_in(desk: Desk, request: Request) -> Response:
         return answer
     # Counted before it is known, so that many at once are not all let through.
     desk.throttle.failed(key_of(name), place, monotonic())
-    secret = await run_in_threadpool(desk.letting.sign_in, name, fields.get("password", ""), desk.wall())
+    secret = await _in_line(desk, partial(desk.letting.sign_in, name, fields.get("password", ""), desk.wall()))
     if secret is None:
         return await run_in_threadpool(_sign_in, desk, request, to, "Name and password do not fit, or this person is not let in.", 401)
     desk.throttle.succeeded(key_of(name), place)
@@ -99,7 +101,8 @@ async def set_up(desk: Desk, request: Request) -> Response:
     if fields.get("password", "") != fields.get("again", ""):
         return await run_in_threadpool(_set_up, desk, request, "The two passwords are not the same.", 400)
     try:
-        secret = await run_in_threadpool(desk.letting.set_up, request.path_params["link"], fields.get("password", ""), desk.wall())
+        link, password = request.path_params["link"], fields.get("password", "")
+        secret = await _in_line(desk, partial(desk.letting.set_up, link, password, desk.wall()))
     except Unknown:
         raise
     except EverloopError as no:
@@ -173,6 +176,11 @@ def _back_at(desk: Desk, request: Request) -> str:
     """Where the provider sends browsers back to, which it has to know."""
     scheme = "https" if asked.is_secure(request.scope) else "http"
     return (desk.house.settings.console.url or f"{scheme}://{request.headers.get('host', '')}") + f"{MOUNT}/oidc/back"
+
+
+async def _in_line(desk: Desk, hashes: Callable[[], T]) -> T:
+    """What hashes a password, few at once, and in no thread that a page could use meanwhile."""
+    return await to_thread.run_sync(hashes, limiter=desk.hashing)
 
 
 def _check(desk: Desk, request: Request, fields: dict[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import lru_cache
 
 from argon2 import PasswordHasher
@@ -12,8 +11,8 @@ from everloop.errors import EverloopError
 
 SHORTEST, LONGEST = 12, 200
 """Characters. Long rather than strange: NIST SP 800-63B asks for length, and for no mixture of kinds."""
-_AT_ONCE = threading.BoundedSemaphore(2)
-"""Each hash takes 64 MiB and a core: who tries many passwords at once waits in a line, and takes no memory from anybody."""
+AT_ONCE = 2
+"""Each hash takes 64 MiB and a core: who tries many passwords at once waits in a line (``doors.py``), and takes neither from anybody."""
 
 
 @lru_cache(1)
@@ -33,14 +32,12 @@ def hashed(password: str, name: str) -> str:
         raise EverloopError(f"A password has {SHORTEST} to {LONGEST} characters; several words do well.")
     if len(set(password)) < 5 or (name.casefold() in password.casefold() and len(password) < len(name) + 8):
         raise EverloopError("This password is too easy to guess. Several words that do not belong together do well.")
-    with _AT_ONCE:
-        return _hasher().hash(password)
+    return _hasher().hash(password)
 
 
 def fits(kept: str | None, password: str) -> bool:
     """Whether this is the password; None is kept of whoever has none, and takes as long."""
-    with _AT_ONCE:
-        try:
-            return _hasher().verify(kept or _nobody(), password[: LONGEST + 1]) and kept is not None
-        except (VerificationError, InvalidHashError):
-            return False
+    try:
+        return _hasher().verify(kept or _nobody(), password[: LONGEST + 1]) and kept is not None
+    except (VerificationError, InvalidHashError):
+        return False

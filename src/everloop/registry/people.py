@@ -25,8 +25,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 MAY: Mapping[Role, str] = {
     "viewer": "looks at everything",
-    "operator": "also takes back, holds, sets shares, acknowledges incidents",
-    "approver": "also says yes and no, and overrides a verdict",
+    "operator": "also takes back, holds and releases, acknowledges and snoozes, cancels and tries again",
+    "approver": "also says yes and no, sets shares, hurries a step, overrides a verdict",
     "admin": "also lets people in and out",
 }
 
