@@ -2,7 +2,8 @@
 slow answers?
 
 ``python -m bench console [SECTION …]``: ``pages`` asks every page of a house of 1,000 models, 100,000 runs and a million records; ``axe``
-looks over every page with axe-core, light and dark, on a desk and on a phone; ``answers`` asks for pages beside a steady stream of questions.
+looks over every page with axe-core, light and dark, on a desk and on a phone; ``answers`` asks for pages beside a steady stream of
+questions.
 """
 
 from __future__ import annotations
