@@ -1,8 +1,9 @@
-"""The console: is the first page quick where a house is large, does a page load no more than it shows, and can everybody read it?
+"""The console: is the first page quick where a house is large, does a page load no more than it shows, can everybody read it, and do pages
+slow answers?
 
 ``python -m bench console [SECTION …]``: ``pages`` asks every page of a house of 1,000 models, 100,000 runs and a million records; ``axe``
-looks over every page with axe-core, light and dark, on a desk and on a phone; ``answers``
-asks for pages without end while somebody is answered.
+looks over every page with axe-core, light and dark, on a desk and on a phone; ``answers`` asks for pages beside a steady stream of
+questions.
 """
 
 from __future__ import annotations

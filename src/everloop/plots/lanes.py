@@ -12,7 +12,7 @@ from everloop.plots.over_time import Line, Point, clean, ribbon, trace
 from everloop.plots.picture import ROW, WIDTH, grid, legend_of, nothing, svg, swatch, width_of, write
 from everloop.plots.scales import Across, Down, day, number, scale_of, seconds, span_of
 
-TALL = 96.0
+TALL, EMPTY = 96.0, 44.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _lane(lane: Lane, lines: Sequence[list[Point]], scale: _Scale, across: Acros
     (low, high), ticks, words = scale
     legend = [(swatch(i, line.dashed, bool(line.band)), line.name) for i, line in enumerate(lane.series)] if ticks else []
     tall, head = legend_of(legend, f"{lane.name}, {lane.unit}" if lane.unit else lane.name)
-    down = Down(low, high, roof + tall + 8, roof + tall + 8 + TALL)
+    down = Down(low, high, roof + tall + 8, roof + tall + 8 + (TALL if ticks else EMPTY))
     out = [f'<g transform="translate(0 {roof:.1f})">{head}</g>', grid(down, ticks, words, across.left)]
     if not ticks:
         out.append(f'<path class="a" d="M{across.left:.1f} {down.floor:.1f}H{across.right:.1f}"/>')

@@ -180,6 +180,8 @@ class Runs:
             return or_(RUNS.c.learner.icontains(term.value, autoescape=True), RUNS.c.model.icontains(term.value, autoescape=True))
         if term.name in OWN:
             column = RUNS.c["outcome" if term.name == "verdict" else term.name]
+            if term.sign == "=" and term.value:
+                return column == term.value  # as it stands, so that an index finds it
             return _compared(func.coalesce(column, ""), term.sign, term.value)
         value = _as_number(term.value)
         if value is not None and term.sign != "~":
