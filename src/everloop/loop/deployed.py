@@ -232,8 +232,8 @@ def _files(path: Path, settings: Settings) -> tuple[str, ...]:
         raise EverloopError(
             f"[signing] private_key of {FILE} would be in the image. Leave it out of this stage: who answers only asks for key."
         )
-    folder = settings.folder
-    wanted = [*(path.resolve().parent / name for name in bodies_of(path)), folder / FILE, *([settings.signing.key] if settings.signing.key else [])]
+    folder, code = settings.folder, [path.resolve().parent / name for name in bodies_of(path)]
+    wanted = [*code, folder / FILE, *([settings.signing.key] if settings.signing.key else [])]
     return tuple(_below(file, folder, "A file of the project") for file in wanted if file.is_file())
 
 
@@ -284,9 +284,8 @@ def _installed(there: Mapping[str, str], lock: str, project: Project, settings: 
 
 def _imports(path: Path) -> dict[str, str]:
     """The packages that the project's files import, each with the file that does."""
-    known = packages_distributions()
-    imported = imported_by(path)
-    return {normal(known.get(name, [name])[0]): imported[name] for name in sorted(imported) if name not in {*sys.stdlib_module_names, "everloop"}}
+    known, there = packages_distributions(), {*sys.stdlib_module_names, "everloop"}
+    return {normal(known.get(name, [name])[0]): file for name, file in sorted(imported_by(path).items()) if name not in there}
 
 
 def _by_settings(settings: Settings) -> Iterator[tuple[str, str]]:

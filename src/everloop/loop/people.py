@@ -157,8 +157,9 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
     """A candidate that no gate let pass is let in all the same, on a person's word, and its roll-out begins. ``verdict`` is the id of what
     the gate said of it. Returns what happened, in sentences.
 
-    Raises Unknown for what is no verdict of the model, EverloopError without a name and a reason, where it passed or is a version already, Overtaken
-    while the model is held, where the candidate was judged against another champion than answers now, and where another is rolled out.
+    Raises Unknown for what is no verdict of the model, EverloopError without a name and a reason, where it passed or is a version
+    already, Overtaken while the model is held, where the candidate was judged against another champion than answers now, and where another
+    is rolled out.
     """
     found = house.verdict(verdict)
     if found is None or found.model != model.name:
