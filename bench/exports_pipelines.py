@@ -161,7 +161,7 @@ def in_gitlab(folder: Path) -> str:
         run(folder, "git", *words.split(), **names)
     tool = node_packages("gitlab-ci-local") / ".bin" / "gitlab-ci-local"
     said = [word for pair in (f"NOW={NOW}", "CI_DEFAULT_BRANCH=main") for word in ("--variable", pair)]
-    return run(folder, tool, "--shell-executor-no-image", *said, codes=(0, 1))
+    return run(folder, tool, "--force-shell-executor", *said, codes=(0, 1))
 
 
 def in_dvc(folder: Path) -> str:

@@ -125,7 +125,7 @@ def test_each_run_of_gitlab_is_a_job_that_needs_its_own(pipeline, shell):
     assert set(body["stages"]) >= {job["stage"] for job in body.values() if isinstance(job, dict) and "stage" in job}
 
 
-def test_a_stage_of_dvc_waits_for_the_note_of_the_one_before(pipeline):
+def test_a_stage_of_dvc_waits_for_the_note_of_the_one_before(pipeline, shell):
     found = dvc_pipeline.files(carried(pipeline, DVC, ["arrivals"]), NOW, ("project.py",))
     stages = yaml.safe_load(found["dvc.yaml"])["stages"]
     assert yaml.safe_load(found["everloop.params.yaml"]) == {"everloop": {"now": NOW}}
@@ -134,6 +134,10 @@ def test_a_stage_of_dvc_waits_for_the_note_of_the_one_before(pipeline):
     assert stages["judge"]["do"]["deps"] == ["reports/train-${item}.done"]
     assert stages["judge"]["do"]["metrics"] == [{"reports/judge-${item}.json": {"cache": False}}]
     assert all("cache" in out[next(iter(out))] for s in stages.values() for out in s.get("do", s)["outs"])
+    line = stages["train"]["do"]["cmd"].replace("${item}", "demand").replace("${everloop.now}", NOW)
+    assert "\n" not in line, "DVC would run each line by itself"
+    assert shell(line, fails=1) == (0, [f"train demand --now {NOW}"] * 2)
+    assert shell(line, fails=3)[0] == 2
 
 
 def one_machine(pipeline):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everloop.connect.pipelines.carried import DVC, left_over
-from everloop.connect.pipelines.lines import command, limited, tried
+from everloop.connect.pipelines.lines import command, limited, one_line, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import MODEL, NOW, Pipeline, Task
 
@@ -38,8 +38,9 @@ def files(pipeline: Pipeline, now: str, deps: tuple[str, ...] = ()) -> dict[str,
 
 def _stage(pipeline: Pipeline, task: Task, deps: tuple[str, ...]) -> Mapping[str, Data]:
     item = ITEM if task.foreach else ""
-    lines = tried(limited(command(task, item, AT), task.timeout), task)
-    body: dict[str, Data] = {"cmd": f"mkdir -p reports\n{lines}echo done > {_done(task, item)}"}
+    # DVC takes each line of a command as one by itself.
+    line = one_line(tried(limited(command(task, item, AT), task.timeout), task))
+    body: dict[str, Data] = {"cmd": f"mkdir -p reports; {line}; echo done > {_done(task, item)}"}
     if needed := [*_waits(pipeline, task), *(deps if not task.needs else ())]:
         body["deps"] = needed
     if NOW in task.command:

@@ -58,3 +58,12 @@ def tried(line: str, task: Task, no: Callable[[str], str] = "exit {}".format) ->
         f'tries=0\nuntil {line}; do\n  said=$?\n  if [ "$said" -eq {NO} ] || [ "$tries" -ge {task.retries} ]; then {ends}; fi\n'
         f"  tries=$((tries + 1))\n  sleep {pause}\ndone\n"
     )
+
+
+def one_line(lines: str) -> str:
+    r"""The same on one line, for who reads a line as a command.
+
+    >>> one_line("until a; do\n  b\ndone\n")
+    'until a; do b; done'
+    """
+    return "; ".join(line.strip() for line in lines.strip().split("\n")).replace("; do; ", "; do ")
