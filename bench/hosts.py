@@ -168,7 +168,7 @@ def answers(ask: Ask, model: str, rows: list[dict[str, Any]], now: str, *, at_on
 
 
 def all_kept(folder: Path, rows: int, *, patience: float = 60.0) -> None:
-    """Wait until so many answers are in the log of the house in ``folder``: those of shadows are worked out when nobody waits for an answer.
+    """Wait until so many answers are in the log of the house in ``folder``: those of shadows are worked out when nobody waits.
 
     Raises RuntimeError where they do not come.
     """
