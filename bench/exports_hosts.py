@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 
 from bench.goal import Goal, at_most
-from bench.hosts import Host, answers, by_lambda, by_ray, by_serve, in_process
+from bench.hosts import Host, all_kept, answers, by_lambda, by_ray, by_serve, in_process
 from bench.lambda_events import WAYS
 from bench.serving_house import COLUMNS, table, the_house
 
@@ -95,7 +95,9 @@ def _asked_behind(host: str, folder: Path, asked: list[dict[str, Any]], now: str
             function.close()
     stands = by_ray(folder, turned=True) if host == "Ray Serve" else by_serve(folder, server=host, turned=True)
     with stands as there:
-        return answers(there.ask, "number", asked, now)
+        given = answers(there.ask, "number", asked, now)
+        all_kept(folder, 2 * len(asked))
+    return given
 
 
 def decided(folder: Path, moment: Any) -> list[Any]:

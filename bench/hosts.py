@@ -165,3 +165,17 @@ def answers(ask: Ask, model: str, rows: list[dict[str, Any]], now: str, *, at_on
         reply = json.loads(said)
         found += reply["answers"] if at_once > 1 else [reply]
     return found
+
+
+def all_kept(folder: Path, rows: int, *, patience: float = 60.0) -> None:
+    """Wait until so many answers are in the log of the house in ``folder``: those of shadows are worked out when nobody waits.
+
+    Raises RuntimeError where they do not come.
+    """
+    from everloop.serving.log import unsealed
+
+    until = time.monotonic() + patience
+    while (found := unsealed(folder / "house" / "answers").num_rows) < rows:
+        if time.monotonic() > until:
+            raise RuntimeError(f"{found} answers of {rows} are in the log of {folder}")
+        time.sleep(0.2)

@@ -168,3 +168,13 @@ def test_an_app_that_shows_its_own_key_answers_whom_the_platform_lets_in_and_doe
         pass
 
     assert asyncio.run(lived()) == (200, 200, 2, 403)
+
+
+def test_what_a_version_in_shadow_says_is_kept_before_an_instance_may_sleep(rolling, function):
+    house, model = rolling
+    key, handle = add_key(house, "till", ["predict"], wall()), function(house)
+    request = some_requests(house, model, 1)[0]
+    assert handle(WAYS["HTTP API"](asking(key, model, request, END + timedelta(hours=2))), None)["statusCode"] == 200
+    assert {"shadow"} < set(answers_of(house, model, since=END + timedelta(hours=2)).column("arm").to_pylist())
+    seal_answers(house)
+    assert segments(house.settings.answers) == [], "nobody holds a segment"

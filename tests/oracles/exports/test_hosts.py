@@ -11,7 +11,7 @@ from datetime import timedelta
 import httpx
 import pyarrow.parquet as pq
 import pytest
-from bench.hosts import answers, by_ray, by_serve, in_process
+from bench.hosts import all_kept, answers, by_ray, by_serve, in_process
 from bench.lambda_events import WAYS
 from bench.serving_house import COLUMNS, prepared, table
 
@@ -56,12 +56,14 @@ def given(house, tmp_path_factory):
         mine = shutil.copytree(folder, root / name.replace(" ", "-"))
         with host(mine, turned=True) as stands:
             found[name] = mine, [*answers(stands.ask, "number", asked, now), *answers(stands.ask, "number", asked[:200], now, at_once=1)]
+            all_kept(mine, 2 * UNITS)
     for way, event in WAYS.items():
         mine = shutil.copytree(folder, root / way.replace(" ", "-"))
         with function(mine) as handle:
             key = keyed(mine)
             ask = in_process(handle, event, key)
             found[f"Lambda, {way}"] = mine, [*answers(ask, "number", asked, now), *answers(ask, "number", asked[:200], now, at_once=1)]
+            all_kept(mine, 2 * UNITS, patience=0)
             unkeyed(mine)
     return found
 

@@ -47,7 +47,8 @@ class Hosted:
         self.doors.follow.catch_up()
 
     def let_go(self) -> None:
-        """Leave what was answered to whoever seals it: this process may be stopped at any moment, and keep its lock while it sleeps."""
+        """Leave what was answered to whoever seals it, shadows too: it may be stopped at any moment, and keep its lock meanwhile."""
+        self.doors.shadows.hurry()
         self.doors.log.rotate()
 
     def close(self) -> None:
