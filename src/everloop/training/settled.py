@@ -42,7 +42,7 @@ def _numbered(said: Any, ids: dict[int, int], files: dict[str, str]) -> Any:
         return [_numbered(one, ids, files) for one in said]
     if not isinstance(said, dict):
         return said
-    made = {}
+    made: dict[str, Any] = {}
     for key, value in said.items():
         if key == "__id__" and isinstance(value, int):
             made[key] = ids.setdefault(value, len(ids) + 1)
