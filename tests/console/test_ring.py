@@ -173,15 +173,6 @@ def test_a_contest_is_cut_by_the_groups_its_candidate_knows_and_each_has_an_inte
     assert "group by group" in view.slices_svg
 
 
-def test_features_come_by_drift_and_importance_with_both_histograms(shop):
-    while shop.traffic.stage != "steady":
-        shop.day()
-    for _ in range(3):
-        shop.day()
-    view = model_view(shop.house, shop.model, shop.now)
-    assert view.known.features or view.known.why
-
-
 def test_shares_of_the_units_are_those_of_everybody_a_control_included(shop):
     with_control = replace(shop.traffic, stage="canary", candidate="b", champion="a", share=0.5, control=0.1, baseline="z")
     assert [(part.version, part.percent) for part in parts_of(with_control, str)] == [("a", "45 %"), ("b", "45 %"), ("z", "10 %")]

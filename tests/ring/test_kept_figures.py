@@ -16,6 +16,7 @@ from everloop.loop.sliced import hidden, slices, slices_of
 from everloop.loop.turn import turn
 from everloop.monitor.seen import Answered
 from everloop.records import Shape
+from everloop.serving.answered import private_columns
 from everloop.stats.measures import measure
 from everloop.stats.shapes import Answers, Paired
 from everloop.training.rehearse import read_paired
@@ -33,7 +34,7 @@ def answered(rng, off, rows=400):
     """Answers of which those in the south are off by four times as much as those in the north."""
     where = np.array(["north", "south"] * (rows // 2), dtype=object)
     truth = rng.gamma(2.0, 20.0, rows)
-    value = truth + np.where(where == "south", 4 * off, off) * rng.choice([-1.0, 1.0], rows)
+    value = truth + np.where(where == "south", 4 * off, off) * rng.choice([-1.0, 1.0], rows) * rng.uniform(0.9, 1.1, rows)
     units = np.array([f"u{n}" for n in range(rows)], dtype=object)
     moments = np.repeat(np.arange(4), rows // 4) * 86_400_000_000
     return Answered(
@@ -44,8 +45,8 @@ def answered(rng, off, rows=400):
 def test_each_group_has_its_own_error_with_an_interval_that_holds_it(rng):
     north, south = by_group(measure("mae"), answered(rng, 2.0), DAY)
     assert (north.name, north.of, south.of) == ("region", "north", "south")
-    assert north.value == pytest.approx(2.0)
-    assert south.value == pytest.approx(8.0)
+    assert north.value == pytest.approx(2.0, rel=0.05)
+    assert south.value == pytest.approx(8.0, rel=0.05)
     assert north.low <= north.value <= north.high < south.low
 
 
@@ -61,7 +62,7 @@ def test_a_candidate_that_is_better_in_one_group_and_worse_in_another_is_shown_a
     found = {one.of: one for one in slices(measure("mae"), paired, DAY)}
     assert found["south"].low > 0 > found["north"].high
     together = slices(measure("mae"), replace(paired, groups={"all": np.full(len(paired), "all", dtype=object)}), DAY)
-    assert next(together).effect == pytest.approx(0.2, abs=0.01), "all together hides that"
+    assert next(together).effect == pytest.approx(0.2, abs=0.05), "all together hides that"
 
 
 def test_what_was_kept_of_a_contest_is_what_its_answers_come_to(rolling):
@@ -113,9 +114,9 @@ def test_groups_that_would_show_a_private_column_are_nobodys_to_see():
 
     people = Source("people", id="person_id", time="seen_at", columns={"name": str, "region": str, "spent": int}, private="name")
     model = Model(
-        "spending", predicts=people.total("spent", next=DAY), per="region", asked=every(DAY), learner=print,
+        "spending", predicts=people.total("spent", next=DAY), per="region", asked=every(DAY), learner=print, fed_as="arrow",
         knows=[people.latest("name"), people.count(last=DAY)], tell_when=fair_across(people.latest("name"), on="mae", ratio=0.8),
     )  # fmt: skip
-    assert hidden(model) == {"people_latest_name"} | {c.reading.name for c in model.tell_when}
+    assert hidden(model) == private_columns(model) | {c.reading.name for c in model.tell_when} != frozenset()
     open_to_all = model.but("spending", knows=[people.count(last=DAY)], tell_when=())
     assert hidden(open_to_all) == frozenset()
