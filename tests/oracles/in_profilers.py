@@ -1,6 +1,6 @@
 """Runs in the profilers' environment: ``in_profilers.py FILE COLUMN`` reads a training set that was exported, and says as JSON what
-deepchecks, the data profiling of pandas and whylogs each find in it. deepchecks holds half of the rows, by chance, against the others: as they are, and
-with one column of the others made 100 times as large."""
+deepchecks, the data profiling of pandas and whylogs each find in it. deepchecks holds half of the rows, by chance, against the others: as
+they are, and with one column of the others made 100 times as large."""
 
 from __future__ import annotations
 
