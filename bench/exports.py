@@ -15,6 +15,7 @@ from bench.goal import Goal
 SECTIONS: Final = {
     "same": ("bench.exports_hosts", "same"),
     "cost": ("bench.exports_hosts", "cost"),
+    "pipelines": ("bench.exports_pipelines", "pipelines"),
 }
 
 

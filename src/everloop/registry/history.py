@@ -125,8 +125,8 @@ def _parents(record: Record) -> tuple[str, ...]:
 
 
 def _version_named(journal: JournalStore, name: str) -> Record | None:
-    match = re.fullmatch(r"(.+)@(\d+)", name)
+    match = re.fullmatch(r"(.+)@(\d+|newest)", name)
     if match is None:
         return None
-    found = journal.read(kind="Version", model=match[1])
-    return next((entry.record for entry in found if cast(Version, entry.record).number == int(match[2])), None)
+    found = journal.read(kind="Version", model=match[1], newest_first=True)
+    return next((e.record for e in found if match[2] == "newest" or cast(Version, e.record).number == int(match[2])), None)
