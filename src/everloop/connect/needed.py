@@ -1,5 +1,5 @@
-"""What a project needs wherever it is taken, to a cluster or a cloud: said by its settings and its imports. No store is opened, and no secret
-is read: everloop.toml says ``${NAME}`` of them, and that name is all that goes further."""
+"""What a project needs wherever it is taken, to a cluster or a cloud: said by its settings and its imports. No store is opened, and no
+secret is read: everloop.toml says ``${NAME}`` of them, and that name is all that goes further."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXTRAS: Final = {
     "signing": "model-signing", "opentelemetry": "opentelemetry-sdk", "granian": "granian",
 }  # fmt: skip
 """The package that an extra is installed for."""
-_DATABASE, _OBJECTS = ("postgresql:", "postgresql+", "postgres:", HIDDEN), ("s3://", "gs://", "az://", HIDDEN)
+_DATABASE, _OBJECTS = ("postgresql://", "postgresql+psycopg://", "postgres://", HIDDEN), ("s3://", "gs://", "az://", HIDDEN)
 _SHARED: Final = {"registry": _DATABASE, "events": _DATABASE, "lake": _OBJECTS, "blobs": _OBJECTS}
 """How the URL of each store begins that several machines can share; one that only the environment knows is believed."""
 
@@ -109,10 +109,9 @@ def many_machines(settings: Settings) -> None:
     """Raises EverloopError naming every store of a house that is a file of one machine, where it runs on several."""
     here = [name for name, shared in _SHARED.items() if not getattr(settings, name).startswith(shared)]
     if here:
-        lines = "".join(f'\n  {name} = "{'postgresql' if _SHARED[name] is _DATABASE else 's3'}://…"' for name in here)
-        raise EverloopError(
-            f"What several machines share cannot lie on one: {', '.join(here)}. Each would have its own. Say in {stage_of(settings)}:{lines}"
-        )
+        lines = "".join(f'\n  {name} = "{_SHARED[name][0]}…"' for name in here)
+        names, stage = ", ".join(here), stage_of(settings)
+        raise EverloopError(f"What several machines share cannot lie on one: {names}. Each would have its own. Say in {stage}:{lines}")
 
 
 def from_files(settings: Settings) -> tuple[str, ...]:

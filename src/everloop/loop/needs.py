@@ -38,14 +38,14 @@ def needs_of(project: Path, *, stage: str = "", house: Path | None = None) -> Ne
     settings, secrets = asked_settings(folder, stage, house)
     imported = imported_by(found.path)
     packages = {module: package for module, package in packages_of(imported).items() if module not in _CORE}
-    extras = {LEARNERS[module] for module in packages if module in LEARNERS} | {*extras_of(found.models.values(), settings), *_door(settings)}
+    learnt_with = {LEARNERS[module] for module in packages if module in LEARNERS}
     return Needs(
         name=folder.name,
         stage=settings.stage or "",
         models=tuple(sorted(found.models)),
         settings=settings,
         secrets=secrets,
-        extras=tuple(sorted(extras)),
+        extras=tuple(sorted({*learnt_with, *extras_of(found.models.values(), settings), *_door(settings)})),
         packages=tuple(_pinned(packages, imported)),
         files=tuple(bodies_of(found.path)),
     )
