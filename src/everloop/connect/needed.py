@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from everloop.errors import EverloopError
-from everloop.project import Model
+from everloop.project.model import Model
 from everloop.settings import FILE, Settings, read_settings
 
 HIDDEN: Final = "secret://"
