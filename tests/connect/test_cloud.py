@@ -73,6 +73,27 @@ def test_what_a_project_needs_is_told_without_its_secrets_at_hand(project, monke
     assert needs_of(project / "project.py").secrets == ()
 
 
+def test_where_a_store_is_may_be_a_secret_as_a_whole(project, tmp_path):
+    said = project / "everloop.toml"
+    said.write_text(said.read_text().replace("postgresql://everloop:${PG_PASSWORD}@db/house", "${DATABASE_URL}"))
+    needs = needs_of(project / "project.py", stage="prod")
+    assert (needs.secrets, needs.extras) == (("DATABASE_URL", "SLACK_TOKEN"), ("postgres",))
+    lambda_files.write(tmp_path / "out", needs)
+
+
+def test_of_this_machines_environment_the_stage_alone_counts(project, monkeypatch):
+    for name, value in {"EVERLOOP_STAGE": "prod", "EVERLOOP_REGISTRY": "sqlite:////here.db", "PG_PASSWORD": "hush-hush"}.items():
+        monkeypatch.setenv(name, value)
+    needs = needs_of(project / "project.py")
+    assert (needs.stage, needs.settings.registry) == ("prod", "postgresql://everloop:secret://PG_PASSWORD@db/house")
+
+
+def test_a_library_that_the_learner_is_fed_by_is_needed_though_no_file_imports_it(project):
+    file = project / "project.py"
+    file.write_text(file.read_text().replace("learner=", 'fed_as="pandas", learner='))
+    assert needs_of(file).extras == ("pandas",)
+
+
 def test_a_stage_there_is_not_is_named(project):
     with pytest.raises(EverloopError, match="'prd'"):
         needs_of(project / "project.py", stage="prd")
@@ -123,7 +144,7 @@ def test_the_environment_of_a_replica_is_that_of_a_worker():
 
 
 def test_a_house_on_one_machine_is_refused_with_everything_that_keeps_it_there(project, tmp_path):
-    with pytest.raises(EverloopError, match="registry, events, lake, blobs lie on one"):
+    with pytest.raises(EverloopError, match="cannot lie on one: registry, events, lake, blobs"):
         lambda_files.write(tmp_path / "out", needs_of(project / "project.py"))
     said_in(project, '\n[prod.serving]\nwhen_full = "drop"\n')
     with pytest.raises(EverloopError, match='when_full = "shed"'):
@@ -210,7 +231,7 @@ def test_no_file_holds_a_secret_or_a_word_that_was_to_be_put_in(project, tmp_pat
     WRITERS[kind](tmp_path / "out", needs_of(project / "project.py", stage="prod"))
     for path, text in files_of(tmp_path / "out").items():
         assert "hush-hush" not in text, path
-        assert "stand-in" not in text, path
+        assert "secret://" not in text, path
         assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP"}, path
 
 

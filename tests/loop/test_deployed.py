@@ -13,8 +13,9 @@ import yaml
 from everloop.cli import main
 from everloop.connect.kubernetes.facts import Room
 from everloop.connect.locked import locked
+from everloop.connect.needed import asked_settings, from_files
 from everloop.errors import EverloopError, SettingsError
-from everloop.loop.deployed import Wanted, asked_settings, deployed, from_files
+from everloop.loop.deployed import Wanted, deployed
 from everloop.loop.platforms import write
 from everloop.loop.project_file import open_project
 from everloop.loop.room import learning_room, said_room, serving_room
@@ -108,6 +109,18 @@ REFUSED = {
     "a learner the image lacks": (lambda f: lock(f, "scikit-learn") or {}, "no scikit-learn, which project.py asks for"),
     "a database's library the image lacks": (lambda f: lock(f, "psycopg") or {}, "no psycopg, which events in everloop.toml asks for"),
     "a cache's library the image lacks": (lambda f: lock(f, "redis") or {}, "no redis, which online.url"),
+    "a cache by its socket, whose library the image lacks": (
+        lambda f: lock(f, "redis") or toml(f, "rediss://:${REDIS_PASSWORD}@redis.shop/0", "unix:///run/redis.sock") or {},
+        "no redis, which online.url",
+    ),
+    "a database that is a secret as a whole, and its library the image lacks": (
+        lambda f: lock(f, "psycopg") or toml(f, "postgresql://everloop:${PG_PASSWORD}@db.shop:5433/house", "${DATABASE_URL}") or {},
+        "no psycopg, which events",
+    ),
+    "several stores that each pod would have one of": (
+        lambda f: toml(f, 'lake = "s3://shop/house/lake"\nblobs = "s3://shop/house/blobs"', 'lake = "./lake"\nblobs = "./blobs"') or {},
+        r'lie on one: lake, blobs. .*\n  lake = "s3://…"\n  blobs = "s3://…"',
+    ),
     "a base that is not pinned": (lambda f: {"base": "python:3.12-slim"}, "is not pinned"),
     "an image with a tag": (lambda f: {"image": "demand:latest"}, "without a tag"),
     "a name no cluster takes": (lambda f: {"name": "Demand!"}, "is no name in a cluster"),
@@ -116,7 +129,7 @@ REFUSED = {
     "a password in the file": (lambda f: toml(f, "${REDIS_PASSWORD}", "hunter2") or {}, "online.url in everloop.toml holds a password"),
     "a lake that each pod would have one of": (
         lambda f: toml(f, 'lake = "s3://shop/house/lake"', 'lake = "./lake"') or {},
-        "keeps lake in lake",
+        "lie on one: lake",
     ),
     "a lock outside of the project": (
         lambda f: {"lock": (f / "requirements.txt").rename(f.parent / "requirements.txt")},

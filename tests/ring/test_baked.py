@@ -8,9 +8,10 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
+from everloop.connect.needed import asked_settings
 from everloop.errors import ArtefactBroken, EverloopError
 from everloop.loop.baked import bake
-from everloop.loop.deployed import Wanted, asked_settings, deployed
+from everloop.loop.deployed import Wanted, deployed
 from everloop.loop.handover import to_file
 from everloop.loop.house import open_house
 from everloop.loop.look import why

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from everloop.connect.kubernetes.facts import Baked, Deployed, Room
 from everloop.connect.locked import MAKE, lacking, locked, normal
+from everloop.connect.needed import EXTRAS, HIDDEN, called, extras_of, many_machines, packages_of, stage_of
 from everloop.errors import EverloopError
 from everloop.loop.baked import read, refuse_lookups
 from everloop.loop.code import bodies_of, imported_by
 from everloop.loop.project_file import Project
 from everloop.registry.one_file import Carried
-from everloop.settings import FILE, Settings, read_settings
+from everloop.settings import FILE, Settings
 
-HIDDEN: Final = "secret://"
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 _IMAGE = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+|[a-z0-9]+([._-]+[a-z0-9]+)*")
 _DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
@@ -35,11 +33,6 @@ PORTS: Final = {
     "postgresql": 5432, "redis": 6379, "rediss": 6379, "nats": 4222, "tls": 4222, "kafka": 9092, "kafkas": 9092, "ray": 10001, "dask": 8786,
     "http": 80, "https": 443, "s3": 443, "gs": 443, "az": 443,
 }  # fmt: skip
-BY_URL: Final = {
-    "postgresql": "psycopg", "redis": "redis", "rediss": "redis", "nats": "faststream", "kafka": "faststream", "tls": "faststream",
-    "kafkas": "faststream", "ray": "ray", "dask": "distributed",
-}  # fmt: skip
-"""The package that a kind of URL needs."""
 BY_FORMAT: Final = {"skops": "scikit-learn", "lightgbm": "lightgbm", "xgboost": "xgboost", "onnx": "onnxruntime"}
 """The package that reads a version of a form, which has to be the release it was learnt with."""
 OF_DEBIAN: Final = {"lightgbm": "libgomp1"}
@@ -63,36 +56,18 @@ class Wanted:
     trust: bool = False
 
 
-class Names(dict[str, str]):
-    """An environment in which every variable stands for itself; which were asked for is kept, and none is read."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-    def __missing__(self, name: str) -> str:
-        self[name] = f"{HIDDEN}{name}"
-        return self[name]
-
-
-def asked_settings(folder: Path, stage: str | None) -> tuple[Settings, tuple[str, ...]]:
-    """The settings of a stage without its secrets, and the names of those it asks for. Raises what ``read_settings`` raises."""
-    names = Names()
-    settings = read_settings(folder, stage=stage, environ=names)
-    return settings, tuple(sorted(names))
-
-
 def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wanted: Wanted) -> Deployed:
     """The facts of a deployment. Raises EverloopError for the first thing that could not run there, or not as it should."""
     if project.path is None:
         raise EverloopError("Only a project file can be put into an image.")
-    name = wanted.name or _dns(settings.folder.name)
+    name = wanted.name or called(settings.folder.name, longest=52)
     _checked(name, wanted)
     folder, files = settings.folder, _files(project.path, settings)
     carried = None if wanted.version is None else read(wanted.version)
     least, most = _replicas(wanted.replicas)
     local = carried is None and settings.registry.startswith("sqlite:")
     if carried is None and not local:
-        _shared(settings)
+        many_machines(settings)
     else:
         _alone(settings, secrets, most, carried)
     if carried is not None:
@@ -122,11 +97,6 @@ def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wan
         baked=None if carried is None or wanted.version is None else _baked(carried, wanted.version, folder, wanted.trust),
         local=local,
     )
-
-
-def from_files(settings: Settings) -> tuple[str, ...]:
-    """The sources whose rows come from files of this machine, which a cluster has not."""
-    return tuple(name for name, source in settings.sources.items() if any("://" not in file for file in source.files))
 
 
 def _checked(name: str, wanted: Wanted) -> None:
@@ -179,34 +149,20 @@ def _replicas(said: str) -> tuple[int, int]:
     return least, most
 
 
-def _where(settings: Settings) -> str:
-    return f"[{settings.stage}] of {FILE}" if settings.stage else FILE
-
-
-def _shared(settings: Settings) -> None:
-    """Raises EverloopError where several pods would each have a part of the house of their own."""
-    for key, said in (("events", settings.events), ("lake", settings.lake), ("blobs", settings.blobs)):
-        if "://" not in said or said.startswith("sqlite:"):
-            url = '"postgresql://…"' if key == "events" else '"s3://bucket/path"'
-            raise EverloopError(
-                f"{_where(settings)} keeps {key} in {Path(said).name}, which each pod would have one of. Say {key} = {url} there."
-            )
-
-
 def _alone(settings: Settings, secrets: tuple[str, ...], most: int, carried: Carried | None) -> None:
     """Raises EverloopError where a house of one container, on a volume or in its image, would need more than that container."""
     if carried is None and most > 1:
         raise EverloopError(
-            f"{_where(settings)} keeps decisions in a SQLite file (registry), and {most} pods would each have one of their own. Say "
+            f"{stage_of(settings)} keeps decisions in a SQLite file (registry), and {most} pods would each have one of their own. Say "
             'registry = "postgresql://…" there, or --replicas 1 for one house on a volume, or --version for a version in the image.'
         )
     for key, said in (("registry", settings.registry), ("events", settings.events), ("lake", settings.lake), ("blobs", settings.blobs)):
         if not said.removeprefix("sqlite:///").startswith(str(settings.house)):
             why = "the version in the image has no use for it" if carried else "the volume has the house alone"
-            raise EverloopError(f"{_where(settings)} keeps {key} outside of the house folder, and {why}. Say a stage without {key} =.")
+            raise EverloopError(f"{stage_of(settings)} keeps {key} outside of the house folder, and {why}. Say a stage without {key} =.")
     if carried is not None and secrets:
         raise EverloopError(
-            f"{_where(settings)} asks for {', '.join(secrets)}, and an image with a version in it has no secrets. Say a stage without."
+            f"{stage_of(settings)} asks for {', '.join(secrets)}, and an image with a version in it has no secrets. Say a stage without."
         )
 
 
@@ -258,12 +214,12 @@ def _read(lock: Path) -> str:
 def _installed(there: Mapping[str, str], lock: str, project: Project, settings: Settings, carried: Carried | None) -> None:
     """Raises EverloopError where the image would lack what the project, its settings or the version ask for."""
     assert project.path is not None
-    wanted = {"everloop": "the image itself"} | _imports(project.path)
-    if fed := next((model.name for model in project.models.values() if model.fed_as == "pandas"), None):
-        wanted["pandas"] = f'fed_as="pandas" of {fed}'
-    if carried is None:
-        wanted |= dict(_by_settings(settings))
-    elif carried.candidate.format in BY_FORMAT:
+    imported = imported_by(project.path)
+    wanted = {"everloop": "the image itself"}
+    wanted |= {normal(package or module): imported[module] for module, package in packages_of(imported).items()}
+    extras = extras_of(project.models.values(), settings if carried is None else None)
+    wanted |= {EXTRAS[extra]: why for extra, why in extras.items()}
+    if carried is not None and carried.candidate.format in BY_FORMAT:
         wanted[BY_FORMAT[carried.candidate.format]] = carried.version.name
     if said := lacking(wanted, there, lock):
         raise EverloopError(said)
@@ -280,24 +236,6 @@ def _installed(there: Mapping[str, str], lock: str, project: Project, settings: 
             f"{carried.version.name} learnt with {package} {then}, and {lock} has {there[package]}. Pin {package}=={then} in "
             "requirements.in, or learn it again."
         )
-
-
-def _imports(path: Path) -> dict[str, str]:
-    """The packages that the project's files import, each with the file that does."""
-    known, there = packages_distributions(), {*sys.stdlib_module_names, "everloop"}
-    return {normal(known.get(name, [name])[0]): file for name, file in sorted(imported_by(path).items()) if name not in there}
-
-
-def _by_settings(settings: Settings) -> Iterator[tuple[str, str]]:
-    for key, url in _secrets_inside(settings):
-        if package := BY_URL.get(url.partition("://")[0].partition("+")[0]):
-            yield package, f"{key} in {FILE}"
-    if settings.signing.key is not None:
-        yield "model-signing", "[signing] key"
-    if settings.serving.traces:
-        yield "opentelemetry-sdk", "[serving] traces = true"
-    if settings.serving.server == "granian":
-        yield "granian", '[serving] server = "granian"'
 
 
 def _ports(settings: Settings) -> Iterator[int]:
@@ -332,12 +270,3 @@ def _baked(carried: Carried, file: Path, folder: Path, trust: bool) -> Baked:
     return Baked(
         carried.version.name, carried.candidate.model, _below(file, folder, "The version"), sha, trust and bool(carried.candidate.needs)
     )
-
-
-def _dns(folder: str) -> str:
-    """A folder's name as a cluster takes it.
-
-    >>> _dns("My_Shop 2")
-    'my-shop-2'
-    """
-    return re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")[:52].strip("-") or "everloop"

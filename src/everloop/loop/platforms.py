@@ -11,10 +11,11 @@ from typing import Final
 from everloop.connect import compose, kserve, seldon
 from everloop.connect.kubernetes import folder as kubernetes
 from everloop.connect.mlflow.folder import model_folder
+from everloop.connect.needed import asked_settings, from_files
 from everloop.connect.whole import put, put_own
 from everloop.errors import EverloopError
 from everloop.loop.baked import read
-from everloop.loop.deployed import Wanted, asked_settings, deployed, from_files
+from everloop.loop.deployed import Wanted, deployed
 from everloop.loop.project_file import Project, open_project
 from everloop.settings import Settings
 

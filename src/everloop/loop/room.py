@@ -56,7 +56,7 @@ def serving_room(house: Path, *, proc: Path = PROC) -> Room | None:
 
 def learning_room(project: Path) -> Room | None:
     """What the newest trainings of the house on this machine took; None where there is no such house, or none was measured in it."""
-    from everloop.loop.deployed import asked_settings
+    from everloop.connect.needed import asked_settings
     from everloop.loop.house import open_house
 
     folder = project if project.is_dir() else project.parent

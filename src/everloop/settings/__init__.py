@@ -6,7 +6,7 @@
 
 from everloop.settings.checks import span
 from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, beside
-from everloop.settings.read import ENVIRONMENT, read_settings, secrets_of
+from everloop.settings.read import ENVIRONMENT, read_settings
 from everloop.settings.records import (
     ALIASES,
     FILE,
@@ -67,6 +67,5 @@ __all__ = [
     "Workers",
     "beside",
     "read_settings",
-    "secrets_of",
     "span",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -114,29 +114,6 @@ def read_settings(
     if chosen is not None and chosen not in stages:
         raise Unknown("stage", chosen, sorted(stages), where=FILE, next=f"Write a table [{chosen}] into {root / FILE}.")
     return _settled(root, chosen, values, env)
-
-
-def secrets_of(folder: Path | str, *, stage: str | None = None, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """The environment variables that ``everloop.toml`` is filled from in this stage, in order; none where there is no file.
-
-    >>> secrets_of("/nowhere")
-    ()
-
-    Raises SettingsError for a file that cannot be read.
-    """
-    tables = _read(Path(folder).absolute() / FILE)
-    chosen = stage or (os.environ if environ is None else environ).get("EVERLOOP_STAGE") or ""
-    over = tables.get(chosen) if chosen not in KEYS else None
-    values = _over({key: value for key, value in tables.items() if key in KEYS}, over if isinstance(over, dict) else {})
-    return tuple(sorted(set(_filled_from(values))))
-
-
-def _filled_from(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from re.findall(r"\$\{(\w+)\}", value)
-    elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _filled_from(one)
 
 
 KEYS: dict[str, Checker | dict[str, Checker]] = {

@@ -160,7 +160,7 @@ def _folder(project: Path) -> Path:
 
 
 def _serving(memory: str | None, cpu: float | None, project: Path) -> Room:
-    from everloop.loop.deployed import asked_settings
+    from everloop.connect.needed import asked_settings
     from everloop.loop.room import said_room, serving_room
 
     if memory is None and cpu is not None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from everloop.connect.cloud.needs import Needs, filled, lying, many_machines, requirements
+from everloop.connect.cloud.needs import Needs, filled, lying, requirements
+from everloop.connect.needed import many_machines
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 
@@ -30,7 +31,7 @@ def write(folder: Path, needs: Needs) -> list[Path]:
     Raises EverloopError for a house that would not run there, naming everything, and where somebody else's file is in the way; then nothing
     was written.
     """
-    many_machines(needs, "lambda")
+    many_machines(needs.settings)
     if wrong := list(_not_there(needs)):
         raise EverloopError("\n  ".join(["everloop.toml says what would not hold on Lambda. Nothing was written.", *wrong]))
     stage = f" --stage {needs.stage}" if needs.stage else ""

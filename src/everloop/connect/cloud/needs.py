@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,17 +9,11 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
+from everloop.connect.needed import called
 from everloop.errors import EverloopError
 from everloop.settings import Settings
 
 CLOUD: Final = "everloop.connect.cloud"
-ELSEWHERE: Final = {
-    "registry": ("postgresql://",),
-    "events": ("postgresql://",),
-    "lake": ("s3://", "gs://", "az://"),
-    "blobs": ("s3://", "gs://", "az://"),
-}
-"""How the URL of each store begins that several machines can share."""
 REDIS_URL: Final = "REDIS_URL"
 """The environment variable by which exported files say where Redis is."""
 
@@ -50,8 +43,7 @@ class Needs:
         >>> Needs("Zoë's shop", "prod", (), Settings(folder=None, house=None, lake="", blobs="", registry="", events="")).called
         'zo-s-shop-prod'
         """
-        words = re.sub(r"[^a-z0-9]+", "-", f"{self.name}-{self.stage}".lower().removesuffix("-")).strip("-")
-        return (words if words[:1].isalpha() else f"house-{words}")[:24].rstrip("-")
+        return called(self.name, self.stage, longest=24)
 
 
 def requirements(needs: Needs, *more: str) -> str:
@@ -81,17 +73,6 @@ def filled(text: str, own: Mapping[str, str]) -> str:
             raise EverloopError(f"{stands!r} stands nowhere in the file it is to be replaced in.")
         text = text.replace(stands, goes)
     return text
-
-
-def many_machines(needs: Needs, verb: str) -> None:
-    """Raises EverloopError naming every store of this house that is a file of one machine, where ``verb`` runs it on several."""
-    here = [name for name, elsewhere in ELSEWHERE.items() if not getattr(needs.settings, name).startswith(elsewhere)]
-    if here:
-        where = f"[{needs.stage}] of everloop.toml" if needs.stage else "everloop.toml"
-        lines = "".join(f'\n  {name} = "{ELSEWHERE[name][0]}…"' for name in here)
-        raise EverloopError(
-            f"everloop export {verb} runs a house on several machines, and of this one {', '.join(here)} lie on one. Say in {where}:{lines}"
-        )
 
 
 def _below(place: Traversable, path: str) -> Iterator[tuple[str, str]]:

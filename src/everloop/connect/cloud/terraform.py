@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from everloop.connect.cloud.needs import REDIS_URL, Needs, filled, lying, requirements
+from everloop.connect.needed import from_files
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 
@@ -80,8 +81,7 @@ def _not_on_ecs(needs: Needs) -> Iterator[str]:
         yield f"A task has 120 seconds to end, and [serving] drain = {said.serving.drain:g} takes most of them. Say {LONGEST} at most."
     if said.signing.key is not None or said.signing.private_key is not None:
         yield "[signing] names files of this machine. Put the public key into the image, and say its path in the stage that runs there."
-    local = [name for name, files in said.sources.items() if any("://" not in file for file in files.files)]
-    if local:
+    if local := from_files(said):
         yield (
             f"[sources] names files of this machine for {', '.join(local)}. Say where they are in object storage, or move that table into "
             "a stage of this machine, such as [dev.sources]: elsewhere rows come in over HTTP and by streams."
