@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import partial
 
 import pytest
 import yaml
@@ -149,6 +150,14 @@ def test_a_house_on_one_machine_is_refused_with_everything_that_keeps_it_there(p
     said_in(project, '\n[prod.serving]\nwhen_full = "drop"\n')
     with pytest.raises(EverloopError, match='when_full = "shed"'):
         lambda_files.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_password_that_would_be_in_the_image_is_refused(project, tmp_path):
+    said_in(project, '\n[prod.streams.bus]\nurl = "nats://house:hunter2@bus:4222"\nsubject = "orders"\nsource = "orders"\n')
+    for write in (lambda_files.write, partial(terraform.write, machine=False), partial(terraform.write, machine=True)):
+        with pytest.raises(EverloopError, match=r"streams.bus.url in everloop.toml holds a password"):
+            write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
     assert not (tmp_path / "out").exists()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from everloop.errors import EverloopError
 from everloop.project.model import Model
@@ -46,6 +47,27 @@ def asked_settings(folder: Path, stage: str | None, house: Path | None = None) -
     names = Names()
     settings = read_settings(folder, stage=stage or os.environ.get("EVERLOOP_STAGE"), house=house, environ=names)
     return settings, tuple(sorted(names))
+
+
+def urls_of(settings: Settings) -> dict[str, str]:
+    """The URLs that settings say, by the key that says them."""
+    urls = {"registry": settings.registry, "events": settings.events, "online.url": settings.online, "mlflow.url": settings.mlflow}
+    urls |= {f"streams.{name}.url": stream.url for name, stream in settings.streams.items()}
+    urls |= {"executor.url": settings.executor.url}
+    return {key: said for key, said in urls.items() if said is not None}
+
+
+def no_password_inside(settings: Settings) -> None:
+    """Raises EverloopError where a URL of everloop.toml holds a password itself: the file goes into the image."""
+    for key, said in urls_of(settings).items():
+        try:
+            password = urlsplit(said.replace(HIDDEN, "hidden-")).password
+        except ValueError:
+            password = None
+        if password and not password.startswith("hidden-"):
+            raise EverloopError(
+                f'{key} in {FILE} holds a password, which would be in the image. Say "${{PG_PASSWORD}}" there, and its value in a Secret.'
+            )
 
 
 def packages_of(imported: Iterable[str]) -> dict[str, str | None]:

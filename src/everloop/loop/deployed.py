@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from everloop.connect.kubernetes.facts import Baked, Deployed, Room
 from everloop.connect.locked import MAKE, lacking, locked, normal
-from everloop.connect.needed import EXTRAS, HIDDEN, called, extras_of, many_machines, packages_of, stage_of
+from everloop.connect.needed import EXTRAS, HIDDEN, called, extras_of, many_machines, no_password_inside, packages_of, stage_of, urls_of
 from everloop.errors import EverloopError
 from everloop.loop.baked import read, refuse_lookups
 from everloop.loop.code import bodies_of, imported_by
@@ -166,24 +166,9 @@ def _alone(settings: Settings, secrets: tuple[str, ...], most: int, carried: Car
         )
 
 
-def _secrets_inside(settings: Settings) -> Iterator[tuple[str, str]]:
-    urls = {"registry": settings.registry, "events": settings.events, "online.url": settings.online, "mlflow.url": settings.mlflow}
-    urls |= {f"streams.{name}.url": stream.url for name, stream in settings.streams.items()}
-    urls |= {"executor.url": settings.executor.url}
-    yield from ((key, said) for key, said in urls.items() if said is not None)
-
-
 def _files(path: Path, settings: Settings) -> tuple[str, ...]:
     """The files of the image by path below the project's folder. Raises EverloopError where one of them holds what must be in no image."""
-    for key, said in _secrets_inside(settings):
-        try:
-            password = urlsplit(said.replace(HIDDEN, "hidden-")).password
-        except ValueError:
-            password = None
-        if password and not password.startswith("hidden-"):
-            raise EverloopError(
-                f'{key} in {FILE} holds a password, which would be in the image. Say "${{PG_PASSWORD}}" there, and its value in a Secret.'
-            )
+    no_password_inside(settings)
     if settings.signing.private_key is not None:
         raise EverloopError(
             f"[signing] private_key of {FILE} would be in the image. Leave it out of this stage: who answers only asks for key."
@@ -240,7 +225,7 @@ def _installed(there: Mapping[str, str], lock: str, project: Project, settings: 
 
 def _ports(settings: Settings) -> Iterator[int]:
     """The ports it reaches out to: databases, brokers, buckets; what a hidden URL says is not known, so those of databases."""
-    urls = [said for _, said in _secrets_inside(settings)] + [settings.lake, settings.blobs]
+    urls = [*urls_of(settings).values(), settings.lake, settings.blobs]
     urls += [settings.storage.endpoint] if settings.storage.endpoint else []
     urls += [file for source in settings.sources.values() for file in source.files]
     for url in urls:

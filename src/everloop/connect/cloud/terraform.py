@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from everloop.connect.cloud.needs import REDIS_URL, Needs, filled, lying, requirements
-from everloop.connect.needed import from_files
+from everloop.connect.needed import from_files, no_password_inside
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 
@@ -26,6 +26,7 @@ def write(folder: Path, needs: Needs, *, machine: bool) -> list[Path]:
 
     Raises EverloopError for what would not run there, named, and where a file of somebody else is in the way; then nothing was written.
     """
+    no_password_inside(needs.settings)
     if not machine:
         _refuse(needs)
     own = lying("machine" if machine else "ecs")
