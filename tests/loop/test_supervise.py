@@ -308,7 +308,7 @@ def test_workers_that_answer_nobody_are_started_again_and_are_beside_whoever_ser
 
 
 def test_who_only_answers_keeps_the_folder_where_other_machines_decide_who_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr(supervise, "supervise", lambda serving: 7 + serving.controller + 10 * len(supervise._children(serving)))
+    monkeypatch.setattr(supervise, "supervise", lambda serving: 7 + serving.controller + 10 * len(supervise._children(serving, None)))
     project, settings = tmp_path / "project.py", tmp_path / "everloop.toml"
     project.touch()
     exits = []

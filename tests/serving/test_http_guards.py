@@ -125,7 +125,7 @@ def test_over_a_unix_socket_is_from_here_and_from_nobody_known_is_not(front):
 @pytest.mark.parametrize(
     ("place", "name", "mutant", "words"),
     [
-        (keys, "_is_loopback", lambda peer: True, ELSEWHERE["another peer"]),
+        (keys, "is_here", lambda peer: True, ELSEWHERE["another peer"]),
         (keys, "_HERE", __import__("re").compile(".*"), ELSEWHERE["another host"]),
         (arriving, "_FORWARDED", (), ELSEWHERE["forwarded"]),
         (arriving, "_HERE", (b"http", b"null"), {"headers": {"origin": "http:evil"}}),

@@ -70,6 +70,8 @@ def write_card(house: House, model: Model, name: str, file: Path) -> Path:
 
 def _examples(house: House, model: Model, candidate: Candidate, training_set: TrainingSet, table: pa.Table) -> tuple[Because, ...]:
     """A low, a usual and a high answer to what it was judged by, each with the columns that made it so; none where that cannot be told."""
+    if candidate.shape.kind not in ("number", "chance"):
+        return ()
     try:
         found = house.predictor(candidate)
         rows = holdout(table, training_set).select([*found.columns])

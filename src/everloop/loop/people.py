@@ -166,7 +166,7 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
         raise Unknown("verdict", verdict, where=model.name, next=f"See what there is: everloop history {model.name}")
     if found.passed:
         raise EverloopError(f"{model.name}: the gate let this candidate pass already; there is nothing to override. See: everloop status")
-    if (there := next((one.name for one in house.versions.all(model.name) if one.candidate == found.candidate), None)) is not None:
+    if (there := _let_in_past(house, found)) is not None:
         raise EverloopError(f"{model.name}: this candidate is {there} already.")
     rollout.require_released(house.traffic(model))
     turn = identity("override", found.id, now.isoformat())
@@ -181,6 +181,15 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
         keep_record(house, t, said, model=model, turn=turn, verb="override")
         moved = _let_in(house, t, model, house.candidate(found.candidate, within=t), said, now=now, turn=turn)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
+
+
+def _let_in_past(house: House, refused: Verdict) -> str | None:
+    """The version that was let in past this verdict; None where none was."""
+    for version in house.versions.all(refused.model):
+        word = house.verdict(version.verdict)
+        if word is not None and refused.id in word.made_from:
+            return version.name
+    return None
 
 
 def admit_file(

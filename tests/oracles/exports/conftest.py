@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-collect_ignore = ["in_kfp.py"]
+collect_ignore_glob = ["in_*.py"]
 APT = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
