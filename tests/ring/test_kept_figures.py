@@ -103,6 +103,18 @@ def test_an_error_is_kept_with_what_it_rests_on_and_not_again_without_new_truth(
     assert groups_of(house, model.name, "somebody else") == ()
 
 
+def test_an_error_is_kept_anew_where_as_many_answers_are_newer_ones_or_their_truth_was_set_right(rolling, rng):
+    house, model = rolling
+    traffic, table = house.traffic(model), answered(rng, 2.0)
+    rolled = replace(table, moments=table.moments + 86_400_000_000)
+    righted = replace(rolled, truth=rolled.truth + np.where(np.arange(len(rolled)) == 0, 100.0, 0.0))
+    for hours, one in enumerate((table, rolled, rolled, righted), start=1):
+        keep_realised(house, model, traffic, one, 0.5, END + days(hours))
+    known = realised_since(house, model.name, END, END + days(9))
+    assert [(one.at, one.rows) for one in known] == [(END + days(n), 400) for n in (1, 2, 4)]
+    assert known[-1].value != known[0].value
+
+
 def test_nothing_is_kept_where_no_truth_is_known(rolling):
     house, model = rolling
     keep_realised(house, model, house.traffic(model), None, None, END)
