@@ -21,6 +21,7 @@ from everloop.loop.house import open_house
 from everloop.loop.people import undo
 from everloop.loop.project_file import project_of
 from everloop.loop.realised import newest_realised
+from everloop.loop.remembered import champion_since
 from everloop.loop.turn import turn
 from everloop.records import Signal, Signals
 from everloop.settings import read_settings
@@ -53,6 +54,15 @@ def test_the_line_of_a_model_says_who_answers_whom_what_is_under_way_and_what_co
     assert line.state.until == END + HOUR + timedelta(days=7)
     assert NOW < line.next_at <= NOW + HOUR
     assert ring.counts == ("1 is being rolled out",)
+
+
+def test_a_champion_is_as_old_as_it_is_however_many_roll_outs_were_taken_back_meanwhile(house):
+    traffic = house.traffic(prices(house))
+    with house.store.transaction() as t:
+        for day in range(1, 231):
+            at = NOW + timedelta(days=day)
+            house.journal.append(t, replace(traffic, id=f"traffic {day}", made_at=at, since=at, generation=traffic.generation + day))
+    assert champion_since(house, house.journal.get("traffic 230")) == END
 
 
 def test_a_model_that_has_not_begun_says_the_next_command(tmp_path):
