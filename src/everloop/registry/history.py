@@ -13,10 +13,9 @@ from sqlalchemy import Connection
 from everloop.clock import said
 from everloop.errors import Unknown
 from everloop.records import Record, Traffic, Version
-from everloop.registry.sentences import Naming, clause
 from everloop.registry.journal import Entry
+from everloop.registry.sentences import Naming, clause
 from everloop.registry.store import JournalStore
-
 
 PAGE = 20
 """Records that are read at once, by whoever looks for the newest that fits: some kinds are large."""
