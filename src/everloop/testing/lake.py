@@ -352,6 +352,8 @@ class TablesSuite:
         assert tables.read("a", schema=pa.schema([SCHEMA.field("version")]), among={"id": wanted}, through_seq=3).num_rows == 2
         assert tables.read("a", schema=SCHEMA, since={"known_at": 31}).equals(events(3, 5))
         assert tables.read("a", schema=SCHEMA, among={"id": wanted}, since={"known_at": 31}).equals(events(3, 4))
+        assert tables.read("a", schema=SCHEMA, since={"seq": 2}, until={"seq": 3}).equals(events(2, 3))
+        assert tables.read("a", schema=SCHEMA, until={"seq": 3}, most=2).num_rows == 2
         assert tables.read("a", schema=SCHEMA, among={"id": []}).equals(SCHEMA.empty_table())
 
     def test_what_is_read_piece_by_piece_is_what_is_read_at_once(self, tmp_path: Path) -> None:
