@@ -9,6 +9,7 @@ import pytest
 from tests.console.conftest import END
 from tests.ring.shops import Shop, usual
 
+from everloop.console import rollout
 from everloop.console.contests import contest_view, contests_of
 from everloop.console.hands import share_of
 from everloop.console.model import model_view
@@ -150,6 +151,14 @@ def test_evidence_is_drawn_look_by_look_with_the_level_from_which_it_is_taken_ba
     assert "harm, all together" in trial.svg
     assert {guard.role for guard in trial.guards} <= {"would take it back", "has to be proven", "is only told"}
     assert "units were compared" in trial.units
+
+
+def test_how_often_one_without_fault_is_taken_back_is_what_was_asked_of_its_trial(shop, monkeypatch):
+    (entry,) = shop.house.journal.read(kind="Signals", model=shop.model.name, newest_first=True, limit=1)
+    strict = replace(entry.record, trial=replace(entry.record.trial, rolls_back=50.0))
+    monkeypatch.setattr(rollout, "_looks", lambda *_: (strict,))
+    (trial,) = rollout.rollout_view(shop.house, shop.model, shop.now).trials
+    assert trial.one_in == "50"
 
 
 def test_a_plan_that_was_shortened_meanwhile_still_has_a_step_it_is_in(house):

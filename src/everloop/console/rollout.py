@@ -63,6 +63,8 @@ class Tried:
     guards: tuple[Guarded, ...]
     svg: str
     units: str
+    one_in: str
+    """Of how many roll-outs that do no more harm than their margins at most one is taken back."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ def _tried(trial: Trial, looks: Sequence[Signals], name: Naming) -> Tried:
         guards=tuple(_guarded(guard, trial, mine) for guard in trial.guards),
         svg=plots.lines(title, lines, levels=levels, odds=True, unit="evidence, so many to one"),
         units=f"{units:,} units were compared; {trial.answers:,} answers of the candidate, {trial.failed:,} failed.",
+        one_in=f"{trial.rolls_back:.4g}",
     )
 
 
