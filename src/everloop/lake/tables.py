@@ -132,8 +132,8 @@ class LoggedRows(Protocol):
         """What has arrived by now survives a power cut when this returns."""
         ...
 
-    def deliveries(self, source: str) -> list[Delivery]:
-        """Every delivery, in order of number."""
+    def deliveries(self, source: str, *, newest: int | None = None) -> list[Delivery]:
+        """Every delivery, in order of number; or of them only the ``newest`` so many."""
         ...
 
     def close(self) -> None:

@@ -153,7 +153,9 @@ class EventLogSuite:
             arrival.note(delivery(2))
             arrival.note(delivery(1))
             assert arrival.deliveries(only_last=True) == [delivery(2)]
-        assert self.open(tmp_path).deliveries("orders") == [delivery(1), delivery(2)]
+        again = self.open(tmp_path)
+        assert again.deliveries("orders") == again.deliveries("orders", newest=3) == [delivery(1), delivery(2)]
+        assert again.deliveries("orders", newest=1) == [delivery(2)]
 
     def test_a_delivery_says_where_a_file_lay_and_how_far_streams_were_taken(self, tmp_path: Path) -> None:
         log, origin = self.open(tmp_path), Origin(url="s3://shop/a.csv", size=9, written_at=7, etag="e1")
