@@ -9,7 +9,7 @@ import pytest
 from tests.console.conftest import END
 from tests.ring.shops import Shop, usual
 
-from everloop.console import rollout
+from everloop.console import over_time, rollout
 from everloop.console.contests import contest_view, contests_of
 from everloop.console.hands import share_of
 from everloop.console.model import model_view
@@ -151,6 +151,14 @@ def test_evidence_is_drawn_look_by_look_with_the_level_from_which_it_is_taken_ba
     assert "harm, all together" in trial.svg
     assert {guard.role for guard in trial.guards} <= {"would take it back", "has to be proven", "is only told"}
     assert "units were compared" in trial.units
+
+
+def test_the_looks_at_a_roll_out_that_are_drawn_are_spread_over_all_of_it(shop, monkeypatch):
+    all_of_them = rollout._looks(shop.house, shop.model, shop.traffic, shop.now)
+    monkeypatch.setattr(over_time, "MOST_LOOKS", 2)
+    some = rollout._looks(shop.house, shop.model, shop.traffic, shop.now)
+    assert len(some) == 2 < len(all_of_them)
+    assert some[-1] == all_of_them[-1]
 
 
 def test_how_often_one_without_fault_is_taken_back_is_what_was_asked_of_its_trial(shop, monkeypatch):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from everloop import plots
 from everloop.clock import from_microseconds, instant, microseconds
+from everloop.console.over_time import looks_of
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.why import MANY
 from everloop.loop.answers import answers_of
@@ -20,7 +21,6 @@ from everloop.plots import Lane, Line, Mark
 from everloop.project.model import Model
 from everloop.records import Decision, Incident, Signals, Traffic
 from everloop.registry.costs import loops
-from everloop.registry.searched import sampled
 
 SPANS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "28d": timedelta(days=28), "90d": timedelta(days=90)}
 STEPS = {"1d": timedelta(minutes=15), "7d": timedelta(hours=2), "28d": timedelta(hours=6), "90d": timedelta(days=1)}
@@ -65,7 +65,7 @@ def pane_of(house: House, model: Model, *, until: datetime, span: str = "7d") ->
     """What a model did in the ``span`` (a key of ``SPANS``) up to an instant."""
     since, step = until - SPANS[span], STEPS[span]
     given = given_between(house, model, since, until, step)
-    looks = [e.record for e in sampled(house.journal, "Signals", model.name, since=since, until=until) if isinstance(e.record, Signals)]
+    looks = looks_of(house, model.name, since, until)
     turned = loops(house.store, model.name, since=since, until=until)
     marks = _marks(house, model, looks, since, until)
     cpu = Lane(

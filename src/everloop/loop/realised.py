@@ -108,9 +108,9 @@ def newest_realised(house: House, model: str) -> Realised | None:
     return None if fact is None else _of(fact)
 
 
-def realised_since(house: House, model: str, since: datetime, until: datetime) -> tuple[Realised, ...]:
-    """What was known of a model's error between two instants, oldest first."""
-    return tuple(map(_of, house.facts.read(model, ERROR, since=since, until=until)))
+def realised_since(house: House, model: str, since: datetime, until: datetime, *, most: int | None = None) -> tuple[Realised, ...]:
+    """What was known of a model's error between two instants, oldest first; of more than ``most`` so many, evenly spread."""
+    return tuple(map(_of, house.facts.read(model, ERROR, since=since, until=until, most=most)))
 
 
 def groups_of(house: House, model: str, version: str) -> tuple[Group, ...]:
