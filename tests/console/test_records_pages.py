@@ -12,6 +12,7 @@ from tests.loop.houses import MODELS, house_at
 
 from everloop.clock import wall
 from everloop.console import cost, data, delivery, features, incidents, journal, pane, runs, why
+from everloop.console.model import model_view
 from everloop.console.page import Asking, Person
 from everloop.console.shown import Around, page
 from everloop.errors import EverloopError, Unknown
@@ -270,6 +271,8 @@ def test_the_pane_counts_what_was_answered_and_marks_what_happened(house):
     assert given.answers[0] == 0
     assert all(at is not None for at, n in zip(given.middle, given.answers, strict=True) if n)
     assert ("deploy", "prices@1 in canary") in {(kind, what) for _, kind, what in found.happened}
+    told = model_view(house, model, NOW).happened
+    assert found.happened == tuple((one.at, one.what, one.words) for one in told), "two pages tell one story of a day"
     assert "Latency" in found.picture
 
 

@@ -12,20 +12,19 @@ from numpy.typing import NDArray
 
 from everloop import plots
 from everloop.clock import from_microseconds, instant, microseconds
-from everloop.console.over_time import looks_of
+from everloop.console.over_time import looks_of, marks_of
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.why import MANY
 from everloop.loop.answers import answers_of
+from everloop.loop.happened import happened
 from everloop.loop.house import House
-from everloop.plots import Lane, Line, Mark
+from everloop.plots import Lane, Line
 from everloop.project.model import Model
-from everloop.records import Decision, Incident, Signals, Traffic
+from everloop.records import Signals
 from everloop.registry.costs import loops
 
 SPANS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "28d": timedelta(days=28), "90d": timedelta(days=90)}
 STEPS = {"1d": timedelta(minutes=15), "7d": timedelta(hours=2), "28d": timedelta(hours=6), "90d": timedelta(days=1)}
-HAPPENED = 2_000
-"""Decisions, traffics and incidents that are looked through for marks, the newest."""
 MOST = 1_000_000
 """Answers that are counted for one page: some 100 MB in memory."""
 READ = ("id", "arm", "answered_at", "microseconds", "error")
@@ -67,15 +66,15 @@ def pane_of(house: House, model: Model, *, until: datetime, span: str = "7d") ->
     given = given_between(house, model, since, until, step)
     looks = looks_of(house, model.name, since, until)
     turned = loops(house.store, model.name, since=since, until=until)
-    marks = _marks(house, model, looks, since, until)
+    found = happened(house, model.name, house.versions.naming(), since=since, until=until, looks=looks)
     cpu = Lane(
         "CPU of turns", [Line("CPU seconds", [(one.at, one.cost.cpu_seconds) for one in turned])], "seconds a turn", missing="no turn"
     )
     rows = [*_served(given, step), cpu, *_watched(looks), *_business(looks)]
-    happened = tuple((mark.at, mark.kind, mark.label) for mark in sorted(marks, key=lambda m: m.at, reverse=True))
-    picture = plots.lanes(f"{model.name}, one pane", rows, since=since, until=until, marks=marks, id="pane")
+    said = tuple((one.at, one.what, one.words) for one in reversed(found))
+    picture = plots.lanes(f"{model.name}, one pane", rows, since=since, until=until, marks=marks_of(found), id="pane")
     return Pane(
-        model.name, since, until, picture, sum(given.answers), sum(given.failed), len(turned), happened, MOST if given.too_many else None
+        model.name, since, until, picture, sum(given.answers), sum(given.failed), len(turned), said, MOST if given.too_many else None
     )
 
 
@@ -169,31 +168,6 @@ def _business(looks: Sequence[Signals]) -> Iterator[Lane]:
         yield Lane("Business", [Line(clause, points)])
     if not brought and not figures:
         yield Lane("Business", [], missing="no control, and no figure is named")
-
-
-def _marks(house: House, model: Model, looks: Sequence[Signals], since: datetime, until: datetime) -> list[Mark]:
-    name, marks, champion = house.versions.naming(), [], None
-    kinds = ("Traffic", "Incident", "Decision")
-    kept = house.journal.read(kind=kinds, model=model.name, since=since, until=until, newest_first=True, limit=HAPPENED)
-    for record in (entry.record for entry in reversed(kept)):
-        if isinstance(record, Traffic):
-            if champion is not None and record.champion != champion:
-                marks.append(Mark(record.made_at, name(record.champion), "deploy"))
-            elif record.stage in ("shadow", "canary") and record.step == 0 and record.candidate is not None:
-                marks.append(Mark(record.made_at, f"{name(record.candidate)} in {record.stage}", "deploy"))
-            champion = record.champion
-        elif isinstance(record, Incident) and record.state == "firing" and record.fired_at == record.made_at:
-            marks.append(Mark(record.made_at, record.cause, "incident"))
-        elif isinstance(record, Decision) and (record.action not in ("hold", "advance", "promote", "ask") or record.by is not None):
-            marks.append(Mark(record.made_at, record.action, "decision"))
-    before = False
-    for look in looks:
-        fired = bool(look.fired("drift"))
-        if fired and not before:
-            about = next((s.about for s in look.fired("drift") if s.about), None)
-            marks.append(Mark(look.until, about or "inputs", "drift"))
-        before = fired
-    return marks
 
 
 def shown(asking: Asking) -> Shown:
