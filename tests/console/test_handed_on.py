@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_what_is_too_large_or_asked_where_no_console_is_gets_a_plain_answer(tmp_
     assert "answers are given all the same" in reply.text
 
 
-def test_a_console_that_breaks_off_breaks_nothing_else(tmp_path):
+def test_a_console_that_breaks_before_it_says_anything_breaks_nothing_else(tmp_path):
     async def breaks(_scope, _receive, _send):
         raise SystemError("it broke")
 
@@ -113,6 +114,22 @@ def test_a_console_that_breaks_off_breaks_nothing_else(tmp_path):
         return (await client.get("/console/x")).status_code, (await client.get("/v1/models")).text
 
     assert behind(tmp_path, breaks, asked) == (500, "an answer")
+
+
+def test_a_console_that_breaks_off_in_the_middle_holds_nobody_and_breaks_nothing_else(tmp_path):
+    async def breaks(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": b"half a page", "more_body": True})
+        raise SystemError("it broke")
+
+    async def asked(client):
+        # Whether whoever asked is told by a page cut short or by a connection that ends is one thing; that it is told at all, another.
+        with suppress(httpx.HTTPError, ConnectionError, RuntimeError):
+            reply = await asyncio.wait_for(client.get("/console/x"), 5)
+            assert reply.text == "half a page"
+        return (await client.get("/v1/models")).text
+
+    assert behind(tmp_path, breaks, asked) == "an answer"
 
 
 # -- real processes ----------------------------------------------------------------------------------------------------------------
@@ -176,8 +193,8 @@ def test_everloop_run_opens_the_console_once_and_starts_it_when_it_is_asked(runn
 
 @pytest.mark.slow
 def test_answers_do_not_wait_for_pages(running):
-    """Measured in bench/console.py; here only that each is answered while pages are asked for without end."""
-    told, house, _, _ = running
+    """Measured in bench/console.py; here that they are given while pages are asked for without end, and where these stand still."""
+    told, house, process, _ = running
     let_in.add(house, "Ada", "admin", by="Ada", now=END)
     cookie, secret = cookie_of(house, "Ada")
     over, pages = threading.Event(), []
@@ -187,17 +204,29 @@ def test_answers_do_not_wait_for_pages(running):
             while not over.is_set():
                 pages.append(client.get("/console/people").status_code)
 
+    request = {"house_id": "n1", "area": 100.0, "rooms": 3, "zip": "10100", "advert": "quiet house"}
+    now = (house.journal.read(newest_first=True, limit=1)[0].at + timedelta(hours=1)).isoformat()
+
+    def answers(count):
+        with httpx.Client(base_url=told["url"], headers={"everloop-now": now}) as client:
+            return {client.post("/v1/models/prices/predict", json=request).status_code for _ in range(count)}
+
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    request = {"house_id": "n1", "area": 100.0, "rooms": 3, "zip": "10100", "advert": "quiet house"}
-    now = (house.journal.read(newest_first=True, limit=1)[0].at + timedelta(hours=1)).isoformat()
-    with httpx.Client(base_url=told["url"], headers={"everloop-now": now}) as client:
-        statuses = {client.post("/v1/models/prices/predict", json=request).status_code for _ in range(200)}
-    over.set()
-    for thread in threads:
-        thread.join()
-    assert statuses == {200}
+    assert answers(200) == {200}
+    (console,) = [pid for pid, words in below(process.pid).items() if "everloop.console.serve" in words]
+    os.kill(console, signal.SIGSTOP)
+    try:
+        time.sleep(0.5)
+        before = len(pages)
+        assert answers(50) == {200}
+        assert len(pages) == before, "whoever makes pages stands still"
+    finally:
+        os.kill(console, signal.SIGCONT)
+        over.set()
+        for thread in threads:
+            thread.join()
     assert set(pages) == {200}
 
 

@@ -12,6 +12,7 @@ from tests.loop.houses import MODELS, house_at
 
 from everloop.clock import wall
 from everloop.console import cost, data, delivery, features, incidents, journal, pane, runs, why
+from everloop.console.model import model_view
 from everloop.console.page import Asking, Person
 from everloop.console.shown import Around, page
 from everloop.errors import EverloopError, Unknown
@@ -270,7 +271,26 @@ def test_the_pane_counts_what_was_answered_and_marks_what_happened(house):
     assert given.answers[0] == 0
     assert all(at is not None for at, n in zip(given.middle, given.answers, strict=True) if n)
     assert ("deploy", "prices@1 in canary") in {(kind, what) for _, kind, what in found.happened}
+    told = model_view(house, model, NOW).happened
+    assert found.happened == tuple((one.at, one.what, one.words) for one in told), "two pages tell one story of a day"
     assert "Latency" in found.picture
+
+
+def test_a_pane_counts_what_this_house_answered_up_to_its_end_and_says_where_that_is_more_than_a_page_counts(house, client, monkeypatch):
+    (model,) = house.project.models.values()
+    row = {"house_id": "h-1", "area": "80", "rooms": "3", "zip": "10115", "advert": "bright"}
+    for minutes in (0, 30):
+        answer_one(house, model, [f"{name}={row.get(name, 1)}" for name in model.request], NOW + timedelta(minutes=minutes))
+    hour = timedelta(hours=1)
+    both, first = (pane.given_between(house, model, NOW, NOW + minutes * hour / 60, hour) for minutes in (40, 20))
+    assert sum(both.answers) == sum(first.answers) + 1 > 1
+    monkeypatch.setitem(vars(house), "mark", "another house")
+    assert sum(pane.given_between(house, model, NOW, NOW + hour, hour).answers) == sum(both.answers) - 2
+    monkeypatch.undo()
+    monkeypatch.setattr(pane, "MOST", 1)
+    assert pane.given_between(house, model, NOW, NOW + hour, hour).too_many
+    page = read(client.get("/console/pane?until=2026-11-03").text)
+    assert "more than 1 answers, which no page counts (choose a shorter time)" in page
 
 
 def test_a_source_tells_what_must_hold_and_what_last_failed_with_examples(house, client):

@@ -9,6 +9,7 @@ import pytest
 from tests.console.conftest import END
 from tests.ring.shops import Shop, usual
 
+from everloop.console import over_time, rollout
 from everloop.console.contests import contest_view, contests_of
 from everloop.console.hands import share_of
 from everloop.console.model import model_view
@@ -21,6 +22,7 @@ from everloop.loop.house import open_house
 from everloop.loop.people import undo
 from everloop.loop.project_file import project_of
 from everloop.loop.realised import newest_realised
+from everloop.loop.remembered import champion_since
 from everloop.loop.turn import turn
 from everloop.records import Signal, Signals
 from everloop.settings import read_settings
@@ -53,6 +55,15 @@ def test_the_line_of_a_model_says_who_answers_whom_what_is_under_way_and_what_co
     assert line.state.until == END + HOUR + timedelta(days=7)
     assert NOW < line.next_at <= NOW + HOUR
     assert ring.counts == ("1 is being rolled out",)
+
+
+def test_a_champion_is_as_old_as_it_is_however_many_roll_outs_were_taken_back_meanwhile(house):
+    traffic = house.traffic(prices(house))
+    with house.store.transaction() as t:
+        for day in range(1, 231):
+            at = NOW + timedelta(days=day)
+            house.journal.append(t, replace(traffic, id=f"traffic {day}", made_at=at, since=at, generation=traffic.generation + day))
+    assert champion_since(house, house.journal.get("traffic 230")) == END
 
 
 def test_a_model_that_has_not_begun_says_the_next_command(tmp_path):
@@ -140,6 +151,22 @@ def test_evidence_is_drawn_look_by_look_with_the_level_from_which_it_is_taken_ba
     assert "harm, all together" in trial.svg
     assert {guard.role for guard in trial.guards} <= {"would take it back", "has to be proven", "is only told"}
     assert "units were compared" in trial.units
+
+
+def test_the_looks_at_a_roll_out_that_are_drawn_are_spread_over_all_of_it(shop, monkeypatch):
+    all_of_them = rollout._looks(shop.house, shop.model, shop.traffic, shop.now)
+    monkeypatch.setattr(over_time, "MOST_LOOKS", 2)
+    some = rollout._looks(shop.house, shop.model, shop.traffic, shop.now)
+    assert len(some) == 2 < len(all_of_them)
+    assert some[-1] == all_of_them[-1]
+
+
+def test_how_often_one_without_fault_is_taken_back_is_what_was_asked_of_its_trial(shop, monkeypatch):
+    (entry,) = shop.house.journal.read(kind="Signals", model=shop.model.name, newest_first=True, limit=1)
+    strict = replace(entry.record, trial=replace(entry.record.trial, rolls_back=50.0))
+    monkeypatch.setattr(rollout, "_looks", lambda *_: (strict,))
+    (trial,) = rollout.rollout_view(shop.house, shop.model, shop.now).trials
+    assert trial.one_in == "50"
 
 
 def test_a_plan_that_was_shortened_meanwhile_still_has_a_step_it_is_in(house):

@@ -18,8 +18,10 @@ from everloop import Model, Source, days, every, hours
 from everloop.connect import lying as files_lying
 from everloop.connect.lying import lying
 from everloop.connect.objects import opened
+from everloop.console.data import source_of
 from everloop.errors import EverloopError, HouseBusy, HouseFull, ProjectError, StoreError
-from everloop.lake import deliveries, read_source
+from everloop.lake import deliveries, noted, read_source
+from everloop.lake.tables import Delivery
 from everloop.loop import arriving
 from everloop.loop.arrivals import ingest_files
 from everloop.loop.arriving import Arriving, take_told
@@ -390,6 +392,25 @@ def test_a_day_that_never_came_is_forgotten_when_the_next_one_comes():
     arrivals = [at("01T05:50"), at("03T06:10")]
     assert due(orders, arrivals, at("02T08:00")).came_at is None
     assert due(orders, arrivals, at("03T08:00")).came_at == at("03T06:10")
+
+
+def test_what_is_due_is_what_all_deliveries_tell_though_no_more_than_the_newest_are_read(tmp_path, monkeypatch):
+    house = house_of(tmp_path, "in/*.csv")
+    with house.lake.log.arrivals("orders") as arrival:
+        for n in range(1, 501):
+            when = at("01T00:00") + (n - 500) * hours(2)
+            gone = when if n > 495 else None
+            arrival.note(Delivery(source="orders", number=n, at=when, first_seq=n, last_seq=n, rows=1, withdrawn_at=gone))
+    read, kept = [], noted.delivery
+    monkeypatch.setattr(noted, "delivery", lambda text: read.append(text) or kept(text))
+    for hour in range(60):
+        now, least = at("01T00:00") + hours(hour), len(read)
+        found = arriving.due_of(house, orders, now)
+        assert len(read) - least <= 450
+        assert found == due(orders, arriving.arrived(house, orders), now)
+    read.clear()
+    assert source_of(house, "orders", now).more
+    assert len(read) <= 450 + 21 + 1
 
 
 @given(st.lists(st.integers(-5 * 60, 7 * 60), min_size=8, max_size=8))

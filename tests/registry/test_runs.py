@@ -112,6 +112,18 @@ def test_runs_are_ordered_by_a_measure_without_those_that_have_none(runs):
     assert runs.page(by="loss") == [], "what is no number orders nothing"
 
 
+@pytest.mark.parametrize("falling", [False, True])
+def test_runs_of_one_instant_that_came_to_the_same_stand_on_one_page_each(runs, falling):
+    with runs.store.transaction() as t:
+        for n in (9, 8, 7):
+            runs.learnt(t, candidate(n, made_at=MONDAY + timedelta(days=9)))
+            runs.judged(t, verdict(n, wape=0.2))
+    newest = [
+        run.candidate for page in range(3) for run in runs.page(terms_of("wape=0.2"), by="wape", falling=falling, limit=1, offset=page)
+    ]
+    assert newest == ["c7", "c8", "c9"]
+
+
 @pytest.mark.parametrize("text", ["=3", '"', "a<", "wape<0.3 ="])
 def test_what_filters_nothing_is_refused(text):
     with pytest.raises(EverloopError, match="filters nothing"):

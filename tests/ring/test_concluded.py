@@ -105,6 +105,23 @@ def test_a_record_that_was_tampered_with_lets_nobody_go_on(tmp_path):
     assert opened(found) == set()
 
 
+def test_who_asks_how_a_roll_out_stands_reads_none_of_what_was_before_it_and_few_looks_at_once(tmp_path, monkeypatch):
+    shop = Shop(tmp_path, usual)
+    shop.day()
+    read, (newest,) = [], shop.house.journal.read(kind="Signals", model="offers", newest_first=True, limit=1)
+    with shop.house.store.transaction() as t:
+        for n in range(45):
+            later = replace(newest.record, id=f"look {n}", made_at=newest.at + timedelta(minutes=n))
+            shop.house.journal.append(t, later, verb="watch")
+    kept = type(shop.house.journal).read
+    monkeypatch.setattr(type(shop.house.journal), "read", lambda *a, **named: read.append((named, kept(*a, **named))) or read[-1][1])
+    found = concluded(shop.house, "offers")
+    assert found.signals == "look 44"
+    looks = [(named["limit"], len(entries)) for named, entries in read if named["kind"] == "Signals"]
+    assert looks == [(20, 20)]
+    assert all("limit" in named or named["since"] == found.version.made_at for named, _ in read)
+
+
 def test_what_was_never_rolled_out_is_not_known_and_those_that_were_are_named(tmp_path):
     house = open_house(project_of(usual), settings=read_settings(tmp_path, house=tmp_path / "house"), turned=True)
     with pytest.raises(Unknown, match="None has begun yet"):

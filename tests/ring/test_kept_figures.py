@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from everloop import Source, days, every, fair_across
 from everloop.clock import EPOCH
 from everloop.loop.answers import answers_of
 from everloop.loop.profiles import profiles_kept, profiles_of
-from everloop.loop.realised import by_group, groups_of, keep_realised, newest_realised, realised_since
+from everloop.loop.realised import Realised, by_group, groups_of, keep_realised, newest_realised, realised_since
 from everloop.loop.sliced import hidden, slices, slices_of
 from everloop.loop.turn import turn
 from everloop.monitor.seen import Answered
@@ -101,6 +102,29 @@ def test_an_error_is_kept_with_what_it_rests_on_and_not_again_without_new_truth(
     assert [one.rows for one in realised_since(house, model.name, END, END + days(9))] == [400, 380]
     assert [group.of for group in groups_of(house, model.name, traffic.champion)] == ["north", "south"]
     assert groups_of(house, model.name, "somebody else") == ()
+
+
+def test_an_error_is_kept_anew_where_as_many_answers_are_newer_ones_or_their_truth_was_set_right(rolling, rng):
+    house, model = rolling
+    traffic, table = house.traffic(model), answered(rng, 2.0)
+    rolled = replace(table, moments=table.moments + 86_400_000_000)
+    righted = replace(rolled, truth=rolled.truth + np.where(np.arange(len(rolled)) == 0, 100.0, 0.0))
+    for hours, one in enumerate((table, rolled, rolled, righted), start=1):
+        keep_realised(house, model, traffic, one, 0.5, END + days(hours))
+    known = realised_since(house, model.name, END, END + days(9))
+    assert [(one.at, one.rows) for one in known] == [(END + days(n), 400) for n in (1, 2, 4)]
+    assert known[-1].value != known[0].value
+
+
+def test_of_a_long_time_so_many_figures_are_read_as_a_plot_needs(rolling):
+    house, model = rolling
+    body = {**vars(Realised(END, "v", "mae", 1.0, 0.5, 1.5, 9, None))}
+    del body["at"]
+    with house.store.transaction() as t:
+        for hour in range(1, 101):
+            house.facts.put(t, model.name, "error", END + timedelta(hours=hour), {**body, "rows": hour})
+    found = realised_since(house, model.name, END, END + days(9), most=10)
+    assert [one.rows for one in found] == list(range(10, 101, 10))
 
 
 def test_nothing_is_kept_where_no_truth_is_known(rolling):

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from everloop.clock import EPOCH, from_microseconds, microseconds
 from everloop.console.page import Asking, Route, Shown
-from everloop.loop.expected import due, overdue_sentence
+from everloop.loop.arriving import due_of
+from everloop.loop.expected import overdue_sentence
 from everloop.loop.house import House
 from everloop.loop.spoken import spoken_delivery
 from everloop.project.said import said as written
@@ -56,7 +57,8 @@ class Whole:
     """What else the newest check found of it: columns that differ, volume, contracts."""
     failures: tuple[tuple[datetime, str, Finding], ...]
     deliveries: tuple[str, ...]
-    more: int
+    more: bool
+    """Whether there are older deliveries."""
 
 
 def sources_of(house: House, names: Sequence[str], now: datetime) -> tuple[Fresh, ...]:
@@ -73,7 +75,7 @@ def source_of(house: House, name: str, now: datetime) -> Whole:
     held = tuple(Held(repr(c), spoken_rows((c,), source), next((f for f in newest if f.clause == repr(c)), None)) for c in source.must)
     clauses = {one.written for one in held}
     failed = [(r.made_at, r.model, f) for r in reports for f in r.findings if f.source == name and f.outcome == "failed"]
-    kept = house.lake.log.deliveries(name)
+    kept = house.lake.log.deliveries(name, newest=DELIVERIES + 1)
     columns = tuple((spoken_column(c), c, written(kind)) for c, kind in source.every_column.items())
     return Whole(
         line,
@@ -83,17 +85,15 @@ def source_of(house: House, name: str, now: datetime) -> Whole:
         tuple(f for f in newest if f.clause not in clauses),
         tuple(failed[:DELIVERIES]),
         tuple(spoken_delivery(one) for one in kept[::-1][:DELIVERIES]),
-        max(0, len(kept) - DELIVERIES),
+        len(kept) > DELIVERIES,
     )
 
 
 def _line(house: House, source: Source, now: datetime, reports: Sequence[Report]) -> Fresh:
     counters, arrived = house.lake.log.counters(source.name), last_arrived(house, source.name)
     ago = f"{_roughly(now - arrived)} ago" if arrived is not None and now >= arrived else "never" if arrived is None else "just now"
-    late = ""
-    if source.arrives is not None:
-        found = due(source, [one.at for one in house.lake.log.deliveries(source.name)], now)
-        late = overdue_sentence(found, source) if found is not None and found.came_at is None else ""
+    found = due_of(house, source, now)
+    late = overdue_sentence(found, source) if found is not None and found.came_at is None else ""
     models = tuple(m.name for m in house.project.models.values() if any(s.name == source.name for s in m.sources))
     newest = next(iter(reports), None)
     state = _state([f for f in newest.findings if f.source == source.name]) if newest is not None else "unchecked"
@@ -107,7 +107,7 @@ def last_arrived(house: House, source: str) -> datetime | None:
         return None
     if counters.last_known > microseconds(EPOCH):
         return from_microseconds(counters.last_known)
-    return max((one.at for one in house.lake.log.deliveries(source)), default=None)
+    return next((one.at for one in house.lake.log.deliveries(source, newest=1)), None)
 
 
 def _state(findings: Sequence[Finding]) -> str:

@@ -16,9 +16,10 @@ from everloop.monitor.watched import title
 from everloop.project.metrics import METRICS
 from everloop.project.model import Model
 from everloop.records import Signals, Traffic
+from everloop.registry.searched import sampled
 from everloop.registry.sentences import Naming
 
-MOST_LOOKS = 300
+MOST_LOOKS, MOST_POINTS = 200, 300
 MOST_MARKS = 40
 MOST_VERSIONS = 5
 GOOD = {"low": "lower is better", "high": "higher is better", "zero": "nearer to zero is better"}
@@ -35,9 +36,10 @@ class Drawn:
 
 
 def looks_of(house: House, model: str, since: datetime, until: datetime) -> tuple[Signals, ...]:
-    """What watching found between two instants, oldest first: the newest 300 looks, for they are large."""
-    entries = house.journal.read(kind="Signals", model=model, since=since, until=until, newest_first=True, limit=MOST_LOOKS)
-    return tuple(entry.record for entry in reversed(entries) if isinstance(entry.record, Signals))
+    """What watching found between two instants, oldest first: of more than 200 looks so many, evenly spread, the newest among them, for
+    they are large."""
+    entries = sampled(house.journal, "Signals", model, since=since, until=until, most=MOST_LOOKS)
+    return tuple(entry.record for entry in entries if isinstance(entry.record, Signals))
 
 
 def marks_of(found: Sequence[Happened], *, most: int = MOST_MARKS) -> tuple[plots.Mark, ...]:
@@ -53,7 +55,7 @@ def error_over_time(
 ) -> Drawn:  # fmt: skip
     """The realised error on mature truth with its interval, a line for each of the newest five champions, beside what was estimated before
     the truth, with everything that happened. What is estimated is drawn apart and dashed: never mixed with what is known."""
-    known = realised_since(house, model.name, since, until)
+    known = realised_since(house, model.name, since, until, most=MOST_POINTS)
     name = title(model.metric)
     lines = []
     for version in list(dict.fromkeys(one.version for one in known))[-MOST_VERSIONS:]:

@@ -7,34 +7,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from everloop import plots
 from everloop.clock import from_microseconds, instant, microseconds
+from everloop.console.over_time import looks_of, marks_of
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.why import MANY
+from everloop.loop.answers import answers_of
+from everloop.loop.happened import happened
 from everloop.loop.house import House
-from everloop.plots import Lane, Line, Mark
+from everloop.plots import Lane, Line
 from everloop.project.model import Model
-from everloop.records import Decision, Incident, Signals, Traffic
+from everloop.records import Signals
 from everloop.registry.costs import loops
-from everloop.registry.searched import sampled
-from everloop.serving.answered import SCHEMA
-from everloop.serving.log import once, unsealed
 
 SPANS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "28d": timedelta(days=28), "90d": timedelta(days=90)}
 STEPS = {"1d": timedelta(minutes=15), "7d": timedelta(hours=2), "28d": timedelta(hours=6), "90d": timedelta(days=1)}
-HAPPENED = 2_000
-"""Decisions, traffics and incidents that are looked through for marks, the newest."""
-READ = ("id", "model", "arm", "answered_at", "microseconds", "error")
+MOST = 1_000_000
+"""Answers that are counted for one page: some 100 MB in memory."""
+READ = ("id", "arm", "answered_at", "microseconds", "error")
 
 
 @dataclass(frozen=True)
 class Given:
     """Answers counted by step of time: ``at`` are the beginnings; of each how many were given, by candidates, without an answer, and how
-    long the middle and the slowest hundredth took, in milliseconds (None where none was given)."""
+    long the middle and the slowest hundredth took, in milliseconds (None where none was given). ``too_many``: more than a page counts."""
 
     at: tuple[datetime, ...] = ()
     answers: tuple[int, ...] = ()
@@ -42,6 +41,7 @@ class Given:
     failed: tuple[int, ...] = ()
     middle: tuple[float | None, ...] = ()
     slowest: tuple[float | None, ...] = ()
+    too_many: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,34 +56,36 @@ class Pane:
     failed: int
     turns: int
     happened: tuple[tuple[datetime, str, str], ...]
+    too_many: int | None = None
+    """How many answers are counted for a page, where more than that were given."""
 
 
 def pane_of(house: House, model: Model, *, until: datetime, span: str = "7d") -> Pane:
     """What a model did in the ``span`` (a key of ``SPANS``) up to an instant."""
     since, step = until - SPANS[span], STEPS[span]
     given = given_between(house, model, since, until, step)
-    looks = [e.record for e in sampled(house.journal, "Signals", model.name, since=since, until=until) if isinstance(e.record, Signals)]
+    looks = looks_of(house, model.name, since, until)
     turned = loops(house.store, model.name, since=since, until=until)
-    marks = _marks(house, model, looks, since, until)
+    found = happened(house, model.name, house.versions.naming(), since=since, until=until, looks=looks)
     cpu = Lane(
         "CPU of turns", [Line("CPU seconds", [(one.at, one.cost.cpu_seconds) for one in turned])], "seconds a turn", missing="no turn"
     )
     rows = [*_served(given, step), cpu, *_watched(looks), *_business(looks)]
-    happened = tuple((mark.at, mark.kind, mark.label) for mark in sorted(marks, key=lambda m: m.at, reverse=True))
-    picture = plots.lanes(f"{model.name}, one pane", rows, since=since, until=until, marks=marks, id="pane")
-    return Pane(model.name, since, until, picture, sum(given.answers), sum(given.failed), len(turned), happened)
+    said = tuple((one.at, one.what, one.words) for one in reversed(found))
+    picture = plots.lanes(f"{model.name}, one pane", rows, since=since, until=until, marks=marks_of(found), id="pane")
+    return Pane(
+        model.name, since, until, picture, sum(given.answers), sum(given.failed), len(turned), said, MOST if given.too_many else None
+    )
 
 
 def given_between(house: House, model: Model, since: datetime, until: datetime, step: timedelta) -> Given:
-    """The answers of a model between two instants, by step; what nobody saw (shadow) is left out. Six columns of them are read."""
-    schema = pa.schema([SCHEMA.field(name) for name in READ])
+    """The answers of a model between two instants, by step; what nobody saw (shadow) is left out. Of more than ``MOST``
+    none is counted: a page does no heavy work."""
     first, last, width = microseconds(since), microseconds(until), step // timedelta(microseconds=1)
-    # Segments first: one that is sealed in between is then read twice, never missed, and counts once.
-    hot = unsealed(house.settings.answers).select(list(READ))
-    hot = hot.filter((pc.field("model") == model.name) & (pc.field("answered_at") >= first))
-    kept = house.lake.tables.read("answers", schema=schema, among={"model": [model.name]}, since={"answered_at": first})
-    rows = once(pa.concat_tables([hot.cast(schema), kept]))
-    rows = rows.filter((pc.field("arm") != "shadow") & (pc.field("answered_at") <= last))
+    rows = answers_of(house, model, since=since, until=until, columns=READ, most=MOST + 1)
+    if len(rows) > MOST:
+        return Given(too_many=True)
+    rows = rows.filter(pc.field("arm") != "shadow")
     count = max(1, -(-(last - first) // width))
     place = np.minimum((rows.column("answered_at").to_numpy() - first) // width, count - 1).astype(np.int64)
     failed = rows.column("error").is_valid().to_numpy()
@@ -117,13 +119,13 @@ def _served(given: Given, step: timedelta) -> Iterator[Lane]:
         lines.append(Line("by candidates", [(at, n / hours) for at, n in zip(given.at, given.candidates, strict=True)], dashed=True))
     if any(given.failed):
         lines.append(Line("without an answer", [(at, n / hours) for at, n in zip(given.at, given.failed, strict=True)], dashed=True))
-    some = any(given.answers)
-    yield Lane("Traffic", lines if some else [], "answers an hour", missing="nobody was answered")
+    some, none = any(given.answers), f"more than {MOST:,} answers" if given.too_many else "nobody was answered"
+    yield Lane("Traffic", lines if some else [], "answers an hour", missing=none)
     times = [
         Line("median", list(zip(given.at, given.middle, strict=True))),
         Line("p99", list(zip(given.at, given.slowest, strict=True)), dashed=True),
     ]
-    yield Lane("Latency", times if some else [], "ms of the model", missing="nobody was answered")
+    yield Lane("Latency", times if some else [], "ms of the model", missing=none)
 
 
 def _watched(looks: Sequence[Signals]) -> Iterator[Lane]:
@@ -166,31 +168,6 @@ def _business(looks: Sequence[Signals]) -> Iterator[Lane]:
         yield Lane("Business", [Line(clause, points)])
     if not brought and not figures:
         yield Lane("Business", [], missing="no control, and no figure is named")
-
-
-def _marks(house: House, model: Model, looks: Sequence[Signals], since: datetime, until: datetime) -> list[Mark]:
-    name, marks, champion = house.versions.naming(), [], None
-    kinds = ("Traffic", "Incident", "Decision")
-    kept = house.journal.read(kind=kinds, model=model.name, since=since, until=until, newest_first=True, limit=HAPPENED)
-    for record in (entry.record for entry in reversed(kept)):
-        if isinstance(record, Traffic):
-            if champion is not None and record.champion != champion:
-                marks.append(Mark(record.made_at, name(record.champion), "deploy"))
-            elif record.stage in ("shadow", "canary") and record.step == 0 and record.candidate is not None:
-                marks.append(Mark(record.made_at, f"{name(record.candidate)} in {record.stage}", "deploy"))
-            champion = record.champion
-        elif isinstance(record, Incident) and record.state == "firing" and record.fired_at == record.made_at:
-            marks.append(Mark(record.made_at, record.cause, "incident"))
-        elif isinstance(record, Decision) and (record.action not in ("hold", "advance", "promote", "ask") or record.by is not None):
-            marks.append(Mark(record.made_at, record.action, "decision"))
-    before = False
-    for look in looks:
-        fired = bool(look.fired("drift"))
-        if fired and not before:
-            about = next((s.about for s in look.fired("drift") if s.about), None)
-            marks.append(Mark(look.until, about or "inputs", "drift"))
-        before = fired
-    return marks
 
 
 def shown(asking: Asking) -> Shown:

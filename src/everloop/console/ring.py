@@ -14,6 +14,7 @@ from everloop.console.said import about, age, error_said, naming, within
 from everloop.loop.control.due import coming, step_ends
 from everloop.loop.house import House
 from everloop.loop.realised import newest_realised
+from everloop.loop.remembered import champion_since
 from everloop.loop.spoken import ASKED
 from everloop.monitor.watched import title
 from everloop.project.model import Model
@@ -159,17 +160,6 @@ def line_of(
         incidents=incidents,
         asks=ASKED.get(asked.action, asked.action) if asked else None,
     )
-
-
-def champion_since(house: House, traffic: Traffic) -> datetime:
-    """Since when the champion has answered without a break: a step of a roll-out is no break."""
-    since = traffic.since
-    for entry in house.journal.read(kind="Traffic", model=traffic.model, newest_first=True, limit=30):
-        record = entry.record
-        if not isinstance(record, Traffic) or record.champion != traffic.champion:
-            break
-        since = min(since, record.made_at)
-    return since
 
 
 def wrong_of(house: House, model: Model, traffic: Traffic | None, look: Signals | None) -> Wrong | None:

@@ -9,11 +9,13 @@ from datetime import datetime
 
 from everloop import plots
 from everloop.console.contests import Asked, asked_of
+from everloop.console.over_time import looks_of
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.ring import Part, State, parts_of, shadows_of, state_of
 from everloop.console.said import naming
 from everloop.loop.control.due import step_ends
 from everloop.loop.house import House
+from everloop.loop.remembered import began
 from everloop.project.model import Model
 from everloop.project.shape import bakes_for
 from everloop.project.spoken import spoken_condition
@@ -25,7 +27,6 @@ from everloop.rollout.sentences import sentence
 from everloop.rollout.verdict import is_proven
 from everloop.stats.rounded import figure, percent
 
-LOOKS = 300
 ROLES = {"harm": "would take it back", "gain": "has to be proven", "news": "is only told"}
 
 
@@ -63,6 +64,8 @@ class Tried:
     guards: tuple[Guarded, ...]
     svg: str
     units: str
+    one_in: str
+    """Of how many roll-outs that do no more harm than their margins at most one is taken back."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def rollout_view(house: House, model: Model, now: datetime) -> RolloutView | Non
     if traffic is None:
         return None
     name = naming(house)
-    looks = _looks(house, model, traffic)
+    looks = _looks(house, model, traffic, now)
     trials = looks[-1].trials if looks else ()
     row = steps(model.roll_out)
     in_test = traffic.step < len(row) and row[traffic.step].test
@@ -155,18 +158,12 @@ def _where(number: int, here: int | None) -> str:
     return "now" if number == here else "done" if number < here else "to come"
 
 
-def _looks(house: House, model: Model, traffic: Traffic) -> tuple[Signals, ...]:
-    """The looks at this roll-out, oldest first: those whose trial has its salt."""
+def _looks(house: House, model: Model, traffic: Traffic, now: datetime) -> tuple[Signals, ...]:
+    """The looks at this roll-out, oldest first: those whose trial has its salt; of very many some, evenly spread."""
     if not traffic.rolling:
         return ()
-    entries = house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=LOOKS)
-    found = []
-    for entry in entries:
-        look = entry.record
-        if not isinstance(look, Signals) or not any(trial.salt == traffic.salt for trial in look.trials):
-            break
-        found.append(look)
-    return tuple(reversed(found))
+    looks = looks_of(house, model.name, began(house, traffic), max(now, traffic.made_at))
+    return tuple(look for look in looks if any(trial.salt == traffic.salt for trial in look.trials))
 
 
 def _tried(trial: Trial, looks: Sequence[Signals], name: Naming) -> Tried:
@@ -187,6 +184,7 @@ def _tried(trial: Trial, looks: Sequence[Signals], name: Naming) -> Tried:
         guards=tuple(_guarded(guard, trial, mine) for guard in trial.guards),
         svg=plots.lines(title, lines, levels=levels, odds=True, unit="evidence, so many to one"),
         units=f"{units:,} units were compared; {trial.answers:,} answers of the candidate, {trial.failed:,} failed.",
+        one_in=f"{trial.rolls_back:.4g}",
     )
 
 

@@ -164,11 +164,11 @@ class SqliteLog:
         with told(str(self.file)):
             self._syncing().now()
 
-    def deliveries(self, source: str) -> list[Delivery]:
-        """Every delivery of a source, in order of number."""
+    def deliveries(self, source: str, *, newest: int | None = None) -> list[Delivery]:
+        """Every delivery of a source, in order of number; or of them only the ``newest`` so many."""
         with told(str(self.file)):
             connection = self.connection()
-            return _deliveries(connection, _number(connection, source))
+            return _deliveries(connection, _number(connection, source), newest)
 
     @contextmanager
     def sealing(self, source: str) -> Iterator[None]:
@@ -325,12 +325,9 @@ def _owner(connection: sqlite3.Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def _deliveries(connection: sqlite3.Connection, number: int, only_last: bool = False) -> list[Delivery]:
-    order = "DESC LIMIT 1" if only_last else ""
-    return [
-        noted.delivery(said)
-        for (said,) in connection.execute(f"SELECT said FROM deliveries WHERE source = ? ORDER BY number {order}", (number,))
-    ]
+def _deliveries(connection: sqlite3.Connection, number: int, newest: int | None = None) -> list[Delivery]:
+    said = "SELECT said FROM deliveries WHERE source = ? ORDER BY number DESC LIMIT ?"  # a limit below 0 is none
+    return [noted.delivery(text) for (text,) in connection.execute(said, (number, -1 if newest is None else newest))][::-1]
 
 
 def versions_of(events: Events, digests: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[Any, ...]]:
@@ -393,7 +390,7 @@ class SqliteArrivals:
 
     def deliveries(self, *, only_last: bool = False) -> list[Delivery]:
         """The deliveries so far, in order of number; or only the last of them."""
-        return _deliveries(self.connection, self.number, only_last)
+        return _deliveries(self.connection, self.number, 1 if only_last else None)
 
     def note(self, delivery: Delivery) -> None:
         """Remember a delivery."""

@@ -132,8 +132,8 @@ class LoggedRows(Protocol):
         """What has arrived by now survives a power cut when this returns."""
         ...
 
-    def deliveries(self, source: str) -> list[Delivery]:
-        """Every delivery, in order of number."""
+    def deliveries(self, source: str, *, newest: int | None = None) -> list[Delivery]:
+        """Every delivery, in order of number; or of them only the ``newest`` so many."""
         ...
 
     def close(self) -> None:
@@ -217,10 +217,12 @@ class Tables(Protocol):
         through_seq: int | None = None,
         among: Mapping[str, Collection[str]] | None = None,
         since: Mapping[str, int] | None = None,
+        until: Mapping[str, int] | None = None,
+        most: int | None = None,
     ) -> pa.Table:
         """The rows of a version (the newest): only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there; and
-        only those whose texts are ``among`` these and whose numbers are not below those of ``since``, by column: the others are never in
-        memory all at once."""
+        only those whose texts are ``among`` these and whose numbers are not below those of ``since`` nor above those of ``until``, by
+        column: the others are never in memory all at once. Of more than ``most`` rows any so many."""
         ...
 
     def added(self, name: str, after: int | None, schema: pa.Schema) -> tuple[int | None, pa.Table]:

@@ -19,7 +19,7 @@ from everloop.errors import EverloopError, HouseBusy, StoreError
 from everloop.lake.files import TooMuch
 from everloop.lake.ingest import ingest
 from everloop.lake.tables import Delivery, Origin
-from everloop.loop.expected import Due, due, overdue_sentence
+from everloop.loop.expected import Due, due, looked_at_since, overdue_sentence
 from everloop.loop.house import House
 from everloop.loop.news.alerts import asks_to_confirm, came_late, not_taken_in, overdue
 from everloop.loop.news.put import put_news
@@ -29,6 +29,7 @@ from everloop.records import Alert, Received
 if TYPE_CHECKING:
     from everloop.serving.notices import Notices
 
+DELIVERIES = 50  # that are read at once, by whoever asks what came of late
 QUIET = timedelta(seconds=5)
 """A file of a folder that was written less long ago may be written still."""
 
@@ -254,12 +255,21 @@ def _once_at_a_time(url: str) -> Iterator[None]:
 
 def due_of(house: House, source: Source, now: datetime) -> Due | None:
     """What was due last of a source, and whether it came."""
-    return due(source, arrived(house, source), now) if source.arrives is not None else None
+    if source.arrives is None:
+        return None
+    return due(source, arrived(house, source, since=looked_at_since(source.arrives, now)), now)
 
 
-def arrived(house: House, source: Source) -> list[datetime]:
-    """When deliveries of a source came; single rows of a day are one, so the newest row counts beside them."""
-    found: list[Delivery] = [one for one in house.lake.log.deliveries(source.name) if one.withdrawn_at is None]
+def arrived(house: House, source: Source, *, since: datetime | None = None) -> list[datetime]:
+    """When deliveries of a source came; single rows of a day are one, so the newest row counts beside them. Of those before ``since`` no
+    more than one has to be there."""
+    most = None if since is None else DELIVERIES
+    while True:
+        kept = house.lake.log.deliveries(source.name, newest=most)
+        found: list[Delivery] = [one for one in kept if one.withdrawn_at is None]
+        if most is None or since is None or len(kept) < most or (found and found[0].at < since):
+            break
+        most *= 8
     last = house.lake.log.counters(source.name).last_known
     singles = [from_microseconds(last)] if found and found[-1].singles and last >= microseconds(found[-1].at) else []
     return [one.at for one in found] + singles

@@ -7,14 +7,15 @@ where it does not come out the same nobody is told to go on by it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from everloop.errors import Unknown
 from everloop.loop.house import House
-from everloop.records import Guard, Says, Signals, Traffic, Trial, Version
-from everloop.registry.history import history
+from everloop.records import Guard, Record, Says, Signals, Traffic, Trial, Version
+from everloop.registry.history import backwards, history
 from everloop.rollout.again import differences
 from everloop.rollout.verdict import is_proven
 from everloop.serving.verdicts import OUTCOMES, GuardReply, VerdictReply
@@ -118,25 +119,35 @@ def _ended(version: str, lived: list[Traffic], last: int) -> tuple[Says, str]:
 
 
 def _found(house: House, rollout: str) -> tuple[Version, list[Traffic]]:
-    """The version a roll-out is called by, and every traffic of its model, oldest first."""
+    """The version a roll-out is called by, and every traffic of its model since it was let in, oldest first."""
     if rollout in house.project.models:
-        lived = history(house.journal, rollout)
-        ids = [id for traffic in reversed(lived) for id in _rolled(traffic)]
-        if not ids:
+        rolled = (id for entry in backwards(house.journal, "Traffic", rollout) for id in _rolled(entry.record))
+        newest = next(rolled, None)
+        if newest is None:
             raise Unknown("roll-out of", rollout, next="None has begun yet. See: everloop status")
-        return house.version(ids[0]), lived
-    name = rollout.partition("@")[0]
-    known = [version for model in house.project.models for version in house.versions.all(model)]
-    version = next((version for version in known if rollout in (version.id, version.name)), None)
-    lived = history(house.journal, version.model) if version is not None else []
-    if version is None or not any(version.id in _rolled(traffic) for traffic in lived):
-        here = [version.name for version in known if version.model == name] or sorted(house.project.models)
-        raise Unknown("roll-out", rollout[:80], here, next="Say a model, or a version that was rolled out, such as demand@4.")
-    return version, lived
+        version = house.version(newest)
+        return version, _lived(house, version)
+    known: Sequence[str] = ()
+    try:
+        version = house.versions.named(rollout)
+        lived = _lived(house, version) if version.model in house.project.models else []
+        if any(version.id in _rolled(traffic) for traffic in lived):
+            return version, lived
+        known = [one.name for one in house.versions.all(version.model)] if lived else ()
+    except Unknown as unknown:
+        known = unknown.known
+    here = known or sorted(house.project.models)
+    raise Unknown("roll-out", rollout[:80], here, next="Say a model, or a version that was rolled out, such as demand@4.")
 
 
-def _rolled(traffic: Traffic) -> tuple[str, ...]:
+def _lived(house: House, version: Version) -> list[Traffic]:
+    return history(house.journal, version.model, since=version.made_at)
+
+
+def _rolled(traffic: Record) -> tuple[str, ...]:
     """The versions a traffic rolls out."""
+    if not isinstance(traffic, Traffic):
+        return ()
     return traffic.candidates or ((traffic.champion,) if traffic.stage == "bake" else ())
 
 
@@ -151,7 +162,7 @@ def _looked(house: House, version: Version, lived: list[Traffic]) -> tuple[Trial
         return None, None  # its plan has no step, so nobody was held against anybody
     salt = split[-1].salt
     began = next(traffic.made_at for traffic in split if traffic.salt == salt)
-    for entry in house.journal.read(kind="Signals", model=version.model, since=began, newest_first=True):
+    for entry in backwards(house.journal, "Signals", version.model, since=began):
         for trial in entry.record.trials if isinstance(entry.record, Signals) else ():
             if (trial.candidate, trial.salt) == (version.id, salt):
                 return trial, entry.record.id

@@ -1,7 +1,9 @@
 """The realised error, kept: what the champion's answers came to on mature truth, each time more of it was known, with its interval; and
 the same group by group. Facts that can be worked out again; nothing is decided by them.
 
-A look in which no truth has come since the last one keeps nothing, so that a model that is turned every hour has no row for every hour.
+A look that comes to what the last one came to, on the same moments, keeps nothing, so that a model that is turned every hour has no row
+for every hour. That is asked of what was found, not of how many rows there were: a window that rolls on has as many every time, and truth
+that is set right makes none more.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from everloop.stats.measures import Measure, measure
 from everloop.stats.shapes import Strings
 from everloop.stats.whole import Whole
 
-ERROR = "error"
+ERROR, THROUGH = "error", "through"
 PERIODS = 4  # the newest, as conditions on a metric take them
 MOST_GROUPS, LEAST_ROWS, ROUNDS = 24, 50, 500
 
@@ -60,7 +62,7 @@ class Group:
 
 
 def keep_realised(house: House, model: Model, traffic: Traffic, answered: Answered | None, coverage: float | None, now: datetime) -> None:
-    """Remember what the champion's answers came to, if more truth is known than when that was last remembered."""
+    """Remember what the champion's answers came to, if that or the moments it rests on are others than when it was last remembered."""
     one = measure(model.metric)
     if answered is None or isinstance(one, Whole):
         return
@@ -68,15 +70,18 @@ def keep_realised(house: House, model: Model, traffic: Traffic, answered: Answer
     table = judged(answered)
     which = periods(table.moments, span)
     newest = table.take(which > which.max(initial=-1) - PERIODS)
-    last = house.facts.latest(model.name, ERROR)
-    if not len(newest) or (last is not None and (last.body["version"], last.body["rows"]) == (traffic.champion, len(newest))):
+    if not len(newest):
         return
     found = realised(one, newest, span, seed=0, last=PERIODS)
     kept = Realised(now, traffic.champion, one.name, found.value, found.low, found.high, len(newest), coverage)
+    body = {**{name: value for name, value in asdict(kept).items() if name != "at"}, THROUGH: int(newest.moments.max())}
+    last = house.facts.latest(model.name, ERROR)
+    if last is not None and all(last.body.get(name) == value for name, value in body.items() if name != "coverage"):
+        return
     shown = {name: values for name, values in newest.groups.items() if name not in hidden(model)}
     groups = [asdict(group) for group in by_group(one, replace(newest, groups=shown), span)]
     with house.store.transaction() as t:
-        house.facts.put(t, model.name, ERROR, now, {name: value for name, value in asdict(kept).items() if name != "at"})
+        house.facts.put(t, model.name, ERROR, now, body)
         if groups:
             house.facts.put(t, model.name, f"groups {traffic.champion}", house.version(traffic.champion).made_at, groups)
 
@@ -103,9 +108,9 @@ def newest_realised(house: House, model: str) -> Realised | None:
     return None if fact is None else _of(fact)
 
 
-def realised_since(house: House, model: str, since: datetime, until: datetime) -> tuple[Realised, ...]:
-    """What was known of a model's error between two instants, oldest first."""
-    return tuple(map(_of, house.facts.read(model, ERROR, since=since, until=until)))
+def realised_since(house: House, model: str, since: datetime, until: datetime, *, most: int | None = None) -> tuple[Realised, ...]:
+    """What was known of a model's error between two instants, oldest first; of more than ``most`` so many, evenly spread."""
+    return tuple(map(_of, house.facts.read(model, ERROR, since=since, until=until, most=most)))
 
 
 def groups_of(house: House, model: str, version: str) -> tuple[Group, ...]:
@@ -115,4 +120,4 @@ def groups_of(house: House, model: str, version: str) -> tuple[Group, ...]:
 
 
 def _of(fact: Fact) -> Realised:
-    return Realised(at=fact.at, **fact.body)
+    return Realised(at=fact.at, **{name: value for name, value in fact.body.items() if name != THROUGH})

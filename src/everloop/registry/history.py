@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -13,8 +13,12 @@ from sqlalchemy import Connection
 from everloop.clock import said
 from everloop.errors import Unknown
 from everloop.records import Record, Traffic, Version
+from everloop.registry.journal import Entry
 from everloop.registry.sentences import Naming, clause
 from everloop.registry.store import JournalStore
+
+PAGE = 20
+"""Records that are read at once, by whoever looks for the newest that fits: some kinds are large."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,19 @@ class Reason:
 def history(journal: JournalStore, model: str, *, since: datetime | None = None, until: datetime | None = None) -> list[Traffic]:
     """Every traffic that was in force for a model, oldest first: who answered, since when, and because of what."""
     return [cast(Traffic, entry.record) for entry in journal.read(kind="Traffic", model=model, since=since, until=until)]
+
+
+def backwards(
+    journal: JournalStore, kind: str, model: str, *, since: datetime | None = None, until: datetime | None = None, page: int = PAGE
+) -> Iterator[Entry]:
+    """The records of one kind about a model, newest first, a ``page`` of them read at a time: who stops early has read little more."""
+    before: int | None = None
+    while True:
+        found = journal.read(kind=kind, model=model, since=since, until=until, before=before, newest_first=True, limit=page)
+        yield from found
+        if len(found) < page:
+            return
+        before = found[-1].seq
 
 
 def at(journal: JournalStore, model: str, instant: datetime) -> Traffic:

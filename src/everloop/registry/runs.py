@@ -152,7 +152,7 @@ class Runs:
         query = select(RUNS).where(*(self._meets(term) for term in terms)).limit(limit).offset(offset)
         if by:
             number = self._number(by)
-            query = query.where(number.is_not(None)).order_by(number.desc() if falling else number, RUNS.c.at.desc())
+            query = query.where(number.is_not(None)).order_by(number.desc() if falling else number, RUNS.c.at.desc(), RUNS.c.candidate)
         else:
             query = query.order_by(RUNS.c.at.desc(), RUNS.c.candidate)
         return self._read(query, within)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from everloop.clock import microseconds
 from everloop.registry.journal import JOURNAL, Entry, Journal, entry_in
+from everloop.registry.store import evenly
 
 MOST = 20_000
 """Records that are looked at for words in one go; where there are more, whoever looks says so, and goes on."""
@@ -106,7 +107,5 @@ def sampled(journal: Journal, kind: str, model: str, *, since: datetime, until: 
     own = (JOURNAL.c.kind == kind, JOURNAL.c.model == model, JOURNAL.c.at >= microseconds(since), JOURNAL.c.at <= microseconds(until))
     with journal.store.reading() as connection:
         there = list(connection.execute(select(JOURNAL.c.seq).where(*own).order_by(JOURNAL.c.seq)).scalars())
-        if len(there) > most:
-            there = [there[len(there) - 1 - n * len(there) // most] for n in range(most)]
-        query = select(JOURNAL).where(JOURNAL.c.seq.in_(there)).order_by(JOURNAL.c.seq)
+        query = select(JOURNAL).where(JOURNAL.c.seq.in_(evenly(there, most))).order_by(JOURNAL.c.seq)
         return [entry_in(row) for row in connection.execute(query)] if there else []

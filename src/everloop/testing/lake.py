@@ -153,7 +153,9 @@ class EventLogSuite:
             arrival.note(delivery(2))
             arrival.note(delivery(1))
             assert arrival.deliveries(only_last=True) == [delivery(2)]
-        assert self.open(tmp_path).deliveries("orders") == [delivery(1), delivery(2)]
+        again = self.open(tmp_path)
+        assert again.deliveries("orders") == again.deliveries("orders", newest=3) == [delivery(1), delivery(2)]
+        assert again.deliveries("orders", newest=1) == [delivery(2)]
 
     def test_a_delivery_says_where_a_file_lay_and_how_far_streams_were_taken(self, tmp_path: Path) -> None:
         log, origin = self.open(tmp_path), Origin(url="s3://shop/a.csv", size=9, written_at=7, etag="e1")
@@ -352,6 +354,8 @@ class TablesSuite:
         assert tables.read("a", schema=pa.schema([SCHEMA.field("version")]), among={"id": wanted}, through_seq=3).num_rows == 2
         assert tables.read("a", schema=SCHEMA, since={"known_at": 31}).equals(events(3, 5))
         assert tables.read("a", schema=SCHEMA, among={"id": wanted}, since={"known_at": 31}).equals(events(3, 4))
+        assert tables.read("a", schema=SCHEMA, since={"seq": 2}, until={"seq": 3}).equals(events(2, 3))
+        assert tables.read("a", schema=SCHEMA, until={"seq": 3}, most=2).num_rows == 2
         assert tables.read("a", schema=SCHEMA, among={"id": []}).equals(SCHEMA.empty_table())
 
     def test_what_is_read_piece_by_piece_is_what_is_read_at_once(self, tmp_path: Path) -> None:
