@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Final
@@ -39,14 +39,18 @@ class Names(dict[str, str]):
         return self[name]
 
 
-def asked_settings(folder: Path, stage: str | None, house: Path | None = None) -> tuple[Settings, tuple[str, ...]]:
+def asked_settings(
+    folder: Path, stage: str | None, house: Path | None = None, *, there: Mapping[str, str] | None = None
+) -> tuple[Settings, tuple[str, ...]]:
     """The settings of a stage without its secrets, and the names of those it asks for. Raises what ``read_settings`` raises.
 
     Of this machine's environment only ``EVERLOOP_STAGE`` counts, where no stage is said: where stores are here is nobody's business there.
+    ``there``: what is set where the settings are read, such as a house of its own, in the place of that; it is nothing to ask for.
     """
-    names = Names()
-    settings = read_settings(folder, stage=stage or os.environ.get("EVERLOOP_STAGE"), house=house, environ=names)
-    return settings, tuple(sorted(names))
+    names = Names(there or {})
+    around = os.environ if there is None else there
+    settings = read_settings(folder, stage=stage or around.get("EVERLOOP_STAGE"), house=house, environ=names)
+    return settings, tuple(sorted(names.keys() - (there or {}).keys()))
 
 
 def urls_of(settings: Settings) -> dict[str, str]:

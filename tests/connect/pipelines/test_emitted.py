@@ -111,6 +111,13 @@ def test_secrets_are_said_by_name_alone(pipeline):
     assert "DATABASE" in "\n".join(left_over(pipeline, GITLAB))
 
 
+def test_a_proposed_change_is_given_what_a_house_of_its_own_reads_and_waits_for_a_yes(pipeline):
+    (text,) = github.files(replace(pipeline, secrets_beside=("SLACK_TOKEN",))).values()
+    job = yaml.safe_load(text)["jobs"]["propose"]
+    assert {name for name, said in job["env"].items() if "secrets." in said} == {"SLACK_TOKEN"}
+    assert job["environment"] == "everloop-proposed"
+
+
 def test_each_run_of_gitlab_is_a_job_that_needs_its_own(pipeline, shell):
     (text,) = gitlab.files(pipeline, "$CI_REGISTRY_IMAGE").values()
     body = yaml.safe_load(text)

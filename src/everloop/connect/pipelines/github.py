@@ -23,6 +23,8 @@ PYTHON = "actions/setup-python@v6"
 KEEP = "actions/upload-artifact@v6"
 MODEL_OF = "${{ matrix.model }}"
 NOW = "${{ needs.moment.outputs.now }}"
+ENVIRONMENT = "everloop-proposed"
+"""GitHub's environment of the job that runs what a pull request proposes: who has to approve it first is said there."""
 
 
 def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
@@ -155,7 +157,8 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
     """A pull request, judged in a house of its own: nothing it does reaches the one that answers."""
     env: dict[str, Data] = {"MODEL": MODEL_OF, "NOW": "${{ github.event.pull_request.updated_at }}"}
     env |= beside(PROPOSED)
-    env |= {name: f"${{{{ secrets.{name} }}}}" for name in pipeline.secrets}
+    # What nobody has approved yet runs here: it is given no password of a database, and what it is given can be made to wait for a yes.
+    env |= {name: f"${{{{ secrets.{name} }}}}" for name in pipeline.secrets_beside}
     comment = 'gh pr comment "$NUMBER" --repo "$GITHUB_REPOSITORY" --body-file "reports/comment-$MODEL.md" --edit-last --create-if-none\n'
     steps: list[Data] = [{"uses": CHECKOUT, "with": {"persist-credentials": False}}]
     steps += [{"uses": PYTHON, "with": {"python-version": "3.12", "cache": "pip"}}, {"run": installed() + "\n"}]
@@ -172,6 +175,7 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
     return {
         "if": "github.event_name == 'pull_request'",
         "needs": ["test"],
+        "environment": ENVIRONMENT,
         "runs-on": "ubuntu-latest",
         "timeout-minutes": 120,
         "permissions": {"contents": "read", "pull-requests": "write"},
