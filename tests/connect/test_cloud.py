@@ -223,6 +223,22 @@ def test_one_machine_opens_a_shops_door_where_there_is_a_shop(project, tmp_path)
     assert "door    = 0" in (tmp_path / "without" / "project.tf").read_text()
 
 
+def test_a_machine_gets_the_files_of_the_project_and_nothing_that_lies_beside_them(project, tmp_path):
+    for name in (".env", "sales.csv", "release.key", "release.pub", "terraform.tfstate"):
+        (project / name).write_text("nobody's business")
+    said_in(project, '\n[prod.signing]\nkey = "release.pub"\n[prod.sources]\nsales = "sales.csv"\n')
+    terraform.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"), machine=True)
+    found = files_of(tmp_path / "out")
+    assert 'files   = ["project.py", "beside.py", "everloop.toml", "release.pub", "requirements.txt"]' in found["project.tf"]
+    assert "source_dir" not in found["main.tf"], "a folder as a whole"
+    assert "Rows of `sales` stay" in found["RUNBOOK.md"]
+    said = project / "everloop.toml"
+    said.write_text(said.read_text().replace('key = "release.pub"', 'private_key = "release.key"'))
+    with pytest.raises(EverloopError, match="no private key is sent anywhere"):
+        terraform.write(tmp_path / "other", needs_of(project / "project.py", stage="prod"), machine=True)
+    assert not (tmp_path / "other").exists()
+
+
 # -- all of them --
 
 WRITERS = {
@@ -241,7 +257,7 @@ def test_no_file_holds_a_secret_or_a_word_that_was_to_be_put_in(project, tmp_pat
     for path, text in files_of(tmp_path / "out").items():
         assert "hush-hush" not in text, path
         assert "secret://" not in text, path
-        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP"}, path
+        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP", "ROWS", "FILES"}, path
 
 
 @pytest.mark.parametrize("kind", WRITERS)
