@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from functools import partial
 
 import pytest
 import yaml
@@ -155,9 +154,11 @@ def test_a_house_on_one_machine_is_refused_with_everything_that_keeps_it_there(p
 
 def test_a_password_that_would_be_in_the_image_is_refused(project, tmp_path):
     said_in(project, '\n[prod.streams.bus]\nurl = "nats://house:hunter2@bus:4222"\nsubject = "orders"\nsource = "orders"\n')
-    for write in (lambda_files.write, partial(terraform.write, machine=False), partial(terraform.write, machine=True)):
-        with pytest.raises(EverloopError, match=r"streams.bus.url in everloop.toml holds a password"):
+    said_in(project, '[dev.people]\nada = "slack://T1/B1/hunter2"\n')
+    for write in WRITERS.values():
+        with pytest.raises(EverloopError, match=r"prod.streams.bus.url, dev.people.ada in everloop.toml hold passwords") as refused:
             write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
+        assert "hunter2" not in str(refused.value)
     assert not (tmp_path / "out").exists()
 
 

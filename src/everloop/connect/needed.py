@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from everloop.errors import EverloopError
 from everloop.project.model import Model
-from everloop.settings import FILE, Settings, read_settings
+from everloop.settings import FILE, Settings, read_settings, secrets_aloud
 
 HIDDEN: Final = "secret://"
 """How a value begins that only the environment knows."""
@@ -61,17 +60,14 @@ def urls_of(settings: Settings) -> dict[str, str]:
     return {key: said for key, said in urls.items() if said is not None}
 
 
-def no_password_inside(settings: Settings) -> None:
-    """Raises EverloopError where a URL of everloop.toml holds a password itself: the file goes into the image."""
-    for key, said in urls_of(settings).items():
-        try:
-            password = urlsplit(said.replace(HIDDEN, "hidden-")).password
-        except ValueError:
-            password = None
-        if password and not password.startswith("hidden-"):
-            raise EverloopError(
-                f'{key} in {FILE} holds a password, which would be in the image. Say "${{PG_PASSWORD}}" there, and its value in a Secret.'
-            )
+def no_secret_inside(settings: Settings) -> None:
+    """Raises EverloopError where everloop.toml holds a password or a token itself, in whichever stage: the file goes into the image."""
+    if said := secrets_aloud(settings.folder):
+        hold = "hold passwords or tokens" if len(said) > 1 else "holds a password or a token"
+        raise EverloopError(
+            f'{", ".join(said)} in {FILE} {hold}, and the file would be in the image. Say "${{NAME}}" there, such as '
+            f'"${{PG_PASSWORD}}", and its value in a Secret.'
+        )
 
 
 def packages_of(imported: Iterable[str]) -> dict[str, str | None]:

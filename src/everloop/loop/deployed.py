@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from everloop.connect.kubernetes.facts import Baked, Deployed, Room
 from everloop.connect.locked import MAKE, lacking, locked, normal
-from everloop.connect.needed import EXTRAS, HIDDEN, called, extras_of, many_machines, no_password_inside, packages_of, stage_of, urls_of
+from everloop.connect.needed import EXTRAS, HIDDEN, called, extras_of, many_machines, no_secret_inside, packages_of, stage_of, urls_of
 from everloop.errors import EverloopError
 from everloop.loop.baked import read, refuse_lookups
 from everloop.loop.code import bodies_of, imported_by
@@ -168,7 +168,7 @@ def _alone(settings: Settings, secrets: tuple[str, ...], most: int, carried: Car
 
 def _files(path: Path, settings: Settings) -> tuple[str, ...]:
     """The files of the image by path below the project's folder. Raises EverloopError where one of them holds what must be in no image."""
-    no_password_inside(settings)
+    no_secret_inside(settings)
     if settings.signing.private_key is not None:
         raise EverloopError(
             f"[signing] private_key of {FILE} would be in the image. Leave it out of this stage: who answers only asks for key."

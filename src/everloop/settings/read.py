@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from everloop.errors import SettingsError, Unknown
+from everloop.settings.aloud import said_aloud
 from everloop.settings.checks import (
     Checker,
     count,
@@ -114,6 +115,11 @@ def read_settings(
     if chosen is not None and chosen not in stages:
         raise Unknown("stage", chosen, sorted(stages), where=FILE, next=f"Write a table [{chosen}] into {root / FILE}.")
     return _settled(root, chosen, values, env)
+
+
+def secrets_aloud(folder: Path | str) -> tuple[str, ...]:
+    """The keys of a project folder's file that hold a secret themselves, in any stage. Raises SettingsError for a file that is no TOML."""
+    return said_aloud(_read(Path(folder) / FILE))
 
 
 KEYS: dict[str, Checker | dict[str, Checker]] = {

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from everloop.connect.cloud.needs import Needs, filled, lying, requirements
-from everloop.connect.needed import many_machines, no_password_inside
+from everloop.connect.needed import many_machines, no_secret_inside
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 
@@ -32,7 +32,7 @@ def write(folder: Path, needs: Needs) -> list[Path]:
     was written.
     """
     many_machines(needs.settings)
-    no_password_inside(needs.settings)
+    no_secret_inside(needs.settings)
     if wrong := list(_not_there(needs)):
         raise EverloopError("\n  ".join(["everloop.toml says what would not hold on Lambda. Nothing was written.", *wrong]))
     stage = f" --stage {needs.stage}" if needs.stage else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from everloop.connect.cloud.needs import REDIS_URL, Needs, filled, lying, requirements
-from everloop.connect.needed import from_files, no_password_inside
+from everloop.connect.needed import from_files, no_secret_inside
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 from everloop.settings import FILE
@@ -27,7 +27,7 @@ def write(folder: Path, needs: Needs, *, machine: bool) -> list[Path]:
 
     Raises EverloopError for what would not run there, named, and where a file of somebody else is in the way; then nothing was written.
     """
-    no_password_inside(needs.settings)
+    no_secret_inside(needs.settings)
     _refuse(needs, machine)
     own = lying("machine" if machine else "ecs")
     secrets = [name for name in needs.secrets if machine or name != REDIS_URL]
@@ -93,8 +93,8 @@ def _not_on_a_machine(needs: Needs) -> Iterator[str]:
     private = needs.settings.signing.private_key
     if private is not None and private.is_relative_to(needs.settings.folder):
         yield (
-            f"[signing] private_key is {private.name} in the project's folder, and no private key is sent anywhere. Bring it to the machine "
-            'yourself, and say where it is there: private_key = "/var/lib/everloop/release.key".'
+            f"[signing] private_key is {private.name} in the project's folder, and no private key is sent anywhere. Bring it to the "
+            'machine yourself, and say where it is there: private_key = "/var/lib/everloop/release.key".'
         )
 
 
