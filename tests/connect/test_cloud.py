@@ -181,9 +181,9 @@ def test_a_function_is_made_of_what_the_project_is_made_of(project, tmp_path):
     assert 'stage="prod"' in found["handler.py"]
     assert 'SECRETS: "PG_PASSWORD SLACK_TOKEN"' in found["template.yaml"]
     assert [line for line in found["Dockerfile"].splitlines() if line.startswith("COPY") and "srv/project" in line] == [
-        "COPY project.py /srv/project/project.py",
-        "COPY beside.py /srv/project/beside.py",
-        "COPY everloop.toml /srv/project/everloop.toml",
+        'COPY ["project.py", "/srv/project/project.py"]',
+        'COPY ["beside.py", "/srv/project/beside.py"]',
+        'COPY ["everloop.toml", "/srv/project/everloop.toml"]',
     ]
     assert "everloop[lambda,postgres]==" in found["requirements.in"]
 

@@ -258,6 +258,11 @@ def test_compose_is_one_machine_with_a_volume_and_nothing_but_it_can_be_written(
     assert facts().name in whole["name"]
 
 
+def test_a_file_called_as_shells_do_not_like_it_is_a_file_to_the_builder_too():
+    odd = replace(BAKED, baked=replace(BAKED.baked, file="demand@3 (2) $(id).everloop"))
+    assert "everloop bake '/build/demand@3 (2) $(id).everloop' --model" in folder.files(odd, "deploy")["Dockerfile"]
+
+
 def test_learning_by_the_calendar_waits_for_somebody_unless_it_was_said_when():
     [waits], [nightly] = said(SHARED)["base/retrain.yaml"], said(DRAINS)["base/retrain.yaml"]
     assert (waits["spec"]["suspend"], nightly["spec"]["suspend"]) == (True, False)

@@ -77,8 +77,8 @@ def test_only_the_secrets_of_the_stage_are_asked_for_and_of_those_a_proposed_cha
     file.write_text('registry = "${HERE}" # not ${THIS}\n' + file.read_text() + rest)
     found = pipeline_of(open_project(project), asked_settings(project, "prod")[0])
     assert (found.secrets, found.secrets_beside) == (("PROD", "SLACK"), ("SLACK",))
-    file.write_text(file.read_text() + '[prod.pipeline]\ndeploy = "dev"\n')
-    assert pipeline_of(open_project(project), asked_settings(project, "prod")[0]).secrets == ("DEV", "PROD", "SLACK")
+    file.write_text(file.read_text() + '[prod.pipeline]\ndeploy = "dev"\nbackup = "s3://${COPIES}"\n')
+    assert pipeline_of(open_project(project), asked_settings(project, "prod")[0]).secrets == ("COPIES", "DEV", "PROD", "SLACK")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ with one of them missing does not start; they stand in no file that is written h
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from everloop.connect.kubernetes.facts import APP, BAKED, BEFORE_IT_ENDS, HOUSE, SECRET, Deployed, Room
@@ -47,7 +48,7 @@ def _answers(said: Deployed, folder: str) -> dict[str, Any]:
     one = _service(said, folder, "serving", words, said.serving, "house", **more)
     if said.baked:
         # The house that was baked in, put where it may be written to; exec, so that signals reach it.
-        line = f"cp -a {BAKED}/. {HOUSE} && exec everloop {' '.join(one['command'])}"
+        line = f"cp -a {BAKED}/. {HOUSE} && exec everloop {shlex.join(one['command'])}"
         one |= {"entrypoint": ["sh", "-c"], "command": [line], "tmpfs": ["/tmp", HOUSE], "volumes": None}
     return one
 

@@ -22,6 +22,8 @@ EXTRAS: Final = {
     "signing": "model-signing", "opentelemetry": "opentelemetry-sdk", "granian": "granian",
 }  # fmt: skip
 """The package that an extra is installed for."""
+REPOSITORY: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+|[a-z0-9]+([._-]+[a-z0-9]+)*")
+"""How images are called without a tag, whoever keeps them."""
 _DATABASE, _OBJECTS = ("postgresql://", "postgresql+psycopg://", "postgres://", HIDDEN), ("s3://", "gs://", "az://", HIDDEN)
 _SHARED: Final = {"registry": _DATABASE, "events": _DATABASE, "lake": _OBJECTS, "blobs": _OBJECTS}
 """How the URL of each store begins that several machines can share; one that only the environment knows is believed."""

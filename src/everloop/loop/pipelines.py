@@ -5,6 +5,7 @@ In: a project, settings. Out: a ``Pipeline``. Opens no house: what is exported h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -44,7 +45,7 @@ def pipeline_of(project: Project, settings: Settings, models: Sequence[str] = ()
         folder=said.folder or str(settings.folder),
         stage=settings.stage or "",
         secrets=_secrets(settings),
-        secrets_beside=asked_settings(settings.folder, None, there=beside("."))[1],
+        secrets_beside=tuple(sorted({*asked_settings(settings.folder, None, there=beside("."))[1], *_named_in(said.backup)})),
         apart=is_apart(settings),
         shared=said.shared,
         deploy=said.deploy,
@@ -100,4 +101,15 @@ def _known(names: Sequence[str], there: Sequence[str], noun: str, where: str) ->
 def _secrets(settings: Settings) -> tuple[str, ...]:
     """What the stage asks for, and the stage that versions go to: no other's passwords are at hand."""
     stages = (settings.stage, settings.pipeline.deploy) if settings.pipeline.deploy else (settings.stage,)
-    return tuple(sorted({name for stage in stages for name in asked_settings(settings.folder, stage)[1]}))
+    said = settings.pipeline
+    asked = {name for stage in stages for name in asked_settings(settings.folder, stage)[1]}
+    return tuple(sorted(asked | _named_in(said.backup, said.shared, said.folder, said.image, *said.arrives.values())))
+
+
+def _named_in(*texts: str | None) -> set[str]:
+    """The variables in texts that are written down word for word.
+
+    >>> _named_in(None, "s3://${PLACE}/house")
+    {'PLACE'}
+    """
+    return {name for text in texts if text for name in re.findall(r"\$\{(\w+)\}", text)}

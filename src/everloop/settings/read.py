@@ -103,6 +103,8 @@ def read_settings(
     stages = [name for name, table in tables.items() if name not in KEYS and isinstance(table, dict) and not near(name, KEYS)]
     chosen = stage or env.get("EVERLOOP_STAGE") or None
     for name in stages:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):  # it is written into files that shells and others read
+            mistakes.append(f"{FILE}: a stage cannot be called {name!r}. Say letters, digits, - and _, a letter first.")
         over = _checked(tables[name], mistakes, f"{name}.")
         values = _over(values, over) if name == chosen else values
     said = {"house": house, "lake": lake, "blobs": blobs, "registry": registry, "events": events, "autonomy": autonomy}

@@ -13,7 +13,7 @@ from everloop import days, every, minutes
 from everloop.connect.pipelines import airflow, dvc_pipeline, github, gitlab, kubeflow
 from everloop.connect.pipelines.carried import AIRFLOW, DVC, GITHUB, GITLAB, KUBEFLOW, carried, left_over
 from everloop.connect.pipelines.lines import command, tried
-from everloop.errors import SettingsError, Unknown
+from everloop.errors import EverloopError, SettingsError, Unknown
 
 NOW = "2026-11-01"
 
@@ -127,6 +127,17 @@ def test_github_builds_an_image_where_a_model_was_let_in_and_none_where_every_ga
             (temp / "passed" / "passed-demand").mkdir(parents=True)
         assert shell(asks["run"], RUNNER_TEMP=str(temp), GITHUB_OUTPUT=str(out), GITHUB_STEP_SUMMARY=str(tmp_path / "sum"))[0] == 0
         assert out.read_text() == said
+
+
+def test_what_everloop_toml_and_the_terminal_say_is_a_word_of_shell_and_runs_nothing(pipeline, shell, tmp_path):
+    backup = "s3://${COPIES}/$(touch ran)`touch ran`"
+    (text,) = github.files(replace(pipeline, backup=backup)).values()
+    (line,) = [one for one in yaml.safe_load(text)["jobs"]["propose"]["steps"] if one.get("name") == "Learn and judge, apart"]
+    assert shell(line["run"].splitlines()[0], COPIES="there") == (0, ["restore s3://there/$(touch ran)`touch ran`"])
+    assert not (tmp_path / "ran").exists()
+    for target in (github, gitlab):
+        with pytest.raises(EverloopError, match="is no repository"):
+            target.files(pipeline, "ghcr.io/shop; touch ran")
 
 
 def test_secrets_are_said_by_name_alone(pipeline):

@@ -62,9 +62,18 @@ def project(said: Mapping[str, object]) -> str:
     <BLANKLINE>
     """
     widest = max(map(len, said))
-    lines = [f"  {name:<{widest}} = {json.dumps(value)}" for name, value in said.items()]
+    lines = [f"  {name:<{widest}} = {_hcl(value)}" for name, value in said.items()]
     first = f"# Written by {MARK}, anew by the next one: what this project needs."
     return "\n".join([first, "locals {", *lines, "}"]) + "\n"
+
+
+def _hcl(value: object) -> str:
+    """A value as HCL has it: as JSON, but that a text could hold a template.
+
+    >>> print(_hcl("${a} %{b} 100%"))
+    "$${a} %%{b} 100%"
+    """
+    return json.dumps(value).replace("${", "$${").replace("%{", "%%{")
 
 
 def _taken(needs: Needs) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everloop.connect.pipelines.carried import GITHUB, left_over
-from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart
+from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart, pushed_to
 from everloop.connect.pipelines.lines import command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import Pipeline, Task, cron, in_order
@@ -29,7 +29,11 @@ ENVIRONMENT = "everloop-proposed"
 
 
 def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
-    """The workflow, by its path. ``repository``: where images go, such as ``ghcr.io/shop/models``; none: none is built."""
+    """The workflow, by its path. ``repository``: where images go, such as ``ghcr.io/shop/models``; none: none is built.
+
+    Raises EverloopError for what is no repository.
+    """
+    repository = pushed_to(repository) if repository else ""
     lines = [
         f"{MARK}; written anew by the next one.",
         f"The models of {pipeline.name}.",
