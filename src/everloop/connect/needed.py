@@ -13,7 +13,7 @@ from typing import Final
 
 from everloop.errors import EverloopError
 from everloop.project.model import Model
-from everloop.settings import FILE, Settings, read_settings, secrets_aloud
+from everloop.settings import FILE, STAGE, Settings, read_settings, secrets_aloud
 
 HIDDEN: Final = "secret://"
 """How a value begins that only the environment knows."""
@@ -45,12 +45,12 @@ def asked_settings(
 ) -> tuple[Settings, tuple[str, ...]]:
     """The settings of a stage without its secrets, and the names of those it asks for. Raises what ``read_settings`` raises.
 
-    Of this machine's environment only ``EVERLOOP_STAGE`` counts, where no stage is said: where stores are here is nobody's business there.
+    Of this machine's environment only that of the stage counts, where none is said: where stores are here is nobody's business there.
     ``there``: what is set where the settings are read, such as a house of its own, in the place of that; it is nothing to ask for.
     """
     names = Names(there or {})
     around = os.environ if there is None else there
-    settings = read_settings(folder, stage=stage or around.get("EVERLOOP_STAGE"), house=house, environ=names)
+    settings = read_settings(folder, stage=stage or around.get(STAGE), house=house, environ=names)
     return settings, tuple(sorted(names.keys() - (there or {}).keys()))
 
 

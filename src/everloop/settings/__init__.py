@@ -5,7 +5,7 @@
 """
 
 from everloop.settings.checks import span
-from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, beside
+from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, STAGE, beside
 from everloop.settings.read import ENVIRONMENT, read_settings, secrets_aloud
 from everloop.settings.records import (
     ALIASES,
@@ -45,6 +45,7 @@ __all__ = [
     "NOT_THE_CODE",
     "SEVERITIES",
     "SHOP",
+    "STAGE",
     "Address",
     "Console",
     "Durability",

@@ -129,7 +129,7 @@ def _let_in(tasks: list[Task]) -> list[Data]:
     passed = " && ".join(f"steps.{task.name}.outputs.said != 'no'" for task in tasks if task.gate)
     if not passed:
         return []  # nothing is let in here
-    told = {"name": f"passed-{MODEL_OF}", "path": "passed/", "overwrite": True}
+    told: dict[str, Data] = {"name": f"passed-{MODEL_OF}", "path": "passed/", "overwrite": True}
     line = 'mkdir -p passed && echo "$MODEL" > "passed/$MODEL"\n'
     return [
         {"if": passed, "name": f"passed {MODEL_OF}", "env": {"MODEL": MODEL_OF}, "run": line},
