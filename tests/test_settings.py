@@ -292,3 +292,11 @@ def test_a_name_that_means_something_else_is_refused(project, name):
         read(project(f'[aliases]\n"{name}" = "champion"\n'))
     with pytest.raises(SettingsError, match="must be champion or candidate"):
         read(project('[aliases]\nlive = "challenger"\n'))
+
+
+def test_a_stage_is_called_as_files_of_others_can_say_it(tmp_path):
+    (tmp_path / "everloop.toml").write_text('[a]\n["a b"]\n["$(id)"]\n')
+    with pytest.raises(SettingsError, match="2 mistakes") as refused:
+        read_settings(tmp_path, environ={})
+    assert "cannot be called 'a b'" in str(refused.value)
+    assert "cannot be called '$(id)'" in str(refused.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from functools import partial
 
 import pytest
 import yaml
@@ -155,9 +154,11 @@ def test_a_house_on_one_machine_is_refused_with_everything_that_keeps_it_there(p
 
 def test_a_password_that_would_be_in_the_image_is_refused(project, tmp_path):
     said_in(project, '\n[prod.streams.bus]\nurl = "nats://house:hunter2@bus:4222"\nsubject = "orders"\nsource = "orders"\n')
-    for write in (lambda_files.write, partial(terraform.write, machine=False), partial(terraform.write, machine=True)):
-        with pytest.raises(EverloopError, match=r"streams.bus.url in everloop.toml holds a password"):
+    said_in(project, '[dev.people]\nada = "slack://T1/B1/hunter2"\n')
+    for write in WRITERS.values():
+        with pytest.raises(EverloopError, match=r"prod.streams.bus.url, dev.people.ada in everloop.toml hold passwords") as refused:
             write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
+        assert "hunter2" not in str(refused.value)
     assert not (tmp_path / "out").exists()
 
 
@@ -180,9 +181,9 @@ def test_a_function_is_made_of_what_the_project_is_made_of(project, tmp_path):
     assert 'stage="prod"' in found["handler.py"]
     assert 'SECRETS: "PG_PASSWORD SLACK_TOKEN"' in found["template.yaml"]
     assert [line for line in found["Dockerfile"].splitlines() if line.startswith("COPY") and "srv/project" in line] == [
-        "COPY project.py /srv/project/project.py",
-        "COPY beside.py /srv/project/beside.py",
-        "COPY everloop.toml /srv/project/everloop.toml",
+        'COPY ["project.py", "/srv/project/project.py"]',
+        'COPY ["beside.py", "/srv/project/beside.py"]',
+        'COPY ["everloop.toml", "/srv/project/everloop.toml"]',
     ]
     assert "everloop[lambda,postgres]==" in found["requirements.in"]
 
@@ -223,6 +224,22 @@ def test_one_machine_opens_a_shops_door_where_there_is_a_shop(project, tmp_path)
     assert "door    = 0" in (tmp_path / "without" / "project.tf").read_text()
 
 
+def test_a_machine_gets_the_files_of_the_project_and_nothing_that_lies_beside_them(project, tmp_path):
+    for name in (".env", "sales.csv", "release.key", "release.pub", "terraform.tfstate"):
+        (project / name).write_text("nobody's business")
+    said_in(project, '\n[prod.signing]\nkey = "release.pub"\n[prod.sources]\nsales = "sales.csv"\n')
+    terraform.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"), machine=True)
+    found = files_of(tmp_path / "out")
+    assert 'files   = ["project.py", "beside.py", "everloop.toml", "release.pub", "requirements.txt"]' in found["project.tf"]
+    assert "source_dir" not in found["main.tf"], "a folder as a whole"
+    assert "Rows of `sales` stay" in found["RUNBOOK.md"]
+    said = project / "everloop.toml"
+    said.write_text(said.read_text().replace('key = "release.pub"', 'private_key = "release.key"'))
+    with pytest.raises(EverloopError, match="no private key is sent anywhere"):
+        terraform.write(tmp_path / "other", needs_of(project / "project.py", stage="prod"), machine=True)
+    assert not (tmp_path / "other").exists()
+
+
 # -- all of them --
 
 WRITERS = {
@@ -241,7 +258,7 @@ def test_no_file_holds_a_secret_or_a_word_that_was_to_be_put_in(project, tmp_pat
     for path, text in files_of(tmp_path / "out").items():
         assert "hush-hush" not in text, path
         assert "secret://" not in text, path
-        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP"}, path
+        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP", "ROWS", "FILES"}, path
 
 
 @pytest.mark.parametrize("kind", WRITERS)

@@ -258,6 +258,19 @@ def test_compose_is_one_machine_with_a_volume_and_nothing_but_it_can_be_written(
     assert facts().name in whole["name"]
 
 
+@pytest.mark.parametrize("facts", ALL.values(), ids=ALL)
+def test_who_answers_in_a_measured_room_starts_no_console_there_for_anybody_who_asks(facts):
+    [deployment] = said(facts)["base/serving.yaml"]
+    assert "--no-console" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    [whole] = said(facts, compose.files)["compose.yaml"]
+    assert "--no-console" in " ".join(whole["services"]["serving"]["command"])
+
+
+def test_a_file_called_as_shells_do_not_like_it_is_a_file_to_the_builder_too():
+    odd = replace(BAKED, baked=replace(BAKED.baked, file="demand@3 (2) $(id).everloop"))
+    assert "everloop bake '/build/demand@3 (2) $(id).everloop' --model" in folder.files(odd, "deploy")["Dockerfile"]
+
+
 def test_learning_by_the_calendar_waits_for_somebody_unless_it_was_said_when():
     [waits], [nightly] = said(SHARED)["base/retrain.yaml"], said(DRAINS)["base/retrain.yaml"]
     assert (waits["spec"]["suspend"], nightly["spec"]["suspend"]) == (True, False)

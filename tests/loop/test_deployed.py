@@ -127,6 +127,18 @@ REFUSED = {
     "a schedule that is none": (lambda f: {"retrain": "0 25 * * *"}, "no schedule of five fields"),
     "replicas the wrong way round": (lambda f: {"replicas": "6:2"}, "says not how many answer"),
     "a password in the file": (lambda f: toml(f, "${REDIS_PASSWORD}", "hunter2") or {}, "online.url in everloop.toml holds a password"),
+    "a person's address, which is a token": (
+        lambda f: toml(f, "[prod]", '[people]\nada = "slack://T/B/hunter2"\n\n[prod]') or {},
+        "people.ada",
+    ),
+    "a shop's secret, of another stage": (
+        lambda f: toml(f, "[prod]", '[dev.shopify]\nshop = "a.myshopify.com"\nclient_id = "1"\nsecret = "hunter2"\n\n[prod]') or {},
+        "dev.shopify.secret in everloop.toml holds",
+    ),
+    "a password behind a question mark": (
+        lambda f: toml(f, "rediss://:${REDIS_PASSWORD}@redis.shop/0", "rediss://redis.shop/0?password=hunter2") or {},
+        "prod.online.url in everloop.toml holds",
+    ),
     "a lake that each pod would have one of": (
         lambda f: toml(f, 'lake = "s3://shop/house/lake"', 'lake = "./lake"') or {},
         "lie on one: lake",

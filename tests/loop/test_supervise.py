@@ -326,6 +326,17 @@ def test_who_only_answers_keeps_the_folder_where_other_machines_decide_who_answe
     assert exits == [27, 38, 37, 38]
 
 
+@pytest.mark.parametrize("verb", [serve, run])
+def test_a_console_nobody_wants_beside_who_answers_is_none_whatever_the_settings_say(tmp_path, monkeypatch, verb):
+    monkeypatch.setattr(supervise, "supervise", lambda serving: int(serving.settings.console.on))
+    (tmp_path / "project.py").touch()
+    (tmp_path / "everloop.toml").write_text("[console]\non = true\n")
+    for words, shown in (({}, 1), ({"without_console": True}, 0)):
+        with pytest.raises(typer.Exit) as ended:
+            verb(project=tmp_path / "project.py", **words)
+        assert ended.value.exit_code == shown
+
+
 CHANGED = """
 import os, sys
 from pathlib import Path

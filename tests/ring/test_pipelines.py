@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from everloop import every
 from everloop.cli import VERBS, app
+from everloop.connect.needed import asked_settings
 from everloop.errors import SettingsError, Unknown
 from everloop.loop.judged import let_in_judged
 from everloop.loop.pipelines import pipeline_of
@@ -68,6 +69,16 @@ def test_what_is_said_is_carried_over_and_secrets_stay_names(project):
     assert (found.apart, found.secrets, found.task("train").pod, found.task("train").retries) == (True, ("DATABASE",), True, 1)
     assert found.arrivals[0].url == "s3://shop/orders/{day}/_SUCCESS"
     assert "hush" not in repr(found)
+
+
+def test_only_the_secrets_of_the_stage_are_asked_for_and_of_those_a_proposed_change_has_none_of_where_things_are(project):
+    file = project / "everloop.toml"
+    rest = '\n[people]\nall = "slack://${SLACK}/a #b"\n[prod]\nregistry = "${PROD}"\n[dev]\nregistry = "${DEV}"\n'
+    file.write_text('registry = "${HERE}" # not ${THIS}\n' + file.read_text() + rest)
+    found = pipeline_of(open_project(project), asked_settings(project, "prod")[0])
+    assert (found.secrets, found.secrets_beside) == (("PROD", "SLACK"), ("SLACK",))
+    file.write_text(file.read_text() + '[prod.pipeline]\ndeploy = "dev"\nbackup = "s3://${COPIES}"\n')
+    assert pipeline_of(open_project(project), asked_settings(project, "prod")[0]).secrets == ("COPIES", "DEV", "PROD", "SLACK")
 
 
 @pytest.mark.parametrize(

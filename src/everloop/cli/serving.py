@@ -13,11 +13,14 @@ from everloop.errors import EverloopError
 if TYPE_CHECKING:
     from everloop.loop.serve.supervise import Serving
 
+NoConsole = Annotated[bool, typer.Option("--no-console", help="No console at /console: its process is never started here.")]
+
 
 def serve(
     host: Host = None,
     port: Port = None,
     workers: Workers = None,
+    without_console: NoConsole = False,
     turned_clock: TurnedClock = False,
     project: Project = HERE,
     house: Folder = None,
@@ -27,13 +30,16 @@ def serve(
     """Answer over HTTP, by workers that share one address. Nobody turns the house here; see run, and worker."""
     from everloop.loop.serve.supervise import supervise
 
-    raise typer.Exit(supervise(_serving(project, house, stage, host, port, workers, turned_clock, as_json, controller=False)))
+    raise typer.Exit(
+        supervise(_serving(project, house, stage, host, port, workers, turned_clock, as_json, controller=False, shown=not without_console))
+    )
 
 
 def run(
     host: Host = None,
     port: Port = None,
     workers: Workers = None,
+    without_console: NoConsole = False,
     turned_clock: TurnedClock = False,
     project: Project = HERE,
     house: Folder = None,
@@ -43,7 +49,9 @@ def run(
     """Answer over HTTP, and turn the house whenever that is due."""
     from everloop.loop.serve.supervise import supervise
 
-    raise typer.Exit(supervise(_serving(project, house, stage, host, port, workers, turned_clock, as_json, controller=True)))
+    raise typer.Exit(
+        supervise(_serving(project, house, stage, host, port, workers, turned_clock, as_json, controller=True, shown=not without_console))
+    )
 
 
 def worker(
@@ -76,7 +84,10 @@ def _serving(
     as_json: bool,
     *,
     controller: bool,
+    shown: bool = True,
 ) -> Serving:
+    from dataclasses import replace
+
     from everloop.loop.serve.supervise import Serving
     from everloop.settings import read_settings
 
@@ -84,6 +95,7 @@ def _serving(
     if not file.is_file():
         raise EverloopError(f"There is no project file {file}. Write one with: everloop init shop")
     settings = read_settings(file.parent, stage=stage or None, house=house)
+    settings = settings if shown else replace(settings, console=replace(settings.console, on=False))
     said = settings.serving
     return Serving(
         project=file,

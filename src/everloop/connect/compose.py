@@ -6,6 +6,7 @@ with one of them missing does not start; they stand in no file that is written h
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from everloop.connect.kubernetes.facts import APP, BAKED, BEFORE_IT_ENDS, HOUSE, SECRET, Deployed, Room
@@ -36,7 +37,6 @@ def composed(said: Deployed, folder: str) -> dict[str, Any]:
 
 
 def _answers(said: Deployed, folder: str) -> dict[str, Any]:
-    words = ["run" if said.local else "serve", "--host", "0.0.0.0", "--port", str(said.port), "--workers", str(said.workers)]
     looks = {"test": ["CMD", "python", "-c", LOOKS.format(port=said.port)], "interval": "5s", "timeout": "3s", "start_period": "60s"}
     ends = said.grace if said.drain else said.grace - BEFORE_IT_ENDS  # nobody waits here before it is told to end
     more: dict[str, Any] = {
@@ -44,10 +44,10 @@ def _answers(said: Deployed, folder: str) -> dict[str, Any]:
         "healthcheck": {**looks, "retries": 3},
         "stop_grace_period": f"{ends}s",
     }
-    one = _service(said, folder, "serving", words, said.serving, "house", **more)
+    one = _service(said, folder, "serving", said.answers, said.serving, "house", **more)
     if said.baked:
         # The house that was baked in, put where it may be written to; exec, so that signals reach it.
-        line = f"cp -a {BAKED}/. {HOUSE} && exec everloop {' '.join(one['command'])}"
+        line = f"cp -a {BAKED}/. {HOUSE} && exec everloop {shlex.join(one['command'])}"
         one |= {"entrypoint": ["sh", "-c"], "command": [line], "tmpfs": ["/tmp", HOUSE], "volumes": None}
     return one
 

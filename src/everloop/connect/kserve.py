@@ -39,9 +39,8 @@ def files(said: Deployed, folder: str, *, from_files: tuple[str, ...] = ()) -> d
 
 def service(said: Deployed) -> dict[str, Any]:
     """The InferenceService: standard deployments, as many replicas as the CPU asks for."""
-    words = ["serve", "--host", "0.0.0.0", "--port", str(said.port), "--workers", str(said.workers)]
     ports = [{"containerPort": said.port, "name": "http", "protocol": "TCP"}]  # KServe reads the first port of the first container
-    one = container(said, "kserve-container", f"{said.name}-serving", words, said.serving, ports=ports, **probes(), **ends(said))
+    one = container(said, "kserve-container", f"{said.name}-serving", said.answers, said.serving, ports=ports, **probes(), **ends(said))
     predictor = pod(said, "serving", one, terminationGracePeriodSeconds=said.grace)["spec"]
     return {
         "apiVersion": "serving.kserve.io/v1beta1",

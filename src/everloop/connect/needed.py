@@ -6,15 +6,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from everloop.errors import EverloopError
 from everloop.project.model import Model
-from everloop.settings import FILE, Settings, read_settings
+from everloop.settings import FILE, STAGE, Settings, read_settings, secrets_aloud
 
 HIDDEN: Final = "secret://"
 """How a value begins that only the environment knows."""
@@ -23,6 +22,8 @@ EXTRAS: Final = {
     "signing": "model-signing", "opentelemetry": "opentelemetry-sdk", "granian": "granian",
 }  # fmt: skip
 """The package that an extra is installed for."""
+REPOSITORY: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+|[a-z0-9]+([._-]+[a-z0-9]+)*")
+"""How images are called without a tag, whoever keeps them."""
 _DATABASE, _OBJECTS = ("postgresql://", "postgresql+psycopg://", "postgres://", HIDDEN), ("s3://", "gs://", "az://", HIDDEN)
 _SHARED: Final = {"registry": _DATABASE, "events": _DATABASE, "lake": _OBJECTS, "blobs": _OBJECTS}
 """How the URL of each store begins that several machines can share; one that only the environment knows is believed."""
@@ -39,14 +40,18 @@ class Names(dict[str, str]):
         return self[name]
 
 
-def asked_settings(folder: Path, stage: str | None, house: Path | None = None) -> tuple[Settings, tuple[str, ...]]:
+def asked_settings(
+    folder: Path, stage: str | None, house: Path | None = None, *, there: Mapping[str, str] | None = None
+) -> tuple[Settings, tuple[str, ...]]:
     """The settings of a stage without its secrets, and the names of those it asks for. Raises what ``read_settings`` raises.
 
-    Of this machine's environment only ``EVERLOOP_STAGE`` counts, where no stage is said: where stores are here is nobody's business there.
+    Of this machine's environment only that of the stage counts, where none is said: where stores are here is nobody's business there.
+    ``there``: what is set where the settings are read, such as a house of its own, in the place of that; it is nothing to ask for.
     """
-    names = Names()
-    settings = read_settings(folder, stage=stage or os.environ.get("EVERLOOP_STAGE"), house=house, environ=names)
-    return settings, tuple(sorted(names))
+    names = Names(there or {})
+    around = os.environ if there is None else there
+    settings = read_settings(folder, stage=stage or around.get(STAGE), house=house, environ=names)
+    return settings, tuple(sorted(names.keys() - (there or {}).keys()))
 
 
 def urls_of(settings: Settings) -> dict[str, str]:
@@ -57,17 +62,14 @@ def urls_of(settings: Settings) -> dict[str, str]:
     return {key: said for key, said in urls.items() if said is not None}
 
 
-def no_password_inside(settings: Settings) -> None:
-    """Raises EverloopError where a URL of everloop.toml holds a password itself: the file goes into the image."""
-    for key, said in urls_of(settings).items():
-        try:
-            password = urlsplit(said.replace(HIDDEN, "hidden-")).password
-        except ValueError:
-            password = None
-        if password and not password.startswith("hidden-"):
-            raise EverloopError(
-                f'{key} in {FILE} holds a password, which would be in the image. Say "${{PG_PASSWORD}}" there, and its value in a Secret.'
-            )
+def no_secret_inside(settings: Settings) -> None:
+    """Raises EverloopError where everloop.toml holds a password or a token itself, in whichever stage: the file goes into the image."""
+    if said := secrets_aloud(settings.folder):
+        hold = "hold passwords or tokens" if len(said) > 1 else "holds a password or a token"
+        raise EverloopError(
+            f'{", ".join(said)} in {FILE} {hold}, and the file would be in the image. Say "${{NAME}}" there, such as '
+            f'"${{PG_PASSWORD}}", and its value in a Secret.'
+        )
 
 
 def packages_of(imported: Iterable[str]) -> dict[str, str | None]:

@@ -16,7 +16,18 @@ from urllib.parse import urlsplit
 
 from everloop.connect.kubernetes.facts import Baked, Deployed, Room
 from everloop.connect.locked import MAKE, lacking, locked, normal
-from everloop.connect.needed import EXTRAS, HIDDEN, called, extras_of, many_machines, no_password_inside, packages_of, stage_of, urls_of
+from everloop.connect.needed import (
+    EXTRAS,
+    HIDDEN,
+    REPOSITORY,
+    called,
+    extras_of,
+    many_machines,
+    no_secret_inside,
+    packages_of,
+    stage_of,
+    urls_of,
+)
 from everloop.errors import EverloopError
 from everloop.loop.baked import read, refuse_lookups
 from everloop.loop.code import bodies_of, imported_by
@@ -25,7 +36,6 @@ from everloop.registry.one_file import Carried
 from everloop.settings import FILE, Settings
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
-_IMAGE = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+|[a-z0-9]+([._-]+[a-z0-9]+)*")
 _DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 """The least and the most of each field of a schedule: minute, hour, day, month, day of the week."""
@@ -105,7 +115,7 @@ def _checked(name: str, wanted: Wanted) -> None:
             raise EverloopError(
                 f"{what} {said!r} is no name in a cluster. Say small letters, digits and dashes, at most 52, such as demand."
             )
-    if not _IMAGE.fullmatch(wanted.image):
+    if not REPOSITORY.fullmatch(wanted.image):
         raise EverloopError(
             f"--image {wanted.image!r} is no repository without a tag. Say such as --image registry.example.com/shop/demand"
         )
@@ -168,7 +178,7 @@ def _alone(settings: Settings, secrets: tuple[str, ...], most: int, carried: Car
 
 def _files(path: Path, settings: Settings) -> tuple[str, ...]:
     """The files of the image by path below the project's folder. Raises EverloopError where one of them holds what must be in no image."""
-    no_password_inside(settings)
+    no_secret_inside(settings)
     if settings.signing.private_key is not None:
         raise EverloopError(
             f"[signing] private_key of {FILE} would be in the image. Leave it out of this stage: who answers only asks for key."

@@ -5,16 +5,17 @@ In: a project, settings. Out: a ``Pipeline``. Opens no house: what is exported h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
+from everloop.connect.needed import asked_settings
 from everloop.errors import SettingsError, Unknown
 from everloop.loop.project_file import Project
 from everloop.project.model import Model
-from everloop.project.pipeline import Arrival, Pipeline, learning, mistakes_of, secrets_in
+from everloop.project.pipeline import Arrival, Pipeline, learning, mistakes_of
 from everloop.project.spans import every
-from everloop.settings import FILE, Settings
+from everloop.settings import FILE, Settings, beside
 
 TIMEOUT = timedelta(hours=2)
 
@@ -43,7 +44,8 @@ def pipeline_of(project: Project, settings: Settings, models: Sequence[str] = ()
         image=said.image,
         folder=said.folder or str(settings.folder),
         stage=settings.stage or "",
-        secrets=_secrets(settings.folder),
+        secrets=_secrets(settings),
+        secrets_beside=tuple(sorted({*asked_settings(settings.folder, None, there=beside("."))[1], *_named_in(said.backup)})),
         apart=is_apart(settings),
         shared=said.shared,
         deploy=said.deploy,
@@ -81,6 +83,7 @@ def is_apart(settings: Settings) -> bool:
 def _name(project: Project) -> str:
     """What the pipeline is called: as the folder of the project, in letters every scheduler reads.
 
+    >>> from pathlib import Path
     >>> _name(Project({}, {}, Path("/shops/Beans & More/project.py"))), _name(Project({}, {}))
     ('beans_more', 'everloop')
     """
@@ -95,6 +98,18 @@ def _known(names: Sequence[str], there: Sequence[str], noun: str, where: str) ->
             raise Unknown(noun, name, there, where=where)
 
 
-def _secrets(folder: Path) -> tuple[str, ...]:
-    file = folder / FILE
-    return secrets_in(file.read_text("utf-8-sig")) if file.exists() else ()
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    """What the stage asks for, and the stage that versions go to: no other's passwords are at hand."""
+    stages = (settings.stage, settings.pipeline.deploy) if settings.pipeline.deploy else (settings.stage,)
+    said = settings.pipeline
+    asked = {name for stage in stages for name in asked_settings(settings.folder, stage)[1]}
+    return tuple(sorted(asked | _named_in(said.backup, said.shared, said.folder, said.image, *said.arrives.values())))
+
+
+def _named_in(*texts: str | None) -> set[str]:
+    """The variables in texts that are written down word for word.
+
+    >>> _named_in(None, "s3://${PLACE}/house")
+    {'PLACE'}
+    """
+    return {name for text in texts if text for name in re.findall(r"\$\{(\w+)\}", text)}

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from everloop.connect.needed import Names
 from everloop.lake.receive import receive
 from everloop.loop import wiring as do
 from everloop.loop.house import House, open_house
 from everloop.loop.project_file import Project
 from everloop.project.made_up import made_up
 from everloop.project.model import Model
-from everloop.project.pipeline import secrets_in
 from everloop.records import Candidate, Report, Verdict
-from everloop.settings import FILE, Executor, Settings, Signing, read_settings
+from everloop.settings import Executor, Settings, Signing, read_settings
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,7 @@ def _round(house: House, model: Model, now: datetime, rows: Mapping[str, int]) -
 def _settings(project: Project, folder: Path) -> Settings:
     """Everything in one folder, whatever everloop.toml says of where things are; what it reads from the environment need not be set."""
     root = project.path.parent if project.path is not None else folder
-    file = root / FILE
-    secrets = dict.fromkeys(secrets_in(file.read_text("utf-8-sig")) if file.exists() else (), "made-up")
     places = {"lake": f"{folder}/lake", "blobs": f"{folder}/blobs"}
     databases = {"registry": f"sqlite:///{folder}/house.db", "events": f"sqlite:///{folder}/events.db"}
-    found = read_settings(root, house=folder, **places, **databases, autonomy="observe", environ=secrets)
+    found = read_settings(root, house=folder, **places, **databases, autonomy="observe", environ=Names())
     return replace(found, online=None, mlflow=None, signing=Signing(), executor=Executor(), shopify=None, streams={}, sources={}, people={})

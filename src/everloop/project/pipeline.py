@@ -71,7 +71,10 @@ class Pipeline:
     """Where the project lies on the machine that runs a task."""
     stage: str = ""
     secrets: tuple[str, ...] = ()
-    """The environment variables that everloop.toml reads, by name; their values are nobody's to write down."""
+    """The environment variables that everloop.toml reads in this stage, and in the one a version goes to, by name; their values are
+    nobody's to write down."""
+    secrets_beside: tuple[str, ...] = ()
+    """Those that a house of its own reads, in which a proposed change is judged: none of where things are."""
     apart: bool = False
     """Is everything the tasks share reached by URL, so that each may run on a machine of its own?"""
     shared: str | None = None
@@ -189,16 +192,6 @@ def cron(schedule: every) -> str | None:
     if schedule.span < AN_HOUR and AN_HOUR % schedule.span == timedelta(0) and schedule.span % A_MINUTE == timedelta(0):
         return "* * * * *" if schedule.span == A_MINUTE else f"*/{schedule.span // A_MINUTE} * * * *"
     return None
-
-
-def secrets_in(text: str) -> tuple[str, ...]:
-    """The environment variables a text of settings reads, in order of their names.
-
-    >>> secrets_in('registry = "${DATABASE}"\\nonline = "${REDIS}${DATABASE}"  # not ${OURS}')
-    ('DATABASE', 'REDIS')
-    """
-    plain = (re.sub(r"(^|\s)#.*$", "", line) for line in text.splitlines())
-    return tuple(sorted({name for line in plain for name in re.findall(r"\$\{(\w+)\}", line)}))
 
 
 def learning(

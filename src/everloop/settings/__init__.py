@@ -1,12 +1,12 @@
 """Where things are: ``everloop.toml``, its stages, and the environment. *What* to predict is never here. Standard library only.
 
 ``records.py`` is what settings say, ``checks.py`` what a value must be, ``shop.py`` what is said of a shop, ``streams.py`` of streams,
-``pipeline.py`` of pipelines, ``read.py`` puts it together.
+``pipeline.py`` of pipelines, ``aloud.py`` which secrets stand there themselves, ``read.py`` puts it together.
 """
 
 from everloop.settings.checks import span
-from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, beside
-from everloop.settings.read import ENVIRONMENT, read_settings
+from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, STAGE, beside
+from everloop.settings.read import ENVIRONMENT, read_settings, secrets_aloud
 from everloop.settings.records import (
     ALIASES,
     FILE,
@@ -45,6 +45,7 @@ __all__ = [
     "NOT_THE_CODE",
     "SEVERITIES",
     "SHOP",
+    "STAGE",
     "Address",
     "Console",
     "Durability",
@@ -67,5 +68,6 @@ __all__ = [
     "Workers",
     "beside",
     "read_settings",
+    "secrets_aloud",
     "span",
 ]

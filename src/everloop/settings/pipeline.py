@@ -11,8 +11,8 @@ from everloop.errors import SettingsError
 from everloop.settings.checks import Checker, span_of, text
 from everloop.settings.records import FILE, Pipelines
 
-HOUSE, IMAGE = "EVERLOOP_HOUSE", "EVERLOOP_IMAGE"
-"""The variables that say where the house folder is, and which image a process runs in, with its digest; whoever starts it sets them."""
+HOUSE, IMAGE, STAGE = "EVERLOOP_HOUSE", "EVERLOOP_IMAGE", "EVERLOOP_STAGE"
+"""The variables that say where the house folder is, which image a process runs in (with its digest), the stage; who starts it sets them."""
 NOT_THE_CODE = ("run",)
 """What is said of a run beside what was installed for it: another one is no reason to answer otherwise."""
 

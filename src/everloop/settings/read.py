@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from everloop.errors import SettingsError, Unknown
+from everloop.settings.aloud import said_aloud
 from everloop.settings.checks import (
     Checker,
     count,
@@ -102,6 +103,8 @@ def read_settings(
     stages = [name for name, table in tables.items() if name not in KEYS and isinstance(table, dict) and not near(name, KEYS)]
     chosen = stage or env.get("EVERLOOP_STAGE") or None
     for name in stages:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):  # it is written into files that shells and others read
+            mistakes.append(f"{FILE}: a stage cannot be called {name!r}. Say letters, digits, - and _, a letter first.")
         over = _checked(tables[name], mistakes, f"{name}.")
         values = _over(values, over) if name == chosen else values
     said = {"house": house, "lake": lake, "blobs": blobs, "registry": registry, "events": events, "autonomy": autonomy}
@@ -114,6 +117,11 @@ def read_settings(
     if chosen is not None and chosen not in stages:
         raise Unknown("stage", chosen, sorted(stages), where=FILE, next=f"Write a table [{chosen}] into {root / FILE}.")
     return _settled(root, chosen, values, env)
+
+
+def secrets_aloud(folder: Path | str) -> tuple[str, ...]:
+    """The keys of a project folder's file that hold a secret themselves, in any stage. Raises SettingsError for a file that is no TOML."""
+    return said_aloud(_read(Path(folder) / FILE))
 
 
 KEYS: dict[str, Checker | dict[str, Checker]] = {

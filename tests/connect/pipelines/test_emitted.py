@@ -13,7 +13,7 @@ from everloop import days, every, minutes
 from everloop.connect.pipelines import airflow, dvc_pipeline, github, gitlab, kubeflow
 from everloop.connect.pipelines.carried import AIRFLOW, DVC, GITHUB, GITLAB, KUBEFLOW, carried, left_over
 from everloop.connect.pipelines.lines import command, tried
-from everloop.errors import SettingsError, Unknown
+from everloop.errors import EverloopError, SettingsError, Unknown
 
 NOW = "2026-11-01"
 
@@ -106,9 +106,50 @@ def test_a_job_of_github_goes_on_where_a_record_said_yes_and_stays_green_where_i
     assert "reports/check-demand.xml" in ran["demand"][0]
 
 
+def test_github_builds_an_image_where_a_model_was_let_in_and_none_where_every_gate_said_no(pipeline, shell, tmp_path):
+    apart = tuple(replace(task, name=f"{task.name}_too", foreach=("dull",), needs=()) for task in pipeline.tasks[-1:])
+    (text,) = github.files(replace(pipeline, tasks=pipeline.tasks + apart), "ghcr.io/shop/models").values()
+    jobs = yaml.safe_load(text)["jobs"]
+    assert jobs["image"]["needs"] == ["learn", "learn1"]
+    tells = [step for step in jobs["learn"]["steps"] if "passed" in str(step.get("with", step.get("run", "")))]
+    gates = [task.name for task in pipeline.tasks if task.gate and task.foreach]
+    assert gates == ["check", "train", "judge", "admit"]
+    assert len(tells) == 2
+    assert {step["if"] for step in tells} == {" && ".join(f"steps.{gate}.outputs.said != 'no'" for gate in gates)}
+    assert "passed" not in str(jobs["learn1"]), "no gate, so nobody was let in"
+    fetch, asks, *builds = jobs["image"]["steps"]
+    assert fetch["with"]["pattern"] == "passed-*"
+    assert {step["if"] for step in builds} == {"steps.passed.outputs.any == 'yes'"}
+    out, temp = tmp_path / "out", tmp_path / "temp"
+    for there, said in ((False, ""), (True, "any=yes\n")):
+        out.write_text("")
+        if there:
+            (temp / "passed" / "passed-demand").mkdir(parents=True)
+        assert shell(asks["run"], RUNNER_TEMP=str(temp), GITHUB_OUTPUT=str(out), GITHUB_STEP_SUMMARY=str(tmp_path / "sum"))[0] == 0
+        assert out.read_text() == said
+
+
+def test_what_everloop_toml_and_the_terminal_say_is_a_word_of_shell_and_runs_nothing(pipeline, shell, tmp_path):
+    backup = "s3://${COPIES}/$(touch ran)`touch ran`"
+    (text,) = github.files(replace(pipeline, backup=backup)).values()
+    (line,) = [one for one in yaml.safe_load(text)["jobs"]["propose"]["steps"] if one.get("name") == "Learn and judge, apart"]
+    assert shell(line["run"].splitlines()[0], COPIES="there") == (0, ["restore s3://there/$(touch ran)`touch ran`"])
+    assert not (tmp_path / "ran").exists()
+    for target in (github, gitlab):
+        with pytest.raises(EverloopError, match="is no repository"):
+            target.files(pipeline, "ghcr.io/shop; touch ran")
+
+
 def test_secrets_are_said_by_name_alone(pipeline):
     assert "DATABASE: ${{ secrets.DATABASE }}" in "".join(github.files(pipeline).values()).replace('"', "")
     assert "DATABASE" in "\n".join(left_over(pipeline, GITLAB))
+
+
+def test_a_proposed_change_is_given_what_a_house_of_its_own_reads_and_waits_for_a_yes(pipeline):
+    (text,) = github.files(replace(pipeline, secrets_beside=("SLACK_TOKEN",))).values()
+    job = yaml.safe_load(text)["jobs"]["propose"]
+    assert {name for name, said in job["env"].items() if "secrets." in said} == {"SLACK_TOKEN"}
+    assert job["environment"] == "everloop-proposed"
 
 
 def test_each_run_of_gitlab_is_a_job_that_needs_its_own(pipeline, shell):

@@ -89,27 +89,28 @@ def _pipeline(project: Path, stage: str, models: list[str] | None, scheduler: Sc
     """The pipeline of the project, as this scheduler is told it; nothing of the house is opened."""
     from functools import partial
 
+    from everloop.connect.needed import asked_settings
     from everloop.connect.pipelines.carried import carried
     from everloop.loop.pipelines import pipeline_of
     from everloop.loop.project_file import open_project
     from everloop.loop.serve.lean import without_pandas
-    from everloop.settings import read_settings
     from everloop.training.stand_in import opened
 
     without_pandas()
     there = opened(partial(open_project, project))
     folder = there.path.parent if there.path else Path.cwd()
-    return carried(pipeline_of(there, read_settings(folder, stage=stage or None), models or ()), scheduler, without or ())
+    return carried(pipeline_of(there, asked_settings(folder, stage)[0], models or ()), scheduler, without or ())
 
 
 def _beside(project: Path, stage: str, to: Path) -> tuple[str, ...]:
     """The files whose change makes a new run: the project's own, and the rows that lie beside it, as seen from where dvc.yaml is."""
     import os
 
-    from everloop.settings import FILE, read_settings
+    from everloop.connect.needed import asked_settings
+    from everloop.settings import FILE
 
     file = project / "project.py" if project.is_dir() else project
-    settings = read_settings(file.parent, stage=stage or None)
+    settings, _ = asked_settings(file.parent, stage)
     rows = [path for source in settings.sources.values() for path in source.files if "://" not in path and not set("*?[") & set(path)]
     found = [file, file.parent / FILE, *map(Path, rows)]
     return tuple(Path(os.path.relpath(path, to)).as_posix() for path in found if path.exists())

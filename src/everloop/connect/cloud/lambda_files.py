@@ -5,15 +5,17 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-image.html
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from everloop.connect.cloud.needs import Needs, filled, lying, requirements
-from everloop.connect.needed import many_machines, no_password_inside
+from everloop.connect.needed import many_machines, no_secret_inside
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
+from everloop.settings import FILE
 
 MARK: Final = "everloop export lambda"
 HANDLERS, TEMPLATES = ("handler.py", "shop.py"), ("template.yaml", "shop.yaml")
@@ -32,7 +34,7 @@ def write(folder: Path, needs: Needs) -> list[Path]:
     was written.
     """
     many_machines(needs.settings)
-    no_password_inside(needs.settings)
+    no_secret_inside(needs.settings)
     if wrong := list(_not_there(needs)):
         raise EverloopError("\n  ".join(["everloop.toml says what would not hold on Lambda. Nothing was written.", *wrong]))
     stage = f" --stage {needs.stage}" if needs.stage else ""
@@ -43,8 +45,9 @@ def write(folder: Path, needs: Needs) -> list[Path]:
     for name in own.keys() & set(TEMPLATES):
         said = {'SECRETS: ""': f'SECRETS: "{" ".join(needs.secrets)}"', "Default: everloop\n": f"Default: {needs.called}\n"}
         own[name] = filled(own[name], said)
-    copied = "".join(f"COPY {name} /srv/project/{name}\n" for name in (*needs.files[1:], "everloop.toml"))
-    whole = {"COPY project.py everloop.toml /srv/project/\n": f"COPY {needs.files[0]} /srv/project/project.py\n{copied}"}
+    places = {needs.files[0]: "project.py"} | {name: name for name in (*needs.files[1:], FILE)}
+    copied = "".join(f"COPY {json.dumps([name, f'/srv/project/{place}'])}\n" for name, place in places.items())
+    whole = {"COPY project.py everloop.toml /srv/project/\n": copied}
     own["Dockerfile"] = filled(own["Dockerfile"], whole)
     model = needs.models[0] if needs.models else "demand"
     words = {"SHOP\n": SHOP if shop else "", "STAGE": stage, "MODEL": model, "NAMES": _named(needs)}

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from everloop.connect.cloud.needs import REDIS_URL, Needs, filled, lying, requirements
-from everloop.connect.needed import from_files, no_password_inside
+from everloop.connect.needed import from_files, no_secret_inside
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
+from everloop.settings import FILE
 
 MARK: Final = "everloop export terraform"
 LONGEST: Final = 90
@@ -26,22 +27,22 @@ def write(folder: Path, needs: Needs, *, machine: bool) -> list[Path]:
 
     Raises EverloopError for what would not run there, named, and where a file of somebody else is in the way; then nothing was written.
     """
-    no_password_inside(needs.settings)
-    if not machine:
-        _refuse(needs)
+    no_secret_inside(needs.settings)
+    _refuse(needs, machine)
     own = lying("machine" if machine else "ecs")
     secrets = [name for name in needs.secrets if machine or name != REDIS_URL]
     said: dict[str, object] = {"name": needs.called, "stage": needs.stage}
     said |= {} if machine else {"redis": needs.settings.online is not None}
     said |= {"secrets": secrets, "port": needs.settings.serving.port, "drain": round(needs.settings.serving.drain)}
     if machine:
-        said |= {"door": needs.settings.shopify.port if needs.settings.shopify else 0}
+        said |= {"door": needs.settings.shopify.port if needs.settings.shopify else 0, "files": _taken(needs)}
     own["project.tf"] = project(said)
     stage, model = f" --stage {needs.stage}" if needs.stage else "", needs.models[0] if needs.models else "demand"
     words = {"MODEL": model, "NAMES": ", ".join(f"`{needs.called}/{name}`" for name in secrets) or "there is none"}
     if machine:
         flags = f"--project /srv/everloop/project --house /var/lib/everloop/house{stage}"
         words |= {"FLAGS": flags, "PORT": str(needs.settings.serving.port)}
+        words |= {"FILES": ", ".join(f"`{name}`" for name in _taken(needs)), " ROWS": _rows(needs)}
     else:
         words |= {"CALLED": needs.called, "STAGE": stage}
     own["RUNBOOK.md"] = filled(own["RUNBOOK.md"], words)
@@ -61,16 +62,49 @@ def project(said: Mapping[str, object]) -> str:
     <BLANKLINE>
     """
     widest = max(map(len, said))
-    lines = [f"  {name:<{widest}} = {json.dumps(value)}" for name, value in said.items()]
+    lines = [f"  {name:<{widest}} = {_hcl(value)}" for name, value in said.items()]
     first = f"# Written by {MARK}, anew by the next one: what this project needs."
     return "\n".join([first, "locals {", *lines, "}"]) + "\n"
 
 
-def _refuse(needs: Needs) -> None:
-    """Raises EverloopError for a house that would not run on ECS as its settings say, naming everything."""
-    wrong = list(_not_on_ecs(needs))
+def _hcl(value: object) -> str:
+    """A value as HCL has it: as JSON, but that a text could hold a template.
+
+    >>> print(_hcl("${a} %{b} 100%"))
+    "$${a} %%{b} 100%"
+    """
+    return json.dumps(value).replace("${", "$${").replace("%{", "%%{")
+
+
+def _taken(needs: Needs) -> list[str]:
+    """The files of the project that a machine gets, by path below its folder."""
+    folder, key = needs.settings.folder, needs.settings.signing.key
+    own = [FILE] if (folder / FILE).is_file() else []
+    keys = [key.relative_to(folder).as_posix()] if key is not None and key.is_relative_to(folder) else []
+    return [*needs.files, *own, *keys, "requirements.txt"]
+
+
+def _rows(needs: Needs) -> str:
+    """What is said of sources whose rows lie beside the project: they are left there."""
+    names = from_files(needs.settings)
+    said = "Rows of {} stay where they are: send them by `POST /v1/events/NAME`, or put the files into the folder on the machine."
+    return " " + said.format(", ".join(f"`{name}`" for name in names)) if names else ""
+
+
+def _refuse(needs: Needs, machine: bool) -> None:
+    """Raises EverloopError for a house that would not run there as its settings say, naming everything."""
+    wrong, where = (list(_not_on_a_machine(needs)), "that machine") if machine else (list(_not_on_ecs(needs)), "ECS")
     if wrong:
-        raise EverloopError("\n  ".join(["everloop.toml says what would not hold on ECS. Nothing was written.", *wrong]))
+        raise EverloopError("\n  ".join([f"everloop.toml says what would not hold on {where}. Nothing was written.", *wrong]))
+
+
+def _not_on_a_machine(needs: Needs) -> Iterator[str]:
+    private = needs.settings.signing.private_key
+    if private is not None and private.is_relative_to(needs.settings.folder):
+        yield (
+            f"[signing] private_key is {private.name} in the project's folder, and no private key is sent anywhere. Bring it to the "
+            'machine yourself, and say where it is there: private_key = "/var/lib/everloop/release.key".'
+        )
 
 
 def _not_on_ecs(needs: Needs) -> Iterator[str]:

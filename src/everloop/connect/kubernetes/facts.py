@@ -117,6 +117,13 @@ class Deployed:
         return {"app.kubernetes.io/name": self.name, "app.kubernetes.io/component": component}
 
     @property
+    def answers(self) -> list[str]:
+        """What the container that answers runs. It shows no console: anybody who asks for that page would start one more process, and its
+        hashing of passwords, in memory that was measured without them."""
+        verb = "run" if self.local else "serve"
+        return [verb, "--host", "0.0.0.0", "--port", str(self.port), "--workers", str(self.workers), "--no-console"]
+
+    @property
     def secret(self) -> str:
         return f"{self.name}-secrets"
 

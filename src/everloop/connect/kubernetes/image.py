@@ -7,9 +7,10 @@ holds no secret; a version that is baked in is checked against its golden rows w
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 
-from everloop.connect.kubernetes.facts import APP, BAKED, HOUSE, SECRET, USER, Deployed
+from everloop.connect.kubernetes.facts import APP, BAKED, HOUSE, SECRET, USER, Baked, Deployed
 
 
 def dockerfile(said: Deployed, mark: str) -> str:
@@ -83,6 +84,12 @@ def _learns(said: Deployed) -> list[str]:
     return ["# Turns the house: learns, judges, rolls out.", "FROM project AS training", f'CMD ["worker", "--house", "{HOUSE}"]', ""]
 
 
+def _bakes(said: Deployed, baked: Baked) -> list[str]:
+    words = ["everloop", "bake", f"/build/{baked.file.rpartition('/')[2]}", "--model", baked.model, "--house", BAKED, "--project", APP]
+    stage = ["--stage", said.stage] if said.stage else []
+    return [*words, "--key", f"/run/secrets/{SECRET}", *stage, *(["--trust"] if baked.trusted else [])]
+
+
 def _answers(said: Deployed) -> list[str]:
     lines = []
     if said.baked:
@@ -95,8 +102,7 @@ def _answers(said: Deployed) -> list[str]:
             f"USER {USER}:{USER}",
             "# Without a key nobody could ask it from beyond its own pod. Its text is in no layer: the house keeps its hash.",
             f"RUN --mount=type=secret,id={SECRET},required=true,uid={USER} \\",
-            f"    everloop bake /build/{said.baked.file.rpartition('/')[2]} --model {said.baked.model} --house {BAKED} --project {APP}"
-            f" --key /run/secrets/{SECRET}" + f" --stage {said.stage}" * bool(said.stage) + " --trust" * said.baked.trusted,
+            f"    {shlex.join(_bakes(said, said.baked))}",
             "",
         ]
     lines += [

@@ -14,9 +14,8 @@ def deployment(said: Deployed, track: str = STABLE) -> dict[str, Any]:
     """The pods that answer; of the ``canary`` one, of an image of its own, behind the same Service."""
     canary = track == CANARY
     name, image = (f"{said.name}-canary", f"{said.name}-canary") if canary else (said.name, f"{said.name}-serving")
-    words = ["run" if said.local else "serve", "--host", "0.0.0.0", "--port", str(said.port), "--workers", str(said.workers)]
     one = container(
-        said, "serving", image, words, said.serving, ports=[{"name": "http", "containerPort": said.port}], **probes(), **ends(said)
+        said, "serving", image, said.answers, said.serving, ports=[{"name": "http", "containerPort": said.port}], **probes(), **ends(said)
     )
     spread = {
         "maxSkew": 1,

@@ -71,6 +71,8 @@ def left_over(pipeline: Pipeline, scheduler: Scheduler) -> list[str]:
         left.append(f"{scheduler.called} has no clock: run it every {said(pipeline)} by whatever has one.")
     if pipeline.secrets:
         left.append(f"everloop.toml reads {', '.join(pipeline.secrets)} from the environment: {_SECRETS[scheduler.name]}.")
+    if pipeline.proposes and pipeline.secrets_beside and scheduler.name in ("github", "gitlab"):
+        left.append(f"Proposed changes are judged with {', '.join(pipeline.secrets_beside)} at hand: {_BESIDE[scheduler.name]}.")
     if not pipeline.proposes and scheduler.name in ("github", "gitlab"):
         left.append("Proposed changes are tested and not judged: [online] url holds what is known now, and would be written to.")
     if not pipeline.image and scheduler.name in ("github", "gitlab"):
@@ -82,8 +84,12 @@ _SECRETS: Final = {
     "airflow": "set them for its workers; pods read them from the Kubernetes secret that is named in the file",
     "kubeflow": "a Kubernetes secret that is named in the file holds them",
     "github": "add them as secrets of the repository",
-    "gitlab": "add them as masked CI/CD variables of the project",
+    "gitlab": "add them as masked CI/CD variables of the project, protected ones, which merge requests are not given",
     "dvc": "set them where dvc repro runs",
+}
+_BESIDE: Final = {
+    "github": "say who has to approve a run first, in the environment everloop-proposed of the repository",
+    "gitlab": "these cannot be protected ones, so let them open nothing that matters",
 }
 
 

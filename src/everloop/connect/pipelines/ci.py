@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from everloop.connect.needed import REPOSITORY
+from everloop.errors import EverloopError
 from everloop.project.pipeline import Pipeline
 
 TEST: Final = {
@@ -28,6 +31,26 @@ def installed(*, tests: bool = False) -> str:
     return "pip install -r requirements.txt" + (" ruff pytest" if tests else "")
 
 
+def typed(text: str) -> str:
+    r"""A text as a word of shell, in which nothing but ``${NAME}`` means anything.
+
+    >>> print(typed("s3://${BACKUPS}/a b$(id)`id`"))
+    "s3://${BACKUPS}/a b\$(id)\`id\`"
+    """
+    return '"' + re.sub(r'[\\"`]|\$(?!\{\w+\})', r"\\\g<0>", text) + '"'
+
+
+def pushed_to(said: str) -> str:
+    """A repository of images, which lines of shell are written around; it may begin with a variable. Raises EverloopError.
+
+    >>> pushed_to("$CI_REGISTRY_IMAGE/models"), pushed_to("ghcr.io/shop/models")
+    ('$CI_REGISTRY_IMAGE/models', 'ghcr.io/shop/models')
+    """
+    if not REPOSITORY.fullmatch(re.sub(r"^\$(\w+|\{\w+\})(?=/|$)", "variable", said)):
+        raise EverloopError(f"--image {said!r} is no repository without a tag. Say such as --image registry.example.com/shop/models")
+    return said
+
+
 def judged_apart(pipeline: Pipeline) -> list[str]:
     """Lines that learn from what ``$MODEL`` would be after the change and judge it, in the house of its own that the
     environment names (``settings.beside``); ``$NOW`` is their instant.
@@ -35,7 +58,7 @@ def judged_apart(pipeline: Pipeline) -> list[str]:
     With a place of backups the house begins as a copy, so that the champion is the one that answers; else the baseline is. A verdict that
     is no pass is told, and ends nothing: whether to merge is for people to say.
     """
-    begin = [f'everloop restore "{pipeline.backup}"'] if pipeline.backup else []
+    begin = [f"everloop restore {typed(pipeline.backup)}"] if pipeline.backup else []
     now = '--now "$NOW"'
     return [
         *begin,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everloop.connect.pipelines.carried import GITHUB, left_over
-from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart
+from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart, pushed_to
 from everloop.connect.pipelines.lines import command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import Pipeline, Task, cron, in_order
@@ -21,12 +21,19 @@ FILE = ".github/workflows/everloop.yml"
 CHECKOUT = "actions/checkout@v6"
 PYTHON = "actions/setup-python@v6"
 KEEP = "actions/upload-artifact@v6"
+FETCH = "actions/download-artifact@v7"
 MODEL_OF = "${{ matrix.model }}"
 NOW = "${{ needs.moment.outputs.now }}"
+ENVIRONMENT = "everloop-proposed"
+"""GitHub's environment of the job that runs what a pull request proposes: who has to approve it first is said there."""
 
 
 def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
-    """The workflow, by its path. ``repository``: where images go, such as ``ghcr.io/shop/models``; none: none is built."""
+    """The workflow, by its path. ``repository``: where images go, such as ``ghcr.io/shop/models``; none: none is built.
+
+    Raises EverloopError for what is no repository.
+    """
+    repository = pushed_to(repository) if repository else ""
     lines = [
         f"{MARK}; written anew by the next one.",
         f"The models of {pipeline.name}.",
@@ -86,7 +93,7 @@ def _jobs(pipeline: Pipeline, repository: str) -> Mapping[str, Data]:
         outside = [need for task in inside for need in task.needs if need in {each.name for each in once}]
         jobs[f"learn{number or ''}"] = _job(pipeline, inside, ["moment", *dict.fromkeys(outside)], MODEL_OF)
     if repository:
-        jobs["image"] = _image(repository)
+        jobs["image"] = _image(repository, [name for name in jobs if name.startswith("learn")])
     return jobs
 
 
@@ -113,8 +120,21 @@ def _job(pipeline: Pipeline, tasks: list[Task], needs: list[str], model: str) ->
         steps.append(step)
     summary = 'for file in reports/card-*.md; do [ -e "$file" ] && cat "$file" >> "$GITHUB_STEP_SUMMARY"; done; true\n'
     kept = {"name": f"reports-{model or tasks[0].name}", "path": "reports/", "if-no-files-found": "ignore"}
-    steps += [{"if": "always()", "run": summary}, {"if": "always()", "uses": KEEP, "with": kept}] if model else []
+    steps += [*_let_in(tasks), {"if": "always()", "run": summary}, {"if": "always()", "uses": KEEP, "with": kept}] if model else []
     return job | {"steps": steps}
+
+
+def _let_in(tasks: list[Task]) -> list[Data]:
+    """A model that every gate let through is told to the job that builds the image: all of them are green, whatever their records said."""
+    passed = " && ".join(f"steps.{task.name}.outputs.said != 'no'" for task in tasks if task.gate)
+    if not passed:
+        return []  # nothing is let in here
+    told: dict[str, Data] = {"name": f"passed-{MODEL_OF}", "path": "passed/", "overwrite": True}
+    line = 'mkdir -p passed && echo "$MODEL" > "passed/$MODEL"\n'
+    return [
+        {"if": passed, "name": f"passed {MODEL_OF}", "env": {"MODEL": MODEL_OF}, "run": line},
+        {"if": passed, "uses": KEEP, "with": told},
+    ]
 
 
 def _said_no(code: str) -> str:
@@ -155,7 +175,8 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
     """A pull request, judged in a house of its own: nothing it does reaches the one that answers."""
     env: dict[str, Data] = {"MODEL": MODEL_OF, "NOW": "${{ github.event.pull_request.updated_at }}"}
     env |= beside(PROPOSED)
-    env |= {name: f"${{{{ secrets.{name} }}}}" for name in pipeline.secrets}
+    # What nobody has approved yet runs here: it is given no password of a database, and what it is given can be made to wait for a yes.
+    env |= {name: f"${{{{ secrets.{name} }}}}" for name in pipeline.secrets_beside}
     comment = 'gh pr comment "$NUMBER" --repo "$GITHUB_REPOSITORY" --body-file "reports/comment-$MODEL.md" --edit-last --create-if-none\n'
     steps: list[Data] = [{"uses": CHECKOUT, "with": {"persist-credentials": False}}]
     steps += [{"uses": PYTHON, "with": {"python-version": "3.12", "cache": "pip"}}, {"run": installed() + "\n"}]
@@ -172,6 +193,7 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
     return {
         "if": "github.event_name == 'pull_request'",
         "needs": ["test"],
+        "environment": ENVIRONMENT,
         "runs-on": "ubuntu-latest",
         "timeout-minutes": 120,
         "permissions": {"contents": "read", "pull-requests": "write"},
@@ -181,8 +203,12 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
     }
 
 
-def _image(repository: str) -> Mapping[str, Data]:
-    """What passed, as an image: built, looked through, pushed, and known by its digest."""
+def _image(repository: str, learns: list[str]) -> Mapping[str, Data]:
+    """What passed, as an image: built, looked through, pushed, and known by its digest. Where no model passed it ends without one."""
+    there = """[ -n "$(ls "$RUNNER_TEMP/passed" 2> /dev/null)" ] && echo "any=yes" >> "$GITHUB_OUTPUT" \\
+  || echo "No model was let in, so no image was built." >> "$GITHUB_STEP_SUMMARY"
+"""
+    any_passed = {"if": "steps.passed.outputs.any == 'yes'"}
     registry = repository.split("/")[0]
     login = f'echo "$TOKEN" | docker login {registry} --username "$GITHUB_ACTOR" --password-stdin'
     push = [
@@ -194,15 +220,17 @@ def _image(repository: str) -> Mapping[str, Data]:
     ]
     return {
         "if": "github.event_name != 'pull_request'",
-        "needs": ["learn"],
+        "needs": list[Data](learns),
         "runs-on": "ubuntu-latest",
         "timeout-minutes": 60,
         "permissions": {"contents": "read", "packages": "write"},
         "outputs": {"digest": "${{ steps.push.outputs.digest }}"},
         "steps": [
-            {"uses": CHECKOUT, "with": {"persist-credentials": False}},
-            {"name": "Build", "run": f'docker build --tag "{repository}:$GITHUB_SHA" .\n'},
-            {"name": "Look through it for known holes", "run": SCAN.format(image=f'"{repository}:$GITHUB_SHA"') + "\n"},
-            {"id": "push", "name": "Push, by digest", "env": {"TOKEN": "${{ github.token }}"}, "run": "\n".join(push) + "\n"},
+            {"uses": FETCH, "with": {"pattern": "passed-*", "path": "${{ runner.temp }}/passed"}},
+            {"id": "passed", "name": "Was a model let in?", "run": there},
+            {**any_passed, "uses": CHECKOUT, "with": {"persist-credentials": False}},
+            {**any_passed, "name": "Build", "run": f'docker build --tag "{repository}:$GITHUB_SHA" .\n'},
+            {**any_passed, "name": "Look through it for known holes", "run": SCAN.format(image=f'"{repository}:$GITHUB_SHA"') + "\n"},
+            {**any_passed, "id": "push", "name": "Push, by digest", "env": {"TOKEN": "${{ github.token }}"}, "run": "\n".join(push) + "\n"},
         ],
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everloop.connect.pipelines.carried import GITLAB, left_over, said
-from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart
+from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart, pushed_to
 from everloop.connect.pipelines.lines import command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import Pipeline, Task, cron, in_order
@@ -32,7 +32,11 @@ NOTE = (
 
 
 def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
-    """The file, by its name. ``repository``: where images go, such as ``$CI_REGISTRY_IMAGE``; none: none is built."""
+    """The file, by its name. ``repository``: where images go, such as ``$CI_REGISTRY_IMAGE``; none: none is built.
+
+    Raises EverloopError for what is no repository.
+    """
+    repository = pushed_to(repository) if repository else ""
     lines = [
         f"{MARK}; written anew by the next one.",
         f"The models of {pipeline.name}.",

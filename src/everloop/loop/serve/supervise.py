@@ -499,7 +499,8 @@ class _Tree:
         """What opens the console once, where nobody is let in by name; whoever began left it there."""
         file = self.serving.settings.house / LINK
         try:
-            return file.read_text(encoding="utf-8").strip() or None
+            link = file.read_text(encoding="utf-8").strip()
+            return link if link and self.serving.settings.console.on else None
         except OSError:
             return None
         finally:

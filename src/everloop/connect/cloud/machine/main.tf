@@ -14,9 +14,15 @@ data "aws_subnet" "chosen" {
 
 data "archive_file" "project" {
   type        = "zip"
-  source_dir  = var.project
   output_path = "${path.module}/.terraform/project.zip"
-  excludes    = [".everloop", ".git", ".venv", "__pycache__", ".terraform"]
+  # By name, and nothing else: keys, rows and houses lie in such folders too.
+  dynamic "source" {
+    for_each = local.files
+    content {
+      filename = source.value
+      content  = file("${var.project}/${source.value}")
+    }
+  }
 }
 
 locals {

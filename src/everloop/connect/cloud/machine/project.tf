@@ -6,4 +6,5 @@ locals {
   port    = 8321
   drain   = 15
   door    = 0
+  files   = ["project.py", "everloop.toml", "requirements.txt"]
 }

@@ -19,7 +19,7 @@ variable "asked_from" {
 
 variable "project" {
   type        = string
-  description = "The project's folder: project.py, what it imports, everloop.toml, and requirements.txt (requirements.in with hashes)"
+  description = "The project's folder, with requirements.txt (requirements.in with hashes); only the files that project.tf names are taken from it"
 }
 
 variable "instance_type" {
