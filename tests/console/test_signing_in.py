@@ -169,6 +169,20 @@ def test_who_is_wrong_too_often_waits_and_a_stranger_elsewhere_does_not_keep_oth
     assert throttle.wait("otto", "198.51.100.7", 0.0) > 0, "many places at one name are slowed down too"
 
 
+def test_who_is_right_keeps_nobody_waiting_however_many_come_from_one_place():
+    throttle = Throttle()
+    for n in range(200):
+        assert throttle.wait(f"person {n % 2}", "203.0.113.9", float(n)) == 0
+        throttle.failed(f"person {n % 2}", "203.0.113.9", float(n))
+        throttle.succeeded(f"person {n % 2}", "203.0.113.9")
+    assert not throttle.wrong
+    for n in range(FREE["place"] + 2):
+        throttle.failed(f"guess {n}", "203.0.113.9", 300.0)
+    throttle.failed("otto", "203.0.113.9", 300.0)
+    throttle.succeeded("otto", "203.0.113.9")
+    assert throttle.wait("otto", "203.0.113.9", 300.0) > 0, "one who is right forgives a stranger at the same place nothing"
+
+
 def test_a_name_nobody_has_is_refused_as_a_wrong_password_is(house, site):
     set_up(site, let_in.set_up_link(house, "Otto"))
     strange, wrong = sign_in(site, "Nemo", PASSWORD)[1], sign_in(site, "Otto", "wrong wrong wrong")[1]
