@@ -23,6 +23,7 @@ import everloop
 from everloop.console.serve import HandedOn
 from everloop.loop import let_in
 from everloop.loop.house import open_house
+from everloop.loop.serve import hand_on
 from everloop.loop.serve.hand_on import HandOn
 
 SOURCE = str(Path(everloop.__file__).parents[1])
@@ -103,6 +104,40 @@ def test_what_is_too_large_or_asked_where_no_console_is_gets_a_plain_answer(tmp_
     reply = asyncio.run(nowhere())
     assert reply.status_code == 503
     assert "answers are given all the same" in reply.text
+
+
+def asked_of(app, receive, path="/console/sign-in", headers=()):
+    """The status of one request whose body is what ``receive`` gives."""
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": list(headers), "client": ("203.0.113.9", 1)}
+    said = []
+
+    async def send(message):
+        said.append(message.get("status"))
+
+    async def run():
+        await asyncio.wait_for(app(scope, receive, send), 20)
+        return said[0]
+
+    return run()
+
+
+def test_a_body_that_never_ends_or_says_it_is_too_large_keeps_no_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(hand_on, "SLOWEST", 0.05)
+    app, asked = HandOn(told, str(tmp_path / "nobody")), []
+
+    async def never():
+        asked.append(1)
+        await asyncio.sleep(60)
+
+    assert asyncio.run(asked_of(app, never)) == 408
+    assert asyncio.run(asked_of(app, never, headers=[(b"content-length", b"200000")])) == 413
+    assert len(asked) == 1, "what says that it is too large is not waited for"
+
+    async def crowd():
+        return await asyncio.gather(*(asked_of(app, never, path) for path in ["/console/sign-in", "/console/live"] * hand_on.MOST))
+
+    assert sorted(asyncio.run(crowd())) == [408] * hand_on.MOST + [503] * hand_on.MOST
+    assert app.at_once == 0
 
 
 def test_a_console_that_breaks_off_breaks_nothing_else(tmp_path):
