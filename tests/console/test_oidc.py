@@ -130,6 +130,10 @@ def test_a_house_without_a_provider_has_no_such_door(client):
         ('[console]\noidc_client = "x"', "there is no console.oidc"),
         ('[console]\nidle = "0"', "must be longer than nothing"),
         ('[console]\noidc = "id.example"', "say "),
+        *(
+            (f'[console]\noidc = "https://id.example"\noidc_client = "x"\noidc_secret = "y"\noidc_claim = "{claim}"', "calls themselves")
+            for claim in ("preferred_username", "name", "nickname")
+        ),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(tmp_path, toml, said):
