@@ -56,6 +56,9 @@ def test_who_the_provider_vouches_for_is_signed_in_as_who_they_are_here(house, o
     assert (came.status_code, came.headers["location"]) == (303, "/console/people")
     assert "kim@shop.example, approver" in browser.get("/console/people").text
     assert People(house.store).get("kim@shop.example").subject == f"{there.issuer} 1001"
+    gone_round(ours)
+    kept = [e.record for e in house.journal.read(kind="Membership") if e.record.person == "kim@shop.example"]
+    assert [(r.by, r.reason) for r in kept] == [("Ada", ""), ("kim@shop.example", "came by the provider for the first time")]
     assert gone_round(ours, to="https://evil.example/")[1].headers["location"] == "/console/"
 
 

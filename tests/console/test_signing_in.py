@@ -20,6 +20,7 @@ from everloop.console.throttle import FREE, Throttle
 from everloop.errors import EverloopError, Unknown
 from everloop.loop import let_in
 from everloop.registry.people import People, Person
+from everloop.registry.sentences import clause
 
 PASSWORD = "seven purple lamps hum"
 
@@ -42,7 +43,7 @@ def sign_in(site, name, password, to="/console/people"):
 
 
 def test_a_person_sets_a_password_by_a_link_that_opens_once_and_signs_in_with_it(house, site):
-    link = let_in.set_up_link(house, "Otto")
+    link = let_in.set_up_link(house, "Otto", by="Ada", now=END)
     browser, came = set_up(site, link)
     assert (came.status_code, came.headers["location"]) == (303, "/console/")
     assert "Otto, operator" in browser.get("/console/people").text
@@ -56,7 +57,7 @@ def test_a_person_sets_a_password_by_a_link_that_opens_once_and_signs_in_with_it
 
 
 def test_of_two_who_come_with_the_same_link_one_gets_in(house, site):
-    link, found = let_in.set_up_link(house, "Otto"), []
+    link, found = let_in.set_up_link(house, "Otto", by="Ada", now=END), []
     browsers = [Client(site) for _ in range(2)]
     words = [word_of(browser.get(link)) for browser in browsers]
 
@@ -73,14 +74,14 @@ def test_of_two_who_come_with_the_same_link_one_gets_in(house, site):
 
 def test_a_newer_link_or_a_day_ends_a_link_and_a_new_password_ends_what_was_open(house):
     letting, now = Letting(house), wall()
-    first, second = let_in.link(house, "Otto"), let_in.link(house, "Otto")
+    first, second = let_in.link(house, "Otto", by="Ada", now=END), let_in.link(house, "Otto", by="Ada", now=END)
     with pytest.raises(Unknown):
         letting.whose_link(first, now)
     with pytest.raises(Unknown):
         letting.whose_link(second, now + timedelta(hours=25))
     before = letting.begin("Otto", now)
     assert letting.visit(before, here=False, now=now).person == Person("Otto", "operator")
-    after = letting.set_up(second, PASSWORD, now)
+    after = letting.set_up(second, PASSWORD, now, business=END)
     assert letting.visit(before, here=False, now=now) is None
     assert letting.visit(after, here=False, now=now).person.name == "Otto"
 
@@ -120,7 +121,7 @@ def test_signing_out_ends_the_session_not_only_the_cookie(house, signed_in):
 
 
 def test_the_cookie_is_for_no_script_and_no_other_site_and_changes_with_signing_in(house, site):
-    browser, came = set_up(site, let_in.set_up_link(house, "Otto"))
+    browser, came = set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
     flags = next(v for v in came.headers.get_list("set-cookie") if v.startswith(Letting(house).cookie + "="))
     assert {"HttpOnly", "Path=/console", "SameSite=lax"} <= set(flags.split("; "))
     assert "Secure" not in flags
@@ -146,14 +147,14 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client):
 
 
 def test_who_signs_in_goes_on_inside_the_console_only(house, site):
-    set_up(site, let_in.set_up_link(house, "Otto"))
+    set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
     for evil in ("https://evil.example/", "//evil.example", "/\\evil.example", "/v1/turn"):
         assert sign_in(site, "Otto", PASSWORD, to=evil)[1].headers["location"] == "/console/"
 
 
 def test_who_is_wrong_too_often_waits_and_a_stranger_elsewhere_does_not_keep_others_out(house, site, monkeypatch):
     monkeypatch.setattr(doors, "monotonic", lambda: 1_000.0)
-    set_up(site, let_in.set_up_link(house, "Otto"))
+    set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
     statuses = [sign_in(site, "Otto", "wrong wrong wrong")[1].status_code for _ in range(FREE["both"] + 3)]
     assert statuses == [401] * (FREE["both"] + 1) + [429] * 2
     waits = sign_in(site, "Otto", PASSWORD)[1]
@@ -184,7 +185,7 @@ def test_who_is_right_keeps_nobody_waiting_however_many_come_from_one_place():
 
 
 def test_a_name_nobody_has_is_refused_as_a_wrong_password_is(house, site):
-    set_up(site, let_in.set_up_link(house, "Otto"))
+    set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
     strange, wrong = sign_in(site, "Nemo", PASSWORD)[1], sign_in(site, "Otto", "wrong wrong wrong")[1]
 
     def said(reply):
@@ -197,7 +198,7 @@ def test_a_name_nobody_has_is_refused_as_a_wrong_password_is(house, site):
 
 def test_who_has_not_set_a_password_or_is_let_out_cannot_sign_in(house, site):
     assert sign_in(site, "Vera", "")[1].status_code == 401
-    set_up(site, let_in.set_up_link(house, "Vera"))
+    set_up(site, let_in.set_up_link(house, "Vera", by="Ada", now=END))
     let_in.remove(house, "Vera", by="Ada", now=END)
     assert sign_in(site, "Vera", PASSWORD)[1].status_code == 401
 
@@ -256,7 +257,19 @@ def test_who_lets_whom_in_and_out_stands_in_the_journal(house, client):
     client.send_form("/console/people/role", {"name": "Noor", "role": "approver"})
     client.send_form("/console/people/remove", {"name": "Noor", "reason": "moved on"})
     kept = [e.record for e in house.journal.read(kind="Membership") if e.record.person == "Noor"]
-    assert [(r.role, r.by, r.reason) for r in kept] == [("viewer", "Ada", ""), ("approver", "Ada", ""), (None, "Ada", "moved on")]
+    given = ("viewer", "Ada", "was given a link to set a password")
+    assert [(r.role, r.by, r.reason) for r in kept] == [("viewer", "Ada", ""), given, ("approver", "Ada", ""), (None, "Ada", "moved on")]
+    house.journal.verify()
+
+
+def test_whoever_makes_a_link_that_sets_a_password_and_whoever_uses_it_stand_in_the_journal(house, client, site):
+    before = house.journal.head().seq
+    shown = client.send_form("/console/people/link", {"name": "Otto"})
+    set_up(site, re.search(r"/console/set-up/[\w-]+", shown.text)[0])
+    told = [e.record for e in house.journal.read(kind="Membership") if e.seq > before]
+    assert [clause(r) for r in told] == ["Otto was given a link to set a password, by Ada", "Otto set a password by the link, by Otto"]
+    assert {r.role for r in told} == {"operator"}
+    assert PASSWORD not in "".join(map(repr, told))
     house.journal.verify()
 
 

@@ -102,7 +102,8 @@ async def set_up(desk: Desk, request: Request) -> Response:
         return await run_in_threadpool(_set_up, desk, request, "The two passwords are not the same.", 400)
     try:
         link, password = request.path_params["link"], fields.get("password", "")
-        secret = await _in_line(desk, partial(desk.letting.set_up, link, password, desk.wall()))
+        business = await run_in_threadpool(desk.business)
+        secret = await _in_line(desk, partial(desk.letting.set_up, link, password, desk.wall(), business=business))
     except Unknown:
         raise
     except EverloopError as no:
@@ -137,7 +138,8 @@ async def back(desk: Desk, request: Request) -> Response:
     state, nonce, verifier, to = kept
     query = dict(request.query_params)
     who = await run_in_threadpool(provider.back, _back_at(desk, request), query, Going("", state, nonce, verifier))
-    secret = await run_in_threadpool(desk.letting.by_provider, who, desk.wall())
+    business = await run_in_threadpool(desk.business)
+    secret = await run_in_threadpool(partial(desk.letting.by_provider, who, desk.wall(), business=business))
     answer = signed_in(desk, request, secret, to)
     asked.take_cookie(answer, request, cookie)
     return answer
