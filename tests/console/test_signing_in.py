@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from contextlib import closing
@@ -271,6 +272,23 @@ def test_whoever_makes_a_link_that_sets_a_password_and_whoever_uses_it_stand_in_
     assert {r.role for r in told} == {"operator"}
     assert PASSWORD not in "".join(map(repr, told))
     house.journal.verify()
+
+
+def test_who_tries_comes_in_or_is_refused_leaves_a_line_without_what_they_showed(house, site, signed_in, caplog):
+    caplog.set_level(logging.INFO, "everloop.console")
+    link = let_in.set_up_link(house, "Otto", by="Ada", now=END)
+    set_up(site, link)
+    sign_in(site, "Otto", PASSWORD)
+    sign_in(site, "Mal\nlory" * 50, "wrong wrong wrong")
+    Client(site).get(link)
+    Client(site).get("/console/enter/guessed")
+    signed_in("Vera").send_form("/console/people/remove", {"name": "Otto"})
+    lines = caplog.text
+    for said in ("set a password by a link, from 127.0.0.1", "'Otto' is signed in from 127.0.0.1", "name and password do not fit",
+                 "The page of a link from 127.0.0.1 came to nothing", "Coming in by this machine's link",
+                 "POST /people/remove for 'Vera' from 127.0.0.1 was refused"):  # fmt: skip
+        assert said in lines, said
+    assert not any(secret in lines for secret in (PASSWORD, "wrong wrong", link.rpartition("/")[2], "guessed", "Mal\nlory"))
 
 
 def test_somebody_always_lets_people_in(house, client, alone):

@@ -143,6 +143,8 @@ async def _answer(desk: Desk, route: Route, request: Request) -> Response:
             asked.check_form(request, form, visit.form_word)
         return await run_in_threadpool(_done, desk, route, request, visit, form)
     except RefusedError as no:
+        who = repr(visit.person.name) if visit else "who is not signed in"
+        _log.warning("%s %s for %s from %s was refused: %s", route.method, route.path, who, asked.place(request), no.why)
         return desk.trouble(request, visit, "This may not be done", no.why, no.status)
     except Unknown as no:
         return desk.trouble(request, visit, "Nothing is here", str(no), 404)
