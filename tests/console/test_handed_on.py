@@ -150,6 +150,27 @@ def test_a_console_that_breaks_off_breaks_nothing_else(tmp_path):
     assert behind(tmp_path, breaks, asked) == (500, "an answer")
 
 
+@pytest.mark.parametrize("length", [True, False], ids=["of a length that was told", "in chunks"])
+def test_half_a_page_is_not_told_as_a_whole_one(tmp_path, length):
+    async def breaks_in_the_middle(scope, _receive, send):
+        headers = [(b"content-length", b"100")] if length else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"half a page", "more_body": True})
+        if scope["method"] != "HEAD":
+            raise SystemError("it broke")
+        await send({"type": "http.response.body", "body": b"x" * 89})
+
+    async def asked(client):
+        head = await client.head("/console/x") if length else None
+        with pytest.raises(hand_on.BrokenOffError):
+            await client.get("/console/x")
+        return head, (await client.get("/v1/models")).text
+
+    head, other = behind(tmp_path, breaks_in_the_middle, asked)
+    assert other == "an answer"
+    assert head is None or (head.status_code, head.headers["content-length"]) == (200, "100")
+
+
 # -- real processes ----------------------------------------------------------------------------------------------------------------
 
 

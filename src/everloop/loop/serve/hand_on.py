@@ -37,6 +37,10 @@ _FULL = b"The console is asked for too much at once. Try again."
 _DOWN = b"The console does not answer. What the house logs says why; answers are given all the same."
 
 
+class BrokenOffError(Exception):
+    """The console ended in the middle of a page: half of it is out, and the line is cut, so that nobody takes that for the whole."""
+
+
 class HandOn:
     """An app before another: ``/console`` goes to the socket at ``path``, everything else to the app."""
 
@@ -103,12 +107,15 @@ class HandOn:
                     break
                 heard.feed(piece)
                 await heard.passed_on(send)
-            await heard.ended(send)
         except (OSError, httptools.HttpParserError):
-            await heard.ended(send)
+            pass
         finally:
             gone.cancel()
             writer.close()
+        # An answer to HEAD is whole without the body it tells of, and a line of events has no end of its own.
+        if heard.began and not (heard.whole or heard.of_events or gone.done() or scope["method"] == "HEAD"):
+            raise BrokenOffError("The console ended in the middle of a page.")
+        await heard.ended(send)
 
 
 class _Heard:
@@ -122,6 +129,10 @@ class _Heard:
 
     def feed(self, piece: bytes) -> None:
         self.parser.feed_data(piece)
+
+    @property
+    def of_events(self) -> bool:
+        return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in self.headers)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() not in _NOT_BACK:
