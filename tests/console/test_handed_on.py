@@ -171,6 +171,35 @@ def test_half_a_page_is_not_told_as_a_whole_one(tmp_path, length):
     assert head is None or (head.status_code, head.headers["content-length"]) == (200, "100")
 
 
+def test_a_worker_that_ends_lets_go_of_who_listens_for_changes(tmp_path):
+    async def talks(_scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": b"event: listening\n\n", "more_body": True})
+        await receive()  # until who listens is gone
+
+    async def asked(client):
+        handing, heard, hears = client._transport.app, [], asyncio.Event()
+        scope = {"type": "http", "method": "GET", "path": "/console/live", "query_string": b"", "headers": []}
+        body = [{"type": "http.request", "body": b""}]
+
+        async def receive():
+            return body.pop() if body else await asyncio.Event().wait()
+
+        async def send(message):
+            heard.append(message)
+            if message.get("body"):
+                hears.set()
+
+        listening = asyncio.create_task(handing(scope, receive, send))
+        await asyncio.wait_for(hears.wait(), 20)
+        await asyncio.to_thread(handing.leave)
+        await asyncio.wait_for(listening, 20)
+        return heard[-1]
+
+    assert behind(tmp_path, talks, asked) == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
 # -- real processes ----------------------------------------------------------------------------------------------------------------
 
 
@@ -210,20 +239,23 @@ def test_everloop_run_opens_the_console_once_and_starts_it_when_it_is_asked(runn
     assert "at this machine, admin" in here.get("/console/people").text
     assert "console was ended by SIGKILL; it is started again when it is next asked." in said.read_text()
     # A line that is open keeps nobody from ending.
-    events = threading.Event()
+    let_in.add(house, "Kim", "admin", by="Kim", now=END)
+    cookie, secret = cookie_of(house, "Kim")
+    listens, hears = threading.Event(), threading.Event()
 
     def listen():
-        with suppress(httpx.HTTPError), here.stream("GET", "/console/live") as reply:
-            for line in reply.iter_lines():
-                if line.startswith("event: journal"):
-                    events.set()
+        with Client(told["url"], cookies={cookie: secret}) as client, suppress(httpx.HTTPError):
+            with client.stream("GET", "/console/live") as reply:
+                for line in reply.iter_lines():
+                    listens.set() if line.startswith("event: listening") else None
+                    hears.set() if line.startswith("event: journal") else None
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    for n in range(50):
-        let_in.add(house, f"Kim {n}", "admin", by="Kim", now=END) if n == 0 else None
-        if events.wait(0.2):
-            break
+    assert listens.wait(20)
+    let_in.add(house, "Vera", "viewer", by="Kim", now=END)
+    assert hears.wait(20)
+    assert thread.is_alive()
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     thread.join(20)
