@@ -6,6 +6,7 @@ import logging
 import re
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -133,6 +134,21 @@ def test_the_cookie_is_for_no_script_and_no_other_site_and_changes_with_signing_
     secret = browser.cookies[Letting(house).cookie]
     _, again = sign_in(site, "Otto", PASSWORD)
     assert secret not in "".join(again.headers.get_list("set-cookie"))
+
+
+def test_behind_a_proxy_that_calls_us_otherwise_forms_come_from_where_people_reach_the_house_and_nowhere_else(house):
+    said = replace(house.settings.console, url="https://ml.shop.example")
+    with listening(console(replace(house, settings=replace(house.settings, console=said)))) as site:
+        set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
+
+        def sent_from(origin):
+            browser = Client(site)
+            fields = {"csrf": word_of(browser.get("/console/sign-in")), "name": "Otto", "password": PASSWORD}
+            return browser.post("/console/sign-in", data=fields, headers={"host": "upstream:80", "origin": origin}).status_code
+
+        assert sent_from("https://ml.shop.example") == 303
+        for other in ("http://ml.shop.example", "https://ml.shop.example.evil.example", "https://evil.example", "null"):
+            assert sent_from(other) == 403, other
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(client):
@@ -311,8 +327,6 @@ def test_what_a_form_says_is_shown_as_text(client):
 
 
 def test_business_time_is_the_journals_where_the_clock_is_turned_and_the_machines_elsewhere(house):
-    from dataclasses import replace
-
     from everloop.console.app import Desk
 
     clock = Turned(datetime(2030, 1, 1, tzinfo=UTC))

@@ -140,7 +140,7 @@ async def _answer(desk: Desk, route: Route, request: Request) -> Response:
         if not visit.person.may(route.role):
             raise RefusedError(403, f"This is for people who are {route.role} at least; {visit.person.name} is {visit.person.role}.")
         if route.method == "POST":
-            asked.check_form(request, form, visit.form_word)
+            asked.check_form(request, form, visit.form_word, url=desk.house.settings.console.url)
         return await run_in_threadpool(_done, desk, route, request, visit, form)
     except RefusedError as no:
         who = repr(visit.person.name) if visit else "who is not signed in"

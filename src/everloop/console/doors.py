@@ -92,7 +92,7 @@ async def sign_out(desk: Desk, request: Request) -> Response:
     fields = await asked.form(request)
     visit = await run_in_threadpool(desk.visit, request)
     if visit is not None:
-        asked.check_form(request, fields, visit.form_word)
+        asked.check_form(request, fields, visit.form_word, url=desk.house.settings.console.url)
         await run_in_threadpool(desk.letting.sign_out, visit)
     answer = RedirectResponse(f"{MOUNT}/sign-in", 303)
     asked.take_cookie(answer, request, desk.letting.cookie)
@@ -216,7 +216,7 @@ def _check(desk: Desk, request: Request, fields: dict[str, str]) -> None:
         raise RefusedError(
             403, "The browser gave no cookie back, so nothing was done. Allow this address to set one, and load the page again."
         )
-    asked.check_form(request, fields, words.form_word(before))
+    asked.check_form(request, fields, words.form_word(before), url=desk.house.settings.console.url)
 
 
 def _sign_in(desk: Desk, request: Request, to: str, said: str = "", status: int = 200) -> Response:
