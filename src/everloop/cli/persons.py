@@ -100,11 +100,11 @@ def _address(opened: House, path: str) -> str:
     import json
     from contextlib import suppress
 
-    from everloop.loop.serve.supervise import FILE
+    from everloop.loop.serve.supervise import FILE, from_here
 
     if opened.settings.console.url is not None:
         return opened.settings.console.url + path
     with suppress(OSError, ValueError, KeyError):
-        return str(json.loads((opened.settings.house / FILE).read_bytes())["url"]) + path
+        return from_here(str(json.loads((opened.settings.house / FILE).read_bytes())["url"])) + path
     serving = opened.settings.serving
-    return f"http://{serving.host}:{serving.port}{path}"
+    return from_here(f"http://{serving.host}:{serving.port}") + path
