@@ -150,6 +150,8 @@ async def _answer(desk: Desk, route: Route, request: Request) -> Response:
         return desk.trouble(request, visit, "Nothing is here", str(no), 404)
     except EverloopError as no:
         return desk.trouble(request, visit, "This could not be done", str(no), 409)
+    except OverflowError:  # an instant or a number no calendar and no table has
+        return desk.trouble(request, visit, "This cannot be read", "A number or an instant in this address is beyond all there are.", 400)
 
 
 def _done(desk: Desk, route: Route, request: Request, visit: Visit, form: Mapping[str, str]) -> Response:
