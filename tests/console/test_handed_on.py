@@ -24,6 +24,7 @@ import everloop
 from everloop.console.serve import HandedOn
 from everloop.loop import let_in
 from everloop.loop.house import open_house
+from everloop.loop.serve import hand_on
 from everloop.loop.serve.hand_on import HandOn
 
 SOURCE = str(Path(everloop.__file__).parents[1])
@@ -106,6 +107,40 @@ def test_what_is_too_large_or_asked_where_no_console_is_gets_a_plain_answer(tmp_
     assert "answers are given all the same" in reply.text
 
 
+def asked_of(app, receive, path="/console/sign-in", headers=()):
+    """The status of one request whose body is what ``receive`` gives."""
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": list(headers), "client": ("203.0.113.9", 1)}
+    said = []
+
+    async def send(message):
+        said.append(message.get("status"))
+
+    async def run():
+        await asyncio.wait_for(app(scope, receive, send), 20)
+        return said[0]
+
+    return run()
+
+
+def test_a_body_that_never_ends_or_says_it_is_too_large_keeps_no_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(hand_on, "SLOWEST", 0.05)
+    app, asked = HandOn(told, str(tmp_path / "nobody")), []
+
+    async def never():
+        asked.append(1)
+        await asyncio.sleep(60)
+
+    assert asyncio.run(asked_of(app, never)) == 408
+    assert asyncio.run(asked_of(app, never, headers=[(b"content-length", b"200000")])) == 413
+    assert len(asked) == 1, "what says that it is too large is not waited for"
+
+    async def crowd():
+        return await asyncio.gather(*(asked_of(app, never, path) for path in ["/console/sign-in", "/console/live"] * hand_on.MOST))
+
+    assert sorted(asyncio.run(crowd())) == [408] * hand_on.MOST + [503] * hand_on.MOST
+    assert app.at_once == 0
+
+
 def test_a_console_that_breaks_before_it_says_anything_breaks_nothing_else(tmp_path):
     async def breaks(_scope, _receive, _send):
         raise SystemError("it broke")
@@ -116,20 +151,54 @@ def test_a_console_that_breaks_before_it_says_anything_breaks_nothing_else(tmp_p
     assert behind(tmp_path, breaks, asked) == (500, "an answer")
 
 
-def test_a_console_that_breaks_off_in_the_middle_holds_nobody_and_breaks_nothing_else(tmp_path):
-    async def breaks(_scope, _receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+@pytest.mark.parametrize("length", [True, False], ids=["of a length that was told", "in chunks"])
+def test_half_a_page_is_not_told_as_a_whole_one(tmp_path, length):
+    async def breaks_in_the_middle(scope, _receive, send):
+        headers = [(b"content-length", b"100")] if length else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"half a page", "more_body": True})
-        raise SystemError("it broke")
+        if scope["method"] != "HEAD":
+            raise SystemError("it broke")
+        await send({"type": "http.response.body", "body": b"x" * 89})
 
     async def asked(client):
-        # Whether whoever asked is told by a page cut short or by a connection that ends is one thing; that it is told at all, another.
-        with suppress(httpx.HTTPError, ConnectionError, RuntimeError):
-            reply = await asyncio.wait_for(client.get("/console/x"), 5)
-            assert reply.text == "half a page"
-        return (await client.get("/v1/models")).text
+        head = await client.head("/console/x") if length else None
+        with pytest.raises(hand_on.BrokenOffError):
+            await client.get("/console/x")
+        return head, (await client.get("/v1/models")).text
 
-    assert behind(tmp_path, breaks, asked) == "an answer"
+    head, other = behind(tmp_path, breaks_in_the_middle, asked)
+    assert other == "an answer"
+    assert head is None or (head.status_code, head.headers["content-length"]) == (200, "100")
+
+
+def test_a_worker_that_ends_lets_go_of_who_listens_for_changes(tmp_path):
+    async def talks(_scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": b"event: listening\n\n", "more_body": True})
+        await receive()  # until who listens is gone
+
+    async def asked(client):
+        handing, heard, hears = client._transport.app, [], asyncio.Event()
+        scope = {"type": "http", "method": "GET", "path": "/console/live", "query_string": b"", "headers": []}
+        body = [{"type": "http.request", "body": b""}]
+
+        async def receive():
+            return body.pop() if body else await asyncio.Event().wait()
+
+        async def send(message):
+            heard.append(message)
+            if message.get("body"):
+                hears.set()
+
+        listening = asyncio.create_task(handing(scope, receive, send))
+        await asyncio.wait_for(hears.wait(), 20)
+        await asyncio.to_thread(handing.leave)
+        await asyncio.wait_for(listening, 20)
+        return heard[-1]
+
+    assert behind(tmp_path, talks, asked) == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 # -- real processes ----------------------------------------------------------------------------------------------------------------
@@ -171,20 +240,23 @@ def test_everloop_run_opens_the_console_once_and_starts_it_when_it_is_asked(runn
     assert "at this machine, admin" in here.get("/console/people").text
     assert "console was ended by SIGKILL; it is started again when it is next asked." in said.read_text()
     # A line that is open keeps nobody from ending.
-    events = threading.Event()
+    let_in.add(house, "Kim", "admin", by="Kim", now=END)
+    cookie, secret = cookie_of(house, "Kim")
+    listens, hears = threading.Event(), threading.Event()
 
     def listen():
-        with suppress(httpx.HTTPError), here.stream("GET", "/console/live") as reply:
-            for line in reply.iter_lines():
-                if line.startswith("event: journal"):
-                    events.set()
+        with Client(told["url"], cookies={cookie: secret}) as client, suppress(httpx.HTTPError):
+            with client.stream("GET", "/console/live") as reply:
+                for line in reply.iter_lines():
+                    listens.set() if line.startswith("event: listening") else None
+                    hears.set() if line.startswith("event: journal") else None
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    for n in range(50):
-        let_in.add(house, f"Kim {n}", "admin", by="Kim", now=END) if n == 0 else None
-        if events.wait(0.2):
-            break
+    assert listens.wait(20)
+    let_in.add(house, "Vera", "viewer", by="Kim", now=END)
+    assert hears.wait(20)
+    assert thread.is_alive()
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     thread.join(20)

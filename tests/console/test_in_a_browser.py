@@ -16,7 +16,7 @@ PASSWORD = "seven purple lamps hum"
 def test_somebody_sets_a_password_signs_out_and_signs_in_again(browser, house, site, shot):
     context = browser.new_context(base_url=site)
     page = context.new_page()
-    page.goto(let_in.set_up_link(house, "Petra"))
+    page.goto(let_in.set_up_link(house, "Petra", by="Ada", now=END))
     shot(page, "set_up")
     page.get_by_label("Password, 12 characters or more").fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)

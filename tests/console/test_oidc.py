@@ -56,6 +56,9 @@ def test_who_the_provider_vouches_for_is_signed_in_as_who_they_are_here(house, o
     assert (came.status_code, came.headers["location"]) == (303, "/console/people")
     assert "kim@shop.example, approver" in browser.get("/console/people").text
     assert People(house.store).get("kim@shop.example").subject == f"{there.issuer} 1001"
+    gone_round(ours)
+    kept = [e.record for e in house.journal.read(kind="Membership") if e.record.person == "kim@shop.example"]
+    assert [(r.by, r.reason) for r in kept] == [("Ada", ""), ("kim@shop.example", "came by the provider for the first time")]
     assert gone_round(ours, to="https://evil.example/")[1].headers["location"] == "/console/"
 
 
@@ -130,6 +133,10 @@ def test_a_house_without_a_provider_has_no_such_door(client):
         ('[console]\noidc_client = "x"', "there is no console.oidc"),
         ('[console]\nidle = "0"', "must be longer than nothing"),
         ('[console]\noidc = "id.example"', "say "),
+        *(
+            (f'[console]\noidc = "https://id.example"\noidc_client = "x"\noidc_secret = "y"\noidc_claim = "{claim}"', "calls themselves")
+            for claim in ("preferred_username", "name", "nickname")
+        ),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(tmp_path, toml, said):

@@ -80,6 +80,22 @@ def test_what_others_do_appears_without_a_reload_and_what_is_being_written_stays
     assert page.get_by_label("Reason, if you like").input_value() == "I am writing"
 
 
+def test_a_button_that_is_pointed_at_or_tabbed_to_does_not_become_another_ones(house, page_of):
+    page = page_of(ROLLOUT, name="Petra")
+    generation, model = page.locator("#now input[name=generation]"), prices(house)
+    before = generation.input_value()
+    page.get_by_role("button", name="Undo").hover()
+    go_on(house, model, by="Kim", reason="seen enough", now=NOW)
+    page.get_by_text("There is something newer").wait_for(timeout=10_000)
+    assert generation.input_value() == before
+    page.mouse.move(0, 0)
+    page.wait_for_function("b => document.querySelector('#now input[name=generation]').value !== b", arg=before)
+    assert page.get_by_role("button", name="Undo").is_disabled(), "a finger may be on its way"
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("steady", exact=True).wait_for()
+    assert not house.traffic(model).rolling
+
+
 def test_undo_is_reached_and_pressed_by_keyboard_alone(house, page_of):
     page = page_of(ROLLOUT, name="Otto")
     button = page.get_by_role("button", name="Undo")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -20,6 +22,7 @@ from everloop.console.throttle import FREE, Throttle
 from everloop.errors import EverloopError, Unknown
 from everloop.loop import let_in
 from everloop.registry.people import People, Person
+from everloop.registry.sentences import clause
 
 PASSWORD = "seven purple lamps hum"
 
@@ -42,7 +45,7 @@ def sign_in(site, name, password, to="/console/people"):
 
 
 def test_a_person_sets_a_password_by_a_link_that_opens_once_and_signs_in_with_it(house, site):
-    link = let_in.set_up_link(house, "Otto")
+    link = let_in.set_up_link(house, "Otto", by="Ada", now=END)
     browser, came = set_up(site, link)
     assert (came.status_code, came.headers["location"]) == (303, "/console/")
     assert "Otto, operator" in browser.get("/console/people").text
@@ -56,7 +59,7 @@ def test_a_person_sets_a_password_by_a_link_that_opens_once_and_signs_in_with_it
 
 
 def test_of_two_who_come_with_the_same_link_one_gets_in(house, site):
-    link, found = let_in.set_up_link(house, "Otto"), []
+    link, found = let_in.set_up_link(house, "Otto", by="Ada", now=END), []
     browsers = [Client(site) for _ in range(2)]
     words = [word_of(browser.get(link)) for browser in browsers]
 
@@ -73,14 +76,14 @@ def test_of_two_who_come_with_the_same_link_one_gets_in(house, site):
 
 def test_a_newer_link_or_a_day_ends_a_link_and_a_new_password_ends_what_was_open(house):
     letting, now = Letting(house), wall()
-    first, second = let_in.link(house, "Otto"), let_in.link(house, "Otto")
+    first, second = let_in.link(house, "Otto", by="Ada", now=END), let_in.link(house, "Otto", by="Ada", now=END)
     with pytest.raises(Unknown):
         letting.whose_link(first, now)
     with pytest.raises(Unknown):
         letting.whose_link(second, now + timedelta(hours=25))
     before = letting.begin("Otto", now)
     assert letting.visit(before, here=False, now=now).person == Person("Otto", "operator")
-    after = letting.set_up(second, PASSWORD, now)
+    after = letting.set_up(second, PASSWORD, now, business=END)
     assert letting.visit(before, here=False, now=now) is None
     assert letting.visit(after, here=False, now=now).person.name == "Otto"
 
@@ -120,7 +123,7 @@ def test_signing_out_ends_the_session_not_only_the_cookie(house, signed_in):
 
 
 def test_the_cookie_is_for_no_script_and_no_other_site_and_changes_with_signing_in(house, site):
-    browser, came = set_up(site, let_in.set_up_link(house, "Otto"))
+    browser, came = set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
     flags = next(v for v in came.headers.get_list("set-cookie") if v.startswith(Letting(house).cookie + "="))
     assert {"HttpOnly", "Path=/console", "SameSite=lax"} <= set(flags.split("; "))
     assert "Secure" not in flags
@@ -131,6 +134,21 @@ def test_the_cookie_is_for_no_script_and_no_other_site_and_changes_with_signing_
     secret = browser.cookies[Letting(house).cookie]
     _, again = sign_in(site, "Otto", PASSWORD)
     assert secret not in "".join(again.headers.get_list("set-cookie"))
+
+
+def test_behind_a_proxy_that_calls_us_otherwise_forms_come_from_where_people_reach_the_house_and_nowhere_else(house):
+    said = replace(house.settings.console, url="https://ml.shop.example")
+    with listening(console(replace(house, settings=replace(house.settings, console=said)))) as site:
+        set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
+
+        def sent_from(origin):
+            browser = Client(site)
+            fields = {"csrf": word_of(browser.get("/console/sign-in")), "name": "Otto", "password": PASSWORD}
+            return browser.post("/console/sign-in", data=fields, headers={"host": "upstream:80", "origin": origin}).status_code
+
+        assert sent_from("https://ml.shop.example") == 303
+        for other in ("http://ml.shop.example", "https://ml.shop.example.evil.example", "https://evil.example", "null"):
+            assert sent_from(other) == 403, other
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(client):
@@ -146,14 +164,14 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client):
 
 
 def test_who_signs_in_goes_on_inside_the_console_only(house, site):
-    set_up(site, let_in.set_up_link(house, "Otto"))
+    set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
     for evil in ("https://evil.example/", "//evil.example", "/\\evil.example", "/v1/turn"):
         assert sign_in(site, "Otto", PASSWORD, to=evil)[1].headers["location"] == "/console/"
 
 
 def test_who_is_wrong_too_often_waits_and_a_stranger_elsewhere_does_not_keep_others_out(house, site, monkeypatch):
     monkeypatch.setattr(doors, "monotonic", lambda: 1_000.0)
-    set_up(site, let_in.set_up_link(house, "Otto"))
+    set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
     statuses = [sign_in(site, "Otto", "wrong wrong wrong")[1].status_code for _ in range(FREE["both"] + 3)]
     assert statuses == [401] * (FREE["both"] + 1) + [429] * 2
     waits = sign_in(site, "Otto", PASSWORD)[1]
@@ -169,8 +187,22 @@ def test_who_is_wrong_too_often_waits_and_a_stranger_elsewhere_does_not_keep_oth
     assert throttle.wait("otto", "198.51.100.7", 0.0) > 0, "many places at one name are slowed down too"
 
 
+def test_who_is_right_keeps_nobody_waiting_however_many_come_from_one_place():
+    throttle = Throttle()
+    for n in range(200):
+        assert throttle.wait(f"person {n % 2}", "203.0.113.9", float(n)) == 0
+        throttle.failed(f"person {n % 2}", "203.0.113.9", float(n))
+        throttle.succeeded(f"person {n % 2}", "203.0.113.9")
+    assert not throttle.wrong
+    for n in range(FREE["place"] + 2):
+        throttle.failed(f"guess {n}", "203.0.113.9", 300.0)
+    throttle.failed("otto", "203.0.113.9", 300.0)
+    throttle.succeeded("otto", "203.0.113.9")
+    assert throttle.wait("otto", "203.0.113.9", 300.0) > 0, "one who is right forgives a stranger at the same place nothing"
+
+
 def test_a_name_nobody_has_is_refused_as_a_wrong_password_is(house, site):
-    set_up(site, let_in.set_up_link(house, "Otto"))
+    set_up(site, let_in.set_up_link(house, "Otto", by="Ada", now=END))
     strange, wrong = sign_in(site, "Nemo", PASSWORD)[1], sign_in(site, "Otto", "wrong wrong wrong")[1]
 
     def said(reply):
@@ -183,7 +215,7 @@ def test_a_name_nobody_has_is_refused_as_a_wrong_password_is(house, site):
 
 def test_who_has_not_set_a_password_or_is_let_out_cannot_sign_in(house, site):
     assert sign_in(site, "Vera", "")[1].status_code == 401
-    set_up(site, let_in.set_up_link(house, "Vera"))
+    set_up(site, let_in.set_up_link(house, "Vera", by="Ada", now=END))
     let_in.remove(house, "Vera", by="Ada", now=END)
     assert sign_in(site, "Vera", PASSWORD)[1].status_code == 401
 
@@ -242,8 +274,37 @@ def test_who_lets_whom_in_and_out_stands_in_the_journal(house, client):
     client.send_form("/console/people/role", {"name": "Noor", "role": "approver"})
     client.send_form("/console/people/remove", {"name": "Noor", "reason": "moved on"})
     kept = [e.record for e in house.journal.read(kind="Membership") if e.record.person == "Noor"]
-    assert [(r.role, r.by, r.reason) for r in kept] == [("viewer", "Ada", ""), ("approver", "Ada", ""), (None, "Ada", "moved on")]
+    given = ("viewer", "Ada", "was given a link to set a password")
+    assert [(r.role, r.by, r.reason) for r in kept] == [("viewer", "Ada", ""), given, ("approver", "Ada", ""), (None, "Ada", "moved on")]
     house.journal.verify()
+
+
+def test_whoever_makes_a_link_that_sets_a_password_and_whoever_uses_it_stand_in_the_journal(house, client, site):
+    before = house.journal.head().seq
+    shown = client.send_form("/console/people/link", {"name": "Otto"})
+    set_up(site, re.search(r"/console/set-up/[\w-]+", shown.text)[0])
+    told = [e.record for e in house.journal.read(kind="Membership") if e.seq > before]
+    assert [clause(r) for r in told] == ["Otto was given a link to set a password, by Ada", "Otto set a password by the link, by Otto"]
+    assert {r.role for r in told} == {"operator"}
+    assert PASSWORD not in "".join(map(repr, told))
+    house.journal.verify()
+
+
+def test_who_tries_comes_in_or_is_refused_leaves_a_line_without_what_they_showed(house, site, signed_in, caplog):
+    caplog.set_level(logging.INFO, "everloop.console")
+    link = let_in.set_up_link(house, "Otto", by="Ada", now=END)
+    set_up(site, link)
+    sign_in(site, "Otto", PASSWORD)
+    sign_in(site, "Mal\nlory" * 50, "wrong wrong wrong")
+    Client(site).get(link)
+    Client(site).get("/console/enter/guessed")
+    signed_in("Vera").send_form("/console/people/remove", {"name": "Otto"})
+    lines = caplog.text
+    for said in ("set a password by a link, from 127.0.0.1", "'Otto' is signed in from 127.0.0.1", "name and password do not fit",
+                 "The page of a link from 127.0.0.1 came to nothing", "Coming in by this machine's link",
+                 "POST /people/remove for 'Vera' from 127.0.0.1 was refused"):  # fmt: skip
+        assert said in lines, said
+    assert not any(secret in lines for secret in (PASSWORD, "wrong wrong", link.rpartition("/")[2], "guessed", "Mal\nlory"))
 
 
 def test_somebody_always_lets_people_in(house, client, alone):
@@ -266,8 +327,6 @@ def test_what_a_form_says_is_shown_as_text(client):
 
 
 def test_business_time_is_the_journals_where_the_clock_is_turned_and_the_machines_elsewhere(house):
-    from dataclasses import replace
-
     from everloop.console.app import Desk
 
     clock = Turned(datetime(2030, 1, 1, tzinfo=UTC))

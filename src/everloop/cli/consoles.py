@@ -18,7 +18,7 @@ def console(
     from everloop.console.serve import answer, opened
     from everloop.errors import EverloopError
     from everloop.loop.let_in import enter_link
-    from everloop.loop.serve.supervise import listening, url_of
+    from everloop.loop.serve.supervise import from_here, listening, url_of
 
     there = opened(project, house, stage or None, turned=turned_clock)
     with listening("127.0.0.1" if host is None else host, 8323 if port is None else port) as listener:
@@ -27,6 +27,6 @@ def console(
         def ready() -> None:
             typer.echo(f"The console is at {url}/console/")
             with suppress(EverloopError):  # there are people, who sign in
-                typer.echo(f"It opens from this machine, once: {url}{enter_link(there)}")
+                typer.echo(f"It opens from this machine, once: {from_here(url)}{enter_link(there)}")
 
         answer(app(there), listener, ready=ready)

@@ -27,9 +27,11 @@ def person_add(
     from everloop.loop import let_in
 
     opened = open_light(project, house, stage)
-    kept = let_in.add(opened, name, role, by=by or _me(), now=instant_of(now))
+    by, at = by or _me(), instant_of(now)
+    kept = let_in.add(opened, name, role, by=by, now=at)
     typer.echo(f"{kept.name} is let in as {kept.role}.")
-    typer.echo(f"To set a password, once, within a day: {_address(opened, let_in.set_up_link(opened, kept.name))}")
+    link = let_in.set_up_link(opened, kept.name, by=by, now=at)
+    typer.echo(f"To set a password, once, within a day: {_address(opened, link)}")
 
 
 @persons.command("list")
@@ -69,12 +71,18 @@ def person_remove(
 
 
 @persons.command("link")
-def person_link(name: Whose = None, project: Project = HERE, house: Folder = None, stage: Stage = "") -> None:
+def person_link(
+    name: Whose = None, by: By = "", project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None,
+) -> None:  # fmt: skip
     """Make a new link by which somebody sets a password again, once, within a day; the one before opens nothing any more."""
     from everloop.loop import let_in
 
     opened = open_light(project, house, stage)
-    typer.echo(_address(opened, let_in.enter_link(opened) if name is None else let_in.set_up_link(opened, name)))
+    if name is None:
+        link = let_in.enter_link(opened)
+    else:
+        link = let_in.set_up_link(opened, name, by=by or _me(), now=instant_of(now))
+    typer.echo(_address(opened, link))
 
 
 def _me() -> str:
@@ -92,11 +100,11 @@ def _address(opened: House, path: str) -> str:
     import json
     from contextlib import suppress
 
-    from everloop.loop.serve.supervise import FILE
+    from everloop.loop.serve.supervise import FILE, from_here
 
     if opened.settings.console.url is not None:
         return opened.settings.console.url + path
     with suppress(OSError, ValueError, KeyError):
-        return str(json.loads((opened.settings.house / FILE).read_bytes())["url"]) + path
+        return from_here(str(json.loads((opened.settings.house / FILE).read_bytes())["url"])) + path
     serving = opened.settings.serving
-    return f"http://{serving.host}:{serving.port}{path}"
+    return from_here(f"http://{serving.host}:{serving.port}") + path

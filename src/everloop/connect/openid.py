@@ -100,7 +100,9 @@ class Provider:
     def _who(self, claims: Mapping[str, Any]) -> Who:
         name = claims.get(self.claim)
         if not isinstance(name, str) or not name.strip():
-            raise NotSignedInError(f"The provider does not say the {self.claim} of who this is. Another word of its: [console] oidc_claim")
+            raise NotSignedInError(
+                f'The provider does not say the {self.claim} of who this is. By its own word for them: [console] oidc_claim = "sub"'
+            )
         if self.claim == "email" and claims.get("email_verified") is not True:
             raise NotSignedInError(f"The provider has not verified that {name} is theirs, so nobody is let in by it.")
         return Who(f"{claims['iss']} {claims['sub']}", name.strip())

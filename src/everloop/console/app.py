@@ -140,14 +140,18 @@ async def _answer(desk: Desk, route: Route, request: Request) -> Response:
         if not visit.person.may(route.role):
             raise RefusedError(403, f"This is for people who are {route.role} at least; {visit.person.name} is {visit.person.role}.")
         if route.method == "POST":
-            asked.check_form(request, form, visit.form_word)
+            asked.check_form(request, form, visit.form_word, url=desk.house.settings.console.url)
         return await run_in_threadpool(_done, desk, route, request, visit, form)
     except RefusedError as no:
+        who = repr(visit.person.name) if visit else "who is not signed in"
+        _log.warning("%s %s for %s from %s was refused: %s", route.method, route.path, who, asked.place(request), no.why)
         return desk.trouble(request, visit, "This may not be done", no.why, no.status)
     except Unknown as no:
         return desk.trouble(request, visit, "Nothing is here", str(no), 404)
     except EverloopError as no:
         return desk.trouble(request, visit, "This could not be done", str(no), 409)
+    except OverflowError:  # an instant or a number no calendar and no table has
+        return desk.trouble(request, visit, "This cannot be read", "A number or an instant in this address is beyond all there are.", 400)
 
 
 def _done(desk: Desk, route: Route, request: Request, visit: Visit, form: Mapping[str, str]) -> Response:

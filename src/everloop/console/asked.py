@@ -45,15 +45,28 @@ async def form(request: Request) -> dict[str, str]:
     return dict(reversed(fields))
 
 
-def check_form(request: Request, fields: Mapping[str, str], word: str) -> None:
-    """A form must carry the word of its session, and come from a page of this address. Raises RefusedError."""
+def check_form(request: Request, fields: Mapping[str, str], word: str, *, url: str | None = None) -> None:
+    """A form must carry the word of its session, and come from a page of this address: that of the ``Host``, or ``url``, where people
+    reach the house, since a proxy may pass another ``Host`` on. Raises RefusedError."""
     origin, host = request.headers.get("origin"), request.headers.get("host", "")
-    if origin is not None and (origin == "null" or urlsplit(origin).netloc != host):
+    ours = url is not None and origin is not None and origin == _origin(url)
+    if origin is not None and not ours and (origin == "null" or urlsplit(origin).netloc != host):
         raise RefusedError(403, "This form was sent by a page of another address, so nothing was done.")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise RefusedError(403, "This form was sent by a page of another address, so nothing was done.")
     if not same(fields.get("csrf", ""), word):
         raise RefusedError(403, "This form is not of this session, so nothing was done. Load the page again, and send it from there.")
+
+
+def _origin(url: str) -> str:
+    """What a browser says of a page at this address (RFC 6454): its scheme and place, in small letters, without the usual port.
+
+    >>> _origin("https://ML.shop.example:443/"), _origin("http://localhost:8321")
+    ('https://ml.shop.example', 'http://localhost:8321')
+    """
+    parts = urlsplit(url.lower())
+    usual = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"
 
 
 def is_secure(scope: Mapping[str, Any]) -> bool:

@@ -101,7 +101,7 @@ def shown(asking: Asking) -> Shown:
     """The page: all models, or one."""
     house, query = asking.house, asking.query
     name = query.get("model", "").strip()
-    page = max(1, int(query["page"])) if query.get("page", "").isdecimal() else 1
+    page = max(1, asking.number("page", 1))
     names = [house.project.model(name).name] if name else sorted(house.project.models)
     pages = max(1, -(-len(names) // SCREEN))
     page = min(page, pages)

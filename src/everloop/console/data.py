@@ -140,7 +140,7 @@ def shown(asking: Asking) -> Shown:
     """All sources."""
     names = sorted(asking.house.project.sources)
     pages = max(1, -(-len(names) // SCREEN))
-    page = int(asking.query["page"]) if asking.query.get("page", "").isdecimal() else 1
+    page = asking.number("page", 1)
     page = min(max(1, page), pages)
     here = names[(page - 1) * SCREEN : page * SCREEN]
     values = {"sources": sources_of(asking.house, here, asking.now), "page": page, "pages": pages, "count": len(names)}

@@ -57,7 +57,7 @@ def _rounded(span: timedelta) -> timedelta:
 def shown(asking: Asking) -> Shown:
     """The page."""
     query = asking.query
-    page = int(query["page"]) if query.get("page", "").isdecimal() else 1
+    page = asking.number("page", 1)
     model = query.get("model", "").strip() or None
     values = {"board": board_of(asking.house, asking.now, page=page, model=model), "span": span_said, "model": model}
     return Shown("Delivery", "delivery.html", values)

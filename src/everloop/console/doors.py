@@ -3,6 +3,7 @@ a house without people to its own machine. Nothing else is open."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -27,6 +28,9 @@ from everloop.registry.people import key_of
 if TYPE_CHECKING:
     from everloop.console.app import Desk
 
+_log = logging.getLogger("everloop.console")
+# What is said of who comes in: the name they gave, from where, and what came of it; never what they showed for it.
+
 T = TypeVar("T")
 AWAY = "away"
 """The third cookie: what must come back from an OpenID provider."""
@@ -43,10 +47,13 @@ async def _opened(desk: Desk, answer: Answer, request: Request) -> Response:
     try:
         return await answer(desk, request)
     except RefusedError as no:
+        _log.warning("%s from %s was refused: %s", DONE[answer], asked.place(request), no.why)
         return desk.trouble(request, None, "This may not be done", no.why, no.status)
     except Unknown as no:
+        _log.warning("%s from %s came to nothing: there is no such link.", DONE[answer], asked.place(request))
         return desk.trouble(request, None, "Nothing is here", str(no), 404)
     except EverloopError as no:
+        _log.warning("%s from %s came to nothing: %s", DONE[answer], asked.place(request), no)
         return desk.trouble(request, None, "This could not be done", str(no), 409)
 
 
@@ -64,6 +71,7 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     name, place, to = fields.get("name", "").strip()[:200], asked.place(request), asked.own(fields.get("next", ""))
     wait = desk.throttle.wait(key_of(name), place, monotonic())
     if wait > 0:
+        _log.warning("Signing in as %r from %s has to wait %.0f seconds: too many tries were wrong.", name[:80], place, wait)
         said = f"Too many tries were wrong. Try again in {wait:.0f} seconds." if wait >= 1 else "Too many tries were wrong. Try again."
         answer = await run_in_threadpool(_sign_in, desk, request, to, said, 429)
         answer.headers["retry-after"] = f"{int(wait) + 1}"
@@ -72,8 +80,10 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     desk.throttle.failed(key_of(name), place, monotonic())
     secret = await _in_line(desk, partial(desk.letting.sign_in, name, fields.get("password", ""), desk.wall()))
     if secret is None:
+        _log.warning("Signing in as %r from %s: name and password do not fit.", name[:80], place)
         return await run_in_threadpool(_sign_in, desk, request, to, "Name and password do not fit, or this person is not let in.", 401)
     desk.throttle.succeeded(key_of(name), place)
+    _log.info("%r is signed in from %s.", name[:80], place)
     return signed_in(desk, request, secret, to)
 
 
@@ -82,7 +92,7 @@ async def sign_out(desk: Desk, request: Request) -> Response:
     fields = await asked.form(request)
     visit = await run_in_threadpool(desk.visit, request)
     if visit is not None:
-        asked.check_form(request, fields, visit.form_word)
+        asked.check_form(request, fields, visit.form_word, url=desk.house.settings.console.url)
         await run_in_threadpool(desk.letting.sign_out, visit)
     answer = RedirectResponse(f"{MOUNT}/sign-in", 303)
     asked.take_cookie(answer, request, desk.letting.cookie)
@@ -102,11 +112,13 @@ async def set_up(desk: Desk, request: Request) -> Response:
         return await run_in_threadpool(_set_up, desk, request, "The two passwords are not the same.", 400)
     try:
         link, password = request.path_params["link"], fields.get("password", "")
-        secret = await _in_line(desk, partial(desk.letting.set_up, link, password, desk.wall()))
+        business = await run_in_threadpool(desk.business)
+        secret = await _in_line(desk, partial(desk.letting.set_up, link, password, desk.wall(), business=business))
     except Unknown:
         raise
     except EverloopError as no:
         return await run_in_threadpool(_set_up, desk, request, str(no), 400)
+    _log.info("Somebody set a password by a link, from %s, and is signed in.", asked.place(request))
     return signed_in(desk, request, secret, MOUNT + "/")
 
 
@@ -115,6 +127,7 @@ async def enter(desk: Desk, request: Request) -> Response:
     if not asked.here(request):
         raise RefusedError(403, "This link opens from the machine itself only.")
     secret = await run_in_threadpool(desk.letting.enter, request.path_params["link"], desk.wall())
+    _log.info("This machine came in by its link.")
     return signed_in(desk, request, secret, MOUNT + "/")
 
 
@@ -137,7 +150,9 @@ async def back(desk: Desk, request: Request) -> Response:
     state, nonce, verifier, to = kept
     query = dict(request.query_params)
     who = await run_in_threadpool(provider.back, _back_at(desk, request), query, Going("", state, nonce, verifier))
-    secret = await run_in_threadpool(desk.letting.by_provider, who, desk.wall())
+    business = await run_in_threadpool(desk.business)
+    secret = await run_in_threadpool(partial(desk.letting.by_provider, who, desk.wall(), business=business))
+    _log.info("%r is signed in by the provider, from %s.", who.name[:80], asked.place(request))
     answer = signed_in(desk, request, secret, to)
     asked.take_cookie(answer, request, cookie)
     return answer
@@ -165,6 +180,18 @@ DOORS: dict[tuple[str, str], Answer] = {
 }
 """All that is open, by method and path."""
 
+DONE: dict[Answer, str] = {
+    sign_in_page: "The page to sign in",
+    sign_in: "Signing in",
+    sign_out: "Signing out",
+    set_up_page: "The page of a link",
+    set_up: "Setting a password",
+    enter: "Coming in by this machine's link",
+    away: "Going to the provider",
+    back: "Coming back from the provider",
+}
+"""What each is called in a log, where no address may stand: it may hold a link."""
+
 
 def _provider(desk: Desk) -> Provider:
     if desk.provider is None:
@@ -189,7 +216,7 @@ def _check(desk: Desk, request: Request, fields: dict[str, str]) -> None:
         raise RefusedError(
             403, "The browser gave no cookie back, so nothing was done. Allow this address to set one, and load the page again."
         )
-    asked.check_form(request, fields, words.form_word(before))
+    asked.check_form(request, fields, words.form_word(before), url=desk.house.settings.console.url)
 
 
 def _sign_in(desk: Desk, request: Request, to: str, said: str = "", status: int = 200) -> Response:

@@ -116,7 +116,7 @@ def shown(asking: Asking) -> Shown:
     """The page."""
     house, query = asking.house, asking.query
     name, text = query.get("model", "").strip(), query.get("q", "").strip()
-    page = int(query["page"]) if query.get("page", "").isdecimal() else 1
+    page = asking.number("page", 1)
     model = house.project.model(name) if name else None
     known = features_of(house, model=model, text=text, page=page)
     values = {"known": known, "model": name, "text": text, "few": FEW_MODELS, "words": {"model": name or None, "q": text or None}}

@@ -21,14 +21,13 @@ def undo(asking: Asking, form: Mapping[str, str]) -> Done:
     """The version before answers again, at once. A form that was looked at before the traffic moved takes nothing back."""
     model = _model(asking)
     reason = form.get("reason", "").strip()[:LONGEST] or "undone on the console"
-    generation = form.get("generation", "")
-    seen = int(generation) if generation.isdecimal() else None
-    said = people.undo(asking.house, model, by=asking.person.name, reason=reason, now=asking.now, generation=seen)
+    said = people.undo(asking.house, model, by=asking.person.name, reason=reason, now=asking.now, generation=_looked_at(form))
     return Done(_back(model, form), said)
 
 
 def hold(asking: Asking, form: Mapping[str, str]) -> Done:
-    """No candidate answers anybody, and nothing is learnt or rolled out, until it is released."""
+    """No candidate answers anybody, and nothing is learnt or rolled out, until it is released; whatever was looked at, since a stop that
+    comes a moment after a step is meant all the same."""
     model = _model(asking)
     said = hand.hold(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
     return Done(_back(model, form), said)
@@ -37,7 +36,9 @@ def hold(asking: Asking, form: Mapping[str, str]) -> Done:
 def release(asking: Asking, form: Mapping[str, str]) -> Done:
     """Roll-outs may go on."""
     model = _model(asking)
-    said = hand.release(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
+    said = hand.release(
+        asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now, generation=_looked_at(form)
+    )
     return Done(_back(model, form), said)
 
 
@@ -45,15 +46,16 @@ def share(asking: Asking, form: Mapping[str, str]) -> Done:
     """The share of the units a canary's candidate answers, in percent; empty: as the plan says."""
     model = _model(asking)
     said = hand.set_share(
-        asking.house, model, share_of(form.get("percent", "")), by=asking.person.name, reason=_reason(form), now=asking.now
-    )
+        asking.house, model, share_of(form.get("percent", "")), by=asking.person.name, reason=_reason(form), now=asking.now,
+        generation=_looked_at(form),
+    )  # fmt: skip
     return Done(_back(model, form), said)
 
 
 def promote(asking: Asking, form: Mapping[str, str]) -> Done:
-    """The next step of the roll-out, now."""
+    """The next step of the roll-out, now; sent twice it is one step."""
     model = _model(asking)
-    said = hand.go_on(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now)
+    said = hand.go_on(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now, generation=_looked_at(form))
     return Done(_back(model, form), said)
 
 
@@ -101,6 +103,14 @@ def _reason(form: Mapping[str, str]) -> str:
         what = "is empty" if not reason else f"has more than {LONGEST:,} characters"
         raise EverloopError(f"The reason {what}. The journal wants to know why; go back and say it.")
     return reason
+
+
+def _looked_at(form: Mapping[str, str]) -> int:
+    """The generation of the traffic that whoever sent a form had before them."""
+    said = form.get("generation", "")
+    if not (said.isascii() and said.isdecimal() and len(said) < 19):
+        raise EverloopError("The form does not say which traffic it is about, so nothing was done. Load the page again, and send it from there.")
+    return int(said)
 
 
 def _back(model: Model, form: Mapping[str, str]) -> str:

@@ -98,7 +98,7 @@ def shown(asking: Asking) -> Shown:
     if model is not None:
         asking.house.project.model(model)
     now = open_now(asking.house, asking.now, model=model)
-    start = int(start) if (start := asking.query.get("from", "")).isdecimal() else 0
+    start = asking.number("from", 0)
     values = {
         "now": now[start : start + SCREEN],
         "open": len(now),

@@ -74,7 +74,7 @@ def _kept(entry: Entry, name: Callable[[str], str]) -> Kept:
 def shown(asking: Asking) -> Shown:
     """The page."""
     query = asking.query
-    before = int(query["before"]) if query.get("before", "").isdecimal() else None
+    before = asking.number("before", 0, most=10**18) or None
     asked = asked_in(query)
     words = {word: query.get(word, "").strip() for word in WORDS}
     values = {

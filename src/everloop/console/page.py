@@ -29,6 +29,13 @@ class Asking:
     path: Mapping[str, str]
     query: Mapping[str, str]
 
+    def number(self, word: str, default: int, *, most: int = 10**6) -> int:
+        """A whole number of the query, from 0 to ``most``; ``default`` where there is none. What is larger is ``most``."""
+        said = self.query.get(word, "")
+        if not (said.isascii() and said.isdecimal()):
+            return default
+        return min(int(said), most) if len(said) < 20 else most
+
 
 @dataclass(frozen=True)
 class Shown:

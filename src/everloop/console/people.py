@@ -54,7 +54,7 @@ def link(asking: Asking, form: Mapping[str, str]) -> Shown:
 
 
 def _with_link(asking: Asking, name: str) -> Shown:
-    made, page = let_in.set_up_link(asking.house, name), people(asking)
+    made, page = let_in.set_up_link(asking.house, name, by=asking.person.name, now=asking.now), people(asking)
     return replace(page, values={**page.values, "link": made, "whose": name})
 
 

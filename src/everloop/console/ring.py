@@ -277,8 +277,7 @@ def _counts(
 
 def ring(asking: Asking) -> Shown:
     """The first page."""
-    page = asking.query.get("page", "1")
-    found = ring_of(asking.house, asking.now, find=asking.query.get("find", "").strip()[:100], page=int(page) if page.isdecimal() else 1)
+    found = ring_of(asking.house, asking.now, find=asking.query.get("find", "").strip()[:100], page=asking.number("page", 1))
     return Shown("The ring", "ring.html", {"ring": found})
 
 

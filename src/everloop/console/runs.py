@@ -101,7 +101,7 @@ def shown(asking: Asking) -> Shown:
     """The table."""
     house, query = asking.house, asking.query
     text, by, falling = query.get("q", "").strip(), query.get("by", "").strip(), query.get("order") == "falling"
-    page = max(1, int(query["page"])) if query.get("page", "").isdecimal() else 1
+    page = max(1, asking.number("page", 1))
     wrong = ""
     try:
         table = table_of(house, text, by=by, falling=falling, page=page)

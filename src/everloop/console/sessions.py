@@ -10,6 +10,7 @@ from everloop.connect.openid import Who
 from everloop.console import words
 from everloop.console.passwords import fits, hashed
 from everloop.errors import EverloopError, Unknown
+from everloop.loop import let_in
 from everloop.loop.house import House
 from everloop.records import identity
 from everloop.registry.people import People, Person, key_of
@@ -102,26 +103,29 @@ class Letting:
             raise _no_link()
         return People(self.house.store).get(found[0]).name
 
-    def by_provider(self, who: Who, now: datetime) -> str:
+    def by_provider(self, who: Who, now: datetime, *, business: datetime) -> str:
         """A new session for who a provider says this is: whoever came as that subject before, or the first time whoever is let in by that
-        name. Raises EverloopError for anybody else."""
+        name; that is journalled at ``business`` time. Raises EverloopError for anybody else."""
         people, store = People(self.house.store), self.house.store
         with store.transaction() as t:
             kept = people.of_subject(who.subject, within=t) or people.find(who.name, within=t)
             if kept is None or kept.removed_at is not None:
                 raise EverloopError(f"{who.name} is not let in here. An admin may: everloop person add {who.name} --role viewer")
             people.bind(t, kept.name, who.subject)
+            if kept.subject is None:
+                let_in.noted(self.house, t, kept, "came by the provider for the first time", by=kept.name, now=business)
         return self.begin(kept.name, now)
 
-    def set_up(self, link: str, password: str, now: datetime) -> str:
-        """The password of whom a link is for; the link opens nothing any more, and who was signed in by that name is out. Returns the
-        secret of a new session. Raises Unknown, EverloopError for a password that is none."""
+    def set_up(self, link: str, password: str, now: datetime, *, business: datetime) -> str:
+        """The password of whom a link is for; the link opens nothing any more, and who was signed in by that name is out; it is journalled
+        at ``business`` time. Returns the secret of a new session. Raises Unknown, EverloopError for a password that is none."""
         name = self.whose_link(link, now)
         kept, secret, store = hashed(password, name), words.new_secret(), self.house.store
         with store.transaction() as t:
             if Links(store).use(t, words.digest_of(link), now=now) != (key_of(name),):
                 raise _no_link()
             People(store).set_password(t, name, kept)
+            let_in.noted(self.house, t, People(store).get(name, within=t), "set a password by the link", by=name, now=business)
             Sessions(store).end_of(t, name)
             Sessions(store).begin(t, words.digest_of(secret), name, now=now, until=now + self.longest)
         return secret

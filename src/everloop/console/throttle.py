@@ -46,9 +46,17 @@ class Throttle:
                 self.wrong.popitem(last=False)
 
     def succeeded(self, name: str, place: str) -> None:
-        """This name from this place was right: its tries are forgotten, others' are not."""
+        """This name from this place was right: its tries are forgotten, others' are not, and the try that was counted before it was known
+        to be right counts for nobody."""
         with self.lock:
-            self.wrong.pop(_keys(name, place)[0][0], None)
+            both, *shared = (key for key, _ in _keys(name, place))
+            self.wrong.pop(both, None)
+            for key in shared:
+                count, last = self.wrong.get(key, (0, 0.0))
+                if count > 1:
+                    self.wrong[key] = (count - 1, last)
+                else:
+                    self.wrong.pop(key, None)
 
     def _wait(self, key: tuple[str, ...], free: int, now: float) -> float:
         count, last = self.wrong.get(key, (0, now))

@@ -18,7 +18,7 @@ from everloop.errors import EverloopError
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
 from everloop.loop.keep import keep_record
-from everloop.loop.people import take_back
+from everloop.loop.people import take_back, unmoved
 from everloop.loop.serve.routes import spread
 from everloop.project.model import Model
 from everloop.records import HELD, Action, Decision, Traffic, identity
@@ -48,33 +48,36 @@ def hold(house: House, model: Model, *, by: str, reason: str, now: datetime) -> 
     return _moved(house, model, "hold", rollout.hold, by=by, reason=reason, now=now, first=free)
 
 
-def release(house: House, model: Model, *, by: str, reason: str, now: datetime) -> str:
-    """Roll-outs may begin and go on again; who was dropped does not come back by itself. Returns what happened, in sentences.
+def release(house: House, model: Model, *, by: str, reason: str, now: datetime, generation: int | None = None) -> str:
+    """Roll-outs may begin and go on again; who was dropped does not come back by itself. Returns what happened, in sentences. With
+    ``generation`` only a hold on the traffic of that generation is released.
 
-    Raises EverloopError without a name and a reason, and where nobody holds it.
+    Raises EverloopError without a name and a reason, and where nobody holds it; Overtaken for another generation.
     """
-    return _moved(house, model, "release", rollout.release, by=by, reason=reason, now=now)
+    return _moved(house, model, "release", rollout.release, by=by, reason=reason, now=now, generation=generation)
 
 
-def set_share(house: House, model: Model, share: float | None, *, by: str, reason: str, now: datetime) -> str:
+def set_share(
+    house: House, model: Model, share: float | None, *, by: str, reason: str, now: datetime, generation: int | None = None
+) -> str:
     """The candidates of a canary answer this share of the units (above 0, up to 1) from now on; None: as the plan says. Returns what
-    happened, in sentences.
+    happened, in sentences. With ``generation`` only that of the traffic of that generation is set.
 
-    Raises EverloopError without a name and a reason, and for what ``rollout.set_share`` refuses.
+    Raises EverloopError without a name and a reason, and for what ``rollout.set_share`` refuses; Overtaken for another generation.
     """
 
     def moved(traffic: Traffic, **words: object) -> Traffic:
         return rollout.set_share(traffic, share, model.roll_out, **words)  # type: ignore[arg-type]
 
-    return _moved(house, model, "share", moved, by=by, reason=reason, now=now)
+    return _moved(house, model, "share", moved, by=by, reason=reason, now=now, generation=generation)
 
 
-def go_on(house: House, model: Model, *, by: str, reason: str, now: datetime) -> str:
+def go_on(house: House, model: Model, *, by: str, reason: str, now: datetime, generation: int | None = None) -> str:
     """The next step of a roll-out now, not when the plan says: a larger share, or after the last one the candidate takes over. Returns what
-    happened, in sentences.
+    happened, in sentences. With ``generation`` only from the step of that generation, so that whoever says it twice goes one step.
 
     Raises EverloopError without a name and a reason, where nothing is in shadow or canary, where the step is a test, which cannot be
-    hurried, and where a person has set the share; Overtaken while one holds the model.
+    hurried, and where a person has set the share; Overtaken while one holds the model, and for another generation.
     """
 
     def moved(traffic: Traffic, *, by: str, reason: str, now: datetime, id: str, made_from: tuple[str, ...]) -> Traffic:
@@ -89,7 +92,7 @@ def go_on(house: House, model: Model, *, by: str, reason: str, now: datetime) ->
             )
         return rollout.step(traffic, model.roll_out, now=now, id=id, because=f"{by}: {reason}", made_from=made_from)
 
-    return _moved(house, model, "advance", moved, by=by, reason=reason, now=now, cause="demand")
+    return _moved(house, model, "advance", moved, by=by, reason=reason, now=now, cause="demand", generation=generation)
 
 
 def _as_it_is(_within: Connection, traffic: Traffic) -> Traffic:
@@ -107,6 +110,7 @@ def _moved(
     now: datetime,
     first: Callable[[Connection, Traffic], Traffic] = _as_it_is,
     cause: str = HELD,
+    generation: int | None = None,
 ) -> str:
     """Move the traffic by a person's word, in one transaction, and tell the workers."""
     if not by.strip() or not reason.strip():
@@ -115,6 +119,7 @@ def _moved(
         there = house.pointers.current(model.name, within=t)
         if there is None:
             raise EverloopError(f"{model.name} has not begun. Begin with: everloop turn {model.name}")
+        unmoved(model, there, generation)
         traffic = first(t, there)
         id = identity(action, model.name, traffic.generation, now.isoformat())
         moved = move(traffic, by=by, reason=reason, now=now, id=identity(id, "traffic"), made_from=(id,))

@@ -61,27 +61,36 @@ def remove(house: House, name: str, *, by: str, reason: str = "", now: datetime)
     return kept
 
 
-def link(house: House, name: str | None, *, lasts: timedelta = LINK_LASTS) -> str:
-    """The secret of a new one-time link, by which this person sets a password (again); None: by which this machine comes in, where there
-    are no people. The link before it opens nothing any more. Raises Unknown; EverloopError where there are people and none is named."""
-    secret, now = secrets.token_urlsafe(32), wall()
+def link(house: House, name: str, *, by: str, now: datetime) -> str:
+    """The secret of a new one-time link, by which this person sets a password (again). The link before it opens nothing any more. Raises
+    Unknown, EverloopError."""
+    secret, made = secrets.token_urlsafe(32), wall()
     with house.store.transaction() as t:
-        people = People(house.store)
-        if name is None and people.any(within=t):
-            raise EverloopError("There are people in this house. Say whose link: everloop person link NAME")
-        whose = None if name is None else people.get(name, within=t).name
-        Links(house.store).make(t, digest_of(secret), whose, now=now, until=now + lasts)
+        kept = People(house.store).get(name, within=t)
+        Links(house.store).make(t, digest_of(secret), kept.name, now=made, until=made + LINK_LASTS)
+        noted(house, t, kept, "was given a link to set a password", by=by, now=now)
     return secret
 
 
 def enter_link(house: House) -> str:
-    """What opens the console once from its own machine: the path of an address. Raises EverloopError where there are people."""
-    return f"/console/enter/{link(house, None)}"
+    """What opens the console once from its own machine: the path of an address. The one before opens nothing any more. Raises
+    EverloopError where there are people."""
+    secret, made = secrets.token_urlsafe(32), wall()
+    with house.store.transaction() as t:
+        if People(house.store).any(within=t):
+            raise EverloopError("There are people in this house. Say whose link: everloop person link NAME")
+        Links(house.store).make(t, digest_of(secret), None, now=made, until=made + LINK_LASTS)
+    return f"/console/enter/{secret}"
 
 
-def set_up_link(house: House, name: str) -> str:
+def set_up_link(house: House, name: str, *, by: str, now: datetime) -> str:
     """What lets somebody set a password, once: the path of an address. Raises Unknown."""
-    return f"/console/set-up/{link(house, name)}"
+    return f"/console/set-up/{link(house, name, by=by, now=now)}"
+
+
+def noted(house: House, t: Connection, kept: KeptPerson, what: str, *, by: str, now: datetime) -> None:
+    """In the journal: what was done to how somebody comes in, whose role stays as it is."""
+    _journalled(house, t, kept.name, kept.role, by=by, reason=what, now=now)
 
 
 def _somebody_is_admin(people: People, t: Connection) -> None:

@@ -38,10 +38,17 @@ def undo(house: House, model: Model, *, by: str, reason: str, now: datetime, gen
     """
     adopt(house, model, now)
     with house.store.transaction() as t:
-        if generation is not None and (found := house.traffic(model, within=t).generation) != generation:
-            raise Overtaken(f"{model.name}: the traffic is of generation {found} by now, not {generation}. Look first: everloop status")
+        unmoved(model, house.traffic(model, within=t), generation)
         moved = take_back(house, t, model, by=by, reason=reason, now=now)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
+
+
+def unmoved(model: Model, traffic: Traffic, generation: int | None) -> None:
+    """Raises Overtaken where the traffic in force is of another generation than somebody looked at; None: it was not looked at."""
+    if generation is not None and traffic.generation != generation:
+        raise Overtaken(
+            f"{model.name}: the traffic is of generation {traffic.generation} by now, not {generation}. Look first: everloop status"
+        )
 
 
 def take_back(house: House, t: Connection, model: Model, *, by: str, reason: str, now: datetime) -> Traffic:

@@ -314,6 +314,12 @@ def _console(said: Mapping[str, Any], env: Mapping[str, str]) -> Console:
         raise SettingsError(f"{FILE}: console.oidc needs console.oidc_client and console.oidc_secret, as the provider gave them.")
     if "oidc" not in said and any(name.startswith("oidc_") for name in said):
         raise SettingsError(f"{FILE}: console.oidc_client and its like are for nobody: there is no console.oidc, the provider's issuer.")
+    # Users of a provider choose the rest themselves: whoever called themselves as an admin here would be that admin.
+    if said.get("oidc_claim", "email") not in ("email", "sub"):
+        raise SettingsError(
+            f'{FILE}: console.oidc_claim must be "email", which the provider verifies, or "sub", which nobody chooses; '
+            f"{said['oidc_claim']!r} may be what somebody calls themselves."
+        )
     if not all(said.get(name, timedelta(1)) > timedelta(0) for name in ("idle", "longest")):
         raise SettingsError(f"{FILE}: console.idle and console.longest must be longer than nothing.")
     texts = {name: filled(said[name], env, f"console.{name}") for name in ("oidc", "oidc_client", "oidc_secret") if name in said}

@@ -106,7 +106,7 @@ class Console:
     oidc_client: str = ""
     oidc_secret: str = field(default="", repr=False)
     oidc_claim: str = "email"
-    """What of the provider's word is the person's name here; an ``email`` counts where the provider says that it is verified."""
+    """What of the provider's word is the person's name here: an ``email``, where the provider says that it is verified, or the ``sub``."""
 
 
 @dataclass(frozen=True, kw_only=True)

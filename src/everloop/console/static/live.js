@@ -46,6 +46,18 @@
     });
   }
 
+  // A form under a hand is not exchanged for another: what is about to be pressed says what was looked at.
+  const inHand = (section) => section.querySelector("form:focus-within,form:hover") !== null;
+
+  const looked = (section) => [...section.querySelectorAll("input[name=generation]")].map((field) => field.value).join(" ");
+
+  // What is about other traffic than a moment ago cannot be pressed yet: a finger may be on its way.
+  function rest(section) {
+    const buttons = [...section.querySelectorAll("form button:enabled")];
+    for (const button of buttons) button.disabled = true;
+    setTimeout(() => { for (const button of buttons) button.disabled = false; }, 2000);
+  }
+
   // The way to an element inside its section, by which its successor is found: its id, or its place among its like.
   function wayTo(element, section) {
     if (element.id) return "#" + CSS.escape(element.id);
@@ -95,12 +107,14 @@
         for (const section of sections) {
           const fresh = page.getElementById(section.id);
           if (!fresh || fresh.innerHTML === kept.get(section.id)) continue;
-          if (typedInto(section)) { waits = true; continue; }
+          const moved = looked(section) && looked(fresh) && looked(section) !== looked(fresh);
+          if (typedInto(section) || (moved && inHand(section))) { waits = true; continue; }
           put(section, fresh);
+          if (moved) rest(section);
           kept.set(section.id, fresh.innerHTML);
         }
         const at = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(new Date());
-        tell(waits ? "There is something newer; it waits until what you are writing is sent." : "Up to date at " + at + ".");
+        tell(waits ? "There is something newer; it waits until what you are writing is sent, or you leave the form." : "Up to date at " + at + ".");
       }
     } catch (_) {
       tell("The house does not answer now; this page is as it was.");
@@ -124,7 +138,7 @@
     events.addEventListener("error", () => tell("Waiting for the house …"));
     events.addEventListener("open", () => tell(""));
     document.addEventListener("visibilitychange", () => { if (!document.hidden && again) look(); });
-    addEventListener("focusout", () => { if (waits) soon(); });
+    for (const left of ["focusout", "pointerout"]) addEventListener(left, () => { if (waits) soon(); });
     addEventListener("pagehide", () => events.close());
   }
 })();

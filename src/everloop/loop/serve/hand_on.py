@@ -8,13 +8,13 @@ other end, and whether that is TLS.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeAlias
 
 import httptools
 
-from everloop.serving.arriving import peer_of
+from everloop.serving.arriving import SLOWEST, heads_of, peer_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -25,12 +25,20 @@ Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 PEER, SCHEME = b"everloop-peer", b"everloop-scheme"
 LARGEST = 128_000
 """Bytes of a form; the console takes fewer."""
+MOST = 64
+"""Requests handed on at once, and bodies of them that are still coming; who listens for changes is counted by the console."""
+LISTENS = "/console/live"
 PIECE = 65_536
 PATIENCE = 30.0
 """Seconds the console may take to begin with a page; its process may have to start first."""
 _NOT_ON = (b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"content-length", b"expect", PEER, SCHEME)
 _NOT_BACK = (b"connection", b"keep-alive", b"transfer-encoding")
+_FULL = b"The console is asked for too much at once. Try again."
 _DOWN = b"The console does not answer. What the house logs says why; answers are given all the same."
+
+
+class BrokenOffError(Exception):
+    """The console ended in the middle of a page: half of it is out, and the line is cut, so that nobody takes that for the whole."""
 
 
 class HandOn:
@@ -39,6 +47,7 @@ class HandOn:
     def __init__(self, app: Asgi, path: str) -> None:
         self.app, self.path = app, path
         self.under_way: set[asyncio.Task[Any]] = set()
+        self.at_once = 0
         self.loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +56,22 @@ class HandOn:
             await self.app(scope, receive, send)
             return
         self.loop = asyncio.get_running_loop()
-        await self._handed(scope, receive, send)
+        if self.at_once >= MOST:
+            return await _said(send, 503, _FULL)
+        with self._counted():
+            body = await _body(scope, receive, send)
+        if body is None:
+            return
+        with nullcontext() if path == LISTENS else self._counted():
+            await self._handed(scope, body, receive, send)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self.at_once += 1
+        try:
+            yield
+        finally:
+            self.at_once -= 1
 
     def leave(self) -> None:
         """This worker ends: who listens for changes is let go, and comes back to another one. Safe from any thread."""
@@ -59,10 +83,7 @@ class HandOn:
         for task in self.under_way:
             task.cancel()
 
-    async def _handed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _whole(receive)
-        if body is None:
-            return await _said(send, 413, b"This is too large for a form.")
+    async def _handed(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         heard = _Heard()
         try:
             reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(self.path), PATIENCE)
@@ -86,12 +107,15 @@ class HandOn:
                     break
                 heard.feed(piece)
                 await heard.passed_on(send)
-            await heard.ended(send)
         except (OSError, httptools.HttpParserError):
-            await heard.ended(send)
+            pass
         finally:
             gone.cancel()
             writer.close()
+        # An answer to HEAD is whole without the body it tells of, and a line of events has no end of its own.
+        if heard.began and not (heard.whole or heard.of_events or gone.done() or scope["method"] == "HEAD"):
+            raise BrokenOffError("The console ended in the middle of a page.")
+        await heard.ended(send)
 
 
 class _Heard:
@@ -105,6 +129,10 @@ class _Heard:
 
     def feed(self, piece: bytes) -> None:
         self.parser.feed_data(piece)
+
+    @property
+    def of_events(self) -> bool:
+        return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in self.headers)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() not in _NOT_BACK:
@@ -146,6 +174,19 @@ def _request(scope: Scope, body: bytes) -> bytes:
     headers += [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
     lines = b"".join(b"%s: %s\r\n" % header for header in headers)
     return b"%s %s HTTP/1.1\r\n%s\r\n%s" % (scope["method"].encode(), target, lines, body)
+
+
+async def _body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
+    """The body of a request; None: it is too large or too slow, and whoever sent it was told."""
+    try:
+        too_large = (heads_of(scope["headers"]).length or 0) > LARGEST
+        body = None if too_large else await asyncio.wait_for(_whole(receive), SLOWEST)
+    except TimeoutError:
+        await _said(send, 408, b"This form came too slowly.")
+        return None
+    if body is None:
+        await _said(send, 413, b"This is too large for a form.")
+    return body
 
 
 async def _whole(receive: Receive) -> bytes | None:

@@ -198,6 +198,15 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def from_here(url: str) -> str:
+    """The same address as this machine itself asks for it: what listens everywhere is reached at this machine's own.
+
+    >>> from_here("http://0.0.0.0:8321"), from_here("http://[::]:8321"), from_here("http://192.0.2.7:8321")
+    ('http://127.0.0.1:8321', 'http://[::1]:8321', 'http://192.0.2.7:8321')
+    """
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
 class _Tree:
     """The tree while it lives: one loop that waits for words, deaths, signals and the next start."""
 
@@ -480,20 +489,20 @@ class _Tree:
             if not self.said:
                 self._joined([child.pid for child in lasting if not child.listens])
             return
-        first, self.announced = not self.file.exists(), True
+        first, self.said, self.announced = not self.said, True, True
         pids = [child.pid for child in lasting if child.works]
         told = {"url": url_of(self.listener), "pid": os.getpid(), "workers": pids}
         part = self.file.with_suffix(".part")
         part.write_text(json.dumps(told), encoding="utf-8")
         part.replace(self.file)
-        link = self._link() if first else None
+        link = self._link()
         if first and self.serving.as_json:
             self.say(json.dumps({**told, "console": link} if link else told))
         elif first:
             count = f"{len(pids)} worker{'s' * (len(pids) != 1)}"
             self.say(f"Everloop answers on {told['url']} ({count}{', turned clock' * self.serving.turned}, pid {os.getpid()})")
-            if link:
-                self.say(f"The console opens from this machine, once: {told['url']}{link}")
+        if link and not self.serving.as_json:
+            self.say(f"The console opens from this machine, once: {from_here(url_of(self.listener))}{link}")
 
     def _link(self) -> str | None:
         """What opens the console once, where nobody is let in by name; whoever began left it there."""
