@@ -106,7 +106,10 @@ def test_a_hold_and_its_release_a_share_and_a_step_by_hand(house, signed_in):
 def test_a_word_without_a_reason_is_refused_and_nothing_moves(house, signed_in):
     before = house.traffic(prices(house))
     for verb in ("hold", "share", "promote"):
-        assert signed_in("Petra").send_form(f"/console/models/prices/{verb}", {"reason": " ", **looked_at(house)}, page=ROLLOUT).status_code == 409
+        assert (
+            signed_in("Petra").send_form(f"/console/models/prices/{verb}", {"reason": " ", **looked_at(house)}, page=ROLLOUT).status_code
+            == 409
+        )
     assert house.traffic(prices(house)) == before
 
 

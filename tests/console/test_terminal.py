@@ -49,7 +49,7 @@ def test_people_are_let_in_given_another_role_and_let_out_by_name(said):
     kept = [e.record for e in house.journal.read(kind="Membership")]
     told = [(r.person, r.role) for r in kept if "link" not in r.reason]
     assert told == [("kim@shop.example", "admin"), ("Vera", "viewer"), ("Vera", "operator"), ("Vera", None)]
-    assert [(r.person, r.by) for r in kept if "link" in r.reason][0] == ("kim@shop.example", "Root")
+    assert next((r.person, r.by) for r in kept if "link" in r.reason) == ("kim@shop.example", "Root")
     assert kept[0].by == "Root"
     assert kept[-1].reason == "left"
     house.store.close()

@@ -36,9 +36,7 @@ def hold(asking: Asking, form: Mapping[str, str]) -> Done:
 def release(asking: Asking, form: Mapping[str, str]) -> Done:
     """Roll-outs may go on."""
     model = _model(asking)
-    said = hand.release(
-        asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now, generation=_looked_at(form)
-    )
+    said = hand.release(asking.house, model, by=asking.person.name, reason=_reason(form), now=asking.now, generation=_looked_at(form))
     return Done(_back(model, form), said)
 
 
@@ -109,7 +107,9 @@ def _looked_at(form: Mapping[str, str]) -> int:
     """The generation of the traffic that whoever sent a form had before them."""
     said = form.get("generation", "")
     if not (said.isascii() and said.isdecimal() and len(said) < 19):
-        raise EverloopError("The form does not say which traffic it is about, so nothing was done. Load the page again, and send it from there.")
+        raise EverloopError(
+            "The form does not say which traffic it is about, so nothing was done. Load the page again, and send it from there."
+        )
     return int(said)
 
 

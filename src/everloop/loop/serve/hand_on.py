@@ -54,16 +54,17 @@ class HandOn:
         path = scope.get("path", "")
         if scope["type"] != "http" or not (path == "/console" or path.startswith("/console/")):
             await self.app(scope, receive, send)
-            return
+            return None
         self.loop = asyncio.get_running_loop()
         if self.at_once >= MOST:
             return await _said(send, 503, _FULL)
         with self._counted():
             body = await _body(scope, receive, send)
         if body is None:
-            return
+            return None
         with nullcontext() if path == LISTENS else self._counted():
             await self._handed(scope, body, receive, send)
+        return None
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -116,6 +117,7 @@ class HandOn:
         if heard.began and not (heard.whole or heard.of_events or gone.done() or scope["method"] == "HEAD"):
             raise BrokenOffError("The console ended in the middle of a page.")
         await heard.ended(send)
+        return None
 
 
 class _Heard:
