@@ -245,11 +245,14 @@ def test_everloop_run_opens_the_console_once_and_starts_it_when_it_is_asked(runn
     listens, hears = threading.Event(), threading.Event()
 
     def listen():
-        with Client(told["url"], cookies={cookie: secret}) as client, suppress(httpx.HTTPError):
-            with client.stream("GET", "/console/live") as reply:
-                for line in reply.iter_lines():
-                    listens.set() if line.startswith("event: listening") else None
-                    hears.set() if line.startswith("event: journal") else None
+        with (
+            Client(told["url"], cookies={cookie: secret}) as client,
+            suppress(httpx.HTTPError),
+            client.stream("GET", "/console/live") as reply,
+        ):
+            for line in reply.iter_lines():
+                listens.set() if line.startswith("event: listening") else None
+                hears.set() if line.startswith("event: journal") else None
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
