@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -181,9 +182,10 @@ def test_a_machine_that_only_answers_hears_who_answers_now_and_leaves_nothing_th
     up = served(house, "serve")
     with up.client() as client:
         before = answered(client)
-        elsewhere = open_house(project, folder=tmp_path / "elsewhere")
+        elsewhere = open_house(project, settings=replace(house.settings, house=tmp_path / "elsewhere"))
         move(elsewhere, model, second.id, END + timedelta(hours=1))
         elsewhere.store.close()
+        elsewhere.lake.log.close()
         until(lambda: answered(client) != before)
     up.end()
     assert up.process.returncode == 0

@@ -368,7 +368,12 @@ def open_house(
     lake = folding(lake_of(settings), opened.models.values(), settings)
     house = House(opened, settings, open_store(settings.registry, keep=settings.house), lake, turned=turned)
     if not as_is:
-        together(house)
+        try:
+            together(house)
+        except BaseException:
+            house.store.close()
+            house.lake.log.close()
+            raise
     if ingest is not None:
         from everloop.loop.arrivals import ingest_files
 
