@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test test-slow lint bench lock clean
+.PHONY: install demo test test-slow lint bench docs release lock clean
 
 install: $(STAMP)-core
 demo: $(STAMP)-demo
@@ -21,6 +21,10 @@ lint: $(STAMP)-lint
 	$(BIN)/lint-imports
 bench: $(STAMP)-test
 	$(BIN)/python -m bench $(NAME)
+docs: $(STAMP)-core
+	$$($(BIN)/python -c "from bench.peers import environment; print(environment('docs'))") -m sphinx -b html -W --keep-going -n docs build/docs
+release: $(STAMP)-core
+	$(BIN)/python -m bench.release
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,9 +41,12 @@ lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test pyproject.toml requirements/build.in -o requirements/test.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test --group lint pyproject.toml requirements/build.in -o requirements/lint.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/great_expectations.in -o requirements/great_expectations.txt
-	for peer in bentoml datacontract dvc evidently fairlearn feast grafana litserve mlflow mlserver nannyml ray river spark starlette statsforecast ville; do uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements/$$peer.in -o requirements/$$peer.txt; done
-	for peer in liquid shopify; do npm install --prefix requirements/$$peer --package-lock-only --ignore-scripts --no-audit --no-fund; done
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --override requirements/profilers.overrides requirements/profilers.in -o requirements/profilers.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/ray.in -o requirements/ray.txt
+	for peer in airflow bentoml ci clouds datacontract datadog docs dvc evidently fairlearn feast grafana kfp litserve mlflow mlserver nannyml release river spark starlette statsforecast ville; do uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements/$$peer.in -o requirements/$$peer.txt; done
+	uv pip compile -q --no-deps --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal requirements/kubernetes.in -o requirements/kubernetes.txt
+	for peer in axe containers gitlab-ci-local liquid shopify; do npm install --prefix requirements/$$peer --package-lock-only --ignore-scripts --no-audit --no-fund; done
 	$(PYTHON) -c 'import json, pathlib as p; write = lambda f, said: ([one.pop("funding", None) for one in said["packages"].values()], f.write_text(json.dumps(said, indent=2) + "\n")); [write(f, json.loads(f.read_text())) for f in p.Path("requirements").glob("*/package-lock.json")]'
 
 clean:
-	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .tools build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

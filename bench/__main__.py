@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.goal import Goal
 
-NAMES = ("ring", "world", "features", "rollouts", "serving", "monitor", "gates", "learning", "shopify", "workers")
+NAMES = ("ring", "world", "features", "rollouts", "serving", "monitor", "gates", "learning", "shopify", "workers", "exports", "console")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench.goal import Goal, at_least, at_most
 from bench.workers_house import LONG, NOW, Crew, crew, ended, eventually, pid_of, pids, taken
+from everloop.errors import StoreError
 from everloop.loop.control.errands import ask
 from everloop.loop.house import House
 from everloop.records import Candidate, Traffic, TrainingSet
@@ -191,6 +192,14 @@ def _elsewhere(house: House, id: str, victim: int) -> bool:
     return errand is not None and (errand.ended or (errand.state == "taken" and pid_of(errand) != victim))
 
 
+def _writable(house: House) -> bool:
+    try:
+        with house.store.transaction():
+            return True
+    except StoreError:
+        return False
+
+
 # -- the zombie --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -205,9 +214,13 @@ def zombie(rounds: int = 3) -> Iterator[Goal]:
             stopped = house.worker(log="zombie", what="stop", when="after begin, not kept")
             log = house.folder / "zombie"
             eventually(lambda log=log: log.exists() and "after begin, not kept" in log.read_text())
+            while not _writable(opened):  # it was stopped while its lease was being renewed: the file is its own until it wakes
+                os.kill(stopped.pid, signal.SIGCONT)
+                time.sleep(1.0)
             house.worker()
             eventually(lambda opened=opened, errand=errand: ended(opened, [errand]))
             head, after = opened.journal.head(), opened.pointers.current("demand")
+            log.with_suffix(".go").touch()
             os.kill(stopped.pid, signal.SIGCONT)
             code = stopped.wait(LONG)
             refused += code == 2 and "kept begin" not in log.read_text()

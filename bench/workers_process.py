@@ -1,7 +1,7 @@
 """A worker of a house to whom something happens at a moment of a turn: it dies, is stopped, or waits. Others start it.
 
 ``python -m bench.workers_process PROJECT HOUSE LOG [WHAT MOMENT]``. Every moment is a line of the log. ``die`` is SIGKILL, ``stop`` is
-SIGSTOP, ``wait`` waits for a file beside the log; each once.
+SIGSTOP, again and again until there is a file beside the log, ``wait`` waits for that file; each once.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ def work(project: Path, folder: Path, log: Path, what: str = "", when: str = "")
                 log.with_suffix(".waits").touch()
                 while not log.with_suffix(".go").exists():
                     time.sleep(0.02)
+            elif what == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
             else:
-                os.kill(os.getpid(), signal.SIGKILL if what == "die" else signal.SIGSTOP)
+                while not log.with_suffix(".go").exists():  # until then who wakes it lets other threads end what they were writing
+                    os.kill(os.getpid(), signal.SIGSTOP)
+                    time.sleep(0.2)
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

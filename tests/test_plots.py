@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from everloop import plots
-from everloop.plots import Effect, Level, Line, Mark
+from everloop.plots import Effect, Lane, Level, Line, Mark
 from everloop.plots.calendar import _ticks
 from everloop.plots.marks import _free, place
 from everloop.plots.scales import number, scale_of
@@ -45,6 +45,8 @@ def one_of_each(name: str = "demand", value: float | None = 0.5) -> list[str]:
         plots.intervals(name, [Effect(name, value, value, value, value, "failed")], unit=name),
         plots.histograms(name, [value, 1.0], [value], names=(name, "now"), unit=name),
         plots.bars(name, {name: value or 0.0, "b": 1}, {name: 2}, names=(name, "now")),
+        plots.lanes(name, [Lane(name, [Line(name, [(week(i), value) for i in range(3)], [(value, value)] * 3)], name, missing=name)],
+                    marks=[Mark(week(1), name, "incident")]),
     ]  # fmt: skip
 
 
@@ -77,7 +79,8 @@ def test_what_cannot_be_drawn_is_left_out_and_never_written(value: float | None)
 def test_no_data_is_a_plot_that_says_so() -> None:
     empty = [plots.lines("t", []), plots.lines("t", [Line("a", [(START, None), (START, NAN)])]), plots.shares("t", []),
              plots.shares("t", [(START, {})]),
-             plots.intervals("t", []), plots.histograms("t", [], [None, NAN]), plots.bars("t", {}, {"a": 0})]  # fmt: skip
+             plots.intervals("t", []), plots.histograms("t", [], [None, NAN]), plots.bars("t", {}, {"a": 0}),
+             plots.lanes("t", []), plots.lanes("t", [Lane("a", [])])]  # fmt: skip
     for svg in empty:
         assert "nothing to show yet" in words(svg)
 
@@ -214,3 +217,52 @@ def test_all_text_lies_inside_the_picture_at_its_largest_size() -> None:
             assert left >= -2, (group.text, x, wide)
             if x != 33:  # a legend's words stand in a group of their own that wraps
                 assert left + wide <= 722, (group.text, x, wide)
+
+
+def test_what_was_counted_is_drawn_as_what_was_kept_would_be() -> None:
+    values = [i / 100 for i in range(1000)]
+    edges = [i / 10 for i in range(101)]
+    counts = [0.0, *[10.0] * 100, 0.0]
+    kept, counted = plots.histograms("t", values, values), plots.counted("t", edges, counts, counts)
+    path = lambda svg: [float(v) for v in re.findall(r"V([\d.]+)H", re.findall(r'<path class="f s6 t6" d="([^"]*)"', svg)[0])]  # noqa: E731
+    assert path(kept) == pytest.approx(path(counted), abs=8)
+    assert len({round(height) for height in path(counted)[1:-2]}) == 1, "even counts are drawn even, whatever the edges are"
+    coarse = plots.counted("t", [0.0, 7.0, 10.0], [0, 700, 300, 0], [0, 700, 300, 0])
+    assert path(coarse)[1:-2] == pytest.approx(path(counted)[1:-2], abs=2)
+
+
+def test_counts_without_edges_or_counts_are_a_plot_that_says_so() -> None:
+    for svg in (plots.counted("t", [], [], []), plots.counted("t", [1.0, 2.0], [0, 0, 0], [0, 0, NAN])):
+        assert "nothing to show yet" in words(svg)
+    parsed(plots.counted("t", [1.0], [3, 4], [1, INF]))
+    parsed(plots.counted("t", [1.0, 1.0000000000000002], [0, 4, 0], [0, 9, 0]))
+
+
+def test_evidence_is_drawn_by_powers_of_ten_with_levels_as_so_many_to_one() -> None:
+    points = [(week(i), v) for i, v in enumerate([1.0, 0.0, 30.0, 5000.0])]
+    svg = plots.lines("t", [Line("harm", points)], levels=[Level("taken back from", 20.0)], odds=True)
+    assert {"1 : 1", "100 : 1", "10k : 1", "taken back from 20 : 1"} <= set(words(svg))
+    assert "harm: from 1 : 1 to 5000 : 1, between 1 : 1000 and 5000 : 1" in svg
+    wild = plots.lines("t", [Line("harm", [(week(0), 1e-9), (week(1), 1e250), (week(2), NAN), (week(3), None)])], odds=True)
+    parsed(wild)
+    assert "1 : 1" in words(wild)
+
+
+def test_lanes_share_one_axis_of_time_and_each_has_a_scale_of_its_own() -> None:
+    small, large = ([(week(i), scale * (i + 1)) for i in range(5)] for scale in (0.001, 1e6))
+    svg = plots.lanes("t", [Lane("one", [Line("a", small)]), Lane("two", [Line("b", large)])], marks=[Mark(week(2), "demand@2", "deploy")])
+    first, second = re.findall(r'<path class="n s0" d="M([\d. ]+L[^"]*)"', svg)
+    places = [[tuple(map(float, spot.split())) for spot in path.split("L")] for path in (first, second)]
+    assert [x for x, _ in places[0]] == [x for x, _ in places[1]]
+    assert max(y for _, y in places[0]) < min(y for _, y in places[1]), "the lanes lie below one another"
+    (line,) = re.findall(r'<path class="v s2" d="M([\d.]+) [\d.]+V([\d.]+)"', svg)
+    assert float(line[0]) == pytest.approx(places[0][2][0], abs=0.2)
+    assert float(line[1]) > max(y for _, y in places[1]), "a mark goes through all of them"
+
+
+def test_a_lane_without_values_stays_and_says_why() -> None:
+    full = Lane("one", [Line("a", [(week(0), 1.0), (week(1), 2.0)])])
+    svg = plots.lanes("t", [full, Lane("two", [], missing="nobody was answered")])
+    assert "nobody was answered" in words(svg)
+    assert "two: nobody was answered" in svg
+    assert "nobody was answered" in words(plots.lanes("t", [Lane("two", [], missing="nobody was answered")], since=week(0), until=week(1)))

@@ -277,3 +277,26 @@ def test_the_page_speaks_of_every_setting_and_variable():
     inner = [key for rule in KEYS.values() if isinstance(rule, dict) for key in rule if key != "*"]
     for word in [*KEYS, *inner, *ENVIRONMENT, *LEVELS]:
         assert f"`{word}`" in page or f"{word} =" in page or f"[{word}]" in page, word
+
+
+def test_a_house_has_names_for_its_champion_and_its_candidate(project):
+    assert read(project("")).aliases == {"champion": "champion", "candidate": "candidate", "production": "champion", "staging": "candidate"}
+    folder = project('[staging.aliases]\nstaging = "champion"\n[prod.aliases]\nlive = "champion"\n')
+    assert read(folder, stage="staging").aliases == {"staging": "champion"}
+    assert read(folder, stage="prod").aliases == {"live": "champion"}
+
+
+@pytest.mark.parametrize("name", ["3", "v3", "latest", "newest", "challenger", "two words"])
+def test_a_name_that_means_something_else_is_refused(project, name):
+    with pytest.raises(SettingsError, match="cannot be a name"):
+        read(project(f'[aliases]\n"{name}" = "champion"\n'))
+    with pytest.raises(SettingsError, match="must be champion or candidate"):
+        read(project('[aliases]\nlive = "challenger"\n'))
+
+
+def test_a_stage_is_called_as_files_of_others_can_say_it(tmp_path):
+    (tmp_path / "everloop.toml").write_text('[a]\n["a b"]\n["$(id)"]\n')
+    with pytest.raises(SettingsError, match="2 mistakes") as refused:
+        read_settings(tmp_path, environ={})
+    assert "cannot be called 'a b'" in str(refused.value)
+    assert "cannot be called '$(id)'" in str(refused.value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from everloop.connect.objects import delta_options, opened
-from everloop.errors import SettingsError
+from everloop.errors import SettingsError, StoreError
+from everloop.lake.trouble import told
 from everloop.settings import Storage, read_settings
 
 AZURE = {"AZURE_STORAGE_ACCOUNT_NAME": "shop", "AZURE_STORAGE_ACCOUNT_KEY": "c2VjcmV0", "AZURE_STORAGE_SAS_TOKEN": ""}
@@ -80,3 +81,25 @@ def test_the_delta_library_knows_every_word_it_is_told():
 def test_an_error_does_not_repeat_a_secret():
     with pytest.raises(SettingsError, match="s4://shop/lake is no object storage"):
         opened("s4://key:secret@shop/lake", Storage())
+
+
+@pytest.mark.parametrize(
+    ("where", "said", "cure"),
+    [
+        ("s3://shop/lake", "Generic S3 error: Error performing PUT http://169.254.169.254/latest/api/token in 3s", "AWS_ACCESS_KEY_ID"),
+        (
+            "s3://shop/lake",
+            "When reading information for key 'x': AWS Error ACCESS_DENIED during HeadObject",
+            "AWS_SECRET_ACCESS",
+        ),
+        ("gs://shop/lake", "Could not create a OAuth2 access token: http://metadata.google.internal", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("az://shop/lake", "403 This request is not authorized. AuthenticationFailed", "AZURE_STORAGE_ACCOUNT_KEY"),
+    ],
+)
+def test_who_is_not_let_in_is_told_what_to_set(where, said, cure):
+    with pytest.raises(StoreError, match=cure) as refused, told(where):
+        raise OSError(said)
+    assert said[:40] in str(refused.value)
+    with pytest.raises(StoreError) as other, told(where):
+        raise OSError("connection refused")
+    assert cure not in str(other.value)

@@ -10,11 +10,13 @@ from everloop.registry.incidents import Incidents
 from everloop.registry.journal import Journal
 from everloop.registry.keys import ApiKeys
 from everloop.registry.outbox import Outbox
+from everloop.registry.runs import Runs
 from everloop.registry.store import open_store
 from everloop.registry.traffic import Pointers
 from everloop.testing.claims import ClaimSuite
 from everloop.testing.postgres_server import postgres_server
 from everloop.testing.registry import ErrandSuite, IncidentSuite, JournalSuite, KeySuite, OutboxSuite, TrafficSuite
+from everloop.testing.runs import RunSuite
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +74,7 @@ class TestKeysOnPostgres(OnPostgres, KeySuite):
 
 class TestIncidentsOnPostgres(OnPostgres, IncidentSuite):
     noun = Incidents
+
+
+class TestRunsOnPostgres(OnPostgres, RunSuite):
+    noun = Runs

@@ -18,6 +18,7 @@ from everloop.registry.traffic import Pointers
 from everloop.registry.written import written
 from everloop.testing.claims import ClaimSuite
 from everloop.testing.registry import ErrandSuite, IncidentSuite, JournalSuite, KeySuite, OutboxSuite, TrafficSuite
+from everloop.testing.runs import RunSuite
 
 
 class TestJournalOnSQLite(JournalSuite):
@@ -45,6 +46,10 @@ class TestKeysOnSQLite(KeySuite):
 
 
 class TestIncidentsOnSQLite(IncidentSuite):
+    pass
+
+
+class TestRunsOnSQLite(RunSuite):
     pass
 
 

@@ -192,7 +192,9 @@ def test_the_demo_is_told_in_eight_chapters():
 
 # Spelled so that this file does not find itself.
 PRIVATE = {
-    "a path of one machine": r"(?<![\w.:$}{/~-])/(?:wor[k]|roo[t]|hom[e]|User[s]|mn[t]|op[t]|wor[k]spaces?)/[\w.]",
+    # But for those inside of the images and machines that exports describe.
+    "a path of one machine": r"(?<![\w.:$}{/~-])/(?:wor[k]|roo[t]|hom[e]|User[s]|mn[t](?!/everloop)|op[t](?!/(?:venv|everloop|ml/))|"
+    r"wor[k]spaces?)/[\w.]",
     "a package registry": r"p[y]pi\.(?:org|python)|python[h]osted\.org|reg[i]stry\.npmjs",
     "a note to ourselves": r"\b(?:TO[D]O|FIX[M]E|X[X]X)\b",
     "papers that are not here": r"\bnot[e]s/\w+\.md|\bBRIE[F]\b|shar[e]d/architecture",

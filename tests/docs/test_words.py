@@ -18,7 +18,6 @@ from everloop import (
     ab,
     at_least,
     beats_champion,
-    calendar,
     cost,
     days,
     every,
@@ -229,7 +228,6 @@ WAITING = {
     "`each=`": lambda: calls(predicts=visits.total("seconds", next=week, each=days(1))),
     "`one_per=`": lambda: calls(one_per="customer_id"),
     "`cost(…)` of a reading beyond the gate": lambda: calls(roll_back_when=worse_than_champion(cost(missed=seconds, false_alarm=1))),
-    '`calendar("holiday")`': lambda: calls(knows=[seconds, calendar("holiday", holidays="DE", zone="UTC")]),
     "`only_new()` for a learner that cannot go on": lambda: calls(learns_from=only_new()),
 }
 

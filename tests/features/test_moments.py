@@ -68,5 +68,16 @@ def test_the_calendar_speaks_in_its_own_zone():
     }  # fmt: skip
     with pytest.raises(Unknown, match="holiday"):
         calendar_parts(["holiday"], moments, None)
+    eve = np.array([micros(at("2026-07-04T03:00")), micros(at("2026-07-04T05:00"))])  # the 3rd stands in
+    assert calendar_parts(["day", "holiday"], eve, "America/New_York", "US") == {
+        "day": pytest.approx([3, 4]),
+        "holiday": pytest.approx([1, 1]),
+    }
+    days = np.array([micros(at(f"2026-01-{day:02d}T12:00")) for day in (1, 2, 6)])
+    for place, said in (("DE", [1, 0, 0]), ("DE-BY", [1, 0, 1])):
+        assert calendar_parts(["holiday"], days, "Europe/Berlin", place)["holiday"].tolist() == said
+    for place, what in (("XX", "country.*XX"), ("DE-XX", "part of DE.*XX")):
+        with pytest.raises(Unknown, match=what):
+            calendar_parts(["holiday"], days, "UTC", place)
     with pytest.raises(Unknown, match="Mars"):
         calendar_parts(["hour"], moments, "Mars/Olympus")

@@ -10,7 +10,7 @@ import pytest
 
 from everloop import Source, money, text
 from everloop.clock import microseconds
-from everloop.errors import EverloopError, HouseFull
+from everloop.errors import EverloopError, HouseFull, StoreError
 from everloop.lake import deliveries, ingest, open_lake, read_source, receive
 from everloop.lake.delta import DeltaTables
 
@@ -220,3 +220,35 @@ def test_no_room_for_the_log_keeps_nothing(lake, tmp_path, monkeypatch):
     assert lake.log.counters("orders").last_seq == 0
     assert list(lake.log.beside.glob("*.arrow")) == []
     assert deliveries(lake, orders) == []
+
+
+def test_rows_that_are_refused_are_told_apart_from_those_that_came(tmp_path):
+    lake = open_lake(tmp_path / "lake")
+    file = tmp_path / "orders.csv"
+    file.write_text("line_id,at,quantity\nl1,2026-11-01T00:00Z,1\nl2,2026-11-01T00:00Z,many\nl3,2026-11-01T00:00Z,2\n")
+    counted = Source("counted", id="line_id", time="at", columns={"quantity": int})
+    ingest(lake, counted, file, now=NOON)
+    (one,) = deliveries(lake, counted)
+    assert (one.rows, one.refused) == (2, 1)
+    for line in ("l4", "l5"):
+        receive(lake, counted, [{"line_id": line, "at": NOON, "quantity": 1}], now=NOON)
+    receive(lake, counted, [{"line_id": "l6", "at": NOON, "quantity": "x"}], now=NOON)
+    single = deliveries(lake, counted)[-1]
+    assert (single.rows, single.refused) == (2, 0)  # what brought nothing is no delivery
+
+
+def test_rows_whose_table_cannot_be_written_are_said_to_be_kept(tmp_path, monkeypatch):
+    lake = open_lake(tmp_path / "lake")
+    file = tmp_path / "orders.csv"
+    file.write_text("line_id,at,quantity\nl1,2026-11-01T00:00Z,1\n")
+    counted = Source("counted", id="line_id", time="at", columns={"quantity": int})
+
+    def refuses(*_words, **_more):
+        raise StoreError("s3://shop/lake: nobody is let in here")
+
+    monkeypatch.setattr(type(lake.tables), "append_once", refuses)
+    with pytest.raises(StoreError, match=r"nobody is let in here What came in until orders.csv is kept: 1 rows of counted wait"):
+        ingest(lake, counted, file, now=NOON)
+    monkeypatch.undo()
+    assert read_source(lake, counted).num_rows == 1
+    assert ingest(lake, counted, file, now=NOON).duplicates == 1

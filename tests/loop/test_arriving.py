@@ -18,8 +18,10 @@ from everloop import Model, Source, days, every, hours
 from everloop.connect import lying as files_lying
 from everloop.connect.lying import lying
 from everloop.connect.objects import opened
+from everloop.console.data import source_of
 from everloop.errors import EverloopError, HouseBusy, HouseFull, ProjectError, StoreError
-from everloop.lake import deliveries, read_source
+from everloop.lake import deliveries, noted, read_source
+from everloop.lake.tables import Delivery
 from everloop.loop import arriving
 from everloop.loop.arrivals import ingest_files
 from everloop.loop.arriving import Arriving, take_told
@@ -292,6 +294,50 @@ def test_what_is_too_large_or_compressed_is_passed_over_where_it_is_told_of_and_
     assert all("Run: everloop ingest orders" in sentence for sentence in news_of(house))
 
 
+def test_of_one_notice_so_many_bytes_are_taken_in_and_the_next_time_it_goes_on_behind_them(tmp_path, store, monkeypatch):
+    store.bucket("many")
+    house = house_of(tmp_path, "s3://many/orders/*", f'[storage]\nendpoint = "{store.endpoint}"\nallow_http = true\n')
+    urls = [f"s3://many/orders/{name}.csv" for name in "abc"]
+    for url in urls:
+        put_object(house, url, csv((url[-5], 1)))
+    nobody_looks = Source("orders", id="line_id", time="at", columns={"product_id": str, "quantity": int})
+    monkeypatch.setattr(arriving, "source_of", lambda *_: nobody_looks)
+    monkeypatch.setattr(arriving, "MOST_AT_THE_DOOR", 100)  # each has 56
+    told = Notices(tuple(map(Notice, urls)))
+    for taken in (["a"], ["a", "b"]):
+        with pytest.raises(HouseBusy, match="More than 100 bytes were told of at once"):
+            arriving.take_all(house, told, NOW)
+        assert lines_in(house) == taken
+    assert [(one.kept, one.duplicates) for one in arriving.take_all(house, told, NOW)] == [(0, 1), (0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_what_unpacks_to_more_than_there_is_room_for_is_left_where_it_is_told_of(tmp_path, monkeypatch, name):
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    house = house_of(tmp_path, "in/*")
+    (tmp_path / "in").mkdir()
+    rows = pa.table({"line_id": [f"l{n}" for n in range(4_000)], "at": ["2026-11-01T00:00Z"] * 4_000, "product_id": ["p" * 500] * 4_000,
+                     "quantity": [1] * 4_000})  # fmt: skip
+    file = tmp_path / "in" / name
+    if name == "a.parquet":
+        parquet.write_table(rows, file)
+    else:
+        with pa.ipc.new_file(file, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as out:
+            out.write_table(rows, max_chunksize=500)
+    assert file.stat().st_size < 200_000
+    monkeypatch.setattr(arriving, "MOST_UNPACKED", 1_000_000)
+    assert take_told(house, str(file), None, NOW) is None
+    assert lines_in(house) == []
+    nobody_looks = Source("orders", id="line_id", time="at", columns={"product_id": str, "quantity": int})
+    monkeypatch.setattr(arriving, "source_of", lambda *_: nobody_looks)
+    with pytest.raises(EverloopError, match="it holds more than 1,000,000 bytes"):
+        take_told(house, str(file), None, NOW)
+    monkeypatch.undo()
+    assert take_told(house, str(file), None, NOW).kept == 4_000
+
+
 def test_what_came_before_everybody_was_forgotten_does_not_come_again(tmp_path):
     house = house_of(tmp_path, "in/*.csv")
     put(tmp_path / "in" / "a.csv", csv(("l1", 1)))
@@ -348,6 +394,25 @@ def test_a_day_that_never_came_is_forgotten_when_the_next_one_comes():
     assert due(orders, arrivals, at("03T08:00")).came_at == at("03T06:10")
 
 
+def test_what_is_due_is_what_all_deliveries_tell_though_no_more_than_the_newest_are_read(tmp_path, monkeypatch):
+    house = house_of(tmp_path, "in/*.csv")
+    with house.lake.log.arrivals("orders") as arrival:
+        for n in range(1, 501):
+            when = at("01T00:00") + (n - 500) * hours(2)
+            gone = when if n > 495 else None
+            arrival.note(Delivery(source="orders", number=n, at=when, first_seq=n, last_seq=n, rows=1, withdrawn_at=gone))
+    read, kept = [], noted.delivery
+    monkeypatch.setattr(noted, "delivery", lambda text: read.append(text) or kept(text))
+    for hour in range(60):
+        now, least = at("01T00:00") + hours(hour), len(read)
+        found = arriving.due_of(house, orders, now)
+        assert len(read) - least <= 450
+        assert found == due(orders, arriving.arrived(house, orders), now)
+    read.clear()
+    assert source_of(house, "orders", now).more
+    assert len(read) <= 450 + 21 + 1
+
+
 @given(st.lists(st.integers(-5 * 60, 7 * 60), min_size=8, max_size=8))
 def test_what_comes_every_day_within_its_patience_is_never_overdue(minutes):
     arrivals = [at("01T00:00")] + [at(f"{2 + n:02}T06:00") + timedelta(minutes=min(m, 119)) for n, m in enumerate(minutes)]
@@ -401,6 +466,23 @@ def test_what_cannot_be_meant_of_arrivals_is_refused_with_the_cure(said, what):
     [mistake] = refused.value.mistakes
     assert mistake.what == what
     assert mistake.cure
+
+
+def test_who_leads_says_once_whose_folders_are_looked_in_where_others_work_elsewhere(tmp_path, monkeypatch):
+    from everloop.loop.control import leading
+
+    house, told = house_of(tmp_path, "in/*.csv"), []
+    lead = leading.Leading(house, SimpleNamespace(store=house.store, name="me"), told.append, threading.Event())
+    lead.see_folders()
+    assert told == []
+    monkeypatch.setattr(leading, "works_elsewhere", lambda _: True)
+    for _ in range(2):
+        lead.see_folders()
+    assert len(told) == 1
+    assert f"orders ({tmp_path}/in/*.csv)" in told[0]
+    far = house_of(tmp_path, "s3://shop/orders/*.csv")
+    leading.Leading(far, lead.mine, told.append, threading.Event()).see_folders()
+    assert len(told) == 1
 
 
 def test_who_leads_looks_for_files_and_after_streams_only_where_they_are_asked_for(tmp_path):

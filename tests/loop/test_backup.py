@@ -449,7 +449,7 @@ def test_every_file_of_a_house_is_in_its_backup_or_is_made_again(lived):
     house, to, _ = lived
     (house.settings.house / "signatures").mkdir()
     (house.settings.house / "signatures" / "abc.sig").write_text("signed")
-    for name in ("runs.db", "runs-2.db", "runs-2.db-journal", "working/shop-1-4711-ab.alive", "parts-x1/parts/0.arrow"):
+    for name in ("serving.json", "runs.db", "runs-2.db", "runs-2.db-journal", "working/shop-1-4711-ab.alive", "parts-x1/parts/0.arrow"):
         (house.settings.house / name).parent.mkdir(parents=True, exist_ok=True)
         (house.settings.house / name).write_text("the truth of nothing")
     with ExitStack() as stack:
@@ -461,7 +461,8 @@ def test_every_file_of_a_house_is_in_its_backup_or_is_made_again(lived):
         db.commit()
         paths = {part.path for part in take(house, to).manifest.parts}
     assert {"house.db", "events.db", "shopify.db", "signatures/abc.sig"} <= paths
-    assert not {path for path in paths if path.startswith(("runs", "working", "parts-", "backing-up", "compiled", "turns"))}
+    again = ("runs", "working", "parts-", "backing-up", "compiled", "turns", "serving", "house.json")
+    assert not {path for path in paths if path.startswith(again)}
 
 
 def test_parts_that_a_process_died_over_go_when_the_house_is_cleaned(lived):

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import nats.errors
 import pytest
 
+from everloop.clock import wall
 from everloop.connect.streams import KafkaLine, Message, NatsLine, line
 from everloop.errors import Overtaken, StoreError
 from everloop.lake import read_source, receive
@@ -20,7 +21,7 @@ from everloop.lake.arrive import Marks
 from everloop.lake.take import look, take, taken
 from everloop.loop.house import open_house, with_pause
 from everloop.loop.project_file import project_of
-from everloop.loop.streams import DEAD, Taking, dead_letter, take_stream
+from everloop.loop.streams import DEAD, Taking, dead_letter, dead_letters, take_stream
 from everloop.settings import Stream, read_settings
 from everloop.testing.stream_servers import kafka_server, nats_server
 from tests.loop.houses import MODELS, NOW, orders
@@ -241,13 +242,14 @@ def test_a_house_that_is_busy_is_waited_for_and_nothing_is_passed_over(tmp_path)
     assert asyncio.run(work._kept(broker, messages, {})) == {"p": 2}
     assert [one["id"] for one in orders_in(house)] == ["l1"]
     assert told == ["orders: what the stream brings cannot be kept now, and waits: somebody else writes"]
+    assert dead_letters(house, "")[0] == 1
     assert [(subject, one.body) for subject, one in broker.put_there] == [(SUBJECT + DEAD, b"x")]
 
 
 # -- answers into a stream ---------------------------------------------------------------------------------------------------------------
 
 
-def answered(house, model, n):
+def answered(house, model, n, at=NOW):
     """One more answer of a model, in the lake."""
     import pyarrow as pa
 
@@ -257,7 +259,7 @@ def answered(house, model, n):
     from everloop.serving.answered import SCHEMA
 
     adopt(house, house.project.model(model), NOW)
-    moment = microseconds(NOW) + n
+    moment = microseconds(at) + n
     row = {"id": f"a{n}", "model": model, "version": house.pointers.current(model).champion, "arm": "shadow" if n == 3 else "champion",
            "unit": "p1", "moment": moment, "answered_at": moment, "answer": {"value": float(n), "values": None, "items": None},
            "microseconds": 5}  # fmt: skip
@@ -267,7 +269,7 @@ def answered(house, model, n):
 def telling_once(house, broker):
     from everloop.loop.answers_told import Telling
 
-    work = Telling(house, "out", house.settings.streams["out"], threading.Event())
+    work = Telling(house, "out", house.settings.streams["out"], threading.Event(), wall=lambda: NOW)
     return asyncio.run(work.once(broker))
 
 
@@ -285,6 +287,22 @@ def test_each_answer_is_put_into_the_stream_as_it_was_replied_and_begins_with_wh
     assert {name: said[name] for name in ("model", "version", "arm", "unit", "value", "baseline")} == {
         "model": "demand", "version": "demand@0", "arm": "champion", "unit": "p1", "value": 1.0, "baseline": True,
     }  # fmt: skip
+
+
+def test_what_was_answered_before_the_stream_began_is_not_told_though_it_is_sealed_later(tmp_path):
+    from everloop.loop.answers_told import Telling
+
+    house, broker, told = house_with(tmp_path, "nats://127.0.0.1:1", out={"subject": "shop.answers", "answers": "*"}), Broker(), []
+    receive(house.lake, orders, row("l1"), now=NOW)
+    begun = NOW + timedelta(microseconds=5)
+    work = Telling(house, "out", house.settings.streams["out"], threading.Event(), told.append, wall=lambda: begun)
+    assert asyncio.run(work.once(broker)) == 0
+    assert told == ["The stream out (shop.answers) is told what is answered from 2026-11-02 12:00 UTC on."]
+    for n in (4, 6):  # one was unsealed when the stream began
+        answered(house, "demand", n)
+    assert asyncio.run(work.once(broker)) == 1
+    assert [one.id for _, one in broker.put_there] == ["a6"]
+    assert len(told) == 1
 
 
 def test_answers_that_a_broker_did_not_keep_are_put_there_again(tmp_path):
@@ -348,7 +366,7 @@ def test_a_controller_takes_a_stream_and_puts_answers_into_another(tmp_path):
         thread.start()
         put(broker.url, SUBJECT, [Message(body("l1"))])
         until(lambda: len(orders_in(house)) == 1 and house.facts.latest("", "stream out") is not None)
-        answered(house, "demand", 1)
+        answered(house, "demand", 1, at=wall())
         until(lambda: any(one.id == "a1" for one in all_of(broker.url, "shop.answers")))
         over.set()
         thread.join(10)

@@ -11,6 +11,8 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 import typer
@@ -19,6 +21,7 @@ import everloop
 from everloop.cli.serving import run, serve
 from everloop.errors import EverloopError
 from everloop.loop.serve import supervise
+from everloop.loop.serve.scraped import address
 from everloop.loop.serve.supervise import how, listening, url_of
 
 SOURCE = str(Path(everloop.__file__).parents[1])
@@ -304,15 +307,84 @@ def test_workers_that_answer_nobody_are_started_again_and_are_beside_whoever_ser
     assert serves.serving()["url"] == url, "the house is served as before"
 
 
-def test_to_answer_only_is_refused_where_other_machines_decide_who_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr(supervise, "supervise", lambda serving: 7 + serving.controller)
+def test_who_only_answers_keeps_the_folder_where_other_machines_decide_who_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervise, "supervise", lambda serving: 7 + serving.controller + 10 * len(supervise._children(serving, None)))
     project, settings = tmp_path / "project.py", tmp_path / "everloop.toml"
     project.touch()
-    with pytest.raises(typer.Exit) as alone:
-        serve(project=project)
-    settings.write_text('registry = "postgresql://db/shop"\n')
-    with pytest.raises(EverloopError, match="Say instead: everloop run"):
-        serve(project=project)
-    with pytest.raises(typer.Exit) as turning:
-        run(project=project)
-    assert (alone.value.exit_code, turning.value.exit_code) == (7, 8)
+    exits = []
+    for said, verb in (
+        ("", serve),
+        ("", run),
+        ('registry = "postgresql://db/shop"\n', serve),
+        ('registry = "postgresql://db/shop"\n', run),
+    ):
+        settings.write_text(said)
+        with pytest.raises(typer.Exit) as ended:
+            verb(project=project)
+        exits.append(ended.value.exit_code)
+    # begin and a worker; a controller beside them; a keeper beside them; a controller again
+    assert exits == [27, 38, 37, 38]
+
+
+@pytest.mark.parametrize("verb", [serve, run])
+def test_a_console_nobody_wants_beside_who_answers_is_none_whatever_the_settings_say(tmp_path, monkeypatch, verb):
+    monkeypatch.setattr(supervise, "supervise", lambda serving: int(serving.settings.console.on))
+    (tmp_path / "project.py").touch()
+    (tmp_path / "everloop.toml").write_text("[console]\non = true\n")
+    for words, shown in (({}, 1), ({"without_console": True}, 0)):
+        with pytest.raises(typer.Exit) as ended:
+            verb(project=tmp_path / "project.py", **words)
+        assert ended.value.exit_code == shown
+
+
+CHANGED = """
+import os, sys
+from pathlib import Path
+from everloop.errors import CodeChanged
+from everloop.loop.serve.supervised import supervised
+def work(told):
+    told.say_ready()
+    if not Path("changed").exists():
+        Path("changed").write_text("")
+        raise CodeChanged("project.py was changed. This process starts again with it.")
+    print("works with the new file", flush=True)
+    while True:
+        __import__("time").sleep(0.05)
+os.chdir(Path(__file__).parent)
+sys.exit(supervised("control", work))
+"""
+
+
+def test_who_ends_for_a_changed_project_file_is_started_again_at_once_and_nothing_failed(tmp_path, tree):
+    (tmp_path / "everloop.toml").write_text('[logs]\nform = "json"\n')
+    works = tree(CHANGED, 1, driver=ATTENDS)
+    works.ready()
+    until(lambda: "works with the new file" in works.words())
+    lines = [json.loads(one) for one in works.words().splitlines()]
+    assert [one["message"] for one in lines if one["level"] == "error"] == []
+    assert ("supervisor", "joined worker 1 wants to be started again, and is.") in [(one["process"], one["message"]) for one in lines]
+    assert {one["host"] for one in lines} == {os.uname().nodename}
+
+
+def test_who_works_and_answers_nobody_tells_its_metrics_where_that_is_wanted(tmp_path, tree):
+    told = ATTENDS.replace("serving.workers)", 'serving.workers, metrics=("127.0.0.1", 0))')
+    works = tree(WAITS, 2, driver=told)
+    said = works.ready()
+    with urlopen(said["metrics"], timeout=30) as reply:
+        text = reply.read().decode()
+    for name in ("supervisor", "joined worker 1", "joined worker 2", "metrics"):
+        assert f'everloop_process_memory_bytes{{process="{name}"}}' in text
+    assert "joined joined" not in text
+    with pytest.raises(HTTPError) as other:
+        urlopen(said["metrics"].replace("/metrics", "/v1/status"), timeout=30)
+    assert other.value.code == 404
+    other.value.close()
+    assert len(said["workers"]) == 2
+    works.process.send_signal(signal.SIGTERM)
+    assert works.process.wait(60) == 0
+
+
+@pytest.mark.parametrize("said", ["", "here", "host:", "1.2.3.4:99999"])
+def test_what_is_no_address_for_metrics_is_refused_with_one_that_is(said):
+    with pytest.raises(EverloopError, match="--metrics 9100"):
+        address(said)

@@ -5,6 +5,7 @@ from tests.ring.test_doors import doors
 
 __all__ = ["doors", "opened", "prepared"]
 collect_ignore = [
+    "in_datadog.py",
     "in_evidently.py",
     "in_fairlearn.py",
     "in_feast.py",
@@ -13,5 +14,6 @@ collect_ignore = [
     "in_mlflow.py",
     "in_mlflow_client.py",
     "in_mlserver.py",
+    "in_profilers.py",
     "in_ville.py",
 ]  # run in a tool's own environment, by path

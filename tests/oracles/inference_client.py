@@ -66,6 +66,27 @@ def inferred(client: httpx.Client, model: str, unit: str, units: list[str], vers
     return by
 
 
+EXAMPLES = {"BYTES": lambda n: f"u{n}", "BOOL": lambda n: n % 2 == 0, "INT64": lambda n: 100 + n, "FP64": lambda n: n + 0.5}
+"""A value of each datatype for row ``n``, as JSON has it."""
+
+
+def by_its_own_word(url: str, model: str, rows: int) -> dict[str, str]:
+    """Ask with one tensor for each input that a model says it takes, of the datatype and shape it says; its inputs' datatypes by name."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        said = client.get(f"/v2/models/{model}").json()
+        tensors = [
+            {**one, "shape": [rows, *one["shape"][1:]], "data": [EXAMPLES[one["datatype"]](n) for n in range(rows)]}
+            for one in said["inputs"]
+        ]
+        reply = client.post(f"/v2/models/{model}/infer", json={"inputs": tensors})
+        assert reply.status_code == 200, reply.text
+        told = {one["name"]: one["datatype"] for one in said["outputs"]}
+        for one in reply.json()["outputs"]:
+            assert (one["datatype"], one["shape"][0], len(one["data"])) == (told.get(one["name"], one["datatype"]), rows, rows)
+        assert any(one["name"] == "value" or one["name"] in told for one in reply.json()["outputs"])
+    return {one["name"]: one["datatype"] for one in said["inputs"]}
+
+
 def refused(client: httpx.Client, model: str, unit: str) -> None:
     """Errors are from 400 to 499 and say why in ``error``."""
     for path, body in (

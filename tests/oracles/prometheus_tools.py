@@ -54,12 +54,17 @@ def until(true, seconds=30.0, every=0.2):
     raise AssertionError(f"not so after {seconds:g} s")
 
 
+def answers(url):
+    with urllib.request.urlopen(url, timeout=2) as reply:
+        return reply.status == 200
+
+
 @contextmanager
 def server(command, ready, folder):
     """A running server; ``ready`` is the URL that answers when it is."""
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder) as process:
         try:
-            until(lambda: urllib.request.urlopen(ready, timeout=2).status == 200)
+            until(lambda: answers(ready))
             yield process
         except AssertionError as error:
             raise AssertionError((folder / "log").read_text()[-2000:]) from error

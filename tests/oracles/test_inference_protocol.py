@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from bench.peers import apart, environment
-from tests.oracles.inference_client import asked
+from tests.oracles.inference_client import asked, by_its_own_word
 from tests.oracles.test_feast import served
 from tests.ring.test_doors import some_requests
 
@@ -63,3 +63,16 @@ def test_the_same_client_asks_mlserver():
         said = asked(url, "demand", "product_id", ["p1", "p22"], "3")
     assert said["inputs"] == [{"name": "product_id", "datatype": "BYTES", "shape": [-1, 1]}]
     assert said["version"] == "3"
+
+
+def test_the_client_asks_this_house_with_whatever_it_says_it_takes(opened, doors):
+    house, _ = opened("fraud")
+    with served(house, doors) as (url, _):
+        said = by_its_own_word(url, "fraud", 7)
+    assert {"BYTES", "BOOL"} < set(said.values()), said
+
+
+@pytest.mark.slow
+def test_the_same_client_asks_mlserver_with_whatever_it_says_it_takes():
+    with mlserver() as url:
+        assert by_its_own_word(url, "fraud", 7) == {"payment_id": "BYTES", "card_id": "BYTES", "amount": "INT64", "online": "BOOL"}

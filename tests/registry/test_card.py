@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pyarrow as pa
+import pytest
 import yaml
 
 from everloop.records import Candidate, Opinion, Shape, TrainingSet, Verdict, Version
@@ -96,6 +98,20 @@ def test_a_card_tells_its_data_column_by_column_and_what_moves_its_answers():
     assert text.index("| x | 80.0% |") < text.index("| town | 20.0% |")
     assert "- revenue: 12.5 a unit" in text
     assert "What moves" not in markdown(whole())
+
+
+@pytest.mark.parametrize(
+    ("scale", "line"),
+    [
+        ("answer", "- **1.5**: of nobody in particular 1; town = Bonn (+0.75); x = nothing (-0.5); everything else +0.25"),
+        ("log", "- **4.482**, whose logarithm is 1.5: of nobody in particular 1;"),
+        ("log-odds", "- **81.8%**, as log-odds 1.5: of nobody in particular 1;"),
+    ],
+)
+def test_a_card_shows_answers_and_what_made_them_so(scale, line):
+    example = SimpleNamespace(top=(("town", "Bonn", 0.75), ("x", None, -0.5)), base=1.0, others=0.25, scale=scale)
+    assert line in markdown(whole(examples=[example]))
+    assert "Answers, and what made them so" not in markdown(whole())
 
 
 def test_the_hub_reads_its_metadata():

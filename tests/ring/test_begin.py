@@ -9,6 +9,7 @@ from everloop.cli import app
 from everloop.errors import EverloopError
 from everloop.loop.adopt import adopt
 from everloop.loop.arrivals import ingest_files
+from everloop.loop.findings import findings_now
 from everloop.loop.house import open_house
 from everloop.loop.serve import begin as beginning
 from everloop.loop.serve.supervised import Told
@@ -76,3 +77,23 @@ def test_a_model_nothing_has_happened_for_holds_up_no_other(empty):
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("demand: Retrain")
     assert "browsed: nothing has happened yet, for no row of visits has come in" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["shop", "fraud"])
+def test_a_project_that_is_begun_in_the_middle_of_a_day_has_nothing_wrong_with_it(tmp_path, kind):
+    """Its made-up days once ended at midnight, so that at noon half a day was missing: an incident before anything had happened."""
+    noon = END + timedelta(hours=14, minutes=3)
+    start_project(kind, tmp_path, end=noon)
+    house = open_house(tmp_path / "project.py")
+    ingest_files(house, None, [], now=noon)
+    (model,) = house.project.models.values()
+    assert [one.sentence for one in findings_now(house, model, noon) if one.outcome == "failed"] == []
+    house.store.close()
+
+
+def test_where_a_project_was_written_is_said_where_it_is_not_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here, there = CliRunner().invoke(app, ["init", "price"]), CliRunner().invoke(app, ["init", "price", "other"])
+    assert here.stdout.splitlines()[0].endswith("houses.csv, everloop.toml, test_project.py.")
+    assert there.stdout.splitlines()[0].endswith("test_project.py in other.")
+    assert "cd other && everloop explain" in there.stdout

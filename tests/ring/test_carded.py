@@ -18,6 +18,12 @@ def test_a_version_and_the_baseline_have_cards_in_every_form(opened, tmp_path):
     found = card_of(house, model, "demand@1")
     assert sum(found["moves"].values()) == pytest.approx(1)
     assert {one["name"] for one in found["sheet"]} > {"truth"}
+    totals = [one["total"] for one in found["examples"]]
+    assert len(totals) == 3
+    assert totals == sorted(totals)
+    for one in found["examples"]:
+        assert one["total"] == pytest.approx(one["base"] + one["others"] + sum(part["added"] for part in one["top"]))
+        assert {part["column"] for part in one["top"]} <= set(found["moves"])
     assert found["journal_head"] == str(house.journal.head())
     assert json.loads(write_card(house, model, "demand@1", tmp_path / "new" / "card.json").read_text())["version"] == "demand@1"
     assert "<svg" in write_card(house, model, "demand@1", tmp_path / "card.html").read_text()

@@ -43,7 +43,7 @@ def controlled(house, **words):
 
     def run():
         try:
-            control(house, stop=stop, told=told.append, **words)
+            control(house, stop=stop, told=lambda line: None if line.endswith("leads this house.") else told.append(line), **words)
         except Exception as error:
             raised.append(error)
 
@@ -530,3 +530,16 @@ def test_dbos_says_nothing_and_keeps_plain_json(turned, capfd):
     assert "portable_json" in kept
     assert [json.loads(value)["positionalArgs"] for value in kept if value.startswith("{") and "positionalArgs" in value] == [[errand.id]]
     assert not [value for value in kept if value.startswith("gAS")]  # a pickle, as DBOS would write it by itself
+
+
+def test_who_comes_to_lead_says_so_once(opened):
+    from everloop.loop.control.joined import joined
+    from everloop.loop.control.leading import Leading
+
+    house, _ = opened("shop")
+    told = []
+    with joined(house) as mine:
+        lead = Leading(house, mine, told.append, threading.Event())
+        for _ in range(3):
+            lead.look()
+    assert [line.partition(" on ")[2].partition(" ")[2] for line in told] == ["leads this house."]

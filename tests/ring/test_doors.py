@@ -255,3 +255,31 @@ def test_a_list_is_told_to_whom_nobody_has_heard_of_where_that_is_said(opened, d
     assert given.unit == "nobody-yet"
     assert given.arm == arm_of("nobody-yet", house.traffic(model))
     assert given.error == "it gave no item"  # nothing was learnt: the baseline lists what one had
+
+
+def test_a_turn_that_is_asked_for_is_told_as_that_and_the_request_says_which_trace_it_is(opened, doors, monkeypatch):
+    from contextlib import nullcontext
+    from types import SimpleNamespace
+
+    from everloop.clock import wall
+    from everloop.loop.control.errands import carry_out, line_of
+    from everloop.loop.keep import turn_id
+    from everloop.registry.errands import Errands
+    from everloop.spans import collected, trace_of
+
+    house, model = opened("shop")
+    lines, known = [], {}
+
+    def at_once(of, id, *_words, **_more):
+        errand = Errands(of.store).find(id)
+        said = carry_out(of, errand)
+        lines.append(line_of(errand, said))
+        with of.store.transaction() as t:
+            return Errands(of.store).finish(t, id, "done", said, wall())
+
+    monkeypatch.setattr("everloop.loop.control.errands.awaited", at_once)
+    with collected(SimpleNamespace(begin=lambda *_: nullcontext(), learn=known.update, now=dict)):
+        (told,) = doors(house).turn(model.name, END, "schedule")
+    assert lines[0].startswith("demand turned (asked), ")
+    assert told["turn"] == turn_id(model, END, "schedule")  # the turn itself is the one a schedule would have had
+    assert known == {"turn": told["turn"], "turn_trace": trace_of(told["turn"])}

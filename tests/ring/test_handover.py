@@ -17,15 +17,17 @@ from typer.testing import CliRunner
 
 from everloop.cli import app
 from everloop.errors import ArtefactBroken, EverloopError, LearnerFailed, Unknown
+from everloop.loop.adopt import adopt
 from everloop.loop.handover import copy, from_file, to_file
 from everloop.loop.house import open_house
 from everloop.loop.lineage import handover_of, version_named
+from everloop.loop.look import why as because
 from everloop.loop.reproduce import reproduce
 from everloop.loop.turn import turn
 from everloop.records import Candidate
 from everloop.registry.history import told, why
 from everloop.registry.journal import seal
-from everloop.registry.one_file import MANIFEST, RECORDS, Line, manifest_of, packed, records_text, unpacked
+from everloop.registry.one_file import MANIFEST, RECORDS, Line, lines_in, manifest_of, packed, records_text, unpacked
 from everloop.registry.written import read_back, written
 from tests.ring.conftest import END
 
@@ -324,3 +326,60 @@ def dies(*_):
     import os
 
     os._exit(7)
+
+
+# -- a third house, and what versions are called ---------------------------------------------------------------------------------------
+
+
+def test_a_version_that_went_through_two_houses_brings_the_lineage_of_both(staging, prod, prepared, tmp_path):
+    """Dev learnt it, staging judged it anew, production tells of both, down to the snapshot that dev took."""
+    copy(staging[0], prod[0], staging[1], "demand@1", LATER, override=True, by="Kim", reason="to be tried there")
+    shutil.copytree(prepared("shop"), tmp_path / "last")
+    last = open_house(tmp_path / "last" / "project.py")
+    (model,) = last.project.models.values()
+    (name,) = [v.name for v in prod[0].versions.all("demand") if prod[0].candidate(v.candidate).format != "baseline"]
+    to_file(*prod, name, tmp_path / "twice.everloop", LATER)
+    came, verdict = from_file(last, model, tmp_path / "twice.everloop", LATER, trust=True)
+    lineage = last.blobs.read(came.lineage)
+    there = {entry.record.id: entry.hash for entry in staging[0].journal.read()}
+    assert {line.id for line in lines_in(lineage) if there.get(line.id) == line.hash} > {staging[0].versions.named("demand@1").id}
+    lines, _ = because(last, verdict.candidate)
+    assert [line for line in lines if line.startswith("In the house it came from")] == [
+        "In the house it came from (twice.everloop):",
+        "In the house it came from:",
+    ]
+    taken = [entry.record.id for entry in staging[0].journal.read(kind="Snapshot")]
+    assert any(f"[{id}]" in line for id in taken for line in lines)
+    last.store.close()
+
+
+def test_a_version_may_be_called_by_its_place(staging, prod):
+    house, model = staging
+    traffic = house.pointers.current("demand")
+    assert version_named(house, model, "demand@champion") == house.versions.get(traffic.champion)
+    for name in ("demand@staging", "demand@candidate"):
+        assert version_named(house, model, name) == house.versions.named("demand@1")
+    with pytest.raises(Unknown, match=r"no version 'demand@elsewhere'"):
+        version_named(house, model, "demand@elsewhere")
+    with pytest.raises(Unknown, match="No candidate is being rolled out"):
+        version_named(began(prod), prod[1], "demand@candidate")
+
+
+def test_a_house_calls_its_champion_as_its_settings_say(staging):
+    house, model = staging
+    house = replace(house, settings=replace(house.settings, aliases={"live": "champion"}))
+    assert version_named(house, model, "demand@live") == version_named(house, model, "demand@champion")
+    with pytest.raises(Unknown):
+        version_named(house, model, "demand@production")  # what a house does not say, it does not mean
+
+
+def test_what_is_copied_by_its_place_is_journalled_by_its_number(staging, prod):
+    came, _ = copy(staging[0], prod[0], staging[1], "demand@staging", LATER)
+    assert came.version == "demand@1"
+    (left,) = [e.record for e in staging[0].journal.read(kind="Handover")]
+    assert left.version == "demand@1"
+
+
+def began(prod):
+    adopt(*prod, END)
+    return prod[0]

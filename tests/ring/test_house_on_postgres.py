@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,9 +22,10 @@ from everloop.loop.serve.routes import write_routes
 from everloop.loop.start import start_project
 from everloop.registry.leases import Leases
 from everloop.registry.store import open_store
+from everloop.serving.segment import segments
 from everloop.testing.postgres_server import postgres_server
 from tests.ring.conftest import END
-from tests.ring.test_serving import served, until
+from tests.ring.test_serving import asked, move, served, until, with_two_versions
 
 __all__ = ["served"]
 RARE = "marker-7f3a91c2"
@@ -164,3 +166,31 @@ def test_changes_of_a_file_are_seen_once(tmp_path):
     changes.close()
     for one in (store, other):
         one.close()
+
+
+@pytest.mark.slow
+def test_a_machine_that_only_answers_hears_who_answers_now_and_leaves_nothing_that_it_answered_in_its_folder(on_postgres, served, tmp_path):
+    house, model = on_postgres("shop")
+    _, second = with_two_versions(house, model)
+    write_routes(house)
+    project, given = house.project.path, []
+
+    def answered(client):
+        given.append(asked(client, "p01"))
+        return given[-1]["version"]
+
+    up = served(house, "serve")
+    with up.client() as client:
+        before = answered(client)
+        elsewhere = open_house(project, settings=replace(house.settings, house=tmp_path / "elsewhere"))
+        move(elsewhere, model, second.id, END + timedelta(hours=1))
+        elsewhere.store.close()
+        elsewhere.lake.log.close()
+        until(lambda: answered(client) != before)
+    up.end()
+    assert up.process.returncode == 0
+    house = open_house(project)
+    sealed = house.lake.tables.read("answers").column("id").to_pylist()
+    assert {answer["id"] for answer in given} <= set(sealed)
+    assert list(segments(house.settings.answers)) == [], "the folder may go"
+    house.store.close()

@@ -218,3 +218,11 @@ def test_two_conditions_on_one_measure_are_two_figures(house, server):
     metrics = next(r for r in server.runs if r["id"] == verdict.candidate)["metrics"]
     assert (metrics["wape"], metrics["wape of the champion"], metrics["wape gain"]) == (0.4, 0.5, 0.2)
     assert metrics["at_most_ wape 0.6_"] == 0.45
+
+
+def test_two_houses_on_one_server_each_set_the_names_their_settings_say(house, server):
+    """Staging's champion is what production may take; neither moves a name of the other."""
+    server.aliases |= {"production": "9", "blessed-2": "8"}
+    staging = replace(house, settings=replace(house.settings, aliases={"staging": "champion", "tried": "candidate"}))
+    mirror(staging)
+    assert server.aliases == {"production": "9", "blessed-2": "8", "staging": "1", "tried": "2"}

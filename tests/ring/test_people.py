@@ -8,10 +8,11 @@ import joblib
 import numpy as np
 import pytest
 
-from everloop.errors import EverloopError, Overtaken
+from everloop.errors import EverloopError, Overtaken, Unknown
+from everloop.loop.admitted import admitted
 from everloop.loop.answers import answer_due, answer_one, answers_of
 from everloop.loop.look import history, status, why
-from everloop.loop.people import admit_file, answer_question, undo
+from everloop.loop.people import admit_file, answer_question, override, undo
 from everloop.loop.spoken import spoken_answer
 from everloop.loop.turn import turn
 from everloop.records import Approval, Verdict
@@ -119,13 +120,21 @@ def test_a_harmful_model_is_stopped_by_the_gate_and_when_forced_past_it_by_what_
     house, model = opened("shop")
     file = tmp_path / "twice.joblib"
     joblib.dump(Twice(), file)
-    assert admit_file(house, model, file, BEGIN, trust=True).outcome == "failed"
+    refused = admit_file(house, model, file, BEGIN, trust=True)
+    assert refused.outcome == "failed"
     assert not house.traffic(model).rolling
     with pytest.raises(EverloopError, match="name and a reason"):
         admit_file(house, model, file, BEGIN, trust=True, override=True)
     later = BEGIN + timedelta(hours=1)
-    forced = admit_file(house, model, file, later, trust=True, override=True, by="Kim", reason="we believe in it")
-    assert (forced.outcome, forced.by) == ("passed", "Kim")
+    with pytest.raises(Unknown, match="verdict"):
+        override(house, model, "c" * 16, by="Kim", reason="we believe in it", now=later)
+    with pytest.raises(EverloopError, match="judged here already"):
+        admitted(house, model, refused.candidate, later)
+    (forced,) = admitted(house, model, refused.candidate, later, override=True, by="Kim", reason="we believe in it")
+    assert (forced.outcome, forced.by, forced.opinions) == ("passed", "Kim", refused.opinions)
+    assert forced.made_from == (refused.id,)
+    with pytest.raises(EverloopError, match="is demand@1 already"):
+        override(house, model, refused.id, by="Kim", reason="again", now=later + timedelta(hours=1))
     harmful = house.traffic(model).candidate
     assert harmful
     for day in range(1, 15):

@@ -96,7 +96,7 @@ def test_the_terminal_says_equal_or_where_it_differs(opened, monkeypatch):
     words = ["reproduce", "demand@1", "--project", str(house.project.path), "--house", str(house.settings.house)]
     house.store.close()
     monkeypatch.setattr(
-        "everloop.loop.reproduce.environment", lambda _: type("E", (), {"versions": (("numpy", "1.0"),), "commit": None, "dirty": None})
+        "everloop.loop.reproduce.environment", lambda *_: type("E", (), {"versions": (("numpy", "1.0"),), "commit": None, "dirty": None})
     )
     found = CliRunner().invoke(app, words)
     assert found.exit_code == 0

@@ -23,6 +23,7 @@ TEST = [shadow(hours(12)), ab(0.6, wins_when=beats_champion(bought), within=days
 
 
 def admit(shop, folder, name, candidate):
+    candidate.called = name  # so that twins are two versions, and not one of the same content
     joblib.dump(candidate, folder / name)
     admit_file(shop.house, shop.model, folder / name, shop.now, trust=True, override=True, by="Kim", reason="let us see")
 

@@ -18,6 +18,7 @@ from everloop.serving.asks import Because, FeatureNames, FeatureVector, OnlineFe
 from everloop.serving.doors import InForce, Ready
 from everloop.serving.keys import Keys
 from everloop.serving.metrics import Metrics
+from everloop.serving.verdicts import VerdictReply
 
 JSON = {"content-type": "application/json"}
 HERE = "http://localhost:8321"
@@ -84,6 +85,9 @@ class FakeDoors:
         self.asked, self.is_ready, self.received = [], Ready(True, generations=(("demand", 3),)), None
         self.at_the_door = threading.Semaphore(0)
         self.force, self.why = InForce("demand@3"), None
+        self.concluded = VerdictReply(
+            rollout="demand@4", model="demand", stage="canary", share=0.1, verdict="passed", says="go on", because="nothing is found"
+        )
 
     def _ask(self, door, *given):
         self.asked.append((door, *given))
@@ -219,6 +223,10 @@ class FakeDoors:
         if self.kept is not None:
             self.kept.wait(10)
         return [{"model": "demand", "champion": "demand@3"}]
+
+    def verdict(self, rollout):
+        self._ask("verdict", rollout)
+        return self.concluded
 
     def incidents(self, model, every):
         self._ask("incidents", model, every)

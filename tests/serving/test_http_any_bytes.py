@@ -107,7 +107,7 @@ async def asked(front, method, path, headers, parts, query):
     st.binary(max_size=20),
 )  # fmt: skip
 def test_any_bytes_are_replied_to_and_never_with_500(front, path, method, name, kind, body, cut, headers, query):
-    where = path.path.format(model=name, source=name, incident=name, version="3")
+    where = path.path.format(model=name, source=name, incident=name, rollout=name, version="3")
     sent = asyncio.run(asked(front, method, where, [(b"content-type", kind), *headers], [body[:cut], body[cut:]], query))
     status = sent[0]["status"]
     assert status < 500
@@ -129,7 +129,7 @@ def test_any_path_is_404_or_known(front, path):
 @given(st.sampled_from([p for p in PATHS if p.scope]), st.binary(max_size=80), bodies)
 def test_from_afar_no_bytes_open_a_door(front, path, authorization, body):
     before = len(front.doors.asked)
-    where = path.path.format(model="churn", source="orders", incident="41c9", version="3")
+    where = path.path.format(model="churn", source="orders", incident="41c9", rollout="churn@4", version="3")
     headers = [(b"content-type", b"application/json"), (b"authorization", authorization)]
     sent = asyncio.run(asked(front, path.method, where, [(b"x-forwarded-for", b"::1"), *headers], [body], b""))
     assert sent[0]["status"] == 401

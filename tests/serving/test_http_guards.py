@@ -19,7 +19,8 @@ ONE = {"customer_id": "c1"}
 ASKING, ASKING_SECRET = new_key("till", ["predict"])
 TELLING, TELLING_SECRET = new_key("shop", ["ingest"])
 RUNNING, RUNNING_SECRET = new_key("ann", ["operate"])
-SECRETS = {"predict": ASKING_SECRET, "ingest": TELLING_SECRET, "operate": RUNNING_SECRET}
+LOOKING, LOOKING_SECRET = new_key("argo", ["look"])
+SECRETS = {"predict": ASKING_SECRET, "ingest": TELLING_SECRET, "operate": RUNNING_SECRET, "look": LOOKING_SECRET}
 PREDICT = "/v1/models/churn/predict"
 WORD = {"by": "ann", "reason": "it slipped"}
 
@@ -29,12 +30,14 @@ def bearer(secret):
 
 
 def concrete(path):
-    return path.path.format(model="picks" if path.name == "beside" else "churn", source="orders", incident="41c9", version="3")
+    return path.path.format(
+        model="picks" if path.name == "beside" else "churn", source="orders", incident="41c9", rollout="churn@4", version="3"
+    )
 
 
 def told(reply, path, kind):
     """Whether an error is told; where the path speaks another tool's protocol, in that one's shape."""
-    if path.path.startswith("/v2"):
+    if path.path.startswith("/v2") or path.name in ("tf_predict", "tf_model"):
         return set(reply.json()) == {"error"} and len(reply.json()["error"]) > 20
     if path.name == "invocations":
         return set(reply.json()) == {"error_code", "message"}
@@ -49,7 +52,7 @@ def front(tmp_path):
 @pytest.fixture
 def keyed(tmp_path):
     """The front of a house that has keys."""
-    return Front(tmp_path, keys=(ASKING, TELLING, RUNNING))
+    return Front(tmp_path, keys=(ASKING, TELLING, RUNNING, LOOKING))
 
 
 # -- keys ----------------------------------------------------------------------------------------------------------------------------
@@ -65,7 +68,8 @@ def test_from_afar_every_path_needs_a_key_with_its_own_scope(keyed, path):
     assert nobody.headers["www-authenticate"].startswith("Bearer")
     for scope, secret in SECRETS.items():
         reply = keyed.ask(path.method, where, headers=JSON | bearer(secret), **ask)
-        assert (reply.status_code == 403) == (scope != path.scope)
+        may = {path.scope, "operate"} if path.scope == "look" else {path.scope}
+        assert (reply.status_code == 403) == (scope not in may)
         assert reply.status_code != 401
     assert all(secret not in nobody.text for secret in SECRETS.values())
 
@@ -121,7 +125,7 @@ def test_over_a_unix_socket_is_from_here_and_from_nobody_known_is_not(front):
 @pytest.mark.parametrize(
     ("place", "name", "mutant", "words"),
     [
-        (keys, "_is_loopback", lambda peer: True, ELSEWHERE["another peer"]),
+        (keys, "is_here", lambda peer: True, ELSEWHERE["another peer"]),
         (keys, "_HERE", __import__("re").compile(".*"), ELSEWHERE["another host"]),
         (arriving, "_FORWARDED", (), ELSEWHERE["forwarded"]),
         (arriving, "_HERE", (b"http", b"null"), {"headers": {"origin": "http:evil"}}),
@@ -160,7 +164,7 @@ def test_a_revoked_key_is_none_from_the_next_request_on(tmp_path):
         "/nothing",
         "/v1",
         "/v1/",
-        "/v1/models/churn",
+        "/v1/models/churn/ask",
         "/v1/models//predict",
         "/v1/models/churn/predict/",
         "/v1/models/a/b/predict",
@@ -471,6 +475,7 @@ def test_a_turned_house_is_told_the_instant_and_no_other_house_may_be(tmp_path, 
     tensor = {"inputs": [{"name": "customer_id", "shape": [1], "datatype": "BYTES", "data": ["c1"]}]}
     bodies = {"predict": {"customer_id": "c1"}, "features": {"features": ["churn:x"], "entities": {"customer_id": ["c1"]}}}
     bodies |= {"beside": {"items": ["p1"]}, "infer": tensor, "infer_by": tensor, "invocations": {"inputs": {"customer_id": ["c1"]}}}
+    bodies |= {"tf_predict": bodies["invocations"]}
     bodies |= {"snooze": WORD | {"until": "2d"}}
     bodies |= {"share": WORD | {"share": 0.1}}
     bodies |= {"arrivals": {"Records": []}}
@@ -478,7 +483,7 @@ def test_a_turned_house_is_told_the_instant_and_no_other_house_may_be(tmp_path, 
     bodies |= {"forget": WORD | person, "known": person}
     body = WORD if path.name in ("undo", "approve", "reject", "cancel", "acknowledge", "hold", "release") else bodies.get(path.name, {})
     words = {"json": body} if path.method == "POST" else {}
-    words |= {"params": {"model": "churn"}} if path.name == "invocations" else {}
+    words |= {"params": {"invocations": {"model": "churn"}, "gate": {"gate": "rollout"}}.get(path.name, {})}
     turned, wall = Front(tmp_path, doors=FakeDoors(turned=True)), Front(tmp_path)
     without = turned.ask(path.method, concrete(path), **words)
     assert (without.status_code == 400) == path.timed

@@ -76,7 +76,7 @@ def test_what_the_app_takes_and_replies_is_what_the_document_says(tmp_path, said
 )
 def test_replies_are_as_described(tmp_path, said, path):
     schema = said["paths"][path.path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-    assert fits(said, schema, Front(tmp_path).get(path.path.format(model="demand", version="3")).json())
+    assert fits(said, schema, Front(tmp_path).get(path.path.format(model="demand", version="3", rollout="demand@4")).json())
 
 
 def test_a_turned_house_asks_for_the_instant():

@@ -91,7 +91,7 @@ def reads_well(store):
 
 
 def test_there_is_a_house_of_every_state_that_was_released():
-    assert set(STATES) >= {"0001", "0002", "0003", "0004", "0005"}
+    assert set(STATES) >= {"0001", "0002", "0003", "0004", "0005", "0006"}
     assert set(STATES) <= set(REVISIONS)
 
 

@@ -16,15 +16,16 @@ from everloop.cli import (
     alerts,
     arrivals,
     backups,
+    consoles,
     deciding,
     demo,
     drift,
-    export,
     house,
     incidents,
     keys,
     looking,
     people,
+    persons,
     project,
     reordering,
     ring,
@@ -33,6 +34,7 @@ from everloop.cli import (
     skew,
     versions,
 )  # fmt: skip
+from everloop.cli.exports import exports
 from everloop.cli.shopify import shopify
 from everloop.errors import EverloopError
 
@@ -60,12 +62,15 @@ VERBS: tuple[Callable[..., None], ...] = (
     deciding.hold,
     deciding.release,
     deciding.share,
+    deciding.advance,
+    deciding.override,
     deciding.cancel,
     people.forget,
     people.known,
     serving.serve,
     serving.run,
     serving.worker,
+    consoles.console,
     looking.status,
     incidents.incidents,
     incidents.acknowledge,
@@ -77,6 +82,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     versions.reproduce,
     versions.copy,
     versions.sign,
+    versions.bake,
     versions.mirror,
     house.clean,
     backups.backup,
@@ -86,7 +92,7 @@ VERBS: tuple[Callable[..., None], ...] = (
 )
 """Every verb, in the order help tells them; each is called by its function's name."""
 
-GROUPS = {"key": keys.keys, "alert": alerts.alerts, "export": export.exports, "shopify": shopify}
+GROUPS = {"key": keys.keys, "person": persons.persons, "alert": alerts.alerts, "export": exports, "shopify": shopify}
 """Verbs that are said with their noun first, such as ``everloop key add``."""
 
 app = typer.Typer(

@@ -32,7 +32,8 @@ def admit(
     file: Annotated[
         str,
         typer.Argument(
-            help="A version (.everloop), a model trained elsewhere (.skops, .txt, .ubj, .onnx, .joblib), or models:/… of MLflow."
+            help="A version (.everloop), a model trained elsewhere (.skops, .txt, .ubj, .onnx, .joblib), models:/… of MLflow; or newest, "
+            "or a candidate's id: what was learnt and judged here, with --override also what was refused."
         ),
     ],
     model: Annotated[str, typer.Option("--model", help="The model it is a candidate for.")],
@@ -46,12 +47,18 @@ def admit(
     now: At = None,
     as_json: Json = False,
 ) -> None:
-    """Let a version of another house, or a model trained elsewhere, in as a candidate, through the same gates."""
-    from everloop.loop.admitted import admitted
+    """Let a version of another house, or a model trained elsewhere, in as a candidate, through the same gates; or what passed them here."""
+    from everloop.loop.admitted import admitted, of_this_house
     from everloop.loop.spoken import spoken_record
 
     opened = open_whole(project, house, stage)
     declared = opened.project.model(model)
+    if of_this_house(file) and not override:
+        from everloop.loop.judged import let_in_judged
+
+        done = let_in_judged(opened, declared, None if file == "newest" else file, instant_of(now))
+        say(vars(done), str(done), as_json)
+        raise typer.Exit(0 if done.version else 1)
     records = admitted(opened, declared, file, instant_of(now), override=override, trust=trust, by=by, reason=reason)
     verdict = records[-1]
     say(records if len(records) > 1 else verdict, "\n".join(map(spoken_record, records)), as_json)
@@ -105,6 +112,31 @@ def share(
 
     opened = open_light(project, house, stage)
     typer.echo(hand.set_share(opened, opened.project.model(model), _share_of(share), by=by, reason=reason, now=instant_of(now)))
+
+
+def advance(model: Name, by: By, reason: Reason, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None) -> None:
+    """Take the roll-out's next step now, not when the plan says; after the last one the candidate takes over."""
+    from everloop.loop import hand
+
+    opened = open_light(project, house, stage)
+    typer.echo(hand.go_on(opened, opened.project.model(model), by=by, reason=reason, now=instant_of(now)))
+
+
+def override(
+    model: Name,
+    verdict: Annotated[str, typer.Argument(help="The id of what the gate said, as everloop judge and the console tell it.")],
+    by: By,
+    reason: Reason,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+) -> None:
+    """Let a candidate in that no gate let pass; its roll-out begins."""
+    from everloop.loop import people
+
+    opened = open_whole(project, house, stage)
+    typer.echo(people.override(opened, opened.project.model(model), verdict, by=by, reason=reason, now=instant_of(now)))
 
 
 def _share_of(text: str) -> float | None:

@@ -17,7 +17,7 @@ keys = typer.Typer(help="Keys for whoever asks over HTTP from beyond this machin
 @keys.command("add")
 def key_add(
     name: Annotated[str, typer.Argument(help="Who will use it, such as till-3.")],
-    scopes: Annotated[list[str], typer.Argument(help="What it is for: predict, ingest, operate.")],
+    scopes: Annotated[list[str], typer.Argument(help="What it is for: predict, ingest, operate, look.")],
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",

@@ -30,13 +30,16 @@ def status(
         return
     from everloop.clock import wall
     from everloop.loop.autonomy import spoken_level
+    from everloop.loop.control.queue import queue_of, streams_of
     from everloop.loop.control.working import working
     from everloop.loop.look import status as now_standing
     from everloop.loop.news.deliver import spoken_outbox
 
     opened = open_light(project, house, stage)
     rows = now_standing(opened)
-    lines = [*map(str, rows), *(one.spoken(wall()) for one in working(opened)), *spoken_level(opened), *spoken_outbox(opened, wall())]
+    queue, streams = str(queue_of(opened)), map(str, streams_of(opened))
+    at_it = (one.spoken(wall()) for one in working(opened))
+    lines = [*map(str, rows), *at_it, *([queue] if queue else []), *streams, *spoken_level(opened), *spoken_outbox(opened, wall())]
     say([r.__dict__ for r in rows], "\n".join(lines), as_json)
 
 

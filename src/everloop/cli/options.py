@@ -20,6 +20,8 @@ At = Annotated[str | None, typer.Option("--at", "--now", help="An instant such a
 Host = Annotated[str | None, typer.Option("--host", help="Where to listen (default: what everloop.toml says, else 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="On which port (default: 8321; 0: any that is free).")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many processes answer (default: 1).")]
+To = Annotated[Path, typer.Option("--to", help="The folder to write into; made where there is none.")]
+ToFile = Annotated[Path, typer.Option("--to", help="The file to write; in place of what is there.")]
 TurnedClock = Annotated[bool, typer.Option("--turned-clock", help="Business time is what requests say by Everloop-Now.")]
 
 HERE = Path()

@@ -20,8 +20,10 @@ def init(
     from everloop.loop.start import start_project
 
     written = start_project(kind, folder, end=wall())
-    typer.echo(f"Wrote {', '.join(str(p.relative_to(folder)) for p in written)} in {folder}.")
-    where = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+    here = folder.resolve() == Path.cwd()
+    names = ", ".join(str(path.relative_to(folder)) for path in written)
+    typer.echo(f"Wrote {names}{'' if here else f' in {folder}'}.")
+    where = "" if here else f"cd {folder} && "
     typer.echo(f"Next: {where}everloop explain && everloop ingest && everloop turn")
 
 

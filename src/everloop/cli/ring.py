@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from everloop.cli.opening import models_of, open_light, open_whole
 from everloop.cli.options import HERE, At, Folder, Json, Models, Name, Project, Stage
 from everloop.cli.saying import instant_of, say
+
+if TYPE_CHECKING:
+    from everloop.records import Verdict
+
+JUnit = Annotated[Path | None, typer.Option("--junit", help="Also each condition as a test case, in the XML that every CI shows.")]
 
 
 def turn(
@@ -61,6 +66,7 @@ def answer(
 def check(
     model: Models = None,
     contract: Annotated[Path | None, typer.Option("--contract", help="Hold this data contract (ODCS) against the sources instead.")] = None,
+    junit: JUnit = None,
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -79,6 +85,12 @@ def check(
         raise typer.Exit(0 if held.passed else 1)
     opened, at = open_whole(project, house, stage), instant_of(now)
     reports = [check_now(opened, m, at) for m in models_of(opened, model)]
+    if junit is not None:
+        from everloop.connect.junit import junit as as_junit
+        from everloop.connect.junit import of_report
+        from everloop.connect.whole import put
+
+        put(junit, as_junit("everloop check", [(r.model, of_report(r)) for r in reports]).encode())
     say(reports, "\n\n".join(spoken_report(r) for r in reports), as_json)
     raise typer.Exit(0 if all(r.passed for r in reports) else 1)
 
@@ -114,6 +126,12 @@ def judge(
     strategies: Annotated[
         bool, typer.Option("--strategies", help="Instead: all history, windows, since a change, only what is new, on the same future.")
     ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Instead: once round on made-up rows, in a house of its own that goes again.")
+    ] = False,
+    junit: JUnit = None,
+    comment: Annotated[Path | None, typer.Option("--comment", help="The verdict as Markdown, for a comment on a pull request.")] = None,
+    metrics: Annotated[Path | None, typer.Option("--metrics", help="Its figures as JSON, as DVC reads metrics.")] = None,
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -124,6 +142,9 @@ def judge(
     from everloop.loop.spoken import spoken_record
     from everloop.loop.steps import judge_now
 
+    if smoke:
+        _smoke(project, model, now, as_json)
+        return
     opened, at = open_whole(project, house, stage), instant_of(now)
     if strategies:
         from everloop.loop.strategies import compare_strategies
@@ -143,5 +164,32 @@ def judge(
         )
         raise typer.Exit(0 if worths and all(worth.enough for worth in worths) else 1)
     verdict = judge_now(opened, opened.project.model(model), candidate, at)
+    _write_down(verdict, junit, comment, metrics)
     say(verdict, spoken_record(verdict), as_json)
     raise typer.Exit(0 if verdict.passed else 1)
+
+
+def _write_down(verdict: Verdict, junit: Path | None, comment: Path | None, metrics: Path | None) -> None:
+    from everloop.connect.comment import comment as as_comment
+    from everloop.connect.comment import metrics as as_metrics
+    from everloop.connect.junit import junit as as_junit
+    from everloop.connect.junit import of_verdict
+    from everloop.connect.whole import put
+
+    if junit is not None:
+        put(junit, as_junit("everloop judge", [(verdict.model, of_verdict(verdict))]).encode())
+    if comment is not None:
+        put(comment, as_comment(verdict).encode())
+    if metrics is not None:
+        put(metrics, as_metrics(verdict).encode())
+
+
+def _smoke(project: Path, model: str, now: str | None, as_json: bool) -> None:
+    from everloop.loop.project_file import open_project
+    from everloop.loop.smoke import smoke as go_round_on_nothing
+
+    opened = open_project(project)
+    done = go_round_on_nothing(opened, opened.model(model), instant_of(now))
+    verdict = done.verdict.outcome if done.verdict is not None else None
+    say({"model": done.model, "rows": dict(done.rows), "questions": done.questions, "verdict": verdict}, str(done), as_json)
+    raise typer.Exit(0 if done.passed else 1)

@@ -16,7 +16,7 @@ from everloop.errors import EverloopError
 if TYPE_CHECKING:
     from everloop.records import Record
 
-VersionName = Annotated[str, typer.Argument(help="A version, such as demand@3.")]
+VersionName = Annotated[str, typer.Argument(help="A version, such as demand@3 or demand@champion.")]
 
 
 def reproduce(version: VersionName, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
@@ -96,6 +96,29 @@ def sign(
     model = opened.project.model(version.partition("@")[0])
     file = sign_now(opened, opened.candidate(version_named(opened, model, version).candidate))
     say({"file": file}, f"{version} is signed: {file}.", as_json)
+
+
+def bake(
+    file: Annotated[Path, typer.Argument(help="A version as one file (.everloop).")],
+    model: Annotated[str, typer.Option("--model", help="The model it is a version of.")],
+    key: Annotated[Path | None, typer.Option("--key", help="A file with a key that may ask it; the house keeps its hash.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Build what types it names, and load a pickle where that is allowed.")] = False,
+    project: Project = HERE,
+    house: Folder = None,
+    stage: Stage = "",
+    now: At = None,
+    as_json: Json = False,
+) -> None:
+    """Put a version in force in a new house, for an image that answers by it and by nothing else."""
+    from everloop.loop.baked import bake as baked
+
+    opened = open_whole(project, house, stage)
+    version = baked(opened, opened.project.model(model), file, instant_of(now), key=key, trust=trust)
+    say(
+        version,
+        f"{version.name} answers everybody in {opened.settings.house}.\nNext: everloop serve --house {opened.settings.house}",
+        as_json,
+    )
 
 
 def mirror(project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False) -> None:

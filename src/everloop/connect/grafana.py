@@ -101,6 +101,11 @@ def _ring() -> tuple[Panel, ...]:
         Panel("Since the last turn", ((f"time() - {turned}", name),), "s"),
         Panel("Events", ((events, "{{source}} {{outcome}}"),), "rowsps"),
         Panel("Alerts that wait", (("max(everloop_alerts_waiting)", "alerts"),)),
+        Panel("Errands", (("max by (state) (everloop_errands)", "{{state}}"),), says="Dead: workers died over them again and again."),
+        Panel("The errand that waits longest", (("max(everloop_errands_oldest_seconds)", "waits"),), "s"),
+        Panel("Streams", (("max by (stream, partition) (everloop_stream_position)", "{{stream}} {{partition}}"),)),
+        Panel("Messages nobody can read", (("max by (stream) (everloop_stream_dead_letters)", "{{stream}}"),)),
+        Panel("Since answers were told", (("time() - max by (stream) (everloop_stream_told_seconds)", "{{stream}}"),), "s"),
     )
 
 

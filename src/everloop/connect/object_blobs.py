@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from everloop.clock import monotonic, wall
 from everloop.connect.objects import NO_STORAGE, opened
 from everloop.errors import ArtefactBroken, StoreError, Unknown
+from everloop.lake.trouble import asked_by
 from everloop.registry.blobs import NOW, Saved
 from everloop.settings import Storage
 
@@ -192,6 +193,8 @@ class ObjectBlobs:
             yield
         except OSError as error:
             why = str(error).strip().split("\n")[0].rstrip(".")
+            if (cure := asked_by(self.url, str(error).lower())) is not None:
+                raise StoreError(f"{self.url} cannot be {what}: {cure} Nothing was half-written. (It said: {why}.)") from error
             raise StoreError(f"{self.url} cannot be {what}: {why}. Nothing was half-written. Run it again when it can.") from error
 
 

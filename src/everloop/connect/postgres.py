@@ -163,10 +163,10 @@ class PostgresLog:
             with self.connected() as connection:
                 _flush(connection)
 
-    def deliveries(self, source: str) -> list[Delivery]:
-        """Every delivery of a source, in order of number."""
+    def deliveries(self, source: str, *, newest: int | None = None) -> list[Delivery]:
+        """Every delivery of a source, in order of number; or of them only the ``newest`` so many."""
         with self.connected() as connection:
-            return _deliveries(connection, self._number(connection, source))
+            return _deliveries(connection, self._number(connection, source), newest)
 
     @contextmanager
     def sealing(self, source: str) -> Iterator[None]:
@@ -232,6 +232,16 @@ class PostgresLog:
                 connection.execute(_NOTE, (number, one.number, noted.text(one).encode()))
             connection.execute(f"DELETE FROM {SCHEMA}.sources WHERE number NOT IN (SELECT source FROM {SCHEMA}.deliveries)".encode())
             connection.execute(f"UPDATE {SCHEMA}.sources SET last_seq = 0, last_known = %s".encode(), (Counters().last_known,))
+
+    def owner(self) -> str | None:
+        """The mark of the house it belongs to; None: nobody's yet."""
+        with self.connected() as connection:
+            return tables.owner(connection)
+
+    def owned_by(self, mark: str, *, instead: bool = False) -> str:
+        """Let it belong to a house, unless it belongs to one; returns whose it is then."""
+        with self.connected() as connection:
+            return tables.owned_by(connection, mark, instead)
 
     def tell_gone(self) -> None:
         """Whoever has read events lets go of what they remember, on every machine."""
@@ -301,7 +311,7 @@ class PostgresArrivals:
 
     def deliveries(self, *, only_last: bool = False) -> list[Delivery]:
         """The deliveries so far, in order of number; or only the last of them."""
-        return _deliveries(self.connection, self.number, only_last)
+        return _deliveries(self.connection, self.number, 1 if only_last else None)
 
     def note(self, delivery: Delivery) -> None:
         """Remember a delivery."""
@@ -320,10 +330,9 @@ class PostgresArrivals:
         what(self.connection, events)
 
 
-def _deliveries(connection: Connection, number: int, only_last: bool = False) -> list[Delivery]:
-    order = "DESC LIMIT 1" if only_last else ""
-    said = f"SELECT said FROM {SCHEMA}.deliveries WHERE source = %s ORDER BY number {order}".encode()
-    return [noted.delivery(text) for (text,) in connection.execute(said, (number,)).fetchall()]
+def _deliveries(connection: Connection, number: int, newest: int | None = None) -> list[Delivery]:
+    said = f"SELECT said FROM {SCHEMA}.deliveries WHERE source = %s ORDER BY number DESC LIMIT %s".encode()  # of NULL is none
+    return [noted.delivery(text) for (text,) in connection.execute(said, (number, newest)).fetchall()][::-1]
 
 
 def _flush(connection: Connection) -> None:

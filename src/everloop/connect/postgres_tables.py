@@ -83,3 +83,26 @@ def _there(connection: Connection, what: str) -> bool:
     # Asked of the catalogue itself: functions such as to_regclass may answer from before the lock was taken.
     found = connection.execute(f"SELECT EXISTS (SELECT FROM {what})".encode()).fetchone()
     return found is not None and bool(found[0])
+
+
+def owner(connection: Connection) -> str | None:
+    """The mark of the house the log belongs to; None: nobody's yet."""
+    table = f"pg_namespace AS n, pg_class AS c WHERE n.nspname = '{SCHEMA}' AND c.relnamespace = n.oid AND c.relname = 'owner'"
+    if not _there(connection, table):
+        return None
+    found = connection.execute(f"SELECT mark FROM {SCHEMA}.owner".encode()).fetchone()
+    return None if found is None else str(found[0])
+
+
+def owned_by(connection: Connection, mark: str, instead: bool) -> str:
+    """Let the log belong to a house, unless (or ``instead``) it belongs to one; returns whose it is then."""
+    with connection.transaction():
+        connection.execute(f"SELECT pg_advisory_xact_lock({MAKING}, 0)".encode())
+        there = None if instead else owner(connection)
+        if there is None:
+            # Logs that were made before a log had an owner have no table for it.
+            said = f"CREATE TABLE IF NOT EXISTS {SCHEMA}.owner (one boolean PRIMARY KEY DEFAULT true CHECK (one), mark text NOT NULL)"
+            connection.execute(said.encode())
+            keep = f"INSERT INTO {SCHEMA}.owner VALUES (true, %s) ON CONFLICT (one) DO UPDATE SET mark = excluded.mark"
+            connection.execute(keep.encode(), (mark,))
+    return there or mark

@@ -6,9 +6,8 @@ be installed where Ray's workers run, and they reach the house's stores by the s
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -29,7 +28,7 @@ JOIN: Final = 60.0
 class Ray:
     """A cluster of Ray, joined when the first piece of work comes and left when this process ends.
 
-    ``url``: ``ray`` is the cluster that the environment names (RAY_ADDRESS), else one of its own on this machine; ``ray://host:10001`` is
+    ``url``: ``ray`` is the cluster at ``address``, where one is said, else one of its own on this machine; ``ray://host:10001`` is
     asked through Ray's own door for clients (which needs the package ``ray[client]``), ``ray+node://host:6379`` where this machine is a
     node of the cluster itself. At most ``workers`` pieces are under way at once (None: twice as many as the cluster has cores). Whoever
     has joined a cluster stays in it. ``patience`` (seconds) bounds how long it is waited for.
@@ -42,6 +41,7 @@ class Ray:
     spent: Callable[[Usage], None] = unspent
     still: Callable[[], None] = unhurried
     patience: float = JOIN
+    address: str | None = field(default=None, repr=False)
 
     def map(self, fn: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """As ``Executor.map`` promises. Raises Missing without ray, EverloopError where the cluster cannot be joined or is gone."""
@@ -73,9 +73,9 @@ class Ray:
     def _address(self) -> str | None:
         if self.url.startswith("ray+node://"):
             return self.url.removeprefix("ray+node://").rstrip("/")
-        # Ray's own variable, by which it is told where it runs (a job, a notebook). Left to itself Ray would also join whatever cluster
-        # was begun last on this machine, and wait long for a head that is not there: so it is read here, and the head asked first.
-        return self.url if "://" in self.url else os.environ.get("RAY_ADDRESS") or None
+        # Left to itself Ray would also join whatever cluster was begun last on this machine, and wait long for a head that is not there:
+        # so it is told where that is, and the head asked first.
+        return self.url if "://" in self.url else self.address
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ import pyarrow as pa
 
 from everloop import plots
 from everloop.clock import from_microseconds
+from everloop.console.over_time import marks_of
 from everloop.demo.quality import churn_quality, demand_quality
 from everloop.demo.report import Figure
 from everloop.demo.shop import starts
 from everloop.demo.year import FIRST, Year
 from everloop.loop.answers import answers_of
+from everloop.loop.happened import Happened, happenings
 from everloop.loop.spoken import spoken_record
 from everloop.loop.truths import told_of
 from everloop.project.model import Model
@@ -77,6 +79,7 @@ class Facts:
     harm_undone_after: timedelta | None
     promoted: tuple[str, ...]  # versions that took over after the first
     undone: int
+    happened: tuple[Happened, ...]  # to demand
     head: str
 
     def quiet_sentences(self, until: datetime | None = None) -> tuple[str, ...]:
@@ -123,6 +126,7 @@ def facts_of(year: Year) -> Facts:
         harm_undone_after=after,
         promoted=_promoted(traffics, name),
         undone=len([d for d in decisions if d.action == "undo"]),
+        happened=tuple(happenings([e.record for e in entries if getattr(e.record, "model", None) == "demand"], name)),
         head=str(house.journal.verify()),
     )
 
@@ -207,12 +211,8 @@ def figures_of(planted: Facts, control: Facts) -> tuple[Figure, ...]:
 
 
 def plots_of(planted: Facts, control: Facts) -> tuple[tuple[str, str], ...]:
-    """Error over time with everything that happened; who answered; and the control year."""
-    marks = tuple(
-        plots.Mark(d.at, d.action.replace("_", " "), {"undo": "incident", "retrain": "drift"}.get(d.action, "deploy"))  # type: ignore[arg-type]
-        for d in planted.decisions
-        if d.model == "demand" and d.action in ("retrain", "promote", "undo")
-    )
+    """Error over time with everything that happened, marked as the console marks it; who answered; and the control year."""
+    marks = marks_of(planted.happened)
     return (
         ("Error of demand, week by week: what was served, beside last week's value and the eight-week mean", _errors(planted, marks)),
         (

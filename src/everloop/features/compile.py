@@ -46,7 +46,7 @@ def columns(reader: Reader, spine: Spine, readings: Sequence[AnyReading], known_
     made: dict[str, pa.Array] = {}
     for reading in readings:
         if isinstance(reading, calendar):
-            said = calendar_parts(reading.parts, predicted_at(spine), _zone(spine.model, reading))
+            said = calendar_parts(reading.parts, predicted_at(spine), _zone(spine.model, reading), reading.holidays)
             made |= {name: pa.array(said[part], pa.float64()) for name, part in zip(reading.names, reading.parts, strict=True)}
         else:
             made[column_names(reading)[0]] = put_together(reading, done, spine.questions.num_rows)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everloop.errors import Unknown
+from everloop.features.holidays import is_holiday
 from everloop.project.spans import every
 
 Micros: TypeAlias = NDArray[np.int64]
@@ -22,7 +23,7 @@ DAY: Final = 86_400_000_000
 ALWAYS: Final = -62_135_596_800_000_000
 #: Later than every moment; what is in force until then has no successor yet.
 FOREVER: Final = 2**63 - 1
-PARTS: Final = ("hour", "weekday", "day", "week", "month")
+PARTS: Final = ("hour", "weekday", "day", "week", "month", "holiday")
 
 
 def micros(moment: datetime) -> int:
@@ -134,21 +135,24 @@ def _time_of_day(at: str) -> int:
     return ((clock.hour * 60 + clock.minute) * 60 + clock.second) * 1_000_000 + clock.microsecond
 
 
-def calendar_parts(parts: Sequence[str], moments: Micros, zone: str | None) -> dict[str, NDArray[np.float64]]:
-    """What the calendar of a zone says at each moment: hour 0-23, weekday 0-6 from Monday, day 1-31, ISO week 1-53, month 1-12.
+def calendar_parts(parts: Sequence[str], moments: Micros, zone: str | None, holidays: str | None = None) -> dict[str, NDArray[np.float64]]:
+    """What the calendar of a zone says at each moment: hour 0-23, weekday 0-6 from Monday, day 1-31, ISO week 1-53, month 1-12, and whether
+    its day is a holiday of a place (``holidays``; see ``holidays.py``), 1 or 0.
 
     >>> calendar_parts(["hour", "weekday"], np.array([0]), "America/New_York")
     {'hour': array([19.]), 'weekday': array([2.])}
 
-    Raises Unknown for other parts.
+    Raises Unknown for other parts, a holiday of no place among them, and what ``is_holiday`` raises.
     """
+    known = PARTS if holidays else PARTS[:-1]
     for part in parts:
-        if part not in PARTS:
-            raise Unknown("part of the calendar", part, PARTS)
+        if part not in known:
+            raise Unknown("part of the calendar", part, known)
     where = zone_of(zone)
     unique, back = np.unique(moments, return_inverse=True)
     said = np.empty((len(unique), len(PARTS)), dtype=np.float64)
     for i, moment in enumerate(unique.tolist()):
         local = instant(moment).astimezone(where)
-        said[i] = (local.hour, local.weekday(), local.day, local.isocalendar().week, local.month)
+        free = float("holiday" in parts and is_holiday(local.date(), holidays or ""))
+        said[i] = (local.hour, local.weekday(), local.day, local.isocalendar().week, local.month, free)
     return {part: said[back, PARTS.index(part)] for part in parts}

@@ -253,15 +253,16 @@ def makes(reading: AnyReading | float, slots: Mapping[str, int], zone: str | Non
         sign, (left, right) = reading.operator, (makes(side, slots, zone)[0] for side in (reading.left, reading.right))
         return [lambda row, moment: finalize.one_reckoned(sign, _number(left(row, moment)), _number(right(row, moment)))]
     if isinstance(reading, calendar):
-        words = (tuple(reading.parts), reading.zone or zone)
+        words = (tuple(reading.parts), reading.zone or zone, reading.holidays)
         return [lambda row, moment, part=part: _calendar(*words, moment)[part] for part in reading.parts]
     value = float(reading)
     return [lambda row, moment: value]
 
 
 @lru_cache(maxsize=64)
-def _calendar(parts: tuple[str, ...], zone: str | None, moment: int) -> dict[str, float]:
-    return {part: float(said[0]) for part, said in calendar_parts(parts, np.array([moment], dtype=np.int64), zone).items()}
+def _calendar(parts: tuple[str, ...], zone: str | None, holidays: str | None, moment: int) -> dict[str, float]:
+    said = calendar_parts(parts, np.array([moment], dtype=np.int64), zone, holidays)
+    return {part: float(values[0]) for part, values in said.items()}
 
 
 def _number(value: Told) -> float | None:

@@ -67,7 +67,7 @@ class Portable:
         made: dict[str, pa.Array] = {}
         for reading in self.readings:
             if isinstance(reading, calendar):
-                said = calendar_parts(reading.parts, moments, reading.zone or self.zone)
+                said = calendar_parts(reading.parts, moments, reading.zone or self.zone, reading.holidays)
                 made |= {name: pa.array(said[part], pa.float64()) for name, part in zip(reading.names, reading.parts, strict=True)}
             else:
                 made[column_names(reading)[0]] = put_together(reading, done, parts.num_rows)

@@ -130,7 +130,8 @@ def _notes(
         if others:
             lacking = set(one.missing).intersection(*(brought[at].missing for at in others))
             missing = tuple(name for name in one.missing if name in lacking)
-            one = replace(one, offered=one.offered + sum(brought[at].offered for at in others), missing=missing)
+            rows, refused = (one.rows + sum(brought[at].rows for at in others), one.refused + sum(brought[at].refused for at in others))
+            one = replace(one, rows=rows, refused=refused, missing=missing)
         note = _noted(source, one, coming[first], there, reached[first] - new[first] + 1, reached[last])
         there = [*(d for d in there if d.number != note.number), note]
         noted[note.number] = note
@@ -162,7 +163,8 @@ def _noted(source: Source, brought: Brought, coming: Coming, before: Sequence[De
     last = before[-1] if before else None
     if coming.single and last is not None and last.singles and last.withdrawn_at is None and last.at.date() == coming.now.date():
         missing = tuple(name for name in last.missing if name in brought.missing)
-        return msgspec.structs.replace(last, last_seq=through, rows=last.rows + brought.offered, missing=missing)
+        rows, refused = last.rows + brought.rows, last.refused + brought.refused
+        return msgspec.structs.replace(last, last_seq=through, rows=rows, refused=refused, missing=missing)
     new: tuple[str, ...] = ()
     if brought.typed:
         # Only what says its types is compared: single events carry what they like.
@@ -170,8 +172,8 @@ def _noted(source: Source, brought: Brought, coming: Coming, before: Sequence[De
         expected = declared(source)
         new = tuple(name for name, _ in brought.columns if name not in accepted and name not in expected) if accepted else ()
     return Delivery(
-        source=source.name, number=last.number + 1 if last else 1, at=coming.now, first_seq=first, last_seq=through, rows=brought.offered,
-        missing=brought.missing, new=new, retyped=brought.retyped, name=coming.name, origin=coming.origin,
+        source=source.name, number=last.number + 1 if last else 1, at=coming.now, first_seq=first, last_seq=through, rows=brought.rows,
+        refused=brought.refused, missing=brought.missing, new=new, retyped=brought.retyped, name=coming.name, origin=coming.origin,
         # A file some rows of which were refused may come again, once the project is mended.
         sha=None if brought.refused else coming.sha, pin=coming.pin, singles=coming.single,
         columns=brought.columns if brought.typed else (),

@@ -105,10 +105,12 @@ class DeltaTables:
         through_seq: int | None = None,
         among: Mapping[str, Collection[str]] | None = None,
         since: Mapping[str, int] | None = None,
+        until: Mapping[str, int] | None = None,
+        most: int | None = None,
     ) -> pa.Table:
         """The rows of a version (the newest): columns of ``schema`` (all), ``seq <= through_seq`` (all), in order of ``seq`` if it has one;
-        only those whose texts are ``among`` these and whose numbers are not below those of ``since``, by column: the others are never in
-        memory all at once.
+        only those whose texts are ``among`` these and whose numbers are not below those of ``since`` nor above those of ``until``, by
+        column: the others are never in memory all at once. Of more than ``most`` rows any so many are given.
 
         No table, no rows: with a schema an empty one is given. Raises StoreError where files of that version are gone.
         """
@@ -123,7 +125,9 @@ class DeltaTables:
             bounds = [] if through_seq is None else [pc.field("seq") <= through_seq]
             bounds += [pc.field(column).isin(pa.array(sorted(texts), pa.string())) for column, texts in (among or {}).items()]
             bounds += [pc.field(column) >= least for column, least in (since or {}).items()]
-            rows = _in_order(found.to_pyarrow_dataset().to_table(wanted, filter=reduce(and_, bounds) if bounds else None))
+            bounds += [pc.field(column) <= largest for column, largest in (until or {}).items()]
+            scanner = found.to_pyarrow_dataset().scanner(wanted, filter=reduce(and_, bounds) if bounds else None)
+            rows = _in_order(scanner.to_table() if most is None else scanner.head(most))
         return _as_said(rows, schema)
 
     def added(self, name: str, after: int | None, schema: pa.Schema) -> tuple[int | None, pa.Table]:

@@ -60,6 +60,7 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE TABLE deliveries (source INTEGER NOT NULL, number INTEGER NOT NULL, said TEXT NOT NULL, PRIMARY KEY (source, number)) WITHOUT ROWID;
 """
+_OWNER = "owner (one INTEGER PRIMARY KEY CHECK (one = 1), mark TEXT NOT NULL)"  # made when it is first said: older logs have none
 
 
 @dataclass(frozen=True)
@@ -163,11 +164,11 @@ class SqliteLog:
         with told(str(self.file)):
             self._syncing().now()
 
-    def deliveries(self, source: str) -> list[Delivery]:
-        """Every delivery of a source, in order of number."""
+    def deliveries(self, source: str, *, newest: int | None = None) -> list[Delivery]:
+        """Every delivery of a source, in order of number; or of them only the ``newest`` so many."""
         with told(str(self.file)):
             connection = self.connection()
-            return _deliveries(connection, _number(connection, source))
+            return _deliveries(connection, _number(connection, source), newest)
 
     @contextmanager
     def sealing(self, source: str) -> Iterator[None]:
@@ -199,6 +200,20 @@ class SqliteLog:
             connection.execute("VACUUM")
             rewritten(connection)
         self.tell_gone()
+
+    def owner(self) -> str | None:
+        """The mark of the house it belongs to; None: nobody's yet."""
+        with told(str(self.file)):
+            return _owner(self.connection())
+
+    def owned_by(self, mark: str, *, instead: bool = False) -> str:
+        """Let it belong to a house, unless it belongs to one; returns whose it is then."""
+        with told(str(self.file)), self._writing() as connection:
+            there = None if instead else _owner(connection)
+            if there is None:
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {_OWNER}")
+                connection.execute("INSERT OR REPLACE INTO owner VALUES (1, ?)", (mark,))
+        return there or mark
 
     def emptied(self) -> None:
         """Let go of every row, version and delivery of every source, but for where files lay and how far streams were taken."""
@@ -303,12 +318,16 @@ def _number(connection: sqlite3.Connection, source: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _deliveries(connection: sqlite3.Connection, number: int, only_last: bool = False) -> list[Delivery]:
-    order = "DESC LIMIT 1" if only_last else ""
-    return [
-        noted.delivery(said)
-        for (said,) in connection.execute(f"SELECT said FROM deliveries WHERE source = ? ORDER BY number {order}", (number,))
-    ]
+def _owner(connection: sqlite3.Connection) -> str | None:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'owner'").fetchone():
+        return None
+    row = connection.execute("SELECT mark FROM owner").fetchone()
+    return str(row[0]) if row else None
+
+
+def _deliveries(connection: sqlite3.Connection, number: int, newest: int | None = None) -> list[Delivery]:
+    said = "SELECT said FROM deliveries WHERE source = ? ORDER BY number DESC LIMIT ?"  # a limit below 0 is none
+    return [noted.delivery(text) for (text,) in connection.execute(said, (number, -1 if newest is None else newest))][::-1]
 
 
 def versions_of(events: Events, digests: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[Any, ...]]:
@@ -371,7 +390,7 @@ class SqliteArrivals:
 
     def deliveries(self, *, only_last: bool = False) -> list[Delivery]:
         """The deliveries so far, in order of number; or only the last of them."""
-        return _deliveries(self.connection, self.number, only_last)
+        return _deliveries(self.connection, self.number, 1 if only_last else None)
 
     def note(self, delivery: Delivery) -> None:
         """Remember a delivery."""

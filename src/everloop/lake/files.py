@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pyarrow as pa
 
 from everloop.errors import EverloopError
 
+TOGETHER = 1_024
+"""Rows that are unpacked at a time where there is a bound on what all of them may come to."""
 _CSV, _PARQUET, _ARROW = (".csv", ".csv.gz"), (".parquet", ".pq"), (".arrow", ".feather", ".ipc")
 
 
@@ -26,10 +29,15 @@ class FileRows:
     spelled: bool
 
 
-def read_file(path: Path) -> FileRows:
-    """All rows of a file.
+class TooMuch(EverloopError):  # noqa: N818
+    """A file holds more than its reader was told to take in."""
 
-    Raises EverloopError for a file that is not there, is of no known kind, cannot be read (half-written, say) or is still being written.
+
+def read_file(path: Path, *, most: int | None = None) -> FileRows:
+    """All rows of a file; of no more than ``most`` bytes once it is unpacked.
+
+    Raises TooMuch where it holds more; EverloopError for a file that is not there, is of no known kind, cannot be read (half-written, say)
+    or is still being written.
     """
     name = path.name.lower()
     if not name.endswith((*_CSV, *_PARQUET, *_ARROW)):
@@ -38,7 +46,7 @@ def read_file(path: Path) -> FileRows:
         before = path.stat()
         with path.open("rb") as file:
             sha = hashlib.file_digest(file, "sha256").hexdigest()
-        table = _csv(path) if name.endswith(_CSV) else _parquet(path) if name.endswith(_PARQUET) else _arrow(path)
+        table = _csv(path) if name.endswith(_CSV) else _parquet(path, most) if name.endswith(_PARQUET) else _arrow(path, most)
         after = path.stat()
     except FileNotFoundError:
         raise EverloopError(f"There is no file {path}.") from None
@@ -74,15 +82,41 @@ def _names(path: Path) -> list[str]:
         return names
 
 
-def _parquet(path: Path) -> pa.Table:
+def _parquet(path: Path, most: int | None) -> pa.Table:
     import pyarrow.parquet as parquet
 
-    return parquet.ParquetFile(path).read()
+    file = parquet.ParquetFile(path)
+    if most is None:
+        return file.read()
+    # What it says of itself, first: a value that is written once may be said a billion times.
+    said = file.metadata
+    packed = sum(said.row_group(n).total_byte_size for n in range(said.num_row_groups))
+    if max(packed, said.num_rows * said.num_columns) > most:
+        raise _too_much(path, most)
+    return _gathered(file.iter_batches(batch_size=TOGETHER), file.schema_arrow, path, most)
 
 
-def _arrow(path: Path) -> pa.Table:
+def _arrow(path: Path, most: int | None) -> pa.Table:
     with path.open("rb") as file:
         if file.read(6) == b"ARROW1":
-            return pa.ipc.open_file(file).read_all()
+            there = pa.ipc.open_file(file)
+            if most is None:
+                return there.read_all()
+            return _gathered((there.get_batch(n) for n in range(there.num_record_batches)), there.schema, path, most)
         file.seek(0)
-        return pa.ipc.open_stream(file).read_all()
+        stream = pa.ipc.open_stream(file)
+        return stream.read_all() if most is None else _gathered(stream, stream.schema, path, most)
+
+
+def _gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, most: int) -> pa.Table:
+    found, size = [], 0
+    for batch in batches:
+        found.append(batch)
+        size += batch.nbytes
+        if size > most:
+            raise _too_much(path, most)
+    return pa.Table.from_batches(found, schema)
+
+
+def _too_much(path: Path, most: int) -> TooMuch:
+    return TooMuch(f"{path} holds more than {most:,} bytes once it is unpacked. Nothing of it came in.")

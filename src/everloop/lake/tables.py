@@ -54,6 +54,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows that came together, ``first_seq`` to ``last_seq``, and how their columns differed from what was declared.
 
+    ``rows`` are those that can be events, known already or not; ``refused`` came beside them and are not kept.
     ``missing`` are declared columns that did not come; ``new`` came undeclared and in no delivery before; ``retyped`` came as something
     that cannot be what was declared, and are empty in these rows. Single events of one UTC day are one delivery.
     """
@@ -64,6 +65,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     first_seq: int
     last_seq: int
     rows: int
+    refused: int = 0
     missing: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     retyped: tuple[str, ...] = ()
@@ -130,8 +132,8 @@ class LoggedRows(Protocol):
         """What has arrived by now survives a power cut when this returns."""
         ...
 
-    def deliveries(self, source: str) -> list[Delivery]:
-        """Every delivery, in order of number."""
+    def deliveries(self, source: str, *, newest: int | None = None) -> list[Delivery]:
+        """Every delivery, in order of number; or of them only the ``newest`` so many."""
         ...
 
     def close(self) -> None:
@@ -174,7 +176,20 @@ class Locks(Protocol):
         ...
 
 
-class EventLog(LoggedRows, Forgetting, Locks, Protocol):
+class Owned(Protocol):
+    """Whose a log is: the mark of one house, kept with the rows."""
+
+    def owner(self) -> str | None:
+        """The mark of the house it belongs to; None: nobody's yet."""
+        ...
+
+    def owned_by(self, mark: str, *, instead: bool = ...) -> str:
+        """Let it belong to a house, unless it belongs to one already (``instead``: whichever it belongs to). Returns whose it is then, of
+        several who say so at once the same for all."""
+        ...
+
+
+class EventLog(LoggedRows, Forgetting, Locks, Owned, Protocol):
     """Where rows arrive: all that a lake needs of it."""
 
 
@@ -202,10 +217,12 @@ class Tables(Protocol):
         through_seq: int | None = None,
         among: Mapping[str, Collection[str]] | None = None,
         since: Mapping[str, int] | None = None,
+        until: Mapping[str, int] | None = None,
+        most: int | None = None,
     ) -> pa.Table:
         """The rows of a version (the newest): only columns of ``schema``, only ``seq <= through_seq``, in order of ``seq`` if there; and
-        only those whose texts are ``among`` these and whose numbers are not below those of ``since``, by column: the others are never in
-        memory all at once."""
+        only those whose texts are ``among`` these and whose numbers are not below those of ``since`` nor above those of ``until``, by
+        column: the others are never in memory all at once. Of more than ``most`` rows any so many."""
         ...
 
     def added(self, name: str, after: int | None, schema: pa.Schema) -> tuple[int | None, pa.Table]:

@@ -10,6 +10,17 @@ from contextlib import contextmanager
 
 from everloop.errors import EverloopError, HouseBusy, HouseFull, StoreError
 
+#: How clouds and their libraries say that they do not know who asks; the addresses are where a machine of theirs would be told.
+_UNASKED = (
+    "access_denied", "accessdenied", "access denied", "credential", "169.254.169.254", "169.254.170.2", "metadata.google.internal",
+    "forbidden", "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken", "invalid_grant", "unauthenticated", "unauthorized",
+    "authenticationfailed",
+)  # fmt: skip
+_WHO_ASKS = {
+    "s3": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN, too, where there is one), or give the machine a role.",
+    "gs": "Set GOOGLE_APPLICATION_CREDENTIALS to the file of a key, or give the machine a service account.",
+    "az": "Set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN.",
+}
 _FULL = ("disk is full", "no space left", "quota exceeded", "os error 28", "errno 28")
 
 
@@ -50,4 +61,20 @@ def _ours(error: Exception, where: str) -> StoreError:
         return HouseBusy(f"Another process has been writing to {where} for too long ({what}). Run it again, or see who holds it.")
     if isinstance(error, sqlite3.DatabaseError) and ("not a database" in low or "malformed" in low):
         return StoreError(f"{where} is no event log, or a broken one ({what}). Restore the house folder from a backup.")
+    if (cure := asked_by(where, low)) is not None:
+        return StoreError(f"{where}: {cure} Nothing was half-written. (It said: {what}.)")
     return StoreError(f"{where}: {what}. Nothing was half-written.")
+
+
+def asked_by(where: str, said: str) -> str | None:
+    """What to do where a cloud does not know who asks, or does not let them; None where an error (in small letters) says something else.
+
+    >>> asked_by("s3://shop/lake", "aws error access_denied during headobject operation").split(". ")[0]
+    'nobody is let in here, or nobody said who asks'
+    >>> asked_by("/shop/lake", "permission denied") is None
+    True
+    """
+    cure = _WHO_ASKS.get(where.partition("://")[0])
+    if cure is None or not any(word in said for word in _UNASKED):
+        return None
+    return f"nobody is let in here, or nobody said who asks. {cure}"

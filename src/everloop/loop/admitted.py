@@ -1,7 +1,9 @@
-"""What was learnt elsewhere, from wherever it comes: a version of another house, a model's own file, or a tracking server of MLflow."""
+"""What becomes a candidate by somebody's word: a version of another house, a model's own file, one of a tracking server of MLflow; or a
+candidate of this house, against its verdict."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -9,13 +11,15 @@ from typing import TypeAlias
 
 from everloop.connect.mlflow import models
 from everloop.connect.mlflow.folder import DATA
-from everloop.errors import Unknown
+from everloop.errors import EverloopError, Unknown
 from everloop.loop.handover import from_file, taken_over
 from everloop.loop.house import House
+from everloop.loop.judged import newest_verdict
 from everloop.loop.mirror import tracking_of
 from everloop.loop.people import admit_file
+from everloop.loop.people import override as letting_in
 from everloop.project.model import Model
-from everloop.records import Handover, Verdict
+from everloop.records import Candidate, Handover, Verdict
 from everloop.registry.one_file import ENDING
 
 Admitted: TypeAlias = tuple[Verdict] | tuple[Handover, Verdict]
@@ -28,13 +32,19 @@ FILES = {"model.skops": ".skops", "model.lgb": ".txt", "model.ubj": ".ubj", "mod
 def admitted(
     house: House, model: Model, what: str, now: datetime, *, override: bool = False, trust: bool = False, by: str = "", reason: str = ""
 ) -> Admitted:
-    """Let what was learnt elsewhere in as a candidate of a model, through the same gates. ``what`` is a path, or ``models:/name@alias``.
+    """Let what was learnt elsewhere in as a candidate of a model, through the same gates. ``what`` is a path, or ``models:/name@alias``; or
+    the id of a candidate that was judged here, which ``override`` lets in all the same.
 
-    Raises what ``handover.from_file`` and ``people.admit_file`` raise; for MLflow also Unreachable, and Unknown for a version in a form
-    nobody here can read.
+    Raises what ``people.override``, ``handover.from_file`` and ``people.admit_file`` raise; for MLflow also Unreachable, and Unknown for a
+    version in a form nobody here can read.
     """
     if what.startswith("models:/"):
         return _from_mlflow(house, model, what, now, override=override, trust=trust, by=by, reason=reason)
+    if isinstance(known := house.journal.find(what), Candidate):
+        if not override:
+            raise EverloopError(f"{what} was judged here already. To let it in against its verdict: --override, --by and --reason.")
+        letting_in(house, model, newest_verdict(house, model, known).id, by=by, reason=reason, now=now)
+        return (newest_verdict(house, model, known),)
     file = Path(what)
     if file.suffix == ENDING:
         return from_file(house, model, file, now, override=override, trust=trust, by=by, reason=reason)
@@ -56,3 +66,12 @@ def _from_mlflow(house: House, model: Model, uri: str, now: datetime, *, overrid
         file = Path(beside) / f"{Path(there.name).name} {there.number} of MLflow{FILES[name]}"
         file.write_bytes(server.file(f"{folder}/{name}"))
         return (admit_file(house, model, file, now, override=override, trust=trust, by=by, reason=reason),)
+
+
+def of_this_house(what: str) -> bool:
+    """Whether what is to be let in is a candidate of this house, said by its id or as the newest, and no file.
+
+    >>> of_this_house("newest"), of_this_house("0f" * 8), of_this_house("model.skops")
+    (True, True, False)
+    """
+    return (what == "newest" or re.fullmatch(r"[0-9a-f]{16}", what) is not None) and not Path(what).exists()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from everloop import rollout
+from everloop.clock import EPOCH
 from everloop.project.model import Model
 from everloop.project.refuse import listed
 from everloop.project.unbuilt import require_built
@@ -20,15 +21,19 @@ from everloop.training.stand_in import is_stand_in, really
 if TYPE_CHECKING:
     from everloop.loop.house import House
 
+WITHOUT = "baseline without"
+"""The fact that names the sources of which a baseline was made without a single row."""
+
 
 def adopt(house: House, model: Model, now: datetime) -> None:
     """Begin a model that has not begun; and, while nothing has been learnt, let its baseline learn what is average once there is truth.
 
-    A baseline made of no rows (chances are 1/2, averages are no answer) is replaced by one made of some, as soon as there are some.
+    A baseline made of no rows (chances are 1/2, averages are no answer) is replaced by one made of some, as soon as there are some; one
+    that was made while a source had not a single row yet, as soon as that has some.
     """
     require_built(model)
     traffic = house.pointers.current(model.name)
-    if traffic is None or _knows_nothing(house, traffic):
+    if traffic is None or _knows_nothing(house, traffic) or _came_since(house, model, traffic):
         _begin(house, model, now, traffic)
     _hold_out(house, model, now)
 
@@ -45,6 +50,22 @@ def nothing_yet(house: House, model: Model) -> str | None:
 def _knows_nothing(house: House, traffic: Traffic) -> bool:
     champion = house.champion(traffic)
     return champion.format == "baseline" and not champion.rows and not traffic.rolling
+
+
+def _empty(house: House, model: Model) -> list[str]:
+    """The sources of a model of which not a single row has come in."""
+    return [source.name for source in model.sources if not house.lake.log.counters(source.name).last_seq]
+
+
+def _came_since(house: House, model: Model, traffic: Traffic) -> list[str]:
+    """The sources that had no row when the baseline that answers was made, and have some now; none once something else answers."""
+    if traffic.rolling or traffic.held:
+        return []
+    fact = house.facts.latest(model.name, WITHOUT)
+    if fact is None or fact.body["version"] != traffic.champion:
+        return []
+    empty = _empty(house, model)
+    return [name for name in fact.body["sources"] if name not in empty]
 
 
 def _hold_out(house: House, model: Model, now: datetime) -> None:
@@ -74,15 +95,18 @@ def _baseline_of(house: House, model: Model) -> str | None:
 
 
 def _begin(house: House, model: Model, now: datetime, traffic: Traffic | None) -> None:
-    model = for_real(model)
+    model, empty = for_real(model), _empty(house, model)
     turn = identity("adopt", model.name, now.isoformat() if traffic else "")
     training_set, table = _what_is_known(house, model, now, turn)
     if traffic is not None and (training_set is None or not training_set.learn_rows):
         return
     made = baseline(model, table, training_set, id=identity(turn, "candidate"), now=now, save=house.blobs.save)
     if traffic is not None and content_of(made) == content_of(house.champion(traffic)):
-        return  # with these rows it is what answers already, and no version is let in twice
-    _keep(house, model, made, training_set, turn, now, traffic)
+        # With these rows it is what answers already, and no version is let in twice.
+        with house.store.transaction() as t:
+            house.facts.put(t, model.name, WITHOUT, EPOCH, {"version": traffic.champion, "sources": empty})
+        return
+    _keep(house, model, made, training_set, turn, now, traffic, empty)
 
 
 def for_real(model: Model) -> Model:
@@ -114,8 +138,9 @@ def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tupl
 
 
 def _keep(
-    house: House, model: Model, made: Candidate, training_set: TrainingSet | None, turn: str, now: datetime, seen: Traffic | None
-) -> None:
+    house: House, model: Model, made: Candidate, training_set: TrainingSet | None, turn: str, now: datetime, seen: Traffic | None,
+    empty: list[str],
+) -> None:  # fmt: skip
     from everloop.loop.keep import keep_record
 
     with house.store.transaction() as t:
@@ -141,4 +166,6 @@ def _keep(
                 since=now,
                 because="the baseline has learnt what is average",
             )
+        if empty:
+            house.facts.put(t, model.name, WITHOUT, EPOCH, {"version": version.id, "sources": empty})
         keep_record(house, t, first, model=model, turn=turn, verb="adopt")

@@ -99,19 +99,34 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
     return given
 
 
-def answers_of(house: House, model: Model, *, since: datetime | None = None) -> pa.Table:
-    """Every answer of a model given from ``since`` on, sealed or not, once each, by moment, then unit.
+def answers_of(
+    house: House,
+    model: Model,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    columns: Sequence[str] = SCHEMA.names,
+    most: int | None = None,
+) -> pa.Table:
+    """Every answer of a model given from ``since`` on, ``until`` an instant, sealed or not, once each, by moment, then unit.
 
-    In the columns of ``serving.answered.SCHEMA``.
+    In the columns of ``serving.answered.SCHEMA``; where only some ``columns`` are wanted (the id among them), in no order. Of more than
+    ``most`` that are sealed any so many.
     """
+    schema = _only(*columns)
     # Segments first: one that is sealed in between is then read twice, never missed, and counts once.
-    hot, least = unsealed(house.settings.answers).select(SCHEMA.names).cast(SCHEMA), {}
+    hot = unsealed(house.settings.answers, house.mark).select(SCHEMA.names).cast(SCHEMA)
+    least = {} if since is None else {"answered_at": microseconds(since)}
+    largest = {} if until is None else {"answered_at": microseconds(until)}
     mine = pc.field("model") == model.name
-    if since is not None:
-        least = {"answered_at": microseconds(since)}
-        mine &= pc.field("answered_at") >= microseconds(since)
-    sealed = house.lake.tables.read(TABLE, schema=SCHEMA, among={"model": [model.name]}, since=least)
-    found = once(pa.concat_tables([hot.filter(mine), sealed]))
+    for at in least.values():
+        mine &= pc.field("answered_at") >= at
+    for at in largest.values():
+        mine &= pc.field("answered_at") <= at
+    sealed = house.lake.tables.read(TABLE, schema=schema, among={"model": [model.name]}, since=least, until=largest, most=most)
+    found = once(pa.concat_tables([hot.filter(mine).select(schema.names), sealed]))
+    if len(schema) < len(SCHEMA):
+        return found
     return found.sort_by([("moment", "ascending"), ("unit", "ascending"), ("arm", "ascending")])
 
 
@@ -136,7 +151,7 @@ def known_answers(house: House, ids: Collection[str]) -> set[str]:
 
 def _with_ids(house: House, ids: Collection[str], schema: pa.Schema) -> pa.Table:
     # Segments first, as in answers_of.
-    hot = unsealed(house.settings.answers).select(schema.names).cast(schema)
+    hot = unsealed(house.settings.answers, house.mark).select(schema.names).cast(schema)
     hot = hot.filter(pc.is_in(hot.column("id"), value_set=pa.array(sorted(ids), pa.string())))
     return once(pa.concat_tables([hot, house.lake.tables.read(TABLE, schema=schema, among={"id": ids})]))
 
@@ -160,7 +175,7 @@ def seal_answers(house: House) -> None:
             held.enter_context(house.lake.log.alone(SEALING, "sealing answers", patience=0))
         except HouseBusy:
             return
-        serving.seal(house.settings.answers, append_once, table=TABLE, known=known)
+        serving.seal(house.settings.answers, append_once, table=TABLE, known=known, house=house.mark)
 
 
 def predictors_of(house: House, traffic: Traffic) -> dict[str, Answering]:
@@ -194,7 +209,7 @@ def _given(
 ) -> AnswerRows:
     here = answers_here(house, traffic)
     predictors = predictors_of(house, here)
-    with AnswersLog(house.settings.answers, patience=PATIENCE) as log:
+    with AnswersLog(house.settings.answers, patience=PATIENCE, house=lambda: house.mark) as log:
         return serving.answer(
             model,
             here,

@@ -10,17 +10,17 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everloop.clock import EPOCH
+from everloop.clock import EPOCH, microseconds, said, wall
 from everloop.connect.streams import Line, Message, kept_up, line
 from everloop.loop.answers import TABLE
-from everloop.loop.house import House
+from everloop.loop.house import House, untold
 from everloop.serving.answered import SCHEMA, predictions
 from everloop.serving.asks import answer_of
 from everloop.settings import Stream
@@ -34,10 +34,16 @@ _encode = msgspec.json.Encoder().encode
 
 def tell_answers(house: House, name: str, *, stop: threading.Event, told: Callable[[str], object]) -> None:
     """Put answers into a stream of ``[streams]`` until ``stop``; what is wrong is ``told``, once until it is over. The first time it begins
-    with what is answered from then on. Raises nothing."""
-    said = house.settings.streams[name]
-    telling = Telling(house, name, said, stop)
-    kept_up(telling.go, stop, told, f"The stream {name} ({said.subject})")
+    with what is answered from then on, and says so. Raises nothing."""
+    stream = house.settings.streams[name]
+    telling = Telling(house, name, stream, stop, told)
+    kept_up(telling.go, stop, told, f"The stream {name} ({stream.subject})")
+
+
+def noted_of(house: House, name: str) -> dict[str, Any] | None:
+    """How far a stream of answers was told: the ``version`` of their table, and the newest instant (µs) of what was told, ``until``."""
+    fact = house.facts.latest("", f"stream {name}")
+    return None if fact is None else dict(fact.body)
 
 
 @dataclass
@@ -48,6 +54,8 @@ class Telling:
     name: str
     stream: Stream
     stop: threading.Event
+    told: Callable[[str], object] = untold
+    wall: Callable[[], datetime] = wall
 
     async def go(self, well: Callable[[], None]) -> None:
         """Put there what is answered, until ``stop``. Raises what a broker's library raises."""
@@ -60,30 +68,40 @@ class Telling:
     async def once(self, broker: Line) -> int:
         """Put there what was answered since the last time; how many that is."""
         before = await asyncio.to_thread(self._noted)
+        if before is None:
+            before = await asyncio.to_thread(self._begun)
         version, rows = await asyncio.to_thread(self._since, before)
         messages = await asyncio.to_thread(self._said, rows)
         for first in range(0, len(messages), TOGETHER):
             await asyncio.gather(*(broker.put(self.stream.subject, one) for one in messages[first : first + TOGETHER]))
-        if before is None or before["version"] != version:
-            await asyncio.to_thread(self._note, version, max([(before or {}).get("until", 0), *rows.column("answered_at").to_pylist()]))
+        if before["version"] != version:
+            until = max([before["until"], *rows.column("answered_at").to_pylist()])
+            await asyncio.to_thread(self._note, {**before, "version": version, "until": until})
         return len(messages)
 
     def _noted(self) -> dict[str, Any] | None:
-        fact = self.house.facts.latest("", f"stream {self.name}")
-        return None if fact is None else dict(fact.body)
+        return noted_of(self.house, self.name)
 
-    def _since(self, before: dict[str, Any] | None) -> tuple[int | None, pa.Table]:
-        """The newest version of the answers, and what came since the one that was noted; from now on where none was."""
-        if before is None:
-            return self.house.lake.tables.version(TABLE), SCHEMA.empty_table()
+    def _begun(self) -> dict[str, Any]:
+        """From now on: what was answered before, and is sealed later, is not told."""
+        now, version = self.wall(), self.house.lake.tables.version(TABLE)
+        body = {"version": version, "until": microseconds(now), "since": microseconds(now)}
+        self._note(body)
+        self.told(f"The stream {self.name} ({self.stream.subject}) is told what is answered from {said(now)} on.")
+        return body
+
+    def _since(self, before: dict[str, Any]) -> tuple[int | None, pa.Table]:
+        """The newest version of the answers, and what came since the one that was noted."""
         version, rows = self.house.lake.tables.added(TABLE, before["version"], SCHEMA)
         rows = rows.filter(pc.field("arm") != "shadow")
-        rows = rows.filter(pc.field("answered_at") >= before["until"] - LATEST // timedelta(microseconds=1))
+        # Of streams from before it was noted since when they are told, all there is.
+        least = max(before["until"] - LATEST // timedelta(microseconds=1), before.get("since", 0))
+        rows = rows.filter(pc.field("answered_at") >= least)
         return version, rows if self.stream.answers == "*" else rows.filter(pc.field("model") == self.stream.answers)
 
-    def _note(self, version: int | None, until: int) -> None:
+    def _note(self, body: dict[str, Any]) -> None:
         with self.house.store.transaction() as t:
-            self.house.facts.put(t, "", f"stream {self.name}", EPOCH, {"version": version, "until": until})
+            self.house.facts.put(t, "", f"stream {self.name}", EPOCH, body)
 
     def _said(self, rows: pa.Table) -> list[Message]:
         """Answers as they were replied, by version: the names and shapes of each are looked up once."""

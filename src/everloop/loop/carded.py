@@ -6,19 +6,29 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from everloop.errors import StoreError, Unknown
+import numpy as np
+import pyarrow as pa
+
+from everloop.errors import EverloopError, StoreError, Unknown
 from everloop.loop.hints import importance_of
 from everloop.loop.house import House
 from everloop.loop.lineage import version_named
+from everloop.loop.serve.explained import reasons
 from everloop.loop.spoken import spoken_lift, spoken_lists
 from everloop.project.model import Model
 from everloop.project.spoken import explain
-from everloop.records import Signals, Traffic, Version
+from everloop.records import Candidate, Signals, Traffic, TrainingSet, Version
 from everloop.registry.card import card, hub, page
 from everloop.registry.written import as_data
+from everloop.serving.answered import private_columns
+from everloop.serving.asks import Because
 from everloop.stats.summary import summaries
+from everloop.training.compiled import compiled, load_compiled
+from everloop.training.rows import holdout
 
 ENDINGS = (".md", ".html", ".json")
+LOW_USUAL_HIGH = (0.05, 0.5, 0.95)
+"""Which answers are shown as examples: the shares of all that lie below them."""
 LATELY = 200  # findings, newest first, among which that is looked for
 
 
@@ -40,6 +50,7 @@ def card_of(house: House, model: Model, name: str) -> dict[str, object]:
         moves=importance_of(house, model, candidate),
         sheet=summaries(table, [*candidate.columns, "relevant" if model.kind == "ranking" else "truth"]) if table is not None else (),
         worth=(*_lists(house, version), *_worth(house, version)),
+        examples=_examples(house, model, candidate, training_set, table) if training_set is not None and table is not None else (),
     )
 
 
@@ -55,6 +66,26 @@ def write_card(house: House, model: Model, name: str, file: Path) -> Path:
     except OSError as error:
         raise StoreError(f"{file} cannot be written: {error.strerror}. Name another file: --to") from error
     return file
+
+
+def _examples(house: House, model: Model, candidate: Candidate, training_set: TrainingSet, table: pa.Table) -> tuple[Because, ...]:
+    """A low, a usual and a high answer to what it was judged by, each with the columns that made it so; none where that cannot be told."""
+    if candidate.shape.kind not in ("number", "chance"):
+        return ()
+    try:
+        found = house.predictor(candidate)
+        rows = holdout(table, training_set).select([*found.columns])
+        body = compiled(found)
+        predictor = found if body is None else load_compiled(body)
+        answers = predictor.answer(rows).value
+        if private_columns(model) & frozenset(predictor.columns) or answers is None:
+            return ()
+        known = np.flatnonzero(np.isfinite(answers))
+        order = known[np.argsort(answers[known], kind="stable")]
+        chosen = dict.fromkeys(int(order[int(share * (len(order) - 1))]) for share in LOW_USUAL_HIGH) if len(order) else {}
+        return tuple(reasons(predictor, rows.slice(at, 1).to_pylist()[0], float(answers[at])) for at in chosen)
+    except EverloopError:
+        return ()
 
 
 def _lists(house: House, version: Version) -> tuple[str, ...]:

@@ -25,27 +25,54 @@ def code_of(path: Path) -> str:
     ...     before == code_of(project)
     False
     """
-    folder, found, left = path.resolve().parent, dict[Path, str](), [path.resolve()]
-    while left:
-        file = left.pop()
-        if file not in found:
-            body = file.read_bytes()
-            found[file] = hashlib.sha256(body).hexdigest()
-            left += _beside(folder, body)
-    lines = sorted(f"{os.path.relpath(file, folder)} {sha}" for file, sha in found.items())
+    lines = sorted(f"{name} {hashlib.sha256(body).hexdigest()}" for name, body in bodies_of(path).items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+def bodies_of(path: Path) -> dict[str, bytes]:
+    """The files that ``code_of`` hashes, by their paths below the project file's folder. Raises OSError for a file that is not there."""
+    folder, found, left = path.resolve().parent, dict[str, bytes](), [path.resolve()]
+    while left:
+        file = left.pop()
+        name = os.path.relpath(file, folder)
+        if name not in found:
+            found[name] = file.read_bytes()
+            left += _beside(folder, found[name])
+    return found
+
+
+def imported_by(path: Path) -> dict[str, str]:
+    """The top names of everything that a project file and the files beside it import, and that does not lie there itself; each with the
+    first file that imports it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     project, beside = Path(folder, "project.py"), Path(folder, "shop.py")
+    ...     _, _ = project.write_text("from shop import orders"), beside.write_text("import lightgbm.sklearn")
+    ...     imported_by(project)
+    {'lightgbm': 'shop.py'}
+    """
+    bodies, found = bodies_of(path), dict[str, str]()
+    here = {Path(name).parts[0].removesuffix(".py") for name in bodies}
+    for file, body in bodies.items():
+        found |= {name: file for name in sorted(_imported(body)) if name not in here and name not in found}
+    return found
+
+
 def _beside(folder: Path, body: bytes) -> Iterator[Path]:
-    try:
-        tree = ast.parse(body)
-    except (SyntaxError, ValueError):
-        return  # whoever opens it is told
-    for name in sorted(set(_names(tree))):
+    for name in sorted(_imported(body)):
         if (module := folder / f"{name}.py").is_file():
             yield module.resolve()
         elif (folder / name / "__init__.py").is_file():
             yield from (file for file in sorted((folder.resolve() / name).rglob("*.py")))
+
+
+def _imported(body: bytes) -> set[str]:
+    try:
+        tree = ast.parse(body)
+    except (SyntaxError, ValueError):
+        return set()  # whoever opens it is told
+    return set(_names(tree))
 
 
 def _names(tree: ast.AST) -> Iterator[str]:

@@ -65,7 +65,10 @@ class Delivery:
 
 def delivery_of(house: House, model: str, *, until: datetime) -> Delivery:
     """A model's delivery from its first record to ``until`` (aware, business time)."""
-    entries = house.journal.read(kind=("Traffic", "Decision", "Signals", "Incident", "Verdict"), model=model, until=until)
+    entries = house.journal.read(kind=("Traffic", "Decision", "Incident", "Verdict"), model=model, until=until)
+    if any(isinstance(e.record, Decision) and e.record.undoes for e in entries):
+        # Only what was taken back is held against what was seen before; what was seen is most of a journal.
+        entries = sorted([*entries, *house.journal.read(kind="Signals", model=model, until=until)], key=lambda entry: entry.seq)
     return delivery([e.record for e in entries], model, until=until, candidate=_candidates(house))
 
 

@@ -76,4 +76,4 @@ def executor_of(
         return Dask(url, **words)
     from everloop.connect.ray import Ray
 
-    return Ray(url, **words)
+    return Ray(url, address=settings.executor.address, **words)

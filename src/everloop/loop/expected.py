@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from everloop.clock import said
 from everloop.features.moments import ticks
 from everloop.project.source import Source
+from everloop.project.spans import every
 from everloop.project.spoken_values import spoken_span
 from everloop.records import Finding
 
@@ -42,7 +43,7 @@ def due(source: Source, arrived: Sequence[datetime], now: datetime) -> Due | Non
     clock, came = source.arrives, sorted(at for at in arrived if at <= now)
     if clock is None or not came:
         return None
-    since = now - (LOOKS_BACK + 1) * clock.span - (timedelta(days=2) if clock.at else timedelta(0))
+    since = looked_at_since(clock, now)
     # What came first of all is taken for the tick nearest to it.
     there = [tick for tick in ticks(clock, since, now) if tick >= came[0] - clock.span / 2]
     found: Due | None = None
@@ -56,6 +57,11 @@ def due(source: Source, arrived: Sequence[datetime], now: datetime) -> Due | Non
         if tick + source.patience <= now:
             found = Due(source.name, tick, tick + source.patience, taken)
     return found
+
+
+def looked_at_since(clock: every, now: datetime) -> datetime:
+    """From when on it matters to ``due`` when anything came, if something came before that."""
+    return now - (LOOKS_BACK + 1) * clock.span - (timedelta(days=2) if clock.at else timedelta(0))
 
 
 def overdue_sentence(due: Due, source: Source) -> str:

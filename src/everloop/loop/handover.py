@@ -26,7 +26,7 @@ from everloop.loop.people import let_in
 from everloop.loop.signing import keep_signature, sign_now, signature_here
 from everloop.project.model import Model
 from everloop.project.spoken import explain
-from everloop.records import Candidate, Handover, Shape, TrainingSet, Verdict, identity
+from everloop.records import Candidate, Handover, Shape, TrainingSet, Verdict, Version, identity
 from everloop.registry.card import markdown
 from everloop.registry.history import Reason, why
 from everloop.registry.one_file import (
@@ -39,6 +39,8 @@ from everloop.registry.one_file import (
     OF_ARTEFACT,
     RECORDS,
     Carried,
+    Line,
+    lines_in,
     lines_of,
     manifest_of,
     packed,
@@ -63,6 +65,7 @@ def to_file(house: House, model: Model, name: str, file: Path, now: datetime, *,
     """
     if file.suffix != ENDING:
         raise Unknown("kind of file for a version", file.name, (ENDING,), next="Name a file that ends so.")
+    name = version_named(house, model, name).name
     data, head = file_of(house, model, name)
     put(file, data)
     if tracked:
@@ -99,6 +102,7 @@ def copy(
     house: House, other: House, model: Model, name: str, now: datetime, *, override: bool = False, by: str = "", reason: str = ""
 ) -> tuple[Handover, Verdict]:
     """A version of this house into another one, without a file between them; both journal it. What one built, the other may."""
+    name = version_named(house, model, name).name
     data, head = file_of(house, model, name)
     there = other.project.model(model.name)
     done = taken_over(other, there, data, now, place=house.settings.stage or "", override=override, trust=True, by=by, reason=reason)
@@ -235,7 +239,7 @@ def file_of(house: House, model: Model, name: str, *, baseline: bool = False) ->
     bodies = {ARTEFACT: house.blobs.read(candidate.artefact)}
     if candidate.golden is not None:
         bodies[GOLDEN] = house.blobs.read(candidate.golden)
-    bodies[RECORDS] = records_text(lines_of(house.store, sorted(_ids(why(house.journal, version.id)))))
+    bodies[RECORDS] = records_text(_lineage(house, version))
     bodies[CARD] = markdown(card_of(house, model, name)).encode()
     bodies[EXPLAINED] = explain(model).encode()
     signature = None
@@ -253,6 +257,14 @@ def file_of(house: House, model: Model, name: str, *, baseline: bool = False) ->
             bodies[OF_ARTEFACT] = signed.read_bytes()
         manifest = manifest_of(version, bodies, head=head, release=release_of("everloop"))
     return packed(manifest, bodies, signature), head
+
+
+def _lineage(house: House, version: Version) -> list[Line]:
+    """The rows of this journal behind a version; then those of the houses it came from, which came with it."""
+    own = lines_of(house.store, sorted(_ids(why(house.journal, version.id))))
+    came = [record for line in own if isinstance(record := house.journal.find(line.id), Handover) and record.lineage is not None]
+    further = [line for record in came for line in lines_in(house.blobs.read(str(record.lineage)))]
+    return list({(line.id, line.hash): line for line in (*own, *further)}.values())
 
 
 def _left(house: House, model: Model, name: str, data: bytes, head: str, *, place: str, now: datetime) -> Handover:

@@ -20,6 +20,7 @@ from everloop.errors import ClockWentBack, EverloopError, LearnerFailed
 from everloop.lake.place import Lake
 from everloop.lake.snapshot import read, read_source
 from everloop.loop import keep as keeps
+from everloop.loop.belonging import mark_in, together
 from everloop.loop.lakes import lake_of
 from everloop.loop.learnt import Tables, as_learnt, otherwise
 from everloop.loop.online import folding
@@ -36,6 +37,7 @@ from everloop.registry.facts import Facts
 from everloop.registry.incidents import Incidents
 from everloop.registry.journal import Journal
 from everloop.registry.outbox import Outbox
+from everloop.registry.runs import Runs
 from everloop.registry.sentences import clause
 from everloop.registry.store import Store, SweptStore, open_store
 from everloop.registry.traffic import Pointers
@@ -127,8 +129,17 @@ class House:
         return Facts(self.store)
 
     @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.store)
+
+    @cached_property
     def blobs(self) -> SweptStore:
         return blobs_of(self.settings)
+
+    @cached_property
+    def mark(self) -> str:
+        """What all that belongs to this house carries (``loop/belonging.py``)."""
+        return mark_in(self.settings.house)
 
     # -- a turn --
 
@@ -341,11 +352,13 @@ def open_house(
     settings: Settings | None = None,
     ingest: datetime | None = None,
     turned: bool = False,
+    as_is: bool = False,
 ) -> House:
     """The house of a project: where its settings say, by default ``.everloop`` beside the project file.
 
-    ``ingest`` takes in the files that everloop.toml names, at that instant. ``turned``: business time is what requests say. Raises
-    ProjectError, SettingsError, StoreError.
+    ``ingest`` takes in the files that everloop.toml names, at that instant. ``turned``: business time is what requests say. ``as_is``: for
+    who puts a house together, whatever belongs to it. Raises ProjectError, SettingsError; StoreError, also where its places belong to
+    several houses.
     """
     # Numerical libraries let threads wait by spinning unless told otherwise before they are loaded; beside other work that costs minutes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -354,6 +367,13 @@ def open_house(
     settings = settings or read_settings(beside, stage=stage, house=folder)
     lake = folding(lake_of(settings), opened.models.values(), settings)
     house = House(opened, settings, open_store(settings.registry, keep=settings.house), lake, turned=turned)
+    if not as_is:
+        try:
+            together(house)
+        except BaseException:
+            house.store.close()
+            house.lake.log.close()
+            raise
     if ingest is not None:
         from everloop.loop.arrivals import ingest_files
 

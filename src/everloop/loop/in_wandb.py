@@ -9,11 +9,11 @@ from everloop.loop.carded import card_of
 from everloop.loop.handover import file_of
 from everloop.loop.house import House
 from everloop.loop.lineage import version_named
-from everloop.loop.mirror import by_name, params_of
 from everloop.project.model import Model
 from everloop.project.spoken import explain
 from everloop.registry.card import markdown
 from everloop.registry.one_file import ENDING
+from everloop.registry.runs import by_name, params_of
 
 
 def to_wandb(house: House, model: Model, name: str, folder: Path) -> Path:

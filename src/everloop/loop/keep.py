@@ -23,7 +23,7 @@ from everloop.loop.overtaken import withdraw_overtaken
 from everloop.loop.spending import METER, cost
 from everloop.loop.turning import turning
 from everloop.project.model import Model
-from everloop.records import Decision, Record, Traffic, Version, identity
+from everloop.records import Candidate, Decision, Record, Traffic, Verdict, Version, identity
 from everloop.registry.turns import State, Turn
 from everloop.spans import about, span, trace_of
 
@@ -106,11 +106,16 @@ def keep_record(house: House, t: Connection, record: R, *, model: Model, turn: s
     if isinstance(record, Version):
         candidate, verdict = house.candidate(record.candidate, within=t), house.verdict(record.verdict, within=t)
         version = house.versions.admit(t, candidate, verdict, now=record.made_at, id=record.id)
+        house.runs.let_in(t, candidate.id, version)
         if version.id != record.id:
             # The same content was let in before: it is that version again, whose record is in the journal already.
             return version  # type: ignore[return-value]
         record = version  # type: ignore[assignment]
     kept = house.journal.append(t, record, turn=turn, verb=verb, back=ANY)
+    if isinstance(record, Candidate):
+        house.runs.learnt(t, record)
+    elif isinstance(record, Verdict):
+        house.runs.judged(t, record)
     changes = incidents_by(house, t, record, model)
     if isinstance(record, Traffic):
         house.pointers.move(t, record, expected_generation=record.generation - 1)

@@ -10,14 +10,16 @@ from typing import Any
 from everloop.clock import said
 from everloop.errors import Unknown
 from everloop.loop.house import House
+from everloop.loop.lineage import by_number
 from everloop.loop.month import Month, month_of, spoken_month
 from everloop.loop.spending import spent, spoken_cost
 from everloop.loop.spoken import spoken_causes, spoken_lift
 from everloop.project.model import Model
 from everloop.project.spoken_values import spoken_span
-from everloop.records import Candidate, Cost, Decision, Record, Signals, Traffic, Version
+from everloop.records import Candidate, Cost, Decision, Handover, Record, Signals, Traffic, Version
 from everloop.registry import history as past
 from everloop.registry.errands import Errands
+from everloop.registry.one_file import records_in
 from everloop.registry.sentences import Naming, clause
 from everloop.stats.rounded import percent
 
@@ -108,6 +110,7 @@ def status(house: House) -> list[Standing]:
     """Each model of the project on one line, with what was last measured of it below."""
     from everloop.connect.arms.folder import assignment
     from everloop.loop.measured import measured
+    from everloop.loop.remembered import champion_since
     from everloop.loop.skewed import standing_skew
 
     name = past.names(house.journal)
@@ -121,7 +124,7 @@ def status(house: House) -> list[Standing]:
             Standing(
                 model=model.name,
                 champion=name(traffic.champion) if traffic else None,
-                since=traffic.since if traffic else None,
+                since=champion_since(house, traffic) if traffic else None,
                 stage=traffic.stage if traffic else "steady",
                 candidate=", ".join(map(name, traffic.candidates)) or None if traffic else None,
                 waiting=waiting[0].action if waiting else None,
@@ -245,9 +248,37 @@ def why(house: House, id: str) -> tuple[list[str], list[Record]]:
         head = f"{given.unit} at {said(given.moment)} was answered {given.value if not given.items else ', '.join(given.items)} by:"
         knew = ", ".join(f"{name} {value}" for name, value in given.features)
         return [head, *lines, *([f"It knew {knew}."] if knew else [])], records
-    tree = past.why(house.journal, id)
+    tree = past.why(house.journal, by_number(house, id))
     behind, records = spoken_causes(tree.record) if isinstance(tree.record, Signals) else [], _records(tree)
-    return [*behind, *past.told(tree, name=past.names(house.journal)), *_as_compiled(house, records[:1])], records
+    lines = past.told(tree, name=past.names(house.journal))
+    return [*behind, *lines, *_elsewhere(house, records), *_as_compiled(house, records[:1])], records
+
+
+def _elsewhere(house: House, records: list[Record]) -> list[str]:
+    """What the journals of other houses said of the versions that came from there, oldest below; a line above each house."""
+    lines: list[str] = []
+    for came in records:
+        if isinstance(came, Handover) and came.lineage is not None:
+            there = records_in(house.blobs.read(came.lineage))
+            lines += _of_house(came, there, set())
+    return lines
+
+
+def _of_house(came: Handover, there: list[Record], told: set[str]) -> list[str]:
+    """One version where it came from, and where that came from in turn: ``there`` holds what every house on its way said."""
+    known = {record.id: record for record in reversed(there)}  # of two houses, the nearer one
+    names = {one.id: one.name for one in there if isinstance(one, Version)}
+    for record in there:
+        if isinstance(record, Version) and record.name == came.version and record.id not in told:
+            tree = past.behind(known.get, record.id)
+            found = _records(tree)
+            told.update(one.id for one in found)
+            head = f"In the house it came from{f' ({came.place})' if came.place else ''}:"
+            lines = [head, *past.told(tree, name=lambda id: names.get(id, id), depth=1)]
+            for one in found:
+                lines += _of_house(one, there, told) if isinstance(one, Handover) and one.way == "in" else []
+            return lines
+    return []
 
 
 def _as_compiled(house: House, asked: list[Record]) -> list[str]:

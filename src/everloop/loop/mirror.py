@@ -7,8 +7,9 @@ it has come, and a server that is down is told later. Each telling can be repeat
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version as release_of
@@ -29,8 +30,9 @@ from everloop.loop.lineage import snapshot_of
 from everloop.loop.spoken import spoken_report
 from everloop.project.model import Model
 from everloop.project.spoken import explain
-from everloop.records import Candidate, Opinion, Report, Traffic, Verdict, Version, identity
+from everloop.records import Candidate, Report, Traffic, Verdict, Version, identity
 from everloop.registry.card import markdown
+from everloop.registry.runs import by_name, params_of
 from everloop.registry.sentences import clause
 from everloop.registry.written import as_data
 from everloop.training.golden import read_golden
@@ -226,18 +228,17 @@ class Mirror:
         if self.house.traffic(model).generation > traffic.generation:
             return  # it has moved on, and what it moved to is told next
         numbers = {there.tags.get(models.OURS_ID): there.number for there in models.versions(self.server, model.name)}
-        champion = numbers.get(traffic.champion)
-        candidate = numbers.get(traffic.candidates[0]) if traffic.candidates else None
-        wanted: dict[str, str | None] = {"champion": champion, "candidate": candidate, "production": champion, "staging": candidate}
-        for place, version in enumerate(traffic.candidates[1:], 2):
-            wanted[f"candidate-{place}"] = numbers.get(version)
+        places = self.house.settings.aliases
+        wanted = {alias: traffic.at(place) for alias, place in places.items()}
+        candidate = next((alias for alias, place in places.items() if place == "candidate"), None)
+        for number, version in enumerate(traffic.candidates[1:] if candidate else (), 2):
+            wanted[f"{candidate}-{number}"] = version
         for alias in models.aliases(self.server, model.name):
-            if alias.startswith("candidate-"):
+            if candidate and re.fullmatch(rf"{candidate}-\d+", alias):
                 wanted.setdefault(alias, None)
         # Who answers here and could not be told there has no number: what stands there is then left as it is.
-        absent = {"champion": traffic.champion, "candidate": traffic.candidates[0] if traffic.candidates else None}
-        absent |= {"production": absent["champion"], "staging": absent["candidate"]}
-        models.point(self.server, model.name, {alias: at for alias, at in wanted.items() if at is not None or absent.get(alias) is None})
+        told = {alias: None if version is None else numbers.get(version) for alias, version in wanted.items()}
+        models.point(self.server, model.name, {alias: at for alias, at in told.items() if at is not None or wanted[alias] is None})
 
 
 def mirror(house: House) -> Mirrored:
@@ -304,27 +305,6 @@ def _asked_of(house: House, model: Model, server: Tracking) -> Iterator[tuple[Mo
     yield model, there
     with house.store.transaction() as t:
         house.facts.put(t, model.name, "mlflow challenger", EPOCH, {"number": number, "server": identity(server.url)})
-
-
-def params_of(candidate: Candidate) -> dict[str, object]:
-    """What its learner was told, by name, and what else decides what it learns."""
-    said = json.loads(candidate.parameters)
-    told: Mapping[str, Any] = {**said.get("parameters", {}), **said.get("settings", {})} if "identity" in said else said
-    return {"learner": candidate.learner, "seed": candidate.seed, "columns": ", ".join(candidate.columns), **told}
-
-
-def by_name(opinions: Sequence[Opinion]) -> Iterator[tuple[str, Opinion]]:
-    """Each opinion under the measure it is on; a further one on the same measure under its clause, so that neither hides the other.
-
-    >>> said = [Opinion(clause=clause, outcome="passed", sentence="", measure="wape") for clause in ("beats_champion()", "at_most(0.5)")]
-    >>> [name for name, _ in by_name(said)]
-    ['wape', 'at_most(0.5)']
-    """
-    taken: set[str] = set()
-    for opinion in opinions:
-        name = opinion.measure if opinion.measure is not None and opinion.measure not in taken else opinion.clause
-        taken.add(name)
-        yield name, opinion
 
 
 def _json(record: object) -> bytes:

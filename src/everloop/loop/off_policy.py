@@ -21,10 +21,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from everloop.clock import microseconds, said
-from everloop.errors import EverloopError, Unknown
+from everloop.errors import EverloopError
 from everloop.loop.answers import answers_of
 from everloop.loop.house import House
 from everloop.loop.lift import figures_of
+from everloop.loop.lineage import version_named
 from everloop.loop.split import SERVED, figures, sizes, split_units
 from everloop.project.model import Model
 from everloop.project.spoken_conditions import say_measure
@@ -312,10 +313,8 @@ def _between(estimate: Estimate) -> str:
 def _meant(house: House, model: Model, version: str | None) -> tuple[str, Candidate]:
     """How people call it, and the candidate behind it."""
     if version is not None and "@" in version:
-        named = house.versions.named(version)
-        if named.model != model.name:
-            raise Unknown("version", version, [v.name for v in house.versions.all(model.name)], where=model.name)
-        return version, house.candidate(named.candidate)
+        named = version_named(house, model, version)
+        return named.name, house.candidate(named.candidate)
     from everloop.loop.steps import newest_candidate
 
     found = newest_candidate(house, model, version)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from everloop import gates, rollout
 from everloop.clock import wall
-from everloop.errors import EverloopError, Overtaken, StoreError
+from everloop.errors import EverloopError, Overtaken, StoreError, Unknown
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
@@ -38,10 +38,17 @@ def undo(house: House, model: Model, *, by: str, reason: str, now: datetime, gen
     """
     adopt(house, model, now)
     with house.store.transaction() as t:
-        if generation is not None and (found := house.traffic(model, within=t).generation) != generation:
-            raise Overtaken(f"{model.name}: the traffic is of generation {found} by now, not {generation}. Look first: everloop status")
+        unmoved(model, house.traffic(model, within=t), generation)
         moved = take_back(house, t, model, by=by, reason=reason, now=now)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
+
+
+def unmoved(model: Model, traffic: Traffic, generation: int | None) -> None:
+    """Raises Overtaken where the traffic in force is of another generation than somebody looked at; None: it was not looked at."""
+    if generation is not None and traffic.generation != generation:
+        raise Overtaken(
+            f"{model.name}: the traffic is of generation {traffic.generation} by now, not {generation}. Look first: everloop status"
+        )
 
 
 def take_back(house: House, t: Connection, model: Model, *, by: str, reason: str, now: datetime) -> Traffic:
@@ -145,7 +152,51 @@ def _let_in(house: House, t: Connection, model: Model, candidate: Candidate, ver
 
     version = keep_record(house, t, do.admit(step("admit"), candidate, verdict), model=model, turn=turn, verb="admit")
     moved = do.begin(step("begin"), house.traffic(model), version)
+    passed = f"{version.name} passed the gate"
+    if verdict.by and moved.because.startswith(passed):
+        # A word that is kept in this very transaction nobody else can read yet, nor that it was no pass.
+        word = f"{verdict.by} let {version.name} in past the gate: {verdict.reason}"
+        moved = replace(moved, because=word + moved.because.removeprefix(passed))
     return keep_record(house, t, moved, model=model, turn=turn, verb="begin")
+
+
+def override(house: House, model: Model, verdict: str, *, by: str, reason: str, now: datetime) -> str:
+    """A candidate that no gate let pass is let in all the same, on a person's word, and its roll-out begins. ``verdict`` is the id of what
+    the gate said of it. Returns what happened, in sentences.
+
+    Raises Unknown for what is no verdict of the model, EverloopError without a name and a reason, where it passed or is a version
+    already, Overtaken while the model is held, where the candidate was judged against another champion than answers now, and where another
+    is rolled out.
+    """
+    found = house.verdict(verdict)
+    if found is None or found.model != model.name:
+        raise Unknown("verdict", verdict, where=model.name, next=f"See what there is: everloop history {model.name}")
+    if found.passed:
+        raise EverloopError(f"{model.name}: the gate let this candidate pass already; there is nothing to override. See: everloop status")
+    if (there := _let_in_past(house, found)) is not None:
+        raise EverloopError(f"{model.name}: this candidate is {there} already.")
+    rollout.require_released(house.traffic(model))
+    turn = identity("override", found.id, now.isoformat())
+    with house.store.transaction() as t:
+        champion = house.versions.get(house.traffic(model, within=t).champion, within=t)
+        if champion.candidate != found.champion:
+            raise Overtaken(
+                f"{model.name}: the candidate was judged against another champion than {champion.name}, who answers now. Nothing was "
+                f"changed. Judge it again: everloop judge {model.name} {found.candidate}"
+            )
+        said = gates.override(found, by=by, reason=reason, now=now, id=identity(turn, "word"))
+        keep_record(house, t, said, model=model, turn=turn, verb="override")
+        moved = _let_in(house, t, model, house.candidate(found.candidate, within=t), said, now=now, turn=turn)
+    return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
+
+
+def _let_in_past(house: House, refused: Verdict) -> str | None:
+    """The version that was let in past this verdict; None where none was."""
+    for version in house.versions.all(refused.model):
+        word = house.verdict(version.verdict)
+        if word is not None and refused.id in word.made_from:
+            return version.name
+    return None
 
 
 def admit_file(
@@ -178,7 +229,7 @@ def admit_file(
             now=now,
             save=house.blobs.save,
             trust=trust,
-            environment=environment(house.settings.folder),
+            environment=environment(house.settings.folder, house.settings.ran_by),
             allow_pickle=house.settings.pickle,
         )
 

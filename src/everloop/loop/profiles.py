@@ -137,6 +137,23 @@ def profiles_of(
     return reference, windows, seasons_kept(house, model, champion, reference)
 
 
+def profiles_kept(house: House, model: Model, champion: Candidate) -> tuple[Profile | None, tuple[Profile, ...], tuple[Season, ...]]:
+    """The same from what was kept when the model was last watched: nothing is counted, and no answer is read."""
+    kept = house.facts.latest(model.name, f"learnt {champion.id}")
+    if kept is None:
+        return None, (), ()
+    spec = Spec.from_plain(kept.body["spec"])
+    past = [Profile.from_plain(plain, spec) for plain in kept.body["habit"]]
+    seen = [Profile.from_plain(fact.body, spec) for fact in house.facts.read(model.name, f"seen {champion.id}")[-HABIT:]]
+    first = seen[0].first_at if seen else None
+    habit = [p for p in past if first is None or (p.last_at is not None and p.last_at < first)][-HABIT:]
+    return (
+        Profile.from_plain(kept.body["profile"], spec),
+        (*habit, *seen),
+        tuple(Season.from_plain(one, spec) for one in kept.body["seasons"]),
+    )
+
+
 def rows_learnt(house: House, model: Model, champion: Candidate) -> tuple[list[str], pa.Table] | None:
     """The rows a champion learnt from, with a key for each; None for one that learnt nothing here."""
     training_set = _training_set(house, champion)

@@ -112,7 +112,7 @@ class _Moved(MetaPathFinder, Loader):
         self._here = name
         if self not in sys.meta_path:
             sys.meta_path.append(self)
-        for other, module in list(sys.modules.items()):
+        for other, module in sys.modules.copy().items():  # at one go: a list of pairs may meet an import of a finalizer
             if other.startswith(NAMED) and getattr(module, "__name__", other) != other:
                 del sys.modules[other]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -21,6 +22,7 @@ from everloop.stats.blocks import LEAST_ROWS
 
 UNTRAINED = ("baseline", "elsewhere")
 LOOKS = "judge "  # how the cause of a turn begins after which nothing takes over
+TRAFFICS = 100  # read at once
 VERDICTS = 200  # among which the newest that are no rehearsals' are looked for
 
 
@@ -103,22 +105,22 @@ def _fired_at(house: House, model: Model, kind: str, since: datetime) -> datetim
 
 
 def champion_since(house: House, traffic: Traffic) -> datetime:
-    """Since when the champion of this traffic has answered everybody, without a break."""
-    since = traffic.since
-    for before in reversed(history.history(house.journal, traffic.model)):
-        if before.champion != traffic.champion:
-            break
-        since = before.since
-    return since
+    """Since when the champion of this traffic has answered without a break: a step of a roll-out is none, nor one that was taken back."""
+    return _since_as(house, traffic, lambda before: before.champion == traffic.champion)
 
 
 def began(house: House, traffic: Traffic) -> datetime:
     """When the roll-out under way began; the traffic's own beginning where there is none."""
+    return _since_as(house, traffic, lambda before: before.rolling)
+
+
+def _since_as(house: House, traffic: Traffic, same: Callable[[Traffic], bool]) -> datetime:
+    """Since when every traffic was the ``same`` in something; it is read as far back as that goes, and no further."""
     since = traffic.since
-    for before in reversed(history.history(house.journal, traffic.model)):
-        if not before.rolling:
+    for entry in history.backwards(house.journal, "Traffic", traffic.model, page=TRAFFICS):
+        if not isinstance(entry.record, Traffic) or not same(entry.record):
             break
-        since = before.since
+        since = entry.record.since
     return since
 
 

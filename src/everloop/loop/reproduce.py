@@ -29,6 +29,7 @@ from everloop.project.learner import learner_repr
 from everloop.project.model import Model
 from everloop.records import Candidate, Decision, Redaction, TrainingSet, Version, identity
 from everloop.registry.store import BlobStore
+from everloop.settings import NOT_THE_CODE
 from everloop.stats.rounded import figure
 from everloop.stats.shapes import Answers
 from everloop.training.environment import environment
@@ -213,9 +214,9 @@ def _unlike(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.
 
 def _otherwise(house: House, model: Model, candidate: Candidate) -> list[str]:
     """What is otherwise here than where and when it was learnt."""
-    here = environment(house.settings.folder)
+    here = environment(house.settings.folder, house.settings.ran_by)
     then, now = dict(candidate.environment), dict(here.versions)
-    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name) and name not in NOT_THE_CODE]
     found = [f"{name} is {now.get(name, 'not installed')}; it was {then.get(name, 'not installed')}" for name in names]
     if candidate.definition != identity(model.said):
         found.append(f"the project file says otherwise of {model.name} than it did on {said(candidate.made_at)}")

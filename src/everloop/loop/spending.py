@@ -77,6 +77,7 @@ def cost(usage: Usage, prices: Mapping[str, float]) -> Cost:
         cpu_seconds=round(usage.cpu_seconds, 6),
         bytes_read=usage.bytes_read,
         bytes_written=usage.bytes_written,
+        peak_bytes=usage.peak_bytes,
         money=_money(usage, prices),
     )
 
@@ -104,6 +105,7 @@ def spent(records: Iterable[Record]) -> Cost | None:
         cpu_seconds=sum(c.cpu_seconds for c in found),
         bytes_read=sum(read) if read else None,
         bytes_written=sum(written) if written else None,
+        peak_bytes=max((c.peak_bytes for c in found if c.peak_bytes is not None), default=None),
         money=sum(money) if money else None,
     )
 

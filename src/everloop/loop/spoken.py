@@ -102,7 +102,7 @@ def spoken_signals(signals: Signals, name: Naming = str) -> str:
     tested = {trial.candidate for trial in signals.trials} if signals.beside else set()
     whose = {version: f"{name(version)}, " for version in tested}  # of several candidates each is told by its name
     lines = [f"{'!' if s.fired else ' '} {whose.get(s.about or '', '')}{s.clause}: {s.sentence}" for s in ordered]
-    lines += [f"  {c.version}: {percent(c.mean)} sure on the average of {c.rows:,} answers" for c in signals.confidence]
+    lines += [f"  {name(c.version)}: {percent(c.mean)} sure on the average of {c.rows:,} answers" for c in signals.confidence]
     for trial in signals.trials:
         from everloop.rollout.sentences import sentence
 
@@ -183,6 +183,7 @@ def spoken_delivery(delivery: Delivery) -> str:
     '3 · 2026-11-02 00:00 UTC · 2 rows (a.csv), without price'
     """
     parts = [f"{delivery.number} · {said(delivery.at)} · {delivery.rows:,} rows" + (f" ({delivery.name})" if delivery.name else "")]
+    parts += [f"{delivery.refused:,} refused beside them"] if delivery.refused else []
     parts += [f"without {', '.join(delivery.missing)}"] if delivery.missing else []
     parts += [f"with {', '.join(delivery.new)}, which nobody declared"] if delivery.new else []
     parts += list(delivery.retyped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -59,12 +60,15 @@ def start_project(kind: str, folder: Path, *, end: datetime) -> list[Path]:
     taken = [name for name in ("project.py", "everloop.toml", "test_project.py") if (folder / name).exists()]
     if taken:
         raise EverloopError(f"{folder.resolve()} already has {' and '.join(taken)}. Say another folder: everloop init {kind} my-{kind}")
-    end = end.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=0)
+    end = end.replace(microsecond=0)
+    midnight = end.replace(hour=0, minute=0, second=0)
+    # Whole days, of which the last is cut off where it is now: half a day of rows where whole ones came before is an incident.
+    days = midnight if midnight == end else midnight + timedelta(days=1)
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     written = [folder / "project.py"]
     written[0].write_text((files("everloop.testing.projects") / f"{kind}.py").read_text())
-    tables = HAPPENINGS[kind](end)
+    tables = {name: [row for row in rows if _happened(row, end)] for name, rows in HAPPENINGS[kind](days).items()}
     for name, rows in tables.items():
         written.append(data / f"{name}.csv")
         with written[-1].open("w", newline="") as file:
@@ -80,3 +84,8 @@ def start_project(kind: str, folder: Path, *, end: datetime) -> list[Path]:
         written.append(folder / name)
         written[-1].write_text(text)
     return written
+
+
+def _happened(row: Mapping[str, object], end: datetime) -> bool:
+    """Whether what a row tells had happened by then."""
+    return all(value < end for value in row.values() if isinstance(value, datetime))

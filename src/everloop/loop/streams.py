@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from everloop.clock import wall
+from everloop.clock import EPOCH, wall
 from everloop.connect.streams import Line, Message, kept_up, line
 from everloop.errors import Overtaken, StoreError
 from everloop.lake.arrive import Marks
@@ -43,7 +44,7 @@ def take_stream(house: House, name: str, *, stop: threading.Event, told: Callabl
     A broker that is not there is waited for. Raises nothing.
     """
     said = house.settings.streams[name]
-    taking = Taking(house, said, house.project.source(said.source or ""), stop, told)
+    taking = Taking(house, said, house.project.source(said.source or ""), stop, told, name=name)
     kept_up(taking.go, stop, told, f"The stream {name} ({said.subject})")
 
 
@@ -57,6 +58,7 @@ class Taking:
     stop: threading.Event
     told: Callable[[str], object]
     wall: Callable[[], datetime] = wall
+    name: str = ""
 
     async def go(self, well: Callable[[], None]) -> None:
         """Take what comes, from where the rows end, until ``stop``. Raises what a broker's library raises."""
@@ -76,7 +78,10 @@ class Taking:
         before = {one.partition: marks.get(one.partition, 0) for one in some}
         after = {one.partition: one.position for one in some}
         keep = partial(take, self.house.lake, self.source, looked, marks=Marks(before, after))
-        return {**marks, **await self._patiently(keep)}
+        kept = {**marks, **await self._patiently(keep)}
+        if looked.bad:
+            await asyncio.to_thread(self._note_dead, len(looked.bad))
+        return kept
 
     async def _patiently(self, keep: Callable[..., Any]) -> Mapping[str, int]:
         said = False
@@ -94,10 +99,29 @@ class Taking:
                     raise
                 await asyncio.sleep(AGAIN)
 
+    def _note_dead(self, bad: int) -> None:
+        """How many messages could not be read, for who looks at the house. Why not each tells where it was put; it may name people."""
+        with suppress(StoreError), self.house.store.transaction() as t:
+            fact = self.house.facts.latest("", dead_fact(self.name), within=t)
+            before = int(fact.body["count"]) if fact is not None else 0
+            body = {"count": before + bad, "at": self.wall().isoformat()}
+            self.house.facts.put(t, "", dead_fact(self.name), EPOCH, body)
+
     def _lost(self, sentence: str) -> None:
         self.told(f"{self.source.name}: {sentence}")
         now = self.wall()
         put_news(self.house, went_unread(self.source.name, sentence, now), now)
+
+
+def dead_fact(name: str) -> str:
+    """The fact that says of how many messages of a stream dead letters were made."""
+    return f"stream {name} dead"
+
+
+def dead_letters(house: House, name: str) -> tuple[int, datetime | None]:
+    """How many messages of a stream could not be read so far, and when the last of them came."""
+    fact = house.facts.latest("", dead_fact(name))
+    return (0, None) if fact is None else (int(fact.body["count"]), datetime.fromisoformat(fact.body["at"]))
 
 
 def read(source: Source, messages: Sequence[Message]) -> Looked:

@@ -22,6 +22,7 @@ from everloop.loop.hints import hints_of
 from everloop.loop.house import House
 from everloop.loop.profiles import Labels, in_windows, profiles_of, span_of_windows
 from everloop.loop.quiet import keep_quiet
+from everloop.loop.realised import keep_realised
 from everloop.loop.remembered import began, champion_since, last_trained, newest_to_serve, trained
 from everloop.loop.slices import NO_SLICES, Slices
 from everloop.loop.tell.answerable import is_elsewhere
@@ -63,14 +64,17 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
     served, lately = in_windows(model, given), newest(model, given)
     by_name = foresee(house, model, traffic, promised)
     answered = _answered(house, held, traffic.champion, slices, model)
+    coverage = float(mine.mature.mean()) if len(mine.table) else None
+    grouped = with_groups(house, model, answered) if answered else None
+    keep_realised(house, model, traffic, grouped, coverage, now)
     return Seen(
         reference=reference,
         windows=windows,
         seasons=seasons,
-        answered=with_groups(house, model, answered) if answered else None,
+        answered=grouped,
         promised=_with_groups(promised_known(house, model, traffic, promised), slices),
         live=with_groups(house, model, live) if (live := _live(house, model, told, traffic, slices, now)) else None,
-        coverage=float(mine.mature.mean()) if len(mine.table) else None,
+        coverage=coverage,
         maturity=ripe,
         open=_answered(house, in_immature_windows(model, mine, ripe), traffic.champion, NO_SLICES, model) if by_name else None,
         foresee=by_name,

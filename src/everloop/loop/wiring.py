@@ -28,6 +28,7 @@ from everloop.loop.keep import Step
 from everloop.loop.learnt import changed_at, new_reference, new_since
 from everloop.loop.project_file import open_project
 from everloop.loop.signing import sign_artefact
+from everloop.loop.sliced import keep_slices
 from everloop.loop.tell import logged, told
 from everloop.loop.tell.answerable import way_back
 from everloop.loop.timed import timed
@@ -160,7 +161,7 @@ def train(step: Step, training_set: TrainingSet) -> Candidate:
         seed=step.seed,
         id=step.id,
         now=step.now,
-        environment=environment(house.settings.folder),
+        environment=environment(house.settings.folder, house.settings.ran_by),
         searched=found,
         allow_pickle=house.settings.pickle,
         compiled=house.settings.compiled,
@@ -181,7 +182,7 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
     side, asked = logged.side(house, model, traffic, table)
     predictor = house.predictor(candidate)
     times, read = timed(house, model, candidate, table, gates.timings_needed(model.promote_when), step.now)
-    contest, _ = training.rehearse(
+    contest, body = training.rehearse(
         side,
         training.Side(candidate.id, predictor),
         asked,
@@ -203,6 +204,7 @@ def rehearse(step: Step, traffic: Traffic, candidate: Candidate, training_set: T
         shaken=training.shaken(predictor, asked, seed=step.seed) if len(asked) else None,
         alone=training.alone(asked, candidate.columns, candidate.shape.kind) if len(asked) else (),
     )
+    keep_slices(house, model, contest, body, asked)
     return replace(contest, why_empty=logged.NONE_LOGGED) if len(table) and not len(asked) else contest
 
 

@@ -9,10 +9,26 @@ What is missing (None, NaN, infinite) is a gap; no data is a plot that says so. 
 """
 
 from everloop.plots.forest import Effect, intervals
+from everloop.plots.lanes import Lane, lanes
 from everloop.plots.marks import Happening, Mark
 from everloop.plots.over_time import Level, Line, lines
 from everloop.plots.picture import STYLE
-from everloop.plots.spread import bars, histograms
+from everloop.plots.spread import bars, counted, histograms
 from everloop.plots.traffic import shares
 
-__all__ = ["STYLE", "Effect", "Happening", "Level", "Line", "Mark", "bars", "histograms", "intervals", "lines", "shares"]
+__all__ = [
+    "STYLE",
+    "Effect",
+    "Happening",
+    "Lane",
+    "Level",
+    "Line",
+    "Mark",
+    "bars",
+    "counted",
+    "histograms",
+    "intervals",
+    "lanes",
+    "lines",
+    "shares",
+]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias
 
 from everloop.plots.calendar import calendar
 from everloop.plots.marks import URGENCY, Mark, draw_mark, place, sign
 from everloop.plots.picture import COLOURS, ROW, WIDTH, grid, legend_of, nothing, svg, swatch, width_of
-from everloop.plots.scales import Across, Down, day, finite, number, scale_of, seconds, span_of
+from everloop.plots.scales import Across, Down, day, decades, finite, number, scale_of, seconds, span_of, to_one
 
-_Point: TypeAlias = tuple[float, float | None, float | None, float | None]
+LEAST_ODDS = 1e-3
+"""Evidence below this is drawn as this: how little it is no longer matters."""
+Point: TypeAlias = tuple[float, float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,12 @@ def lines(
     levels: Sequence[Level] = (),
     unit: str = "",
     percent: bool = False,
+    odds: bool = False,
     description: str = "",
     id: str | None = None,
 ) -> str:
-    """Values over time with intervals, gaps, levels and what happened. ``percent`` shows shares as percent; ``unit`` names the axis.
+    """Values over time with intervals, gaps, levels and what happened. ``percent`` shows shares as percent, ``odds`` evidence as so many to
+    one on an axis of powers of ten; ``unit`` names the axis.
 
     A mark whose label finds no room keeps its line and sign, and says its label when pointed at; urgent kinds are placed first.
 
@@ -55,19 +60,20 @@ def lines(
     >>> svg.startswith('<svg class="el-plot"'), "demand@1" in svg, "nan" in lines("Error", [])
     (True, True, False)
     """
-    drawn = [_clean(line) for line in series]
-    floors = [(level, value) for level in levels if (value := finite(level.value)) is not None]
+    drawn = [clean(_powers(line) if odds else line) for line in series]
+    floors = [(lv, v) for lv in levels if (v := _power(lv.value) if odds else finite(lv.value)) is not None]
     values = [v for line in drawn for _, v, low, high in line for v in (v, low, high) if v is not None] + [v for _, v in floors]
     moments = [at for line in drawn for at, v, *_ in line if v is not None]
     if not moments:
         return nothing(title, description, id)
-    scale, ticks, tick_text = scale_of(values, percent)
+    scale, ticks, tick_text = decades(values) if odds else scale_of(values, percent)
+    read = to_one if odds else partial(number, percent=percent)
     left = 14 + max(width_of(text) for text in tick_text)
     happened = sorted(((seconds(m.at), m) for m in marks), key=lambda pair: (pair[0], pair[1].label))
     first, last = span_of(moments + [at for at, _ in happened])
     kinds = sorted({m.kind for _, m in happened}, key=lambda kind: URGENCY.get(kind, 9))
     legend = [(swatch(i, line.dashed, bool(line.band)), line.name) for i, line in enumerate(series)]
-    legend += [(f'<path class="l l{i % 3}" d="M0 -5h26"/>', f"{lv.label} {number(v, percent)}") for i, (lv, v) in enumerate(floors)]
+    legend += [(f'<path class="l l{i % 3}" d="M0 -5h26"/>', f"{lv.label} {read(v)}") for i, (lv, v) in enumerate(floors)]
     legend += [(f'<g transform="translate(13 -5)">{sign(kind)}</g>', kind) for kind in kinds]
     top, head = legend_of(legend, unit)
     across = Across(first, last, left, WIDTH - 16)
@@ -77,40 +83,51 @@ def lines(
     body = [head, grid(down, ticks, tick_text, left), calendar(first, last, across, down.floor)]
     body += [draw_mark(x, mark, spot, top, roof, down.floor) for x, mark, spot in placed]
     body += [f'<path class="l l{i % 3}" d="M{left:.1f} {down(v):.1f}H{WIDTH - 16:.1f}"/>' for i, (_, v) in enumerate(floors)]
-    body += [_band(line, i, across, down) for i, line in enumerate(drawn)]
-    body += [_trace(line, i, series[i].dashed, across, down) for i, line in enumerate(drawn)]
-    said = description or _told(series, drawn, floors, happened, percent)
+    body += [ribbon(line, i, across, down) for i, line in enumerate(drawn)]
+    body += [trace(line, i, series[i].dashed, across, down) for i, line in enumerate(drawn)]
+    said = description or _told(series, drawn, floors, happened, read)
     return svg(title, said, down.floor + 2 * ROW + 2, body, id)
+
+
+def _power(value: float | None) -> float | None:
+    """The power of ten, of what is above nothing."""
+    there = finite(value)
+    return None if there is None else math.log10(max(there, LEAST_ODDS))
+
+
+def _powers(line: Line) -> Line:
+    points = [(at, _power(value)) for at, value in line.points]
+    return replace(line, points=points, band=[(_power(low), _power(high)) for low, high in line.band])
 
 
 def _told(
     series: Sequence[Line],
-    drawn: Sequence[list[_Point]],
+    drawn: Sequence[list[Point]],
     floors: Sequence[tuple[Level, float]],
     happened: Sequence[tuple[float, Mark]],
-    percent: bool,
+    read: Callable[[float], str],
 ) -> str:
     said = []
     for line, points in zip(series, drawn, strict=True):
         seen = [v for _, v, *_ in points if v is not None]
         if seen:
-            first, last, low, high = (number(v, percent) for v in (seen[0], seen[-1], min(seen), max(seen)))
+            first, last, low, high = (read(v) for v in (seen[0], seen[-1], min(seen), max(seen)))
             said.append(f"{line.name}: from {first} to {last}, between {low} and {high}")
-    said += [f"{level.label}: {number(value, percent)}" for level, value in floors]
+    said += [f"{level.label}: {read(value)}" for level, value in floors]
     said += [f"{day(at)} {mark.kind}: {mark.label}" for at, mark in happened]
     return "; ".join(said) + "."
 
 
-def _clean(line: Line) -> list[_Point]:
+def clean(line: Line) -> list[Point]:
     """(seconds, value, low, high) in order of time; at most some thousand points, of which the extremes stay."""
-    out: list[_Point] = []
+    out: list[Point] = []
     for i, (at, value) in enumerate(line.points):
         low, high = line.band[i] if i < len(line.band) else (None, None)
         out.append((seconds(at), finite(value), finite(low), finite(high)))
     out.sort(key=lambda point: point[0])
     if len(out) <= 1600:
         return out
-    kept: list[_Point] = []
+    kept: list[Point] = []
     wide = math.ceil(len(out) / 400)
     for start in range(0, len(out), wide):
         part = out[start : start + wide]
@@ -124,9 +141,9 @@ def _clean(line: Line) -> list[_Point]:
     return kept
 
 
-def _runs(points: Sequence[_Point], whole: bool) -> list[list[_Point]]:
+def _runs(points: Sequence[Point], whole: bool) -> list[list[Point]]:
     """Unbroken stretches: of values, or (``whole``) of values with both ends of their interval."""
-    runs: list[list[_Point]] = [[]]
+    runs: list[list[Point]] = [[]]
     for point in points:
         if point[1] is not None and not (whole and (point[2] is None or point[3] is None)):
             runs[-1].append(point)
@@ -135,7 +152,7 @@ def _runs(points: Sequence[_Point], whole: bool) -> list[list[_Point]]:
     return [run for run in runs if run]
 
 
-def _trace(points: Sequence[_Point], i: int, dashed: bool, across: Across, down: Down) -> str:
+def trace(points: Sequence[Point], i: int, dashed: bool, across: Across, down: Down) -> str:
     path, alone = "", ""
     for run in _runs(points, False):
         spots = [f"{across(at):.1f} {down(v or 0.0):.1f}" for at, v, *_ in run]
@@ -147,7 +164,7 @@ def _trace(points: Sequence[_Point], i: int, dashed: bool, across: Across, down:
     return (f'<path class="n s{i % COLOURS}{" d" if dashed else ""}" d="{path}"/>' if path else "") + alone
 
 
-def _band(points: Sequence[_Point], i: int, across: Across, down: Down) -> str:
+def ribbon(points: Sequence[Point], i: int, across: Across, down: Down) -> str:
     path = ""
     for run in _runs(points, True):
         over = [f"{across(at):.1f} {down(high or 0.0):.1f}" for at, _, _, high in run]

@@ -87,6 +87,30 @@ def scale_of(values: Sequence[float], percent: bool, most: int = 5) -> tuple[Box
     return (ticks[0], ticks[-1]), ticks, tuple(number(t, percent, step) for t in ticks)
 
 
+def decades(powers: Sequence[float], most: int = 6) -> tuple[Box, tuple[float, ...], tuple[str, ...]]:
+    """The range (ends on whole powers of ten), the ticks and how they are said, of powers of ten; even odds are a tick wherever they are in
+    the range.
+
+    >>> decades([-0.2, 1.3])
+    ((-1.0, 2.0), (-1.0, 0.0, 1.0, 2.0), ('1 : 10', '1 : 1', '10 : 1', '100 : 1'))
+    """
+    low, high = math.floor(min(powers) + 1e-9), math.ceil(max(powers) - 1e-9)
+    step = max(1, math.ceil((high - low) / most))
+    first, last = low // step * step, -(-max(high, low + 1) // step) * step
+    ticks = tuple(float(power) for power in range(first, last + 1, step))
+    return (ticks[0], ticks[-1]), ticks, tuple(map(to_one, ticks))
+
+
+def to_one(power: float) -> str:
+    """A power of ten as so many to one; below one as one to so many.
+
+    >>> to_one(1.30103), to_one(-2.0)
+    ('20 : 1', '1 : 100')
+    """
+    many = number(float(f"{10 ** abs(power):.3g}"))
+    return f"{many} : 1" if power > -1e-9 else f"1 : {many}"
+
+
 def numbers(low: float, high: float) -> list[tuple[float, str]]:
     step = _round_step(high - low, 6)
     return [(k * step, number(k * step, False, step)) for k in range(math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6) + 1)]

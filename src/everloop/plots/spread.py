@@ -35,7 +35,62 @@ def histograms(
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = low - (abs(low) * 0.05 or 0.5), high + (abs(high) * 0.05 or 0.5)
     bins = max(1, min(bins, 100))
-    counted = [_binned(rows, low, high, bins) for rows in (then, later)]
+    shares = (_binned(then, low, high, bins), _binned(later, low, high, bins))
+    middle = [
+        f"{n}: shares of {len(v)} rows, middle {number(v[len(v) // 2])}" if v else f"{n}: no rows"
+        for n, v in zip(names, (then, later), strict=True)
+    ]
+    return _drawn(title, shares, low, high, names=names, unit=unit, description=description or "; ".join(middle) + ".", id=id)
+
+
+def counted(
+    title: str,
+    edges: Sequence[float],
+    reference: Sequence[float],
+    now: Sequence[float],
+    *,
+    names: tuple[str, str] = ("reference", "now"),
+    bins: int = 24,
+    unit: str = "",
+    description: str = "",
+    id: str | None = None,
+) -> str:
+    """The same of values that were counted and not kept: ``edges`` (k, rising) and how many lay below them all, between each two and beyond
+    (k + 1, on each side). What was counted between two edges is taken to lie evenly between them.
+
+    >>> svg = counted("Price", [0.0, 1.0, 5.0], [0, 10, 10, 0], [0, 0, 20, 0])
+    >>> "reference: shares of 20 rows" in svg
+    True
+    """
+    sides = [[v if (v := finite(raw)) is not None and v > 0 else 0.0 for raw in side] for side in (reference, now)]
+    if not edges or not any(map(any, sides)):
+        return nothing(title, description, id)
+    both = [sum(pair) for pair in zip(*sides, strict=True)]
+    low, high = _reaches(edges, both, 0.005), _reaches(edges, both, 0.995)
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        low, high = low - (abs(low) * 0.05 or 0.5), high + (abs(high) * 0.05 or 0.5)
+    bins = max(1, min(bins, 100))
+    shares = (_dealt(edges, sides[0], low, high, bins), _dealt(edges, sides[1], low, high, bins))
+    told = [
+        f"{n}: shares of {sum(v):.0f} rows, middle {number(_reaches(edges, v, 0.5))}" if any(v) else f"{n}: no rows"
+        for n, v in zip(names, sides, strict=True)
+    ]
+    return _drawn(title, shares, low, high, names=names, unit=unit, description=description or "; ".join(told) + ".", id=id)
+
+
+def _drawn(
+    title: str,
+    counted: tuple[list[float], list[float]],
+    low: float,
+    high: float,
+    *,
+    names: tuple[str, str],
+    unit: str,
+    description: str,
+    id: str | None,
+) -> str:
+    """Two lots of shares over the same equal bins from ``low`` to ``high``."""
+    bins = len(counted[0])
     scale, ticks, tick_text = scale_of([0.0, *counted[0], *counted[1]], True, most=4)
     left = 14 + max(width_of(text) for text in tick_text)
     legend = [
@@ -52,11 +107,7 @@ def histograms(
             body.append(f'<path class="{look}" d="M{left:.1f} {down.floor:.1f}{edges}V{down.floor:.1f}"/>')
     body += [write(inside(across(t), w), down.floor + ROW - 2, w, "c m") for t, w in numbers(low, high)]
     body.append(write(left, down.floor + 2 * ROW - 4, unit, "m") if unit else "")
-    middle = [
-        f"{n}: shares of {len(v)} rows, middle {number(v[len(v) // 2])}" if v else f"{n}: no rows"
-        for n, v in zip(names, (then, later), strict=True)
-    ]
-    return svg(title, description or "; ".join(middle) + ".", down.floor + (2 if unit else 1) * ROW + 8, body, id)
+    return svg(title, description, down.floor + (2 if unit else 1) * ROW + 8, body, id)
 
 
 def bars(
@@ -109,3 +160,30 @@ def _binned(rows: Sequence[float], low: float, high: float, bins: int) -> list[f
     for value in rows:
         counts[min(bins - 1, max(0, int((value - low) / (high - low) * bins)))] += 1
     return [count / len(rows) for count in counts] if rows else [0.0] * bins
+
+
+def _reaches(edges: Sequence[float], counts: Sequence[float], share: float) -> float:
+    """The value below which this share of what was counted lies; what lies outside all edges is at the outermost."""
+    wanted, passed = share * sum(counts), 0.0
+    for place, count in enumerate(counts):
+        if count and passed + count >= wanted:
+            left, right = edges[max(0, place - 1)], edges[min(place, len(edges) - 1)]
+            return left + (right - left) * max(0.0, wanted - passed) / count
+        passed += count
+    return edges[-1]
+
+
+def _dealt(edges: Sequence[float], counts: Sequence[float], low: float, high: float, bins: int) -> list[float]:
+    """Counts between edges as shares over equal bins; what lies outside ``low`` and ``high`` counts in the outermost."""
+    dealt, wide, total = [0.0] * bins, (high - low) / bins, sum(counts)
+    for place, count in enumerate(counts):
+        left, right = edges[max(0, place - 1)], edges[min(place, len(edges) - 1)]
+        first, last = (min(bins - 1, max(0, int((value - low) / wide))) for value in (left, right))
+        if first == last or not count:
+            dealt[first] += count
+            continue
+        for k in range(first, last + 1):
+            begins = left if k == first else low + k * wide
+            ends = right if k == last else low + (k + 1) * wide
+            dealt[k] += count * (ends - begins) / (right - left)
+    return [count / total for count in dealt] if total else dealt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from everloop.errors import NotBuilt
 from everloop.project.conditions import cost, only_new
 from everloop.project.learner import grows, is_function
-from everloop.project.reading import calendar, is_reading
+from everloop.project.reading import is_reading
 from everloop.project.resolve import all_readings
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ def _sentences(model: Model) -> Iterator[str]:
     readings = list(all_readings(model))
     if any(r.each is not None for r in readings):
         yield "each= waits for answers in steps"
-    if any(isinstance(r, calendar) and "holiday" in r.parts for r in model.knows):
-        yield 'calendar("holiday") waits for a list of holidays'
     if model.one_per is not None:
         yield "one_per= waits for the registry to keep several champions of one model"
     if isinstance(model.learns_from, only_new):

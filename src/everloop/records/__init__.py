@@ -13,6 +13,7 @@ from everloop.records.data import Extent, Finding, Outcome, Received, Report, Sn
 from everloop.records.decision import HELD, Action, Approval, Decision
 from everloop.records.handover import Handover
 from everloop.records.incident import Alert, Incident, Symptom
+from everloop.records.membership import Membership
 from everloop.records.record import Cost, Record, identity
 from everloop.records.redaction import Redaction
 from everloop.records.shape import Kind, Shape
@@ -44,6 +45,7 @@ __all__ = [
     "Kind",
     "Lift",
     "Listed",
+    "Membership",
     "Opinion",
     "Outcome",
     "Part",

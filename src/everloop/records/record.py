@@ -28,6 +28,7 @@ class Cost:
     bytes_read: int | None = None
     bytes_written: int | None = None
     money: float | None = None
+    peak_bytes: int | None = field(default=None, compare=False, metadata={"empty": "left out"})  # memory, in the process that held most
 
 
 @dataclass(frozen=True, kw_only=True)

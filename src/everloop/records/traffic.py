@@ -54,6 +54,10 @@ class Traffic(Record):
         """Every candidate that is being rolled out; none, one, or those still there of several."""
         return tuple(version for version in self.arms or (self.candidate,) if version is not None)
 
+    def at(self, place: Literal["champion", "candidate"]) -> str | None:
+        """The version at this place: the champion, or the first candidate that is being rolled out; None where nothing is."""
+        return self.champion if place == "champion" else next(iter(self.candidates), None)
+
     @cached_property
     def by_arm(self) -> Mapping[str, str]:
         """The version behind each arm that is there: the champion's, each candidate's, and the baseline's of a control.

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from everloop.registry.leases import Lease, Leases
     from everloop.registry.letters import Letter, Letters
     from everloop.registry.outbox import Kept, Outbox
+    from everloop.registry.people import KeptPerson, People, Person
+    from everloop.registry.runs import Run, Runs
+    from everloop.registry.sessions import Links, Session, Sessions
     from everloop.registry.store import Store, open_store
     from everloop.registry.traffic import Pointers
     from everloop.registry.turns import Turn, Turns
@@ -42,13 +45,21 @@ __all__ = [
     "Journal",
     "Kept",
     "KeptKey",
+    "KeptPerson",
     "Lease",
     "Leases",
     "Letter",
     "Letters",
+    "Links",
     "Outbox",
+    "People",
+    "Person",
     "Pointers",
     "Question",
+    "Run",
+    "Runs",
+    "Session",
+    "Sessions",
     "Store",
     "Turn",
     "Turns",
@@ -68,6 +79,9 @@ _FILES = {
     "leases": "Lease Leases",
     "letters": "Letter Letters",
     "outbox": "Kept Outbox",
+    "runs": "Run Runs",
+    "people": "KeptPerson People Person",
+    "sessions": "Links Session Sessions",
     "store": "Store open_store",
     "traffic": "Pointers",
     "turns": "Turn Turns",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from everloop.clock import said
 from everloop.plots.forest import Effect, intervals
@@ -40,10 +41,11 @@ def card(
     moves: Mapping[str, float] | None = None,
     sheet: Sequence[Summary] = (),
     worth: Sequence[str] = (),
+    examples: Sequence[Example] = (),
 ) -> dict[str, Any]:
     """A version's card as plain data. ``explained`` is the model read aloud; a baseline has neither verdict nor training set. ``moves`` is
     the share of each column in what moves its answers, ``sheet`` what its columns held, ``worth`` what answering by it is worth, in
-    sentences."""
+    sentences, ``examples`` answers with what made them so."""
     return {
         "version": version.name,
         "admitted_at": _instant(version.made_at),
@@ -56,6 +58,7 @@ def card(
         "sheet": [vars(one) | {"most": list(one.most) if one.most else None} for one in sheet],
         "moves": dict(sorted((moves or {}).items(), key=lambda pair: -pair[1])),
         "worth": list(worth),
+        "examples": [_example(one) for one in examples],
         "verdict": None if verdict is None else _verdict(verdict),
         "environment": dict(candidate.environment),
         "code": {"commit": candidate.commit, "uncommitted": candidate.dirty, "definition": candidate.definition},
@@ -119,7 +122,8 @@ STYLE = (
 def _contest(card: dict[str, Any]) -> str:
     opinions = (card["verdict"] or {}).get("opinions", ())
     effects = [Effect(o["clause"], o["effect"], o["low"], o["high"], outcome=o["outcome"]) for o in opinions if o["effect"] is not None]
-    return intervals(f"{card['version']} against {card['verdict']['against']}", effects) if effects else ""
+    title = f"{card['version']} against {card['verdict']['against']}"
+    return intervals(title, effects, unit="better than the champion by") if effects else ""
 
 
 def markdown(card: dict[str, Any]) -> str:
@@ -154,6 +158,7 @@ def markdown(card: dict[str, Any]) -> str:
             "## What its learner noted", _rows(*((name, f"{v:.6g}" if isinstance(v, float) else v) for name, v in card["noted"].items()))
         ),
         *_section("## What moves its answers", _rows(*((name, f"{share:.1%}") for name, share in card["moves"].items()))),
+        *_section("## Answers, and what made them so", "\n".join(map(_told, card["examples"]))),
         *_section("## Its data, column by column", _sheet(card["sheet"])),
         "## Where it comes from",
         _rows(*((name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value) for name, value in lineage.items())),
@@ -163,6 +168,42 @@ def markdown(card: dict[str, Any]) -> str:
         f"Journal head: `{card['journal_head'] or 'not anchored'}`",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+class Example(Protocol):
+    """One answer: the columns that moved it most (name, what it held, what that added), what would be said of nobody in particular
+    (``base``), what all other columns added, and the scale on which these add up."""
+
+    @property
+    def top(self) -> Sequence[tuple[str, float | str | None, float]]: ...
+    @property
+    def base(self) -> float: ...
+    @property
+    def others(self) -> float: ...
+    @property
+    def scale(self) -> str: ...
+
+
+def _example(one: Example) -> dict[str, Any]:
+    total = one.base + one.others + sum(added for _, _, added in one.top)
+    top = [{"column": name, "held": held, "added": added} for name, held, added in one.top]
+    return {"total": total, "base": one.base, "others": one.others, "scale": one.scale, "top": top}
+
+
+def _told(one: dict[str, Any]) -> str:
+    """An example in a sentence: the answer, and what each column added to it."""
+    moved = [f"{_plain(c['column'])} = {_plain(_held(c['held']))} ({_number(c['added'], sign=True)})" for c in one["top"]]
+    total, others = one["total"], f"; everything else {_number(one['others'], sign=True)}" if one["others"] else ""
+    parts = f"of nobody in particular {_number(one['base'])}; {'; '.join(moved)}{others}"
+    if one["scale"] == "answer":
+        return f"- **{_number(total)}**: {parts}"
+    if one["scale"] == "log":
+        return f"- **{_number(math.exp(min(total, 700.0)))}**, whose logarithm is {_number(total)}: {parts}"
+    return f"- **{1 / (1 + math.exp(-max(total, -700.0))):.1%}**, as log-odds {_number(total)}: {parts}"
+
+
+def _held(value: float | str | None) -> str:
+    return "nothing" if value is None else _number(value) if isinstance(value, float | int) else value
 
 
 def _data(candidate: Candidate, training_set: TrainingSet | None) -> dict[str, Any]:
@@ -284,8 +325,8 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`|<>\[\]])", r"\\\1", one_line)
 
 
-def _number(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{value:,.4g}"
+def _number(value: float | None, *, sign: bool = False) -> str:
+    return _UNKNOWN if value is None else f"{value:+,.4g}" if sign else f"{value:,.4g}"
 
 
 def _instant(at: datetime | None) -> str | None:

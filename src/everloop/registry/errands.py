@@ -21,6 +21,8 @@ from everloop.sql.schema import METADATA
 Verb: TypeAlias = Literal["turn", "score"]
 State: TypeAlias = Literal["waiting", "taken", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+MOST_TAKEOVERS = 5
+"""So many workers may die over an errand before it is given up."""
 
 ERRANDS = Table(
     "errands",
@@ -40,6 +42,7 @@ ERRANDS = Table(
     Column("takeovers", Integer, nullable=False, server_default="0"),
 )
 Index(None, ERRANDS.c.state, ERRANDS.c.asked_at)
+Index(None, ERRANDS.c.asked_at)
 Index(None, ERRANDS.c.model, ERRANDS.c.verb, ERRANDS.c.now)
 
 
@@ -125,6 +128,12 @@ class Errands:
         """Errands that wait, and those that were taken and not finished, oldest first: after a crash this is what is left to do."""
         return self._read(select(ERRANDS).where(ERRANDS.c.state.in_(("waiting", "taken"))).order_by(ERRANDS.c.asked_at), within)
 
+    def given_up(self, *, within: Connection | None = None) -> int:
+        """How many that are still known failed because workers died over them again and again."""
+        with self.store.reading(within) as connection:
+            dead = select(func.count()).select_from(ERRANDS).where(ERRANDS.c.state == "failed", ERRANDS.c.takeovers >= MOST_TAKEOVERS)
+            return int(connection.execute(dead).scalar() or 0)
+
     def finish(self, connection: Connection, id: str, state: State, said: str, at: datetime) -> Errand:
         """End an errand as ``done``, ``failed`` or ``cancelled``, with what came of it as JSON. Raises Unknown, Overtaken if it has ended.
 
@@ -137,6 +146,11 @@ class Errands:
             raise Overtaken(f"The errand {id} ({there.verb} {there.model}) has already ended as {there.state}.")
         connection.execute(ERRANDS.update().where(ERRANDS.c.id == id).values(state=state, said=said, done_at=microseconds(at)))
         return replace(there, state=state, said=said, done_at=at)
+
+    def recent(self, *states: State, limit: int = 50, within: Connection | None = None) -> list[Errand]:
+        """What was asked last, newest first; of any state, or of these."""
+        query = select(ERRANDS).order_by(ERRANDS.c.asked_at.desc()).limit(limit)
+        return self._read(query.where(ERRANDS.c.state.in_(states)) if states else query, within)
 
     def forget(self, connection: Connection, before: datetime) -> int:
         """Remove what ended before an instant of wall time; returns how many.

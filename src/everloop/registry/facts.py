@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Row, Select, Table, Text, select
 
 from everloop.clock import from_microseconds, microseconds
-from everloop.registry.store import Store
+from everloop.registry.store import Store, evenly
 from everloop.registry.written import canonical
 from everloop.sql.schema import METADATA
 
@@ -58,11 +58,23 @@ class Facts:
         return None if row is None else _fact(row)
 
     def read(
-        self, model: str, name: str, *, since: datetime | None = None, until: datetime | None = None, within: Connection | None = None
+        self,
+        model: str,
+        name: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        most: int | None = None,
+        within: Connection | None = None,
     ) -> list[Fact]:
-        """The facts of this name with ``since <= at <= until``, oldest first."""
+        """The facts of this name with ``since <= at <= until``, oldest first; of more than ``most`` so many, evenly spread, with the
+        newest."""
+        query = _about(model, name, since, until)
         with self.store.reading(within) as connection:
-            return [_fact(row) for row in connection.execute(_about(model, name, since, until))]
+            if most is not None:
+                there = list(connection.execute(query.with_only_columns(FACTS.c.at)).scalars())
+                query = query.where(FACTS.c.at.in_(evenly(there, most))) if len(there) > most else query
+            return [_fact(row) for row in connection.execute(query)]
 
 
 def _about(model: str, name: str, since: datetime | None, until: datetime | None) -> Select[Any]:

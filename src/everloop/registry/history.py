@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -12,8 +13,12 @@ from sqlalchemy import Connection
 from everloop.clock import said
 from everloop.errors import Unknown
 from everloop.records import Record, Traffic, Version
+from everloop.registry.journal import Entry
 from everloop.registry.sentences import Naming, clause
 from everloop.registry.store import JournalStore
+
+PAGE = 20
+"""Records that are read at once, by whoever looks for the newest that fits: some kinds are large."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,19 @@ class Reason:
 def history(journal: JournalStore, model: str, *, since: datetime | None = None, until: datetime | None = None) -> list[Traffic]:
     """Every traffic that was in force for a model, oldest first: who answered, since when, and because of what."""
     return [cast(Traffic, entry.record) for entry in journal.read(kind="Traffic", model=model, since=since, until=until)]
+
+
+def backwards(
+    journal: JournalStore, kind: str, model: str, *, since: datetime | None = None, until: datetime | None = None, page: int = PAGE
+) -> Iterator[Entry]:
+    """The records of one kind about a model, newest first, a ``page`` of them read at a time: who stops early has read little more."""
+    before: int | None = None
+    while True:
+        found = journal.read(kind=kind, model=model, since=since, until=until, before=before, newest_first=True, limit=page)
+        yield from found
+        if len(found) < page:
+            return
+        before = found[-1].seq
 
 
 def at(journal: JournalStore, model: str, instant: datetime) -> Traffic:
@@ -73,8 +91,12 @@ def why(journal: JournalStore, id: str) -> Reason:
     record = journal.find(id) or _version_named(journal, id)
     if record is None:
         raise Unknown("record", id, where="the journal", next="See what there is: everloop history <model>")
-    seen: set[str] = set()
-    return _reason(journal, record.id, record, seen)
+    return behind(journal.find, record.id)
+
+
+def behind(find: Callable[[str], Record | None], id: str) -> Reason:
+    """The records behind a record, along ``made_from``, as far as ``find`` knows them by id."""
+    return _reason(find, id, find(id), set())
 
 
 def told(reason: Reason, *, name: Naming = str, depth: int = 0) -> list[str]:
@@ -101,14 +123,14 @@ def names(journal: JournalStore) -> Naming:
     return lambda id: known.get(id, id)
 
 
-def _reason(journal: JournalStore, id: str, record: Record | None, seen: set[str]) -> Reason:
+def _reason(find: Callable[[str], Record | None], id: str, record: Record | None, seen: set[str]) -> Reason:
     if record is None:
         return Reason(id, None)
     if id in seen:
         return Reason(id, record, again=True)
     seen.add(id)
     parents = dict.fromkeys(parent for parent in _parents(record) if parent != id)
-    return Reason(id, record, tuple(_reason(journal, parent, journal.find(parent), seen) for parent in parents))
+    return Reason(id, record, tuple(_reason(find, parent, find(parent), seen) for parent in parents))
 
 
 def _parents(record: Record) -> tuple[str, ...]:
@@ -120,8 +142,8 @@ def _parents(record: Record) -> tuple[str, ...]:
 
 
 def _version_named(journal: JournalStore, name: str) -> Record | None:
-    match = re.fullmatch(r"(.+)@(\d+)", name)
+    match = re.fullmatch(r"(.+)@(\d+|newest)", name)
     if match is None:
         return None
-    found = journal.read(kind="Version", model=match[1])
-    return next((entry.record for entry in found if cast(Version, entry.record).number == int(match[2])), None)
+    found = journal.read(kind="Version", model=match[1], newest_first=True)
+    return next((e.record for e in found if match[2] == "newest" or cast(Version, e.record).number == int(match[2])), None)

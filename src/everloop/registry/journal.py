@@ -38,6 +38,7 @@ JOURNAL = Table(
     Column("hash", Text, nullable=False),
 )
 Index(None, JOURNAL.c.id, unique=True)
+Index(None, JOURNAL.c.kind, JOURNAL.c.seq)
 Index(None, JOURNAL.c.model, JOURNAL.c.kind, JOURNAL.c.seq)
 Index(None, JOURNAL.c.turn)
 Index(None, JOURNAL.c.at)
@@ -140,11 +141,13 @@ class Journal:
         since: datetime | None = None,
         until: datetime | None = None,
         after: int | None = None,
+        before: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
         within: Connection | None = None,
     ) -> list[Entry]:
-        """Records in the order they were kept, with ``since <= made_at <= until`` and beyond number ``after``; every filter narrows."""
+        """Records in the order they were kept, with ``since <= made_at <= until``, beyond number ``after`` and below
+        ``before``; every filter narrows."""
         query: Select[Any] = select(JOURNAL).order_by(JOURNAL.c.seq.desc() if newest_first else JOURNAL.c.seq)
         if kind is not None:
             query = query.where(JOURNAL.c.kind.in_((kind,) if isinstance(kind, str) else kind))
@@ -158,10 +161,12 @@ class Journal:
             query = query.where(JOURNAL.c.at <= microseconds(until))
         if after is not None:
             query = query.where(JOURNAL.c.seq > after)
+        if before is not None:
+            query = query.where(JOURNAL.c.seq < before)
         if limit is not None:
             query = query.limit(limit)
         with self.store.reading(within) as connection:
-            return [_entry(row) for row in connection.execute(query)]
+            return [entry_in(row) for row in connection.execute(query)]
 
     def head(self, *, within: Connection | None = None) -> Head:
         """Where the journal ends now."""
@@ -230,5 +235,6 @@ def _linked(head: Head, row: Row[Any]) -> Head:
     return Head(row.seq, row.hash)
 
 
-def _entry(row: Row[Any]) -> Entry:
+def entry_in(row: Row[Any]) -> Entry:
+    """The entry that a row of the table says."""
     return Entry(row.seq, row.turn, row.verb, row.kind, from_microseconds(row.at), read_back(row.kind, row.body), row.hash)

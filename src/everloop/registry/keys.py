@@ -18,7 +18,7 @@ from everloop.errors import EverloopError, Unknown
 from everloop.registry.store import Store
 from everloop.sql.schema import METADATA
 
-SCOPES = ("predict", "ingest", "operate")
+SCOPES = ("predict", "ingest", "operate", "look")
 SLOWEST, FASTEST = 0.001, 1_000_000
 """Requests a second that may be said of a key."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -12,6 +12,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -122,6 +123,20 @@ def packed(manifest: bytes, bodies: Mapping[str, bytes], signature: bytes | None
 def records_text(lines: Sequence[Line]) -> bytes:
     """Rows of a journal, one a line."""
     return b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+
+
+def records_in(body: bytes) -> list[Record]:
+    """The records of such text: what a lineage that was kept says. Those of a kind this release does not know are left out."""
+    found: list[Record] = []
+    for line in lines_in(body):
+        with suppress(EverloopError):
+            found.append(read_back(line.kind, line.body))
+    return found
+
+
+def lines_in(body: bytes) -> list[Line]:
+    """The rows such text holds, as they stand there; none is held against its hash, for it was when it came in."""
+    return [msgspec.json.decode(line, type=Line) for line in body.splitlines()]
 
 
 def unpacked(data: bytes, where: str) -> Carried:

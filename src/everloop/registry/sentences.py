@@ -14,6 +14,7 @@ from everloop.records import (
     Decision,
     Handover,
     Incident,
+    Membership,
     Record,
     Redaction,
     Report,
@@ -106,6 +107,12 @@ def _made(record: Record, name: Naming) -> str:
             return _redaction(record)
         case Autonomy():
             return f"no model acts above {record.level} here, by {record.by}: {record.reason}"
+        case Membership(role=None):
+            return f"{record.person} is let out, by {record.by}" + (f": {record.reason}" if record.reason else "")
+        case Membership(reason=what) if what:
+            return f"{record.person} {what}, by {record.by}"
+        case Membership():
+            return f"{record.person} is let in as {record.role}, by {record.by}"
         case _:
             return f"{type(record).__name__} {record.id}"
 

@@ -66,6 +66,17 @@ class Store:
         self.engine.dispose()
 
 
+def evenly(there: Sequence[int], most: int | None) -> Sequence[int]:
+    """Of more than ``most`` so many, evenly spread, the last among them.
+
+    >>> evenly(range(10), 3), evenly([1, 2], 3)
+    ([3, 6, 9], [1, 2])
+    """
+    if most is None or len(there) <= most:
+        return there
+    return [there[len(there) - 1 - n * len(there) // most] for n in reversed(range(most))]
+
+
 def open_store(url: str, *, busy_seconds: float = sql.BUSY_SECONDS, keep: Path | None = None) -> Store:
     """A house's database (``sqlite:///…`` or ``postgresql://…``), with the tables this release expects.
 
@@ -108,6 +119,7 @@ class JournalStore(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
         after: int | None = None,
+        before: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
         within: Connection | None = None,

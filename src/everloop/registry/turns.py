@@ -108,6 +108,12 @@ class Turns:
         """The model's open turn, if it has one: after a crash this is what to go on with."""
         return self._first(select(TURNS).where(TURNS.c.model == model, TURNS.c.state == "open"), within)
 
+    def under_way(self, *, limit: int = 50, within: Connection | None = None) -> list[Turn]:
+        """Those that are open, of any model, the one that began first before the others."""
+        query = select(TURNS).where(TURNS.c.state == "open").order_by(TURNS.c.started_at).limit(limit)
+        with self.store.reading(within) as connection:
+            return [_turn(row) for row in connection.execute(query)]
+
     def last(self, model: str, *, within: Connection | None = None) -> Turn | None:
         """The model's newest finished turn by business time."""
         query = select(TURNS).where(TURNS.c.model == model, TURNS.c.state == "done").order_by(TURNS.c.now.desc(), TURNS.c.started_at.desc())

@@ -6,6 +6,7 @@ Content is the artefact's hash, its columns and the model's definition. A model'
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,17 +42,28 @@ class Versions:
 
     store: Store
 
-    def admit(self, connection: Connection, candidate: Candidate, verdict: Verdict | None, *, now: datetime, id: str) -> Version:
+    def admit(
+        self,
+        connection: Connection,
+        candidate: Candidate,
+        verdict: Verdict | None,
+        *,
+        now: datetime,
+        id: str,
+        number: int | None = None,
+    ) -> Version:
         """Let a candidate in, and give it its number; one of the same content is already in and returned as it is, with its own id.
 
-        The caller journals the version in the same transaction. A baseline has no verdict.
+        The caller journals the version in the same transaction. A baseline has no verdict. ``number``: the one it has where it is
+        from.
         """
         content = content_of(candidate)
         known = connection.execute(select(VERSIONS).where(VERSIONS.c.model == candidate.model, VERSIONS.c.content == content)).first()
         if known is not None:
             return _version(known)
         highest = connection.execute(select(func.max(VERSIONS.c.number)).where(VERSIONS.c.model == candidate.model)).scalar()
-        number = 0 if candidate.format == "baseline" and highest is None else (highest or 0) + 1
+        if number is None:
+            number = 0 if candidate.format == "baseline" and highest is None else (highest or 0) + 1
         made_from = (candidate.id, verdict.id) if verdict else (candidate.id,)
         version = Version(
             id=id,
@@ -85,15 +97,31 @@ class Versions:
         return _version(row)
 
     def named(self, name: str, *, within: Connection | None = None) -> Version:
-        """The version called ``demand@3``, or of that id. Raises Unknown, naming those there are."""
+        """The version called ``demand@3``, the last that was let in (``demand@newest``), or of that id. Raises Unknown, naming those there
+        are."""
         model, at, number = name.rpartition("@")
         if not at:
             return self.get(name, within=within)
         known = self.all(model, within=within)
+        if number == "newest" and known:
+            return known[-1]
         for version in known:
             if str(version.number) == number:
                 return version
         raise Unknown("version", name, [v.name for v in known], where="this house")
+
+    def naming(self) -> Callable[[str], str]:
+        """From a version's id to its name, each looked up when it is first asked for; any other id stays as it is."""
+        known: dict[str, str] = {}
+
+        def name(id: str) -> str:
+            if id not in known:
+                with self.store.reading() as connection:
+                    row = connection.execute(select(VERSIONS.c.model, VERSIONS.c.number).where(VERSIONS.c.id == id)).first()
+                known[id] = id if row is None else f"{row.model}@{row.number}"
+            return known[id]
+
+        return name
 
     def all(self, model: str, *, within: Connection | None = None) -> list[Version]:
         """Every version of a model, by number."""

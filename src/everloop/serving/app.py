@@ -17,14 +17,14 @@ import msgspec
 
 from everloop.clock import instant, monotonic, wall
 from everloop.errors import EverloopError, UnderWay
-from everloop.serving import asks, inference, invocations
+from everloop.serving import asks, inference, invocations, tensorflow
 from everloop.serving.arriving import FEW, Bodies, GoneError, Heads, Receive, Scope, Send, heads_of, peer_of
 from everloop.serving.bodies import ARROW, JSON, NDJSON
 from everloop.serving.desk import Ask, Desk, Reply, encode
 from everloop.serving.doors import Doors
 from everloop.serving.keys import Keys, allowed, shown
 from everloop.serving.metrics import Metrics
-from everloop.serving.paths import OTHER, Path, at
+from everloop.serving.paths import OTHER, Path, at, route_of
 from everloop.serving.rates import Rates
 from everloop.serving.refused import RefusedError, refusal, short
 from everloop.serving.verbs import VERBS
@@ -217,7 +217,7 @@ def _told(error: Exception, path: Path | None) -> RefusedError:
 
 def _error_reply(refused: RefusedError, path: str, asked: Asked) -> Reply:
     said: msgspec.Struct
-    if path == "/v2" or path.startswith("/v2/"):
+    if path == "/v2" or path.startswith("/v2/") or route_of(path) in tensorflow.PATHS:
         said = inference.error(refused)
     elif path == "/invocations":
         said = invocations.error(refused)

@@ -25,6 +25,7 @@ from everloop.serving.fits import Fit, fit_of
 from everloop.serving.forms import Form, form_of
 from everloop.serving.metrics import Metrics
 from everloop.serving.refused import RefusedError, later
+from everloop.serving.verdicts import GateAsk
 from everloop.spans import carried
 
 T = TypeVar("T")
@@ -150,7 +151,16 @@ def release() -> str:
 
 
 A = TypeVar(
-    "A", asks.ForgetAsk, asks.PersonAsk, asks.TurnAsk, asks.ScoreAsk, asks.WordAsk, asks.SnoozeAsk, asks.OnlineFeaturesAsk, asks.BesideAsk
+    "A",
+    asks.ForgetAsk,
+    asks.PersonAsk,
+    asks.TurnAsk,
+    asks.ScoreAsk,
+    asks.WordAsk,
+    asks.SnoozeAsk,
+    asks.OnlineFeaturesAsk,
+    asks.BesideAsk,
+    GateAsk,
 )
 
 

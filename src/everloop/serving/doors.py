@@ -19,6 +19,7 @@ from everloop.project.source import Source
 from everloop.records import Prediction, Received
 from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
 from everloop.serving.notices import Notices
+from everloop.serving.verdicts import VerdictReply
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -170,6 +171,10 @@ class Doors(Protocol):
 
     def status(self) -> list[Mapping[str, Any]]:
         """Each model's standing, as ``everloop status --json`` says it."""
+        ...
+
+    def verdict(self, rollout: str) -> VerdictReply:
+        """How a roll-out stands, called by its model, its version or that version's id. Raises Unknown for what was never rolled out."""
         ...
 
     def history(self, after: int | None) -> tuple[Sequence[Mapping[str, Any]], int]:

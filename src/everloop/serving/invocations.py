@@ -38,13 +38,13 @@ class InvocationsError(Struct):
 
 def requests(fit: Fit, content_type: str, body: bytes) -> list[Row]:
     """The requests of a body. Raises RefusedError (400, 413, 422)."""
-    return requests_of(fit, csv_rows(body, fit) if content_type == CSV else _rows(json_value(body)))
+    return requests_of(fit, csv_rows(body, fit) if content_type == CSV else rows_of(json_value(body)))
 
 
 def reply(answers: Sequence[asks.Answered]) -> InvocationsReply:
     """The answers as predictions. Raises RefusedError (503) where nobody could answer one of them."""
     all_answered(answers)
-    return InvocationsReply([_prediction(answer) for answer in answers], [answer.id for answer in answers])
+    return InvocationsReply([prediction(answer) for answer in answers], [answer.id for answer in answers])
 
 
 def error(refused: RefusedError) -> InvocationsError:
@@ -86,7 +86,8 @@ def all_answered(answers: Sequence[asks.Answered]) -> None:
         raise RefusedError("unanswered", f"Nobody could answer{which or ':'} {answer.error}")
 
 
-def _prediction(answer: asks.Answered) -> Any:
+def prediction(answer: asks.Answered) -> Any:
+    """An answer as one value: a number, a chance, shares by label, quantiles step by step, or items, best first."""
     if isinstance(answer, asks.NumberAnswer | asks.ChanceAnswer):
         return answer.value
     if isinstance(answer, asks.SharesAnswer):
@@ -100,14 +101,17 @@ def _prediction(answer: asks.Answered) -> Any:
 # -- bodies --------------------------------------------------------------------------------------------------------------------------
 
 
-def _rows(value: Any) -> list[dict[str, Any]]:
+def rows_of(value: Any, forms: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The rows of a body in one of these forms (of all there are, where none is named). Raises RefusedError (400, 422)."""
+    forms = forms or list(FORMS)
+    words = ", ".join(forms)
     if not isinstance(value, dict):
-        raise RefusedError("invalid", f"The body is {said_type(value)}. Say an object with one of {_WORDS}.")
+        raise RefusedError("invalid", f"The body is {said_type(value)}. Say an object with one of {words}.")
     for word in value:
-        if word not in FORMS:
-            raise RefusedError("invalid", f"There is no {short(word)}.{did_you_mean(word, list(FORMS))} Say {_WORDS}.", field=word[:60])
+        if word not in forms:
+            raise RefusedError("invalid", f"There is no {short(word)}.{did_you_mean(word, list(forms))} Say {words}.", field=word[:60])
     if len(value) != 1:
-        raise RefusedError("invalid", f"The body has {len(value)} of {_WORDS}. Say exactly one.")
+        raise RefusedError("invalid", f"The body has {len(value)} of {words}. Say exactly one.")
     [(word, said)] = value.items()
     return FORMS[word](word, said)
 
@@ -152,4 +156,3 @@ FORMS: Mapping[str, Callable[[str, Any], list[dict[str, Any]]]] = {
     "instances": _records,
     "inputs": _inputs,
 }
-_WORDS = ", ".join(FORMS)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from everloop.errors import StoreError
 from everloop.serving.answered import SCHEMA, Row
 from everloop.serving.frames import frame
-from everloop.serving.payload import BEGINS, decoded, encoded, encoded_rows, once
+from everloop.serving.payload import BEGINS, decoded, encoded, encoded_rows, headed, once
 from everloop.serving.segment import own, read, segments, taken
 from everloop.serving.writer import Waiting, Writer
 from everloop.settings import Durability, WhenFull
@@ -55,6 +55,7 @@ class AnswersLog:
     ``waiting_bytes`` of rows that are longer than that). ``when_full`` says what then happens, or at once where the disk is full:
     ``shed`` refuses the answer, which is then not in the log; ``drop`` lets it be given, and counts it in ``dropped``. At most
     ``waiting_bytes`` wait to be written. A segment is closed at ``rotate_at`` bytes, or ``rotate_after`` seconds after it was begun.
+    Each says whose its answers are: ``house`` gives the mark of the house, when it is begun (nothing: it does not say).
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class AnswersLog:
         patience: float = PATIENCE,
         waiting_bytes: int = 4 << 20,
         rotate_after: float = 60.0,
+        house: Callable[[], str] = str,
     ) -> None:
         self.folder, self.when_full, self.patience = folder, when_full, patience
         self.dropped = 0
@@ -78,6 +80,7 @@ class AnswersLog:
             waiting_bytes=waiting_bytes,
             rotate_at=rotate_at,
             rotate_after=rotate_after,
+            header=lambda: frame(headed(mark)) if (mark := house()) else b"",
         )
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._lately: set[str] = set()  # ids that were kept, and those before them: together the last REMEMBERED at most
@@ -205,12 +208,14 @@ def _given(rows: Sequence[Row]) -> int:
     return sum(row.arm != SHADOW for row in rows)
 
 
-def unsealed(folder: Path) -> pa.Table:
-    """Every answer that is in no table of the lake yet, owned segments included; each id once."""
+def unsealed(folder: Path, house: str = "") -> pa.Table:
+    """Every answer of a house, by its mark, that is in no table of the lake yet, owned segments included; each id once."""
     tables = [SCHEMA.empty_table()]
     for path in segments(folder):
         try:
-            tables.append(read(path).rows)
+            segment = read(path)
         except FileNotFoundError:  # sealed while we looked
             continue
+        if segment.is_of(house):
+            tables.append(segment.rows)
     return once(pa.concat_tables(tables))

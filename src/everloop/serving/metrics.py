@@ -66,6 +66,11 @@ FAMILIES = {
         "What turns will have cost when the month ends: expected, and between low and high with 95 % confidence.",
         ("model", "bound"),
     ),
+    "everloop_errands": Family("gauge", "Errands that wait, are taken, or dead: workers died over them again and again.", ("state",)),
+    "everloop_errands_oldest_seconds": Family("gauge", "For how long the errand that waits longest has."),
+    "everloop_stream_position": Family("gauge", "How far a partition of a stream was taken.", ("stream", "partition")),
+    "everloop_stream_dead_letters": Family("gauge", "Messages of a stream that could not be read.", ("stream",)),
+    "everloop_stream_told_seconds": Family("gauge", "Until when answers were told into a stream, in seconds since 1970.", ("stream",)),
     "everloop_alerts_waiting": Family("gauge", "Alerts that have reached nobody yet."),
     "everloop_controller_seen_seconds": Family("gauge", "When the controller last wrote these gauges, in seconds since 1970."),
     "everloop_process_cpu_seconds_total": Family("counter", "CPU seconds of the processes of this machine, by what they do.", ("process",)),
@@ -151,9 +156,9 @@ class Metrics:
         return _text({**_files(self.folder), **own}, {**gauges.read(self.folder), **self.beside()})
 
     @staticmethod
-    def text(folder: Path | str) -> str:
-        """The sums of every file of a folder, in Prometheus text format 0.0.4."""
-        return _text(_files(Path(folder)), gauges.read(Path(folder)))
+    def text(folder: Path | str, beside: Mapping[str, float] | None = None) -> str:
+        """The sums of every file of a folder, and what is told ``beside`` them, in Prometheus text format 0.0.4."""
+        return _text(_files(Path(folder)), {**gauges.read(Path(folder)), **(beside or {})})
 
     def __enter__(self) -> Metrics:
         return self

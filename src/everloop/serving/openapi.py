@@ -15,7 +15,7 @@ import msgspec
 from everloop.project.columns import Kind, money, text, unit
 from everloop.project.model import Model
 from everloop.project.source import Source
-from everloop.serving import asks, inference, invocations
+from everloop.serving import asks, inference, invocations, tensorflow, verdicts
 from everloop.serving.bodies import ARROW, JSON, NDJSON
 from everloop.serving.fits import CART, LARGEST_CART, LONGEST_KEY, MOST_REQUESTS, NEWCOMER, Fit, fit_of
 from everloop.serving.paths import PATHS, Path
@@ -28,7 +28,7 @@ _ASKS: dict[str, type] = {
     "truths": asks.Truth, "outcomes": asks.Outcome, "predictions": asks.ForeignPrediction, "turn": asks.TurnAsk, "score": asks.ScoreAsk,
     "undo": asks.WordAsk, "approve": asks.AnswerAsk, "reject": asks.AnswerAsk, "cancel": asks.WordAsk,
     "hold": asks.WordAsk, "release": asks.WordAsk, "share": asks.ShareAsk, "forget": asks.ForgetAsk, "known": asks.PersonAsk,
-    "acknowledge": asks.WordAsk, "snooze": asks.SnoozeAsk,
+    "acknowledge": asks.WordAsk, "snooze": asks.SnoozeAsk, "gate": verdicts.GateAsk,
 }  # fmt: skip
 _NAMING = ("features", "invocations", "turn", "score", "truths", "outcomes", "predictions", "incidents", "forget", "known")
 """Paths whose body or query names what may not be there."""
@@ -42,11 +42,13 @@ _REPLIES: dict[str, type] = {
     "hold": asks.SentenceReply, "release": asks.SentenceReply, "share": asks.SentenceReply,
     "forget": asks.ForgetReply, "known": asks.KnownReply,
     "history": asks.HistoryReply, "incidents": asks.IncidentsReply, "acknowledge": asks.IncidentReply, "snooze": asks.IncidentReply,
+    "verdict": verdicts.VerdictReply, "gate": verdicts.VerdictReply,
     "live": asks.LiveReply,
     "ready": asks.ReadyReply, "infer": inference.InferReply, "infer_by": inference.InferReply, "oip_model": inference.InferenceModel,
     "oip_version": inference.InferenceModel, "oip_model_ready": inference.InferenceModelReady,
     "oip_version_ready": inference.InferenceModelReady, "oip_live": inference.InferenceLive, "oip_ready": inference.InferenceReady,
     "oip_server": inference.InferenceServer, "invocations": invocations.InvocationsReply,
+    "tf_predict": tensorflow.TensorflowReply, "tf_model": tensorflow.TensorflowModel,
 }  # fmt: skip
 _MEDIA = {"metrics": "text/plain", "docs": "text/html", "home": "text/html", "openapi": JSON, "version": "text/plain"}
 _ERRORS: dict[str, type] = {"/v2": inference.InferError, "/invocations": invocations.InvocationsError}
@@ -65,11 +67,15 @@ _MODEL = _parameter("path", "model", "The model's name.")
 _SOURCE = _parameter("path", "source", "The source's name.")
 _VERSION = _parameter("path", "version", "A version in force: 3, or demand@3.")
 _INCIDENT = _parameter("path", "incident", "The incident's id, or the first four letters of it or more.")
+_ROLLOUT = _parameter("path", "rollout", "A roll-out: its model, or its version, such as demand@4.")
 _OF_MODEL = _parameter("query", "model", "Those of this model alone.")
 _AFTER = _parameter("query", "after", "What was kept beyond this number; unsaid: only how far the journal goes.", type="integer")
 _ALL = _parameter("query", "all", "Also those that are over.", type="boolean")
 _EXPLAIN = _parameter("query", "explain", "Say with each answer which columns moved it most.", type="boolean")
 _WHICH = _parameter("query", "model", "The model's name; where there is one model it need not be said.")
+_GATE = _parameter("query", "gate", "Which gate is asked for.", type="string", pattern=f"^({'|'.join(verdicts.GATES)})$") | {
+    "required": True
+}
 _KNOWN_AFTER = _parameter(
     "query",
     "known_after",
@@ -134,13 +140,13 @@ def statuses(path: Path) -> tuple[int, ...]:
 
 _NOT_READY: dict[str, set[int]] = {
     "ready": {503}, "ping": {503}, "health": {503}, "oip_ready": {400}, "oip_model_ready": {400}, "oip_version_ready": {400},
-    "oip_model": {404, 422, 503}, "oip_version": {404, 422, 503},
+    "oip_model": {404, 422, 503}, "oip_version": {404, 422, 503}, "verdict": {503}, "gate": {verdicts.SHUT},
 }  # fmt: skip
 
 
 def _operation(path: Path, turned: bool) -> Json:
     said: Json = {"operationId": path.name, "summary": path.says, "tags": [_tag(path)]}
-    parameters = [p for p in (_MODEL, _SOURCE, _VERSION, _INCIDENT) if f"{{{p['name']}}}" in path.path]
+    parameters = [p for p in (_MODEL, _SOURCE, _VERSION, _INCIDENT, _ROLLOUT) if f"{{{p['name']}}}" in path.path]
     parameters += _QUERIES.get(path.name, [])
     if path.timed:
         parameters.append(_now(turned))
@@ -155,7 +161,10 @@ def _operation(path: Path, turned: bool) -> Json:
     return said
 
 
-_QUERIES = {"events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH], "incidents": [_OF_MODEL, _ALL], "history": [_AFTER]}
+_QUERIES = {
+    "events": [_KNOWN_AFTER], "predict": [_EXPLAIN], "invocations": [_WHICH], "incidents": [_OF_MODEL, _ALL], "history": [_AFTER],
+    "gate": [_GATE],
+}  # fmt: skip
 
 
 def _tag(path: Path) -> str:
@@ -182,6 +191,9 @@ def _body(path: Path) -> Json:
         schema = _one_or_list({"type": "object"})
     elif path.name == "invocations":
         schema = {"type": "object", "properties": {word: {"type": ["object", "array"]} for word in invocations.FORMS}, "maxProperties": 1}
+    elif path.name == "tf_predict":
+        schema = {"type": "object", "properties": {word: {"type": ["object", "array"]} for word in tensorflow.FORMS}}
+        schema["properties"]["signature_name"] = {"const": tensorflow.SIGNATURE}
     else:
         ref = _ref(_ASKS[path.name].__name__)
         schema = _one_or_list(ref) if path.name in ("truths", "outcomes", "predictions") else ref
@@ -215,6 +227,8 @@ def _errors(path: Path) -> Json:
             schema, whys = {"anyOf": [schema, _ref("ReceivedReply")]}, [*whys, "Or every row was refused."]
         if status == 503 and path.name == "predict":
             schema = {"anyOf": [schema, *(_ref(kind.__name__) for kind in asks.ANSWERS.values())]}
+        if status == verdicts.SHUT:
+            schema, whys = _ref("VerdictReply"), ["The gate is shut."]
         if path.name == "ready":
             schema, whys = _ref("ReadyReply"), ["It cannot; why says why."]
         elif path.name in _NOT_READY and path.scope is None and status in _NOT_READY[path.name]:
@@ -229,6 +243,8 @@ def _errors(path: Path) -> Json:
 
 
 def _error(path: Path) -> Json:
+    if path.path in tensorflow.PATHS:
+        return _ref(inference.InferError.__name__)
     kind = next((kind for start, kind in _ERRORS.items() if f"{path.path}/".startswith(f"{start}/")), asks.ErrorReply)
     return _ref(kind.__name__)
 

@@ -48,6 +48,8 @@ PATHS = (
     Path("oip_ready", "GET", "/v2/health/ready", "Can this worker answer, in the Open Inference Protocol?"),
     Path("oip_server", "GET", "/v2", "Which server this is, in the Open Inference Protocol."),
     Path("invocations", "POST", "/invocations", "Ask a model, as MLflow's and SageMaker's clients do.", "predict", "table", True),
+    Path("tf_predict", "POST", "/v1/models/{model}:predict", "Ask a model, as TensorFlow Serving's clients do.", "predict", "json", True),
+    Path("tf_model", "GET", "/v1/models/{model}", "Which versions answer, as TensorFlow Serving tells.", "predict"),
     Path("ping", "GET", "/ping", "Can this worker answer, as SageMaker asks?"),
     Path("health", "GET", "/health", "Can this worker answer, as MLflow asks?"),
     Path("version", "GET", "/version", "Everloop's version, as MLflow tells its own."),
@@ -63,6 +65,8 @@ PATHS = (
     Path("forget", "POST", "/v1/forget", "Erase what is known of one person, in every version there is.", "operate", "json", True),
     Path("known", "POST", "/v1/known", "Everything that is known of one person.", "operate", "json"),
     Path("status", "GET", "/v1/status", "Each model's standing.", "operate"),
+    Path("verdict", "GET", "/v1/rollouts/{rollout}/verdict", "How a roll-out stands, as Argo Rollouts reads it.", "look"),
+    Path("gate", "POST", "/v1/rollouts/{rollout}/verdict", "May a roll-out go on? As Flagger's webhooks ask.", "look", "json"),
     Path("history", "GET", "/v1/history", "What the journal kept after a number: who answers whom, and what went wrong.", "operate"),
     Path("incidents", "GET", "/v1/incidents", "What is wrong now, with which model, since when, and who is at it.", "operate"),
     Path("acknowledge", "POST", "/v1/incidents/{incident}/acknowledge", "Say that somebody is at an incident.", "operate", "json", True),
@@ -77,7 +81,15 @@ PATHS = (
 
 
 def _key(path: str) -> tuple[str | None, ...]:
-    return tuple(None if part.startswith("{") else part for part in path.split("/")[1:])
+    return tuple(_place(part) for part in path.split("/")[1:])
+
+
+def _place(part: str) -> str | None:
+    """None for a name; for a name with a verb behind it the verb, spelled as no part of a path can be."""
+    if not part.startswith("{"):
+        return part
+    _, _, verb = part.partition("}:")
+    return f"/{verb}" if verb else None
 
 
 _BY_KEY: dict[tuple[str | None, ...], dict[str, Path]] = {}
@@ -86,7 +98,8 @@ for _path in PATHS:
 
 
 def at(path: str) -> tuple[Mapping[str, Path], str, str]:
-    """The methods of a path, the name in it (of a model, a source or an incident), and the version; no methods: there is no such path.
+    """The methods of a path, the name in it (of a model, a source, a roll-out or an incident), and the version; no methods: there is
+    no such path.
 
     >>> methods, name, _ = at("/v1/models/churn/predict")
     >>> methods["POST"].name, name
@@ -95,12 +108,17 @@ def at(path: str) -> tuple[Mapping[str, Path], str, str]:
     ('churn', '3')
     >>> at("/v1/models/churn/predict/"), at("/v1/events/")
     (({}, '', ''), ({}, '', ''))
+    >>> at("/v1/models/churn:predict")[1], at("/v1/models/churn:explain")[1]
+    ('churn', 'churn:explain')
     """
     parts = path.split("/")[1:]
     found = _BY_KEY.get(tuple(parts))
     if found is not None:
         return found, "", ""
     if len(parts) > 2 and parts[2]:
+        name, colon, verb = parts[2].rpartition(":")
+        if colon and name and (called := _BY_KEY.get((*parts[:2], f"/{verb}", *parts[3:]))) is not None:
+            return called, name, ""
         named = _BY_KEY.get((*parts[:2], None, *parts[3:]))
         if named is not None:
             return named, parts[2], ""

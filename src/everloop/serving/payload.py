@@ -14,6 +14,7 @@ from everloop.errors import StoreError
 from everloop.serving.answered import ANSWER, LATER, SCHEMA, Row
 
 BEGINS = b"\x82\xa4form"  # how msgpack writes a map of two whose first key is form
+WHOSE = BEGINS + b"\x02\xa5house"  # the payload a segment begins with, which says whose its answers are
 COLUMNS = tuple(name for name in SCHEMA.names if name != "answer")
 PARTS = tuple(f"answer.{field.name}" for field in ANSWER)
 _IN_A_ROW = tuple(f"answer.{name}" if f"answer.{name}" in PARTS else name for name in Row._fields)
@@ -32,6 +33,21 @@ def encoded(rows: pa.Table) -> bytes:
         part = name.removeprefix("answer.")
         columns[name] = [None if answer is None else answer[part] for answer in answers]
     return _encode({"form": 1, "columns": columns})
+
+
+def headed(house: str) -> bytes:
+    """The payload that says whose the answers after it are: a house, by its mark.
+
+    >>> whose([headed("3f2a"), encoded(SCHEMA.empty_table())])
+    '3f2a'
+    """
+    return _encode({"form": 2, "house": house})
+
+
+def whose(payloads: Iterable[bytes]) -> str:
+    """The mark of the house that answers are of; nothing where they do not say so, as those of before a house had a mark."""
+    said = next((payload for payload in payloads if payload.startswith(WHOSE)), None)
+    return "" if said is None else str(msgspec.msgpack.decode(said)["house"])
 
 
 def encoded_rows(rows: Sequence[Row]) -> bytes:
@@ -54,6 +70,8 @@ def rows_of(payloads: Iterable[bytes], where: str) -> pa.Table:
     gathered: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, *PARTS)}
     try:
         for payload in payloads:
+            if payload.startswith(WHOSE):
+                continue
             columns = msgspec.msgpack.decode(payload)["columns"]
             columns = dict.fromkeys(LATER, [None] * len(columns["id"])) | columns
             (_,) = {len(columns[name]) for name in gathered}  # all of one length, or the next payload's rows would slip

@@ -18,7 +18,7 @@ import pyarrow as pa
 from everloop.disk import synced
 from everloop.errors import HouseBusy, HouseFull, StoreError
 from everloop.serving.frames import unframed
-from everloop.serving.payload import BEGINS, rows_of
+from everloop.serving.payload import BEGINS, rows_of, whose
 
 ENDING = ".answers"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -120,12 +120,18 @@ def segments(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Segment:
-    """What one segment holds: its whole rows, the bytes of a torn tail, and frames in its middle that are damaged."""
+    """What one segment holds: its whole rows, the bytes of a torn tail, and frames in its middle that are damaged; and the mark of the
+    house it says they are of (nothing: it does not say)."""
 
     id: str
     rows: pa.Table
     torn: int
     damaged: int
+    house: str = ""
+
+    def is_of(self, house: str) -> bool:
+        """Whether its answers may be those of a house, by its mark."""
+        return not house or self.house in ("", house)
 
 
 def read(path: Path) -> Segment:
@@ -134,7 +140,8 @@ def read(path: Path) -> Segment:
     Raises StoreError for a payload that is no rows, FileNotFoundError where it is sealed already.
     """
     found = unframed(path.read_bytes(), BEGINS)
-    return Segment(path.name.removesuffix(ENDING), rows_of(found.payloads, path.name), found.torn, found.damaged)
+    rows = rows_of(found.payloads, path.name)
+    return Segment(path.name.removesuffix(ENDING), rows, found.torn, found.damaged, whose(found.payloads))
 
 
 def refusal(error: OSError, folder: Path) -> StoreError:

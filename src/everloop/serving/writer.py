@@ -56,15 +56,17 @@ class Waiting:
 class Writer:
     """Keeps frames in segments of one folder, in the order they came. Safe between threads; its own threads start with the first frame.
 
-    At most ``waiting_bytes`` of frames wait at a time (one longer than that waits alone). A segment is followed by another when it is
-    ``rotate_at`` bytes long or ``rotate_after`` seconds old, whether or not anybody writes.
+    Each segment begins with what ``header`` gives. At most ``waiting_bytes`` of frames wait at a time (one longer than that waits alone).
+    A segment is followed by another when it is ``rotate_at`` bytes long or ``rotate_after`` seconds old, whether or not anybody writes.
     """
 
     def __init__(
-        self, folder: Path, *, durability: Durability, patience: float, waiting_bytes: int, rotate_at: int, rotate_after: float
-    ) -> None:
+        self, folder: Path, *, durability: Durability, patience: float, waiting_bytes: int, rotate_at: int, rotate_after: float,
+        header: Callable[[], bytes] = bytes,
+    ) -> None:  # fmt: skip
         self.folder, self.durability, self.patience = folder, durability, patience
         self.waiting_bytes, self.rotate_at, self.rotate_after = waiting_bytes, rotate_at, rotate_after
+        self.header = header
         self.distrusted = 0  # segments that could not be synced after their rows were acknowledged
         lock = threading.Lock()
         self._lock, self._work, self._room = lock, threading.Condition(lock), threading.Condition(lock)
@@ -294,7 +296,8 @@ class Writer:
 
     def _write(self, segment: Owned, batch: list[Waiting]) -> None:
         start = segment.size
-        data = batch[0].data if len(batch) == 1 else b"".join([frame.data for frame in batch])
+        header = self.header() if not start else b""
+        data = batch[0].data if len(batch) == 1 and not header else b"".join([header, *(frame.data for frame in batch)])
         try:
             segment.append(data, sync=self.durability == "sync")
         except StoreError as error:

@@ -11,10 +11,12 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from everloop.errors import SettingsError, Unknown
+from everloop.settings.aloud import said_aloud
 from everloop.settings.checks import (
     Checker,
     count,
@@ -35,7 +37,25 @@ from everloop.settings.checks import (
     text,
     yes_or_no,
 )
-from everloop.settings.records import FILE, Address, Executor, Governor, Logs, Serving, Settings, Signing, SourceFiles, Storage, Workers
+from everloop.settings.pipeline import IMAGE, run_of
+from everloop.settings.pipeline import KEYS as PIPELINE_KEYS
+from everloop.settings.pipeline import settled as settled_pipeline
+from everloop.settings.records import (
+    ALIASES,
+    FILE,
+    Address,
+    Console,
+    Executor,
+    Governor,
+    Logs,
+    Place,
+    Serving,
+    Settings,
+    Signing,
+    SourceFiles,
+    Storage,
+    Workers,
+)
 from everloop.settings.shop import KEYS as SHOP_KEYS
 from everloop.settings.shop import settled as settled_shop
 from everloop.settings.streams import settled as settled_streams
@@ -49,6 +69,7 @@ ENVIRONMENT = {
     "EVERLOOP_REGISTRY": "the database of decisions, a URL",
     "EVERLOOP_EVENTS": "the database of events not sealed yet, a URL",
     "EVERLOOP_AUTONOMY": "the highest level of autonomy: observe, suggest or act",
+    "EVERLOOP_IMAGE": "the image this runs in, with its digest, for the lineage of what is learnt",
 }
 
 
@@ -82,6 +103,8 @@ def read_settings(
     stages = [name for name, table in tables.items() if name not in KEYS and isinstance(table, dict) and not near(name, KEYS)]
     chosen = stage or env.get("EVERLOOP_STAGE") or None
     for name in stages:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):  # it is written into files that shells and others read
+            mistakes.append(f"{FILE}: a stage cannot be called {name!r}. Say letters, digits, - and _, a letter first.")
         over = _checked(tables[name], mistakes, f"{name}.")
         values = _over(values, over) if name == chosen else values
     said = {"house": house, "lake": lake, "blobs": blobs, "registry": registry, "events": events, "autonomy": autonomy}
@@ -94,6 +117,11 @@ def read_settings(
     if chosen is not None and chosen not in stages:
         raise Unknown("stage", chosen, sorted(stages), where=FILE, next=f"Write a table [{chosen}] into {root / FILE}.")
     return _settled(root, chosen, values, env)
+
+
+def secrets_aloud(folder: Path | str) -> tuple[str, ...]:
+    """The keys of a project folder's file that hold a secret themselves, in any stage. Raises SettingsError for a file that is no TOML."""
+    return said_aloud(_read(Path(folder) / FILE))
 
 
 KEYS: dict[str, Checker | dict[str, Checker]] = {
@@ -130,6 +158,16 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
         "failures": count,
     },
     "workers": {"beside": count, "heavy": count, "kept": span_of},
+    "console": {
+        "on": yes_or_no,
+        "url": site,
+        "idle": span_of,
+        "longest": span_of,
+        "oidc": http,
+        "oidc_client": text,
+        "oidc_secret": text,
+        "oidc_claim": text,
+    },
     "logs": {"form": one_of("text", "json"), "level": one_of("debug", "info", "warning", "error"), "requests": yes_or_no},
     "online": {"url": redis},
     "skew": {"share": share},
@@ -137,6 +175,8 @@ KEYS: dict[str, Checker | dict[str, Checker]] = {
     "executor": {"url": executor, "workers": count},
     "signing": {"key": text, "private_key": text, "password": text},
     "mlflow": {"url": http},
+    "pipeline": PIPELINE_KEYS,
+    "aliases": {"*": one_of("champion", "candidate")},
     "shopify": SHOP_KEYS,
 }
 
@@ -238,13 +278,28 @@ def _settled(root: Path, stage: str | None, values: dict[str, Any], env: Mapping
         governor=_governor(values.get("governor", {}), values.get("prices", {})),
         signing=_signing(values.get("signing", {}), root, env),
         mlflow=None if mlflow is None else filled(mlflow, env, "mlflow.url"),
+        aliases=_aliases(values),
         shopify=settled_shop(values["shopify"], values.get("serving", {}), env) if "shopify" in values else None,
         serving=Serving(**values.get("serving", {})),
         storage=_storage(values.get("storage", {}), env),
         workers=Workers(**values.get("workers", {})),
         logs=Logs(**values.get("logs", {})),
+        pipeline=settled_pipeline(values.get("pipeline", {})),
+        image=env.get(IMAGE) or None,
+        run=run_of(env),
+        console=_console(values.get("console", {}), env),
         skew=values.get("skew", {}).get("share", 0.01),
     )
+
+
+def _aliases(values: Mapping[str, Any]) -> Mapping[str, Place]:
+    said: Mapping[str, Place] = values.get("aliases", ALIASES)
+    for name in said:
+        # Digits number versions, MLflow keeps "latest" and "v3" for itself, and the challenger is who asks for a contest.
+        if not re.fullmatch(r"[A-Za-z][\w-]{0,99}", name) or re.fullmatch(r"v\d+|latest|newest|challenger", name.lower()):
+            what = "Say letters, digits and -, but not v1, latest, newest or challenger."
+            raise SettingsError(f"{FILE}: aliases.{name} cannot be a name. {what}")
+    return said
 
 
 def _governor(said: Mapping[str, Any], prices: Mapping[str, float]) -> Governor:
@@ -252,6 +307,23 @@ def _governor(said: Mapping[str, Any], prices: Mapping[str, float]) -> Governor:
         if name in said and not any(prices.values()):
             raise SettingsError(f"{FILE}: governor.{name} is a limit on nothing: nothing has a price. Say one: [prices] cpu_hour = 0.05")
     return Governor(**said)
+
+
+def _console(said: Mapping[str, Any], env: Mapping[str, str]) -> Console:
+    if "oidc" in said and not (said.get("oidc_client") and said.get("oidc_secret")):
+        raise SettingsError(f"{FILE}: console.oidc needs console.oidc_client and console.oidc_secret, as the provider gave them.")
+    if "oidc" not in said and any(name.startswith("oidc_") for name in said):
+        raise SettingsError(f"{FILE}: console.oidc_client and its like are for nobody: there is no console.oidc, the provider's issuer.")
+    # Users of a provider choose the rest themselves: whoever called themselves as an admin here would be that admin.
+    if said.get("oidc_claim", "email") not in ("email", "sub"):
+        raise SettingsError(
+            f'{FILE}: console.oidc_claim must be "email", which the provider verifies, or "sub", which nobody chooses; '
+            f"{said['oidc_claim']!r} may be what somebody calls themselves."
+        )
+    if not all(said.get(name, timedelta(1)) > timedelta(0) for name in ("idle", "longest")):
+        raise SettingsError(f"{FILE}: console.idle and console.longest must be longer than nothing.")
+    texts = {name: filled(said[name], env, f"console.{name}") for name in ("oidc", "oidc_client", "oidc_secret") if name in said}
+    return Console(**{**said, **texts})
 
 
 def _storage(said: Mapping[str, Any], env: Mapping[str, str]) -> Storage:
@@ -267,7 +339,9 @@ def _executor(said: Mapping[str, Any], env: Mapping[str, str]) -> Executor:
     if "workers" in said and "url" not in said:
         raise SettingsError(f'{FILE}: executor.workers are nobody\'s: there is no executor.url. Say url = "processes".')
     url = filled(said["url"], env, "executor.url") if "url" in said else None
-    return Executor(url=url, workers=said.get("workers"))
+    # Ray's own variable, by which it is told where it runs (a job, a notebook).
+    address = env.get("RAY_ADDRESS") or None if url == "ray" else None
+    return Executor(url=url, workers=said.get("workers"), address=address)
 
 
 def _signing(said: Mapping[str, Any], root: Path, env: Mapping[str, str]) -> Signing:

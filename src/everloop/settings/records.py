@@ -21,6 +21,9 @@ LogForm: TypeAlias = Literal["text", "json"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+Place: TypeAlias = Literal["champion", "candidate"]
+ALIASES: Mapping[str, Place] = {"champion": "champion", "candidate": "candidate", "production": "champion", "staging": "candidate"}
+"""What a house calls who answers in it, unless it says so itself; the last two are stages as MLflow once had them."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,26 @@ class Logs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Console:
+    """How people reach the console and stay signed in there."""
+
+    on: bool = True
+    """Does whoever answers over HTTP have it, at /console?"""
+    url: str | None = None
+    """Where people reach the house, such as ``https://ml.shop.example``, where that is not where it listens."""
+    idle: timedelta = timedelta(hours=8)
+    """How long a session may be unused."""
+    longest: timedelta = timedelta(days=7)
+    """How long a session lasts, whatever happens."""
+    oidc: str | None = None
+    """The issuer of an OpenID provider that people may sign in by; None: by password only."""
+    oidc_client: str = ""
+    oidc_secret: str = field(default="", repr=False)
+    oidc_claim: str = "email"
+    """What of the provider's word is the person's name here: an ``email``, where the provider says that it is verified, or the ``sub``."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Governor:
     """How often a model may wish to learn again in this house; what a person asks for is done all the same."""
 
@@ -133,6 +156,8 @@ class Executor:
 
     url: str | None = field(default=None, repr=False)
     """``processes`` of this machine, ``ray``, ``ray://…``, ``dask://…``; None: one piece after another."""
+    address: str | None = field(default=None, repr=False)
+    """The cluster that ``RAY_ADDRESS`` names, where ``url`` is ``ray`` alone; None: one of its own on this machine."""
     workers: int | None = None
     """At most so many pieces at once; None: as many as there are cores."""
 
@@ -204,6 +229,35 @@ class Shopify:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pipelines:
+    """How somebody else's scheduler runs the steps: ``everloop export airflow`` and its like write it down."""
+
+    every: timedelta | None = None
+    """From one run to the next; None: as often as the models say."""
+    at: str | None = None
+    zone: str | None = None
+    retries: int = 2
+    """How often a step is tried again that could not be done; a record that says no is an answer."""
+    retry_after: timedelta = timedelta(minutes=5)
+    timeout: timedelta | None = None
+    """Of one try; None: two hours, or the time to the next run where that is shorter."""
+    arrives: Mapping[str, str] = field(default_factory=dict)
+    """By source: the object whose arrival says that its rows are complete; ``{day}`` in it is the day the run is about."""
+    image: str | None = None
+    """The image steps run in, where they run in one."""
+    pods: tuple[str, ...] = ()
+    """The steps that get a pod of their own."""
+    folder: str | None = None
+    """Where the project lies on the machines that run the steps; None: where it lies here."""
+    shared: str | None = None
+    """The house folder, where every machine that runs a step has it mounted."""
+    deploy: str | None = None
+    """The stage that a version goes to once it was let in here."""
+    backup: str | None = None
+    """The place of backups from which a pull request has its champion."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Storage:
     """How object storage is reached where its URL does not say it all. Who asks is told to each cloud's own library by its own variables
     and files; of Azure's, which not every library reads, account and key are taken from the environment here."""
@@ -256,13 +310,26 @@ class Settings:
     signing: Signing = Signing()
     mlflow: str | None = field(default=None, repr=False)
     """A tracking server of MLflow that everything is mirrored to; None: to none."""
+    aliases: Mapping[str, Place] = field(default_factory=lambda: dict(ALIASES))
+    """Further names of the champion and of the candidate of a model: in the terminal (``demand@production``), and in MLflow."""
     shopify: Shopify | None = None
     """The shop this house works for; None: for none."""
     serving: Serving = Serving()
     storage: Storage = Storage()
     logs: Logs = Logs()
+    pipeline: Pipelines = Pipelines()
+    image: str | None = None
+    """The image this process runs in, with its digest, as far as the environment says so."""
+    run: str | None = None
+    """The run of a scheduler or a CI that started it."""
+    console: Console = Console()
     skew: float = 0.01
     """The share of units whose answers are read again each day, to see whether they were made from what the event log tells."""
+
+    @property
+    def ran_by(self) -> tuple[tuple[str, str], ...]:
+        """The image and the run, as they stand in a candidate's lineage; what is not known is left out."""
+        return tuple((name, told) for name, told in (("image", self.image), ("run", self.run)) if told)
 
     @property
     def compiled(self) -> Path:

@@ -153,7 +153,9 @@ class EventLogSuite:
             arrival.note(delivery(2))
             arrival.note(delivery(1))
             assert arrival.deliveries(only_last=True) == [delivery(2)]
-        assert self.open(tmp_path).deliveries("orders") == [delivery(1), delivery(2)]
+        again = self.open(tmp_path)
+        assert again.deliveries("orders") == again.deliveries("orders", newest=3) == [delivery(1), delivery(2)]
+        assert again.deliveries("orders", newest=1) == [delivery(2)]
 
     def test_a_delivery_says_where_a_file_lay_and_how_far_streams_were_taken(self, tmp_path: Path) -> None:
         log, origin = self.open(tmp_path), Origin(url="s3://shop/a.csv", size=9, written_at=7, etag="e1")
@@ -276,6 +278,17 @@ class EventLogSuite:
         self.arrive(log, 1, 2)
         assert self.unsealed(log).equals(events(1, 2))
 
+    def test_a_log_belongs_to_one_house_until_it_is_made_anothers(self, tmp_path: Path) -> None:
+        """Of several houses the first has it; what is in it comes and goes, and its owner stays."""
+        log = self.open(tmp_path)
+        assert log.owner() is None
+        assert log.owned_by("one") == "one"
+        self.arrive(log, 1, 2)
+        log.emptied()
+        assert (self.open(tmp_path).owned_by("two"), log.owner()) == ("one", "one")
+        assert log.owned_by("two", instead=True) == "two"
+        assert self.open(tmp_path).owner() == "two"
+
     def test_only_one_is_at_something_at_once(self, tmp_path: Path) -> None:
         log, other = self.open(tmp_path), self.open(tmp_path)
         with log.sealing("orders"):
@@ -341,6 +354,8 @@ class TablesSuite:
         assert tables.read("a", schema=pa.schema([SCHEMA.field("version")]), among={"id": wanted}, through_seq=3).num_rows == 2
         assert tables.read("a", schema=SCHEMA, since={"known_at": 31}).equals(events(3, 5))
         assert tables.read("a", schema=SCHEMA, among={"id": wanted}, since={"known_at": 31}).equals(events(3, 4))
+        assert tables.read("a", schema=SCHEMA, since={"seq": 2}, until={"seq": 3}).equals(events(2, 3))
+        assert tables.read("a", schema=SCHEMA, until={"seq": 3}, most=2).num_rows == 2
         assert tables.read("a", schema=SCHEMA, among={"id": []}).equals(SCHEMA.empty_table())
 
     def test_what_is_read_piece_by_piece_is_what_is_read_at_once(self, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from everloop.training.boosted import Boosted, boosted_of, is_boosted
 from everloop.training.feed import Feed
 from everloop.training.onnxed import Onnx
 from everloop.training.predictor import Fitted, Predictor
+from everloop.training.settled import settled
 from everloop.training.xgboosted import XGBoosted, is_xgboosted, xgboosted_of
 
 Format: TypeAlias = Literal["baseline", "skops", "lightgbm", "xgboost", "onnx", "pickle"]
@@ -155,7 +156,7 @@ def _skops_of(fitted: Fitted) -> tuple[bytes, tuple[str, ...]]:
 
     # skops knows lists, not dicts with numbers for keys.
     said = {"levels": list(fitted), "fitted": list(fitted.values())} if isinstance(fitted, Mapping) else fitted
-    body = skops.io.dumps(said)
+    body = settled(skops.io.dumps(said))
     needs = tuple(sorted(skops.io.get_untrusted_types(data=body)))
     # What cannot be read back must not become a candidate.
     skops.io.loads(body, trusted=list(needs))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("everloop", "numpy", "scipy", "scikit-learn", "pyarrow", "skops", "lightgbm", "pandas", "threadpoolctl")
+PACKAGES = ("everloop", "numpy", "scipy", "scikit-learn", "pyarrow", "skops", "lightgbm", "pandas", "holidays", "threadpoolctl")
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Environment:
     dirty: str | None = None
 
 
-def environment(folder: Path | None = None) -> Environment:
-    """What is installed here, and the state of the git repository the folder lies in.
+def environment(folder: Path | None = None, beside: Iterable[tuple[str, str]] = ()) -> Environment:
+    """What is installed here, and the state of the git repository the folder lies in; ``beside``: what else is known of this process, such
+    as the image it runs in (``Settings.ran_by``).
 
     >>> dict(environment().versions)["python"].count(".")
     2
@@ -36,6 +38,7 @@ def environment(folder: Path | None = None) -> Environment:
             versions.append((name, version(name)))
         except PackageNotFoundError:
             continue
+    versions += beside
     commit, dirty = (None, None) if folder is None else code_state(folder)
     return Environment(tuple(versions), commit, dirty)
 

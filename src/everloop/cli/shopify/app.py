@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from everloop.cli.options import HERE, Json, Stage
+from everloop.cli.options import HERE, Json, Stage, To
 from everloop.cli.saying import say
 
-To = Annotated[Path, typer.Option("--to", help="The folder to write into; made where there is none.")]
 Address = Annotated[str, typer.Option("--address", help="Where the door is reached from beyond, such as https://shop.example.com.")]
 ClientId = Annotated[str | None, typer.Option("--client-id", help="The app's client id (default: what everloop.toml says).")]
 Root = Annotated[Path, typer.Option("--project", "-p", help="The project file, or the folder it is in.")]

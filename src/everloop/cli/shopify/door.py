@@ -25,6 +25,7 @@ def serve(host: Host = None, port: Port = None, project: Project = HERE, house: 
     import uvicorn
 
     from everloop.connect.shopify.door import app
+    from everloop.connect.shopify.opened import door_of
     from everloop.lake.alone import alone
 
     settings = opened(project, house, stage)
@@ -42,37 +43,14 @@ def serve(host: Host = None, port: Port = None, project: Project = HERE, house: 
     with alone(settings.house / "shopify.door", f"the open door of {said.shop}", patience=0):
         typer.echo(f"The door of {said.shop} is open on http://{at[0]}:{at[1]}; it tells {said.house}")
         uvicorn.run(
-            app(_door(settings)), host=at[0], port=at[1], log_level="warning", access_log=False, server_header=False, timeout_keep_alive=75
+            app(door_of(settings)),
+            host=at[0],
+            port=at[1],
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
         )
-
-
-def _door(settings: Settings) -> Any:
-    """The door of this shop, with all there is behind it."""
-    from dataclasses import replace
-
-    from everloop.connect.shopify.admin import Admin
-    from everloop.connect.shopify.house import Asked
-    from everloop.connect.shopify.place import Place
-    from everloop.connect.shopify.proxy import PATIENCE
-    from everloop.connect.shopify.tokens import Tokens
-    from everloop.connect.shopify.wired import looked_whether_installed, wired
-
-    said = settings.shopify
-    assert said is not None
-    place, house = Place(settings.house / "shopify.db"), Asked(said.house, said.key)
-    tokens = Tokens(said, place)
-    admin = Admin(said.admin, said.api_version, tokens)
-    looked_whether_installed(place, admin)
-    door = wired(said, place, house, admin, soon=replace(house, seconds=PATIENCE), tokens=tokens)
-    if said.streams is None:
-        return door
-    from everloop.connect.shopify.beside import Beside
-    from everloop.connect.shopify.streams import Stream
-
-    stream = Stream(place, said.streams, said.shop)
-    return replace(
-        door, beside=[*door.beside, Beside("stream", stream.carry)], published=stream.published if said.streams.publish else None
-    )
 
 
 def status(project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:

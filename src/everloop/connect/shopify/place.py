@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
+Journal: TypeAlias = Literal["wal", "delete"]
+"""How SQLite writes: ``wal`` needs memory that all who write share, as on one machine; ``delete`` only files and their locks."""
 BUSY_MS = 5_000
 
 
@@ -19,6 +22,7 @@ class Place:
     """Where the shop's own database is."""
 
     file: Path
+    journal: Journal = "wal"
 
     @contextmanager
     def transaction(self, *, write: bool = True) -> Iterator[sqlite3.Connection]:
@@ -46,6 +50,6 @@ class Place:
         """A connection of its own, for one thread; commits are asked for by whoever holds it."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.file, timeout=BUSY_MS / 1000, isolation_level=None)
-        connection.execute("pragma journal_mode = wal")
+        connection.execute(f"pragma journal_mode = {self.journal}")
         connection.execute("pragma synchronous = full")
         return connection

@@ -44,9 +44,12 @@ PATIENCE = 600.0
 """Seconds that a forgetting under way is waited for."""
 TRIES = 10
 MADE_AGAIN = re.compile(
-    r"runs(-\d+)?\.db.*|routes\.json.*|compiled|metrics|workers|working|turns|parts-.*|backing-up|.*\.lock|.*\.door|.*-(wal|shm)|.*\.part|\..*"
+    r"runs(-\d+)?\.db.*|routes\.json.*|house\.json|serving\.json|compiled|metrics|workers|working|turns|parts-.*|backing-up|"
+    r".*\.lock|.*\.door|.*-(wal|shm)|.*\.part|\..*"
 )
 """What a house makes again by itself, or what only says who is at it just now."""
+OF_A_HOUSE = frozenset(("house.db", "events.db", "events.files", "lake", "blobs", "answers"))
+"""What only a house itself has in its backup: what lies under these names in a folder whose house has them elsewhere is not its own."""
 OLDER = re.compile(r".*-\d{4}\.db")
 """Copies from before the tables were brought up to a newer release."""
 
@@ -154,7 +157,12 @@ def _others(house: House, found: Held, scratch: Path, stack: ExitStack) -> None:
     elsewhere = {Path(url.removeprefix("sqlite:///")) for url in (settings.registry, settings.events)}
     elsewhere |= {Path(settings.lake), Path(settings.blobs), settings.answers, *(one.with_name(f"{one.stem}.files") for one in elsewhere)}
     for path in sorted(settings.house.iterdir()):
-        if path in elsewhere or path.name in found.databases or MADE_AGAIN.fullmatch(path.name) or OLDER.fullmatch(path.name):
+        if (
+            path in elsewhere
+            or path.name in {*OF_A_HOUSE, *found.databases}
+            or MADE_AGAIN.fullmatch(path.name)
+            or OLDER.fullmatch(path.name)
+        ):
             continue
         if path.suffix == ".db":
             found.databases[path.name] = stack.enter_context(frozen_file(path))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -23,7 +24,11 @@ def journal_of(store: Store) -> Journal:
 
 
 def check(place: Place, manifest: Manifest) -> None:
-    """Raises StoreError unless every piece of a backup is there, of the right length, and every table's log leads to files that are."""
+    """Raises StoreError unless every piece of a backup is there, of the right length, no two of its files would lie in one place, and every
+    table's log leads to files that are."""
+    doubled = [path for path, times in Counter(part.path for part in manifest.parts).items() if times > 1]
+    if doubled:
+        raise StoreError(f"Of {doubled[0]} there are two, and no house can be made of both. Tell the makers; nothing was kept.")
     there = place.pieces()
     for part in manifest.parts:
         for at, sha in enumerate(part.pieces):

@@ -23,17 +23,21 @@ from everloop.errors import StoreError
 from everloop.lake.alone import alone
 from everloop.lake.place import table_of
 from everloop.lake.seal import MARKER
+from everloop.loop.answers import seal_answers
 from everloop.loop.autonomy import put_level
+from everloop.loop.backup.cut import MADE_AGAIN
 from everloop.loop.backup.forgotten import forget_again, since
 from everloop.loop.backup.manifest import Gone, Manifest, Place
 from everloop.loop.backup.places import named, places_of, remember
 from everloop.loop.backup.proof import write
 from everloop.loop.backup.shelf import files_at, open_shelf
+from everloop.loop.belonging import marked_anew
 from everloop.loop.forget.erase import every_source
 from everloop.loop.house import House, open_house
 from everloop.loop.lakes import lake_of
 from everloop.loop.online import online_of
 from everloop.loop.project_file import Project
+from everloop.loop.stored import OWNER
 from everloop.records import Alert, Autonomy, Redaction, identity
 from everloop.registry.claims import Claims
 from everloop.registry.errands import Errands
@@ -41,6 +45,7 @@ from everloop.registry.journal import Head, Journal
 from everloop.registry.leases import LEASES
 from everloop.registry.letters import ENDED, LETTERS
 from everloop.registry.outbox import ALERTS
+from everloop.registry.sessions import Sessions
 from everloop.registry.store import Store
 from everloop.registry.turns import TURNS
 from everloop.settings import Level, Settings, Storage
@@ -106,7 +111,8 @@ def _restored(
     shutil.rmtree(stage, ignore_errors=True)
     try:
         for part in manifest.parts:
-            write(place, part, _inside(stage, part.path))
+            if "/" in part.path or not MADE_AGAIN.fullmatch(part.path):  # older releases copied some of it
+                write(place, part, _inside(stage, part.path))
         head = _proven(stage, manifest)
         house = _staged(project, settings, stage)
         try:
@@ -117,10 +123,12 @@ def _restored(
             again, absent = forget_again(house, after, backup=id, now=now)
             remember(house, {**places, named(frm): id}, alone=True)
             _fits(house, manifest)
+            seal_answers(house)  # they say they are of the house that was backed up
+            mark = marked_anew(house, settings)
         finally:
             house.lake.log.close()
             house.store.close()
-        _moved(settings, stage)
+        _moved(settings, stage, mark)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return Restored(
@@ -139,7 +147,8 @@ def require_empty(settings: Settings) -> None:
         raise StoreError(f"{folder} is not empty. {cure}")
     for what, where in (("lake", settings.lake), ("bodies", settings.blobs)):
         files, root = files_at(where, settings.storage)
-        if files.get_file_info(FileSelector(root, allow_not_found=True)):
+        there = files.get_file_info(FileSelector(root, allow_not_found=True))
+        if any(one.base_name != OWNER for one in there):
             raise StoreError(f"The {what} at {without_secret(where)}: it is not empty. {cure}")
     for url, what, table in ((settings.registry, "registry", "journal"), (settings.events, "events", "everloop_events.sources")):
         if url.startswith("sqlite:///"):
@@ -158,8 +167,8 @@ def require_empty(settings: Settings) -> None:
 
 
 def wake(house: House, id: str, manifest: Manifest, *, level: Level, by: str, now: datetime) -> int:
-    """Let a restored house begin: nobody holds it, nothing is half done, nothing that waited is told, nothing acts. Returns how many alerts
-    waited."""
+    """Let a restored house begin: nobody holds it, nobody is signed in, nothing is half done, nothing that waited is told,
+    nothing acts. Returns how many alerts waited."""
     reason = f"restored from the backup {id} of {said(manifest.taken_at)}"
     record = Autonomy(id=identity("restored", id, now.isoformat()), made_at=now, level=level, by=by, reason=reason, backup=id)
     with house.store.transaction() as t:
@@ -171,6 +180,7 @@ def wake(house: House, id: str, manifest: Manifest, *, level: Level, by: str, no
         waited = ALERTS.c.delivered_at.is_(None) & ALERTS.c.ended.is_(None)
         withdrawn: int = t.execute(ALERTS.update().where(waited).values(ended="unwanted")).rowcount
         t.execute(LETTERS.update().where(LETTERS.c.state.not_in(ENDED)).values(state="withdrawn", ended_at=microseconds(now), why=reason))
+        Sessions(house.store).end_all(t)
         put_level(house, t, record)
         house.outbox.put(t, _news(record, withdrawn), at=now, head=str(house.journal.head(within=t)))
     return withdrawn
@@ -203,7 +213,7 @@ def _proven(stage: Path, manifest: Manifest) -> Head:
 
 def _staged(project: Project, settings: Settings, stage: Path) -> House:
     """The house in the folder where it is made: by itself, known to nobody."""
-    return open_house(project, settings=alone_in(settings, stage))
+    return open_house(project, settings=alone_in(settings, stage), as_is=True)
 
 
 def alone_in(settings: Settings, folder: Path) -> Settings:
@@ -228,7 +238,7 @@ def _fits(house: House, manifest: Manifest) -> None:
             raise StoreError(f"The table of {source.name} reaches further than its log. The backup is not restored; take another.")
 
 
-def _moved(settings: Settings, stage: Path) -> None:
+def _moved(settings: Settings, stage: Path, mark: str) -> None:
     """Everything into its place; the house folder last."""
     for file in stage.glob("*.db"):
         with closing(sqlite3.connect(file)) as connection:
@@ -236,7 +246,7 @@ def _moved(settings: Settings, stage: Path) -> None:
     for there, to, usual in ((stage / "lake", settings.lake, "lake"), (stage / "blobs", settings.blobs, "blobs")):
         if to != str(settings.house / usual) and there.is_dir():
             _folder_moved(there, to, settings.storage)
-    _events_moved(settings, stage)
+    _events_moved(settings, stage, mark)
     _registry_moved(settings, stage)
     if settings.online:
         _online_forgotten(settings)
@@ -275,7 +285,7 @@ def _registry_moved(settings: Settings, stage: Path) -> None:
     there.unlink()
 
 
-def _events_moved(settings: Settings, stage: Path) -> None:
+def _events_moved(settings: Settings, stage: Path, mark: str) -> None:
     there = stage / "events.db"
     if settings.events.startswith("sqlite:///"):
         to = Path(settings.events.removeprefix("sqlite:///"))
@@ -287,6 +297,9 @@ def _events_moved(settings: Settings, stage: Path) -> None:
     from everloop.connect.postgres_copies import events_back
 
     events_back(settings.events, there)
+    log = lake_of(settings).log
+    log.owned_by(mark, instead=True)
+    log.close()
     there.unlink()
     shutil.rmtree(stage / "events.files", ignore_errors=True)
 
@@ -312,6 +325,7 @@ def _online_forgotten(settings: Settings) -> None:
 def with_nothing(folder: Path) -> None:
     """An empty folder goes, so that another may come in its place."""
     if folder.is_dir():
+        (folder / OWNER).unlink(missing_ok=True)
         folder.rmdir()
 
 

@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from everloop.clock import microseconds, monotonic, said
-from everloop.errors import EverloopError, Unknown
+from everloop.errors import EverloopError
 from everloop.features.questions import questions_in
 from everloop.features.reader import Reader
 from everloop.features.served import definition_of, reach, up_to
@@ -28,6 +28,7 @@ from everloop.loop.batch.parts import ENDINGS, Count, Parts, Plan, free, parts_o
 from everloop.loop.batch.scoring import Scoring, as_given, seen_in
 from everloop.loop.house import House
 from everloop.loop.learnt import otherwise
+from everloop.loop.lineage import version_named
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
@@ -125,7 +126,9 @@ def score(
             # What cannot be remembered is found before the first answer is.
             for part in keys.parts(fit, size):
                 as_given(model, part, microseconds(parts.plan.now))
-        log = stack.enter_context(AnswersLog(house.settings.answers, patience=PATIENCE)) if batch.remember else None
+        log = (
+            stack.enter_context(AnswersLog(house.settings.answers, patience=PATIENCE, house=lambda: house.mark)) if batch.remember else None
+        )
         scoring = Scoring(
             model=model,
             traffic=traffic,
@@ -221,10 +224,7 @@ def _who(house: House, batch: Batch) -> tuple[Traffic, dict[str, str | None] | N
         arms.setdefault(version, arm)
     alone = replace(traffic, candidate=None, arms=(), previous=None, stage="steady", share=0.0, control=0.0, baseline=None)
     if batch.version is not None:
-        named = house.versions.named(batch.version)
-        if named.model != model.name:
-            raise Unknown("version", batch.version, [v.name for v in house.versions.all(model.name)], where=model.name)
-        return replace(alone, champion=named.id), arms
+        return replace(alone, champion=version_named(house, model, batch.version).id), arms
     if house.champion(traffic).format == "elsewhere":
         raise answered_elsewhere(house.champion(traffic))
     return (answers_here(house, traffic), None) if batch.as_served else (alone, None)

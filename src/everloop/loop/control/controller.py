@@ -42,7 +42,7 @@ from everloop.loop.keep import Cancelled, Interrupted
 from everloop.loop.serve.routes import spread
 from everloop.records import Alert
 from everloop.registry.claims import Claims, claimable
-from everloop.registry.errands import Errand, Errands
+from everloop.registry.errands import MOST_TAKEOVERS, Errand, Errands
 from everloop.registry.errands import State as ErrandState
 from everloop.registry.leases import Leases
 from everloop.sql.engine import BUSY_SECONDS
@@ -51,7 +51,6 @@ from everloop.sql.wal import write_ahead
 FORM = "1"
 """The format of what runs.db keeps. Another number: what an older release had begun is begun anew from house.db."""
 LOOK_EVERY = 0.02
-MOST_TAKEOVERS = 5
 FORGOTTEN = 20.0
 """Seconds after which an errand that was begun and is not carried out is begun once more."""
 BUSY_AGAIN = (0.5, 1.0, 2.0, 4.0, 8.0)

@@ -41,6 +41,26 @@ def due(model: Model, last: datetime | None, now: datetime, *, traffic: Traffic 
     return newest if newest is not None and (last is None or newest > last) else None
 
 
+def coming(model: Model, now: datetime, *, traffic: Traffic | None = None) -> tuple[datetime, str]:
+    """The next instant after ``now`` at which a turn will be due by itself, and why then, in a few words.
+
+    >>> from datetime import UTC
+    >>> from everloop import Model, Source, days, every
+    >>> orders = Source("orders", id="order_id", time="ordered_at", columns={"customer_id": str})
+    >>> churn = Model("churn", predicts=orders.none(next=days(28)), per="customer_id", asked=every(days(1), at="02:00", zone="UTC"),
+    ...               knows=orders.count(last=days(28)), learner=print)
+    >>> at, why = coming(churn, datetime(2026, 11, 2, 3, tzinfo=UTC))
+    >>> at.isoformat(), why
+    ('2026-11-03T02:00:00+00:00', 'its questions are asked')
+    """
+    clock = model.asked or HOURLY
+    asked = next(tick for tick in ticks(clock, now, now + 2 * clock.span + (timedelta(days=2) if clock.at else timedelta(0))) if tick > now)
+    ends = step_ends(model, traffic)
+    if ends is not None and now < ends < asked:
+        return ends, "the step of its roll-out ends"
+    return asked, "its questions are asked" if model.asked else "it is looked at every hour"
+
+
 def step_ends(model: Model, traffic: Traffic | None) -> datetime | None:
     """When the step of a roll-out ends that a traffic is in: when the plan, or the bake, says something is to be done."""
     if traffic is None or not traffic.rolling:

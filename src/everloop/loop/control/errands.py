@@ -24,6 +24,8 @@ from everloop.registry.leases import Lease, Leases
 
 CONTROLLER = "controller"
 """The lease that whoever leads a house holds."""
+ASKED = "asked"
+"""The cause of an errand that is a turn as of the schedule, and that somebody asked for."""
 NOBODY = "Nobody turns this house: start everloop run, or everloop worker."
 LOOK_EVERY = 0.02
 GIVE_UP = 30.0
@@ -118,12 +120,13 @@ def carry_out(house: House, errand: Errand) -> str:
     from everloop.loop.resume import go_round
     from everloop.loop.spoken import story
 
+    cause = "schedule" if errand.cause == ASKED else errand.cause
     last = house.turns.last(model.name)
-    if errand.cause == "schedule" and last is not None and last.now > errand.now:
+    if cause == "schedule" and last is not None and last.now > errand.now:
         return json.dumps({"sentence": f"{errand.model} was turned later than that already."})
-    decision = go_round(house, model, errand.now, errand.cause)
+    decision = go_round(house, model, errand.now, cause)
     sentence = story(house, decision)
-    turn = turn_id(model, errand.now, errand.cause)
+    turn = turn_id(model, errand.now, cause)
     told = {"decision": decision.id, "action": decision.action, "sentence": sentence, "turn": turn} | _how_far(house, decision)
     return json.dumps(told, ensure_ascii=False)
 

@@ -5,17 +5,20 @@ that goes with its process."""
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from everloop.clock import wall
+from everloop.clock import monotonic, wall
 from everloop.errors import HouseBusy
 from everloop.lake.alone import alone
 from everloop.loop.answers import seal_answers
 from everloop.loop.control.chores import Chores, Routes, finish_forgetting
 from everloop.loop.control.gauges import Gauges
 from everloop.loop.house import House
+from everloop.loop.serve.routes import workers
+from everloop.serving.segment import segments
 
 
 @dataclass
@@ -53,6 +56,19 @@ class Keeping:
                     chores.do("seal answers", 5.0, lambda: seal_answers(house))
                     chores.do("write gauges", 5.0, lambda: gauges.look(wall()))
                 self.over.wait(0.2)
+
+    def seal_the_rest(self, patience: float) -> bool:
+        """Seal what is answered here to the last, until nobody answers any more, for at most so many seconds; whether all of it is sealed.
+        What is not stays in this folder."""
+        left = Chores(self.house, self.told)
+        until = monotonic() + patience
+        while workers(self.house.settings.house) or any(segments(self.house.settings.answers)):
+            if monotonic() >= until:
+                self.told(f"Not everything that was answered here is sealed; it lies in {self.house.settings.answers}.")
+                return False
+            left.do("seal answers", 0.2, lambda: seal_answers(self.house))
+            time.sleep(0.05)
+        return True
 
     def finish(self) -> None:
         """Go on with forgetting somebody where whoever began it here died, and send to MLflow what learners said here where another machine

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from everloop.loop.control.queue import queue_gauges
 from everloop.loop.house import House
 from everloop.loop.incidents import window_of
 from everloop.loop.look import spent_until
@@ -71,6 +72,7 @@ def house_gauges(house: House, now: datetime) -> Iterator[Gauge]:
     counted = Counter((i.model, i.cause, i.severity, i.state) for i in house.incidents.open())
     for labels, count in counted.items():
         yield series("everloop_incidents", labels), float(count)
+    yield from queue_gauges(house, now)
 
 
 def model_gauges(house: House, model: Model) -> Iterator[Gauge]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from everloop.clock import wall
 from everloop.errors import Overtaken
-from everloop.loop.arriving import Arriving, expects_files
+from everloop.loop.arriving import Arriving, expects_files, in_folders
 from everloop.loop.control.chores import (
     Chores,
     Schedule,
@@ -30,6 +30,7 @@ from everloop.loop.control.errands import CONTROLLER
 from everloop.loop.control.joined import LASTS, Joined, who
 from everloop.loop.control.signs import Signs, take_over
 from everloop.loop.control.streaming import stream_all
+from everloop.loop.control.working import works_elsewhere
 from everloop.loop.house import House, fenced
 from everloop.loop.keep import Interrupted
 from everloop.loop.news.again import EVERY
@@ -47,6 +48,7 @@ class Leading:
     told: Callable[[str], None]
     over: threading.Event
     lease: Lease | None = None
+    folders_told: bool = False
     signs: Signs = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +81,8 @@ class Leading:
                 self.told(f"{who(holder)} was lost. " + (f"What it left waits again: {rest}." if rest else "It left nothing undone."))
         if self.lease is None:
             self.lease = self._taken()
+            if self.lease is not None:
+                self.told(f"{who(self.mine.name)} leads this house.")
 
     def _taken(self) -> Lease | None:
         leases = Leases(self.mine.store)
@@ -169,10 +173,25 @@ class Leading:
                 stream_all(self.house, self.told, lambda: not self.leads)
             self.over.wait(0.2)
 
+    def see_folders(self) -> None:
+        """Say once, where others work for the house elsewhere, that files are looked for on this machine: another one that leads looks in
+        folders of its own."""
+        there = in_folders(self.opened)
+        if there and not self.folders_told and works_elsewhere(self.opened):
+            self.folders_told = True
+            named = "; ".join(f"{name} ({', '.join(files)})" for name, files in there.items())
+            self.told(
+                f"Files are looked for on the machine that leads, which is this one now: {named}. Others that work for this house do not "
+                "see them, unless all share that folder. Say a folder they share, or a bucket: [sources] of everloop.toml."
+            )
+
     def arriving(self) -> None:
         """Files that arrive, and what is due and has not come; a large file holds up nothing else."""
         chores, there = Chores(self.house, self.told), Arriving(self.house, self.told)
         while not self.ends:
             if self.leads:
                 chores.do("look for what arrives", LOOK_FOR_FILES, lambda: there.look(wall()))
+                chores.do("see whose folders are looked in", LOOK_FOR_FILES, self.see_folders)
+            else:
+                self.folders_told = False
             self.over.wait(0.5)

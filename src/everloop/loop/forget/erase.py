@@ -301,8 +301,8 @@ def online_again(house: House, sources: Collection[str]) -> None:
 
 
 def _damaged(house: House, key: str) -> None:
-    """Segments that were kept because something in them is damaged go where they have the key: nobody can take one row out of those."""
-    for path in house.settings.answers.glob("*.damaged"):
+    """Segments that were put aside, being damaged or another house's, go where they have the key: nobody can take one row out of those."""
+    for path in house.settings.answers.glob("*.answers.*"):
         if looked.holds(path.read_bytes(), key):
             path.unlink(missing_ok=True)
 

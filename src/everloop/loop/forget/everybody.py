@@ -11,6 +11,7 @@ from everloop.clock import utc
 from everloop.errors import EverloopError
 from everloop.loop.backup.manifest import EVERYBODY, Gone
 from everloop.loop.backup.places import PLACES, tell_places
+from everloop.loop.belonging import MARK, marked_again
 from everloop.loop.control.working import works_elsewhere
 from everloop.loop.forget.elsewhere import elsewhere
 from everloop.loop.forget.erase import PATIENCE, answers_closed, every_source, nobody_turns, online_again
@@ -53,15 +54,17 @@ def empty(house: House, *, by: str, reason: str, now: datetime) -> Redaction:
         house.pause("written, not emptied")
         for place in (house.settings.lake, house.settings.blobs, *(str(house.settings.house / name) for name in FOLDERS)):
             emptied(place, house.settings.storage)
-        for damaged in house.settings.answers.glob("*.damaged"):
-            damaged.unlink(missing_ok=True)
+        if house.mark:
+            marked_again(house, house.mark)
+        for aside in house.settings.answers.glob("*.answers.*"):
+            aside.unlink(missing_ok=True)
         house.lake.log.emptied()
         online_again(house, {source.name for source in every_source(house)})
         house.lake.log.wiped()
         with house.store.transaction() as t:
             for table in (LETTERS, ALERTS):
                 t.execute(delete(table))
-            t.execute(delete(FACTS).where(FACTS.c.name.not_in(("salt", AUTONOMY, PLACES))))
+            t.execute(delete(FACTS).where(FACTS.c.name.not_in(("salt", AUTONOMY, PLACES, MARK))))
         Scrub(house.store).wiped()
         for one in plan.planned(house.settings.house):
             plan.done(house.settings.house, one)

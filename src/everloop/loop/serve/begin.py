@@ -11,8 +11,12 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from everloop.loop.serve.supervised import Told, supervised
+
+if TYPE_CHECKING:
+    from everloop.loop.house import House
 
 LAST = 19
 """How far this process steps back once nobody waits for it: as far as there is."""
@@ -44,6 +48,7 @@ def begin(told: Told) -> None:
             except EverloopError as error:
                 print(f"{model.name} cannot begin: {error}", file=sys.stderr, flush=True)
     write_routes(house)
+    leave_link(house)
     told.say_ready()
     # Nobody waits for what is done from here on, and who starts later starts sooner; those who answer go first. What they log meanwhile is
     # no matter of a start: whoever turns the house looks at that.
@@ -55,6 +60,20 @@ def begin(told: Told) -> None:
             known.fold()
             known.close()
     house.store.close()
+
+
+def leave_link(house: House) -> None:
+    """Where nobody is let in by name: leave what opens the console once from this machine, for the supervisor to say when all are ready."""
+    from everloop.errors import EverloopError
+    from everloop.loop.let_in import enter_link
+    from everloop.loop.serve.supervise import LINK
+
+    if not house.settings.console.on:
+        return
+    with suppress(EverloopError, OSError):  # there are people, or no disk; neither keeps the house from answering
+        link = enter_link(house)
+        with os.fdopen(os.open(house.settings.house / LINK, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(link)
 
 
 if __name__ == "__main__":

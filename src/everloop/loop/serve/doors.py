@@ -29,6 +29,7 @@ from everloop.project.source import Source
 from everloop.records import Incident, Prediction, Received
 from everloop.serving.answer import SEPARATOR
 from everloop.serving.doors import InForce, Ready, Row
+from everloop.spans import learnt, trace_of
 
 if TYPE_CHECKING:
     from everloop.lake.gather import Gathering
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
     from everloop.serving.log import AnswersLog
     from everloop.serving.notices import Notices
+    from everloop.serving.verdicts import VerdictReply
 
 HOURS = 6 * 3600.0
 """Seconds a turn that was asked for is waited for: as long as anybody may want to train."""
@@ -182,7 +184,13 @@ class HouseDoors:
 
     def turn(self, model: str | None, now: datetime, cause: str, once: str | None = None) -> list[Mapping[str, Any]]:
         """Once round the ring, in the controller."""
-        return [{"model": name, **said} for name, said in self._carried_out("turn", model, now, cause, once)]
+        from everloop.loop.control.errands import ASKED
+
+        # What nobody wants a candidate of is turned as its schedule would have it be, and told as what it was: asked for.
+        done = self._carried_out("turn", model, now, ASKED if cause == "schedule" else cause, once)
+        if turns := [str(said["turn"]) for _, said in done if "turn" in said]:
+            learnt(turn=",".join(turns), turn_trace=",".join(map(trace_of, turns)))
+        return [{"model": name, **said} for name, said in done]
 
     def score(self, model: str | None, now: datetime) -> Mapping[str, int]:
         """Every question that has come due, answered in the controller."""
@@ -268,6 +276,12 @@ class HouseDoors:
         from everloop.loop.look import status
 
         return [vars(standing) for standing in status(self.house)]
+
+    def verdict(self, rollout: str) -> VerdictReply:
+        """How a roll-out stands."""
+        from everloop.loop.concluded import concluded, reply
+
+        return reply(concluded(self.house, rollout))
 
     def history(self, after: int | None) -> tuple[Sequence[Mapping[str, Any]], int]:
         """What the journal kept beyond a number."""

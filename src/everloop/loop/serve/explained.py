@@ -14,6 +14,7 @@ from everloop.records import Prediction
 from everloop.serving.answered import private_columns
 from everloop.serving.asks import Because
 from everloop.training.because import because
+from everloop.training.feed import Value
 from everloop.training.predictor import Answering
 
 TOP: Final = 5
@@ -34,9 +35,14 @@ def _one(model: Model, predictors: Mapping[str, Answering], answer: Prediction) 
         return f"{', '.join(sorted(private))} is private: of what it held only a hash is remembered, and a hash explains nothing."
     features = {name: value for name, value in answer.features if not isinstance(value, tuple)}
     try:
-        told = because(predictor, features, answer.value)
+        return reasons(predictor, features, answer.value)
     except EverloopError as error:
         return str(error)
+
+
+def reasons(predictor: Answering, features: Mapping[str, Value], answered: float) -> Because:
+    """The columns that moved an answer most, and what they held. Raises EverloopError, which says why, where that cannot be told."""
+    told = because(predictor, features, answered)
     order = sorted(told.by_column, key=lambda name: -abs(told.by_column[name]))
     top = [name for name in order[:TOP] if told.by_column[name]]
     others = sum((told.by_column[name] for name in order if name not in top), 0.0)

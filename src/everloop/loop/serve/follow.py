@@ -102,13 +102,18 @@ class Follow:
 
     def begin(self) -> None:
         """Read the file and load what it names, here and now; then follow it in the background."""
+        self.catch_up()
+        for name, work in (("routes", self._watch), ("loader", self._keep_loading)):
+            self._threads.append(threading.Thread(target=work, daemon=True, name=name))
+            self._threads[-1].start()
+
+    def catch_up(self) -> None:
+        """Read the file and load what it names, here and now, whatever happens in the background: where that stands still between requests,
+        nobody is answered by what was in force before."""
         self.look()
         while self._load_next():
             pass
         self.settle()
-        for name, work in (("routes", self._watch), ("loader", self._keep_loading)):
-            self._threads.append(threading.Thread(target=work, daemon=True, name=name))
-            self._threads[-1].start()
 
     def close(self) -> None:
         """Follow no longer; what is in force stays so."""

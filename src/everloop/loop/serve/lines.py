@@ -1,7 +1,7 @@
 """Lines: what the processes of a house say. In: what is logged, and sentences. Out: lines for people, or one JSON object on each.
 
-An object says ``at`` (UTC), ``level``, ``process``, ``pid``, ``message`` and the ids it happened under: ``request_id``, ``turn_id``,
-``model``, ``step``, and ``trace_id`` and ``span_id`` as OpenTelemetry calls them where a log is no OTLP
+An object says ``at`` (UTC), ``level``, ``process``, ``host``, ``pid``, ``message`` and the ids it happened under: ``request_id``,
+``turn_id``, ``model``, ``step``, and ``trace_id`` and ``span_id`` as OpenTelemetry calls them where a log is no OTLP
 (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). Standard library only.
 """
 
@@ -22,6 +22,8 @@ from everloop.settings import Logs
 from everloop.spans import ids
 
 Say: TypeAlias = Callable[[str], None]
+HOST = os.uname().nodename
+"""The name of this machine: processes of several work for one house, and are called alike."""
 MARK = '{"at": "'
 """How each of our own begins, so that whoever passes it on need not read it."""
 CHATTY = ("httpx", "httpcore", "uvicorn.access")
@@ -35,7 +37,8 @@ def line(process: str, level: str, message: str, **more: Any) -> str:
     >>> said["level"], said["process"], said["message"]
     ('warning', 'worker 1', 'The disk is full.')
     """
-    first = {"at": wall().isoformat(timespec="milliseconds").replace("+00:00", "Z"), "level": level, "process": process, "pid": os.getpid()}
+    at = wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    first = {"at": at, "level": level, "process": process, "host": HOST, "pid": os.getpid()}
     said = first | {"message": message} | {key: value for key, value in more.items() if value is not None} | ids()
     return json.dumps(said, ensure_ascii=False, default=str)
 

@@ -1,7 +1,7 @@
 """Processes: what each process of a house on this machine has used, and its graphics cards, told when somebody asks for the metrics.
 
 In: the process a tree of others hangs on. Out: gauges. Only Linux says this of others (proc(5): ``/proc/[pid]/stat``, ``statm`` and
-``task/[tid]/children``); elsewhere there is nothing to tell.
+``task/[tid]/children``); elsewhere there is nothing to tell. Standard library only, but for what tells it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from everloop.serving.metrics import series
 
 PROC = Path("/proc")
 SUPERVISOR, ENDING = "supervisor", ".process"
@@ -37,7 +35,8 @@ def beside(supervisor: int, folder: Path) -> dict[str, float]:
     they are there, and the graphics cards."""
     used = processes(supervisor)
     for pid, name in _present(folder):
-        _add(used, {f"{name} {called}": one for called, one in processes(pid).items()})
+        found = processes(pid) if pid != supervisor else {}
+        _add(used, {called if called.startswith(f"{name} ") else f"{name} {called}": one for called, one in found.items()})
     return dict([*process_gauges(used), *gpu_gauges()])
 
 
@@ -58,6 +57,8 @@ def present(folder: Path, name: str) -> Iterator[None]:
 
 def process_gauges(processes: dict[str, Used]) -> Iterator[tuple[str, float]]:
     """CPU seconds and memory, by what a process is called."""
+    from everloop.serving.metrics import series
+
     for name, used in processes.items():
         yield series("everloop_process_cpu_seconds_total", (name,)), used.cpu_seconds
         yield series("everloop_process_memory_bytes", (name,)), float(used.memory_bytes)
@@ -66,6 +67,7 @@ def process_gauges(processes: dict[str, Used]) -> Iterator[tuple[str, float]]:
 def gpu_gauges() -> Iterator[tuple[str, float]]:
     """Each graphics card of this machine: nothing where there is none, or nobody can read it."""
     from everloop.connect.nvidia import gpus
+    from everloop.serving.metrics import series
 
     for gpu in gpus():
         said = {

@@ -32,6 +32,7 @@ class Shadows:
         """How many were left out."""
         self._most, self._held, self._line, self._more = most, 0, deque[tuple[Callable[[], None], int]](), threading.Condition()
         self._closing, self._thread = False, None  # type: bool, threading.Thread | None
+        self._busy = self._hurried = False
 
     def later(self, work: Callable[[], None], held: int = 0) -> None:
         """Do this, which holds so many bytes, when those before it are done; where too many wait, leave it out."""
@@ -44,18 +45,27 @@ class Shadows:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="everloop-shadows")
                 self._thread.start()
-            self._more.notify()
+            self._more.notify_all()
 
     def lost(self) -> None:
         """One that was worked out could not be kept."""
         with self._more:
             self.dropped += 1
 
+    def hurry(self, timeout: float = 5.0) -> bool:
+        """Do what waits without a rest, for at most so many seconds, for whoever may be stopped after it; whether all of it is done."""
+        with self._more:
+            self._hurried = True
+            self._more.notify_all()
+            done = self._more.wait_for(lambda: not self._line and not self._busy, timeout)
+            self._hurried = False
+        return done
+
     def close(self, timeout: float = 5.0) -> None:
         """Do what waits, for at most so many seconds; nothing comes after it."""
         with self._more:
             self._closing = True
-            self._more.notify()
+            self._more.notify_all()
         if self._thread is not None:
             self._thread.join(timeout)
 
@@ -67,6 +77,7 @@ class Shadows:
                 if not self._line:
                     return
                 work, held = self._line.popleft()
+                self._busy = True
             began = time.thread_time()
             try:
                 work()
@@ -77,11 +88,13 @@ class Shadows:
                 _lines.exception("A shadow answer could not be worked out")
             with self._more:
                 self._held -= held
+                self._busy = False
+                self._more.notify_all()
             self._rest((time.thread_time() - began) * (1 / SHARE - 1))
 
     def _rest(self, seconds: float) -> None:
         """Let those who answer go first for so long; not at the end, when nobody asks any more."""
         until = time.monotonic() + seconds
         with self._more:
-            while not self._closing and (left := until - time.monotonic()) > 0:
+            while not (self._closing or self._hurried) and (left := until - time.monotonic()) > 0:
                 self._more.wait(left)

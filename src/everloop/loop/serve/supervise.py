@@ -15,10 +15,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,8 @@ from typing import IO
 from everloop.errors import EverloopError, HouseBusy
 from everloop.loop.serve.lean import LEAN
 from everloop.loop.serve.lines import line, passed_on
-from everloop.loop.serve.supervised import CANNOT
+from everloop.loop.serve.processes import present
+from everloop.loop.serve.supervised import AGAIN, CANNOT
 from everloop.settings import Settings
 
 BACKLOG = 1024
@@ -40,7 +42,11 @@ PATIENCE = 20.0
 """Seconds the others may take to end by themselves."""
 FILE = "serving.json"
 ME = "supervisor"
-BEGIN, CONTROL, WORKER = "everloop.loop.serve.begin", "everloop.loop.control.process", "everloop.loop.serve.worker"
+BEGIN, WORKER = "everloop.loop.serve.begin", "everloop.loop.serve.worker"
+CONTROL, KEEP = "everloop.loop.control.process", "everloop.loop.control.keeper"
+METRICS = "everloop.loop.serve.scraped"
+CONSOLE, LINK = "everloop.console.serve", "console.link"
+"""The console is a process that starts when it is first asked; the link that opens it once, which whoever begins leaves in this file."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,14 @@ class Serving:
     turned: bool = False
     controller: bool = False
     as_json: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A socket in a folder that only this user may look into: who connects wakes the one who is to answer there."""
+
+    path: str
+    socket: socket.socket
 
 
 @dataclass
@@ -77,6 +91,8 @@ class Child:
     words: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     replaces: Child | None = None
     after: Child | None = None
+    asked: Asked | None = None
+    """Where it is asked, if it starts only then; without it the others go on."""
     held: int | None = None
 
     def let_go(self) -> None:
@@ -91,21 +107,40 @@ class Child:
         return self.start_at is not None and self.process is None and not self.done and (self.after is None or self.after.done)
 
     @property
+    def lasts(self) -> bool:
+        """Whether the house is there only once this one is."""
+        return not self.once and self.replaces is None and self.asked is None
+
+    @property
     def works(self) -> bool:
         """Whether it is a worker, which answers on the socket."""
         return self.module == WORKER
+
+    @property
+    def listens(self) -> bool:
+        """Whether it is given the socket."""
+        return self.works or self.module == METRICS
 
     @property
     def pid(self) -> int | None:
         return self.process.pid if self.process is not None else None
 
 
-def attend(serving: Serving, processes: int, *, say: Callable[[str], None] = partial(print, flush=True)) -> int:
-    """Work for a house in so many processes, which answer nobody, until told to end; returns the exit code. Raises nothing.
+def attend(
+    serving: Serving, processes: int, *, metrics: tuple[str, int] | None = None, say: Callable[[str], None] = partial(print, flush=True)
+) -> int:
+    """Work for a house in so many processes, which answer nobody, until told to end; returns the exit code.
 
-    They are started again when they die, as those of ``supervise`` are, beside which they may work in the same folder.
+    They are started again when they die, as those of ``supervise`` are, beside which they may work in the same folder: who answers there
+    tells in its metrics what they use. ``metrics``: where they are told here, too. Raises EverloopError where that address is taken.
     """
-    return _Tree(serving, None, say, [Child(f"worker {n}", CONTROL) for n in range(1, processes + 1)]).run()
+    children = [Child(f"joined worker {n}", CONTROL) for n in range(1, processes + 1)]
+    with ExitStack() as stack:
+        stack.enter_context(present(serving.settings.house / "metrics", "joined"))
+        listener = stack.enter_context(listening(*metrics)) if metrics is not None else None
+        if listener is not None:
+            children.append(Child("metrics", METRICS))
+        return _Tree(serving, listener, say, children).run()
 
 
 def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, flush=True)) -> int:
@@ -114,16 +149,23 @@ def supervise(serving: Serving, *, say: Callable[[str], None] = partial(print, f
     SIGTERM and SIGINT let requests in flight finish, a second one does not; SIGHUP replaces the workers one by one. Raises EverloopError
     where the address is taken, HouseBusy where this house is served already.
     """
-    with _alone(serving.settings.house), listening(serving.host, serving.port) as listener:
-        return _Tree(serving, listener, say, _children(serving)).run()
+    with (
+        _alone(serving.settings.house),
+        listening(serving.host, serving.port) as listener,
+        _asked(serving.settings.console.on) as console,
+    ):
+        return _Tree(serving, listener, say, _children(serving, console)).run()
 
 
-def _children(serving: Serving) -> list[Child]:
-    """Who begins, who turns the house, and who answers."""
+def _children(serving: Serving, console: Asked | None) -> list[Child]:
+    """Who begins, who turns the house or keeps its folder, who answers, and who shows it."""
     begin = Child("begin", BEGIN, once=True)
     # What a house begins with stands before anybody turns it.
-    turns = [Child("controller", CONTROL, after=begin)] if serving.controller else []
-    return [begin, *turns, *(Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1))]
+    beside = [Child("controller", CONTROL, after=begin)] if serving.controller else []
+    if not serving.controller and not serving.settings.registry.startswith("sqlite:"):
+        beside = [Child("keeper", KEEP, after=begin)]  # who answers is decided on other machines, and nobody else would tell those here
+    shows = [Child("console", CONSOLE, start_at=None, asked=console)] if console is not None else []
+    return [begin, *beside, *(Child(f"worker {n}", WORKER) for n in range(1, serving.workers + 1)), *shows]
 
 
 @contextmanager
@@ -156,6 +198,15 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def from_here(url: str) -> str:
+    """The same address as this machine itself asks for it: what listens everywhere is reached at this machine's own.
+
+    >>> from_here("http://0.0.0.0:8321"), from_here("http://[::]:8321"), from_here("http://192.0.2.7:8321")
+    ('http://127.0.0.1:8321', 'http://[::1]:8321', 'http://192.0.2.7:8321')
+    """
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
 class _Tree:
     """The tree while it lives: one loop that waits for words, deaths, signals and the next start."""
 
@@ -164,6 +215,7 @@ class _Tree:
         self.say = say if self.logs.form == "text" or serving.as_json else lambda text: say(line(ME, "info", text))
         self.selector = selectors.DefaultSelector()
         self.file = serving.settings.house / FILE
+        self.answers = any(child.works for child in children)
         self.signals: list[int] = []
         self.ending: float | None = None
         self.code = 0
@@ -177,6 +229,8 @@ class _Tree:
         before = {s: signal.signal(s, self._signalled) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)}
         woken = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
         self.selector.register(here, selectors.EVENT_READ)
+        for child in self.children:
+            self._await_the_first(child)
         try:
             while not (self.ending is not None and not any(child.process for child in self.children)):
                 self._start_what_is_due()
@@ -184,6 +238,8 @@ class _Tree:
                     if key.fileobj is here:
                         with suppress(BlockingIOError):
                             here.recv(4096)
+                    elif isinstance(key.data, Child):
+                        self._wake(key.data)
                     else:
                         self._hear(key)
                 self._heed()
@@ -195,7 +251,7 @@ class _Tree:
             for which, handler in before.items():
                 signal.signal(which, handler)
             self._kill_all()
-            if self.listener is not None:
+            if self.answers:
                 self.file.unlink(missing_ok=True)
             for child in self.children:
                 child.let_go()
@@ -216,7 +272,8 @@ class _Tree:
         ready, theirs = os.pipe()
         # Nobody ever writes into it: the child sees it close. One for each, since the kernel tells one process of one pipe.
         alive, child.held = os.pipe()
-        answers = [self.listener.fileno()] if child.works and self.listener is not None else []
+        answers = [self.listener.fileno()] if child.listens and self.listener is not None else []
+        answers += [child.asked.socket.fileno()] if child.asked is not None else []
         passed = [alive, theirs, *answers]
         command = [sys.executable, "-m", child.module, "--name", child.name, "--project", str(s.project)]
         command += ["--alive", str(alive), "--ready", str(theirs)]
@@ -224,6 +281,8 @@ class _Tree:
         command += ["--stage", s.stage] if s.stage else []
         command += ["--turned-clock"] if s.turned else []
         command += ["--socket", str(answers[0])] if answers else []
+        shown = next((one.asked.path for one in self.children if one.asked is not None), None)
+        command += ["--console", shown] if child.works and shown is not None else []
         # Ctrl-C is the supervisor's to hear: children are told in an orderly way, so they are in no group of the terminal's.
         child.process = subprocess.Popen(
             command,
@@ -286,6 +345,9 @@ class _Tree:
         said = f"everloop: {text}" if self.logs.form == "text" else line(ME, "error", text)
         print(said, file=sys.stderr, flush=True)
 
+    def _note(self, text: str) -> None:
+        print(f"everloop: {text}" if self.logs.form == "text" else line(ME, "info", text), file=sys.stderr, flush=True)
+
     def _signalled(self, number: int, _frame: object) -> None:
         if number != signal.SIGCHLD:
             self.signals.append(number)
@@ -295,12 +357,40 @@ class _Tree:
             number = self.signals.pop(0)
             if number == signal.SIGHUP:
                 self.to_replace = [child for child in self.children if child.works and child.replaces is None]
+                for child in self.children:
+                    if child.asked is not None and child.process is not None:
+                        child.process.send_signal(signal.SIGTERM)  # it starts anew when it is next asked
             elif self.ending is None:
                 self._end(0)
             else:
                 self._kill_all()
         if self.ending is not None and now() >= self.ending:
             self._kill_all()
+
+    # -- who starts when asked --
+
+    def _await_the_first(self, child: Child) -> None:
+        """Hear when somebody asks for a child that is not there."""
+        if child.asked is not None and self.ending is None:
+            self.selector.register(child.asked.socket, selectors.EVENT_READ, child)
+
+    def _wake(self, child: Child) -> None:
+        """Somebody asks for it: it is started, after a while where it died soon the times before."""
+        assert child.asked is not None
+        self.selector.unregister(child.asked.socket)
+        wait = min(LONGEST, SHORTEST * 2 ** (child.deaths - 1)) if child.deaths else 0.0
+        child.start_at = now() + wait
+
+    def _asked_again(self, child: Child, code: int, soon: bool) -> None:
+        """It is started again when it is next asked; who asks now, and would ask for nothing, is let go. The others go on."""
+        assert child.asked is not None
+        if code != 0:
+            self._complain(f"{child.name} {how(code)}; it is started again when it is next asked.")
+        with suppress(BlockingIOError):
+            while soon:
+                child.asked.socket.accept()[0].close()
+        child.start_at = None
+        self._await_the_first(child)
 
     # -- dying --
 
@@ -323,17 +413,24 @@ class _Tree:
 
     def _drain(self, child: Child) -> None:
         """The last words of one that died, before its death is judged by them."""
-        for key in [k for k in list(self.selector.get_map().values()) if k.data and k.data[1] is child.process]:
+        for key in [k for k in list(self.selector.get_map().values()) if isinstance(k.data, tuple) and k.data[1] is child.process]:
             if key.data[2] is not None:
                 while key.fd in self.selector.get_map() and _readable(key.fd):
                     self._hear(key)
 
     def _died(self, child: Child, code: int, lived: float) -> None:
+        if code == AGAIN and child.ready:
+            child.deaths, child.ready, self.announced, child.start_at = 0, False, False, now() + SHORTEST
+            self._note(f"{child.name} wants to be started again, and is.")
+            return
         # Somebody, or the kernel for want of memory, may kill a child before it is ready: that says nothing of what it could do.
         soon = not child.ready and lived < LIVED and code != -signal.SIGKILL
         child.tries = child.tries + soon
         child.deaths = 0 if child.ready and lived >= LIVED else child.deaths + 1
         child.ready = False
+        if child.asked is not None:
+            self._asked_again(child, code, soon)
+            return
         if not child.ever_ready and (child.tries >= TRIES or code == CANNOT):
             last = "\n  ".join(child.words) or "It said nothing."
             often = f" {child.tries} times in a row" if child.tries > 1 else ""
@@ -384,32 +481,48 @@ class _Tree:
             self.children.append(Child(old.name, old.module, replaces=old))
 
     def _announce(self) -> None:
-        lasting = [child for child in self.children if not child.once and child.replaces is None]
+        lasting = [child for child in self.children if child.lasts]
         if self.announced or self.ending is not None or not all(child.ready for child in lasting):
             return
-        if self.listener is None:
+        if self.listener is None or not self.answers:
             self.announced = True
             if not self.said:
-                self._joined([child.pid for child in lasting])
+                self._joined([child.pid for child in lasting if not child.listens])
             return
-        first, self.announced = not self.file.exists(), True
+        first, self.said, self.announced = not self.said, True, True
         pids = [child.pid for child in lasting if child.works]
         told = {"url": url_of(self.listener), "pid": os.getpid(), "workers": pids}
         part = self.file.with_suffix(".part")
         part.write_text(json.dumps(told), encoding="utf-8")
         part.replace(self.file)
+        link = self._link()
         if first and self.serving.as_json:
-            self.say(json.dumps(told))
+            self.say(json.dumps({**told, "console": link} if link else told))
         elif first:
             count = f"{len(pids)} worker{'s' * (len(pids) != 1)}"
             self.say(f"Everloop answers on {told['url']} ({count}{', turned clock' * self.serving.turned}, pid {os.getpid()})")
+        if link and not self.serving.as_json:
+            self.say(f"The console opens from this machine, once: {from_here(url_of(self.listener))}{link}")
+
+    def _link(self) -> str | None:
+        """What opens the console once, where nobody is let in by name; whoever began left it there."""
+        file = self.serving.settings.house / LINK
+        try:
+            link = file.read_text(encoding="utf-8").strip()
+            return link if link and self.serving.settings.console.on else None
+        except OSError:
+            return None
+        finally:
+            file.unlink(missing_ok=True)
 
     def _joined(self, pids: list[int | None]) -> None:
         self.said = True
         if self.serving.as_json:
-            self.say(json.dumps({"pid": os.getpid(), "workers": pids}))
+            where = {"metrics": f"{url_of(self.listener)}/metrics"} if self.listener is not None else {}
+            self.say(json.dumps({"pid": os.getpid(), "workers": pids} | where))
         else:
             count = f"{len(pids)} worker{'s' * (len(pids) != 1)}"
+            count += f", metrics at {url_of(self.listener)}/metrics" if self.listener is not None else ""
             self.say(f"Everloop works for {self.serving.settings.folder.name} ({count}, pid {os.getpid()})")
 
 
@@ -441,6 +554,21 @@ def _readable(fd: int) -> bool:
     with selectors.DefaultSelector() as one:
         one.register(fd, selectors.EVENT_READ)
         return bool(one.select(0))
+
+
+@contextmanager
+def _asked(wanted: bool) -> Iterator[Asked | None]:
+    """A socket for who starts when it is asked, in a folder of its own, whose path is short enough for any system; None: nobody is."""
+    if not wanted:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="everloop-", dir=None if len(tempfile.gettempdir()) < 70 else "/tmp") as folder:
+        path = f"{folder}/console"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as there:
+            there.setblocking(False)
+            there.bind(path)
+            there.listen(BACKLOG)
+            yield Asked(path, there)
 
 
 @contextmanager

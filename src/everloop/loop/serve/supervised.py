@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from everloop.errors import EverloopError
+from everloop.errors import CodeChanged, EverloopError
 from everloop.lifeline import die_with
 
-CANNOT = 2
-"""The exit code of what cannot be done, however often it is tried."""
+CANNOT, AGAIN = 2, 3
+"""The exit codes of what cannot be done, however often it is tried; and of who wants to be started again, and has not failed."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Told:
     socket: int | None
     name: str = "worker"
     """What it is called in the tree of its supervisor, such as ``worker 2``."""
+    console: str | None = None
+    """Where the console listens, for who hands on to it: the path of a socket."""
 
     def say_ready(self) -> None:
         """Say once that this process does its work now."""
@@ -52,6 +54,9 @@ def supervised(name: str, work: Callable[[Told], None], arguments: list[str] | N
         die_with(told.alive)
     try:
         work(told)
+    except CodeChanged as error:
+        print(error, file=sys.stderr, flush=True)
+        return AGAIN
     except EverloopError as error:
         print(error, file=sys.stderr, flush=True)
         return CANNOT
@@ -71,8 +76,9 @@ def read(name: str, arguments: list[str]) -> Told:
     parser.add_argument("--house", type=Path)
     parser.add_argument("--stage")
     parser.add_argument("--name", default=name)
+    parser.add_argument("--console")
     parser.add_argument("--turned-clock", action="store_true", dest="turned")
     for fd in ("--alive", "--ready", "--socket"):
         parser.add_argument(fd, type=int)
     said = parser.parse_args(arguments)
-    return Told(said.project, said.house, said.stage or None, said.turned, said.alive, said.ready, said.socket, said.name)
+    return Told(said.project, said.house, said.stage or None, said.turned, said.alive, said.ready, said.socket, said.name, said.console)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from everloop.loop.project_file import Project
     from everloop.loop.serve.doors import HouseDoors
     from everloop.loop.serve.follow import Load, Tell, Tried
+    from everloop.serving.app import Asgi
     from everloop.serving.metrics import Metrics
     from everloop.settings import Settings
 
@@ -58,9 +59,14 @@ def work(told: Told) -> None:
         serve(told, settings, doors)
 
 
-def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -> HouseDoors:
-    """The doors of a house, following its routes; what ``stack`` holds is let go of when requests are over."""
+def opened(told: Told, project: Project, settings: Settings, stack: ExitStack, *, says: bool = True) -> HouseDoors:
+    """The doors of a house, following its routes; what ``stack`` holds is let go of when requests are over.
+
+    ``says``: does this process say in the house folder by whom it answers? Processes of several machines that share one cannot: there they
+    are told apart by their numbers.
+    """
     from everloop.lake.gather import Gathering
+    from everloop.loop.belonging import mark_in
     from everloop.loop.lakes import lake_of
     from everloop.loop.online import folding, online_of
     from everloop.loop.serve.doors import HouseDoors
@@ -77,11 +83,18 @@ def opened(told: Told, project: Project, settings: Settings, stack: ExitStack) -
     serving = settings.serving
     models = list(project.models.values())
     lake = folding(lake_of(settings, durability=serving.durability), models, settings)
-    log = stack.enter_context(AnswersLog(settings.answers, durability=serving.durability, when_full=serving.when_full, patience=PATIENCE))
+    keeps = AnswersLog(
+        settings.answers,
+        durability=serving.durability,
+        when_full=serving.when_full,
+        patience=PATIENCE,
+        house=partial(mark_in, settings.house),
+    )
+    log = stack.enter_context(keeps)
     gathering = stack.enter_context(Gathering(lake))
     known = Known(lake, models, online_of(lake, settings), turned=told.turned)
     stack.callback(known.close)
-    living = Living(settings.house)
+    living = Living(settings.house) if says else None
     follow = Follow(
         settings.house, project.models, load_with(project, settings), tried=golden_rows(settings), tell=tell_with(project, house),
         living=living,
@@ -211,33 +224,48 @@ def letting_go(doors: HouseDoors) -> AbstractContextManager[None]:
     return looking("letting go", 0.5, look)
 
 
-def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
-    """Answer on the socket until told to end; requests in flight are finished first."""
+def answering(
+    told: Told, settings: Settings, doors: HouseDoors, metrics: Metrics, stack: ExitStack, *, on_stop: Callable[[], None] | None = None
+) -> Asgi:
+    """The app that answers by these doors. ``stack`` holds what watches beside it; ``on_stop`` is called when it has replied to all."""
     from everloop.loop.serve.lines import of_requests
-    from everloop.loop.serve.processes import beside
     from everloop.serving.app import app
-    from everloop.serving.metrics import Metrics
     from everloop.serving.paths import route_of
 
     def keys() -> Any:
         assert doors.follow.table is not None, "nobody is answered before the routes were read"
         return doors.follow.table.keys
 
+    stack.enter_context(telling_of_drops(doors, metrics))
+    stack.enter_context(letting_go(doors))
+    line = of_requests(told.name, settings.logs)
+    asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body, line=line, on_stop=on_stop)
+    if settings.serving.traces:
+        from everloop.connect.opentelemetry import traced
+
+        asgi = stack.enter_context(traced(asgi, route_of))
+        gc.freeze()
+    return asgi
+
+
+def serve(told: Told, settings: Settings, doors: HouseDoors) -> None:
+    """Answer on the socket until told to end; requests in flight are finished first."""
+    from everloop.loop.serve.hand_on import HandOn
+    from everloop.loop.serve.processes import beside
+    from everloop.serving.metrics import Metrics
+
     def leaving() -> None:
         doors.draining = True
+        if handing is not None:
+            handing.leave()
 
+    handing: HandOn | None = None
     with ExitStack() as stack:
         metrics = stack.enter_context(Metrics(settings.house / "metrics", f"worker-{os.getpid()}"))
-        stack.enter_context(telling_of_drops(doors, metrics))
-        stack.enter_context(letting_go(doors))
         metrics.beside = partial(beside, os.getppid(), metrics.folder)
-        line = of_requests(told.name, settings.logs)
-        asgi = app(doors, keys=keys, metrics=metrics, largest_body=settings.serving.largest_body, line=line)
-        if settings.serving.traces:
-            from everloop.connect.opentelemetry import traced
-
-            asgi = stack.enter_context(traced(asgi, route_of))
-            gc.freeze()
+        asgi = answering(told, settings, doors, metrics, stack)
+        handing = HandOn(asgi, told.console) if told.console is not None else None
+        asgi = handing or asgi
         assert told.socket is not None, "a worker answers on a socket it was given: everloop serve"
         for number in (signal.SIGTERM, signal.SIGINT):
             # The server hears them while it runs, and raises them again when it is done: logs are closed first.

@@ -402,5 +402,5 @@ def _write(house: House, rows: pa.Table, log: Remembers | None) -> None:
     if log is not None:
         log.write(rows)
         return
-    with AnswersLog(house.settings.answers, patience=PATIENCE) as own:
+    with AnswersLog(house.settings.answers, patience=PATIENCE, house=lambda: house.mark) as own:
         own.write(rows)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from everloop.serving.desk import Ask, Desk, Reply
-from everloop.serving.verbs import answers, happened, inference, invocations, open_to_all, operating
+from everloop.serving.verbs import answers, happened, inference, invocations, open_to_all, operating, rollouts, tensorflow
 
 Verb: TypeAlias = Callable[[Desk, Ask], Awaitable[Reply]]
 
@@ -18,6 +18,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "undo": operating.undo, "approve": operating.approve, "reject": operating.reject, "cancel": operating.cancel,
     "hold": operating.hold, "release": operating.release, "share": operating.share,
     "forget": operating.forget, "known": operating.known,
+    "verdict": rollouts.verdict, "gate": rollouts.gate,
     "status": operating.status, "history": operating.history, "incidents": operating.incidents,
     "acknowledge": operating.acknowledge, "snooze": operating.snooze,
     "metrics": operating.metrics, "live": open_to_all.live, "ready": open_to_all.ready,
@@ -25,5 +26,6 @@ VERBS: Final[Mapping[str, Verb]] = {
     "infer_by": inference.infer, "oip_model": inference.model, "oip_version": inference.model, "oip_model_ready": inference.model_ready,
     "oip_version_ready": inference.model_ready, "oip_live": inference.live, "oip_ready": inference.ready, "oip_server": inference.server,
     "invocations": invocations.invocations, "ping": invocations.ping, "health": invocations.ping, "version": invocations.version,
+    "tf_predict": tensorflow.predict, "tf_model": tensorflow.model,
 }  # fmt: skip
 """By the name of a path."""

@@ -3,22 +3,15 @@ Prometheus and Grafana."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from everloop.cli.opening import open_light, open_whole
-from everloop.cli.options import HERE, At, Folder, Json, Name, Project, Stage
+from everloop.cli.options import HERE, At, Folder, Json, Name, Project, Stage, To, ToFile
 from everloop.cli.saying import instant_of, say
 
-To = Annotated[Path, typer.Option("--to", help="The folder to write into; made where there is none.")]
-ToFile = Annotated[Path, typer.Option("--to", help="The file to write; in place of what is there.")]
 
-exports = typer.Typer(help="Write what the house knows for other tools.", no_args_is_help=True, rich_markup_mode=None)
-
-
-@exports.command()
 def feast(
     model: Name,
     to: To,
@@ -36,7 +29,6 @@ def feast(
     say(vars(done), spoken_feast(done, to), as_json)
 
 
-@exports.command()
 def dvc(
     model: Name,
     to: To,
@@ -56,7 +48,6 @@ def dvc(
     raise typer.Exit(1 if again and done.same is False else 0)
 
 
-@exports.command()
 def assignment(to: To, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """The arm of a unit for JavaScript and Shopify's Liquid, with the roll-outs in force."""
     from everloop.loop.export import spoken_assignment, to_assignment
@@ -66,7 +57,6 @@ def assignment(to: To, project: Project = HERE, house: Folder = None, stage: Sta
     say(vars(done), spoken_assignment(done, to), as_json)
 
 
-@exports.command()
 def contract(
     to: ToFile,
     suggest: Annotated[bool, typer.Option("--suggest", help="Also what the rows so far were like, where must= says nothing.")] = False,
@@ -82,7 +72,6 @@ def contract(
     say({"file": to, "sources": list(sources)}, f"{to} promises what {', '.join(sources)} must be.", as_json)
 
 
-@exports.command()
 def prometheus(
     to: To,
     answered: Annotated[float, typer.Option("--answered", help="The share of questions that is promised to be answered.")] = 0.999,
@@ -103,7 +92,6 @@ def prometheus(
     say({"files": files}, spoken_views(files, to, f"promtool check config {to / 'prometheus.yml'}"), as_json)
 
 
-@exports.command()
 def grafana(to: To, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
     """A dashboard for Grafana over that Prometheus."""
     from everloop.connect.grafana import write
@@ -114,7 +102,6 @@ def grafana(to: To, project: Project = HERE, house: Folder = None, stage: Stage 
     say({"files": files}, spoken_views(files, to, "in Grafana: Dashboards, Import, and say which Prometheus"), as_json)
 
 
-@exports.command()
 def version(
     version: Annotated[str, typer.Argument(help="A version, such as demand@3.")],
     to: ToFile,
@@ -132,10 +119,9 @@ def version(
     model = opened.project.model(version.partition("@")[0])
     left = to_file(opened, model, version, to, instant_of(now), tracked=dvc)
     next_ = f"Next, in the other house: everloop admit {to.name} --model {model.name}"
-    say(left, f"{version} is in {to} ({left.file[:12]}{', signed' * left.signed}).\n{next_}", as_json)
+    say(left, f"{left.version} is in {to} ({left.file[:12]}{', signed' * left.signed}).\n{next_}", as_json)
 
 
-@exports.command()
 def wandb(
     version: Annotated[str, typer.Argument(help="A version, such as demand@3.")],
     to: To,
@@ -152,7 +138,6 @@ def wandb(
     say({"run": run}, f"{version} is a run in {run}.\nNext: wandb sync {run}", as_json)
 
 
-@exports.command()
 def evidently(
     model: Name, to: ToFile, project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None, as_json: Json = False
 ) -> None:  # fmt: skip

@@ -1,0 +1,143 @@
+"""What a project needs wherever it is taken, to a cluster or a cloud: said by its settings and its imports. No store is opened, and no
+secret is read: everloop.toml says ``${NAME}`` of them, and that name is all that goes further."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Final
+
+from everloop.errors import EverloopError
+from everloop.project.model import Model
+from everloop.settings import FILE, STAGE, Settings, read_settings, secrets_aloud
+
+HIDDEN: Final = "secret://"
+"""How a value begins that only the environment knows."""
+EXTRAS: Final = {
+    "pandas": "pandas", "postgres": "psycopg", "redis": "redis", "streams": "faststream", "ray": "ray", "dask": "distributed",
+    "signing": "model-signing", "opentelemetry": "opentelemetry-sdk", "granian": "granian",
+}  # fmt: skip
+"""The package that an extra is installed for."""
+REPOSITORY: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+|[a-z0-9]+([._-]+[a-z0-9]+)*")
+"""How images are called without a tag, whoever keeps them."""
+_DATABASE, _OBJECTS = ("postgresql://", "postgresql+psycopg://", "postgres://", HIDDEN), ("s3://", "gs://", "az://", HIDDEN)
+_SHARED: Final = {"registry": _DATABASE, "events": _DATABASE, "lake": _OBJECTS, "blobs": _OBJECTS}
+"""How the URL of each store begins that several machines can share; one that only the environment knows is believed."""
+
+
+class Names(dict[str, str]):
+    """An environment in which every variable stands for itself; which were asked for is kept, and none is read."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        self[name] = f"{HIDDEN}{name}"
+        return self[name]
+
+
+def asked_settings(
+    folder: Path, stage: str | None, house: Path | None = None, *, there: Mapping[str, str] | None = None
+) -> tuple[Settings, tuple[str, ...]]:
+    """The settings of a stage without its secrets, and the names of those it asks for. Raises what ``read_settings`` raises.
+
+    Of this machine's environment only that of the stage counts, where none is said: where stores are here is nobody's business there.
+    ``there``: what is set where the settings are read, such as a house of its own, in the place of that; it is nothing to ask for.
+    """
+    names = Names(there or {})
+    around = os.environ if there is None else there
+    settings = read_settings(folder, stage=stage or around.get(STAGE), house=house, environ=names)
+    return settings, tuple(sorted(names.keys() - (there or {}).keys()))
+
+
+def urls_of(settings: Settings) -> dict[str, str]:
+    """The URLs that settings say, by the key that says them."""
+    urls = {"registry": settings.registry, "events": settings.events, "online.url": settings.online, "mlflow.url": settings.mlflow}
+    urls |= {f"streams.{name}.url": stream.url for name, stream in settings.streams.items()}
+    urls |= {"executor.url": settings.executor.url}
+    return {key: said for key, said in urls.items() if said is not None}
+
+
+def no_secret_inside(settings: Settings) -> None:
+    """Raises EverloopError where everloop.toml holds a password or a token itself, in whichever stage: the file goes into the image."""
+    if said := secrets_aloud(settings.folder):
+        hold = "hold passwords or tokens" if len(said) > 1 else "holds a password or a token"
+        raise EverloopError(
+            f'{", ".join(said)} in {FILE} {hold}, and the file would be in the image. Say "${{NAME}}" there, such as '
+            f'"${{PG_PASSWORD}}", and its value in a Secret.'
+        )
+
+
+def packages_of(imported: Iterable[str]) -> dict[str, str | None]:
+    """The package that holds each module, as installed here; None where none does. What Python and Everloop bring themselves is left out.
+
+    >>> packages_of(["os", "sklearn", "everloop", "shop_of_nobody"])
+    {'shop_of_nobody': None, 'sklearn': 'scikit-learn'}
+    """
+    there, brought = packages_distributions(), {*sys.stdlib_module_names, "everloop"}
+    return {module: there[module][0] if module in there else None for module in sorted(imported) if module not in brought}
+
+
+def extras_of(models: Iterable[Model], settings: Settings | None) -> dict[str, str]:
+    """The extras of Everloop that a house needs to answer and to learn, each with what asks for it.
+
+    ``settings`` is None for a version that is taken along alone: it has no use for any store.
+
+    >>> extras_of([], read_settings("/shop", events="postgresql://db/house", environ={}))
+    {'postgres': 'events in everloop.toml'}
+    """
+    fed = next((model.name for model in models if model.fed_as == "pandas"), None)
+    found = {} if fed is None else {"pandas": f'fed_as="pandas" of {fed}'}
+    return found if settings is None else found | dict(_by_settings(settings))
+
+
+def _by_settings(settings: Settings) -> Iterator[tuple[str, str]]:
+    for key, url in (("registry", settings.registry), ("events", settings.events)):
+        if not url.startswith("sqlite:"):
+            yield "postgres", f"{key} in {FILE}"
+    if settings.online is not None:
+        yield "redis", f"online.url in {FILE}"
+    for name in settings.streams:
+        yield "streams", f"streams.{name}.url in {FILE}"
+    executor = re.split(r"\W", settings.executor.url or "")[0]
+    if executor in ("ray", "dask"):
+        yield executor, f"executor.url in {FILE}"
+    if settings.signing.key is not None:
+        yield "signing", "[signing] key"
+    if settings.serving.traces:
+        yield "opentelemetry", "[serving] traces = true"
+    if settings.serving.server == "granian":
+        yield "granian", '[serving] server = "granian"'
+
+
+def called(*words: str, longest: int) -> str:
+    """What is made elsewhere is called so: small letters, digits and hyphens, a letter first, at most ``longest`` of them.
+
+    >>> called("Zoë's shop", "prod", longest=24), called("My_Shop 2", "", longest=52), called("24 beans", longest=8)
+    ('zo-s-shop-prod', 'my-shop-2', 'house-24')
+    """
+    joined = re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
+    return (joined if joined[:1].isalpha() else f"house-{joined}")[:longest].rstrip("-")
+
+
+def stage_of(settings: Settings) -> str:
+    """Where a stage is said, as sentences name it."""
+    return f"[{settings.stage}] of {FILE}" if settings.stage else FILE
+
+
+def many_machines(settings: Settings) -> None:
+    """Raises EverloopError naming every store of a house that is a file of one machine, where it runs on several."""
+    here = [name for name, shared in _SHARED.items() if not getattr(settings, name).startswith(shared)]
+    if here:
+        lines = "".join(f'\n  {name} = "{_SHARED[name][0]}…"' for name in here)
+        names, stage = ", ".join(here), stage_of(settings)
+        raise EverloopError(f"What several machines share cannot lie on one: {names}. Each would have its own. Say in {stage}:{lines}")
+
+
+def from_files(settings: Settings) -> tuple[str, ...]:
+    """The sources whose rows come from files of this machine, which no other has."""
+    return tuple(name for name, source in settings.sources.items() if any("://" not in file for file in source.files))

@@ -1,0 +1,69 @@
+"""What every CI does with a project, whichever runs it: installed, linted, tested, judged apart from the house that answers, scanned."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from everloop.connect.needed import REPOSITORY
+from everloop.errors import EverloopError
+from everloop.project.pipeline import Pipeline
+
+TEST: Final = {
+    "Lint": "ruff check .",
+    "Test": "python -m pytest --junitxml reports/tests.xml",
+    "Read it aloud": "everloop explain",
+}
+"""By name: what a change has to pass before anything learns from it."""
+
+PROPOSED: Final = ".everloop-proposed"
+"""The folder of the house a proposed change is judged in."""
+
+SCAN: Final = (
+    "docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock aquasec/trivy:0.67.2 image --exit-code 1 --severity CRITICAL,HIGH "
+    "--ignore-unfixed {image}"
+)
+"""Trivy over an image: exit code 1 where something critical or high is known that has a cure."""
+
+
+def installed(*, tests: bool = False) -> str:
+    """How a machine without the image gets what it needs."""
+    return "pip install -r requirements.txt" + (" ruff pytest" if tests else "")
+
+
+def typed(text: str) -> str:
+    r"""A text as a word of shell, in which nothing but ``${NAME}`` means anything.
+
+    >>> print(typed("s3://${BACKUPS}/a b$(id)`id`"))
+    "s3://${BACKUPS}/a b\$(id)\`id\`"
+    """
+    return '"' + re.sub(r'[\\"`]|\$(?!\{\w+\})', r"\\\g<0>", text) + '"'
+
+
+def pushed_to(said: str) -> str:
+    """A repository of images, which lines of shell are written around; it may begin with a variable. Raises EverloopError.
+
+    >>> pushed_to("$CI_REGISTRY_IMAGE/models"), pushed_to("ghcr.io/shop/models")
+    ('$CI_REGISTRY_IMAGE/models', 'ghcr.io/shop/models')
+    """
+    if not REPOSITORY.fullmatch(re.sub(r"^\$(\w+|\{\w+\})(?=/|$)", "variable", said)):
+        raise EverloopError(f"--image {said!r} is no repository without a tag. Say such as --image registry.example.com/shop/models")
+    return said
+
+
+def judged_apart(pipeline: Pipeline) -> list[str]:
+    """Lines that learn from what ``$MODEL`` would be after the change and judge it, in the house of its own that the
+    environment names (``settings.beside``); ``$NOW`` is their instant.
+
+    With a place of backups the house begins as a copy, so that the champion is the one that answers; else the baseline is. A verdict that
+    is no pass is told, and ends nothing: whether to merge is for people to say.
+    """
+    begin = [f"everloop restore {typed(pipeline.backup)}"] if pipeline.backup else []
+    now = '--now "$NOW"'
+    return [
+        *begin,
+        f"everloop ingest {now}",
+        f'everloop check "$MODEL" {now} --junit "reports/check-$MODEL.xml"',
+        f'everloop train "$MODEL" {now}',
+        f'everloop judge "$MODEL" {now} --junit "reports/judge-$MODEL.xml" --comment "reports/comment-$MODEL.md" || [ $? -eq 1 ]',
+    ]

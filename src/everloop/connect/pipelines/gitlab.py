@@ -1,0 +1,154 @@
+"""GitLab CI: one ``.gitlab-ci.yml``. A merge request is tested and judged in a house of its own, with the verdict as a note; the default
+branch, a clock and a trigger learn in the house there is, and bring out what passed.
+
+Each step of each model is one job. A gate is a job that fails with exit code 1, which is not tried again; what needs it is not run, and
+the other models go on. Sources: GitLab's documentation, "CI/CD YAML syntax reference" (``retry:when``, ``needs``, ``rules``) and
+"Predefined CI/CD variables reference".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from everloop.connect.pipelines.carried import GITLAB, left_over, said
+from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart, pushed_to
+from everloop.connect.pipelines.lines import command, limited, tried
+from everloop.connect.pipelines.texts import Data, yaml
+from everloop.project.pipeline import Pipeline, Task, cron, in_order
+from everloop.settings import HOUSE, IMAGE, beside
+
+MARK = "Written by everloop export gitlab"
+FILE = ".gitlab-ci.yml"
+AT = "$CI_PIPELINE_CREATED_AT"
+"""The instant a run is about, unless somebody says NOW: it stays the same when a job is run again."""
+PROPOSAL = '$CI_PIPELINE_SOURCE == "merge_request_event"'
+LEARNS = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
+MACHINES: tuple[str, ...] = ("runner_system_failure", "stuck_or_timeout_failure")
+"""What GitLab itself tries again: that a runner failed. What a command could not do is tried again in the job, after a pause."""
+NOTE = (
+    'curl --fail --silent --show-error --request POST --header "PRIVATE-TOKEN: $COMMENTS_TOKEN" '
+    '--form "body=<reports/comment-$MODEL.md" "$CI_API_V4_URL/projects/$CI_PROJECT_ID/merge_requests/$CI_MERGE_REQUEST_IID/notes"'
+)
+
+
+def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
+    """The file, by its name. ``repository``: where images go, such as ``$CI_REGISTRY_IMAGE``; none: none is built.
+
+    Raises EverloopError for what is no repository.
+    """
+    repository = pushed_to(repository) if repository else ""
+    lines = [
+        f"{MARK}; written anew by the next one.",
+        f"The models of {pipeline.name}.",
+        "Gates: a job whose record said no fails (exit code 1) and is not tried again; what needs it is not run.",
+        *_clock(pipeline),
+        *left_over(pipeline, GITLAB),
+    ]
+    tasks = in_order(pipeline.tasks)
+    body: dict[str, Data] = {
+        "stages": ["test", "propose", *[task.name for task in tasks], *(["image"] if repository else [])],
+        "workflow": {"rules": [{"if": PROPOSAL}, {"if": LEARNS}]},
+        "default": _default(pipeline),
+        "variables": {
+            "NOW": AT,
+            **({HOUSE: pipeline.shared} if pipeline.shared else {}),
+            **({IMAGE: pipeline.image} if pipeline.image else {}),
+        },
+        "test": _test(pipeline),
+    }
+    if pipeline.proposes:
+        body |= {f"propose {model}": _propose(pipeline, model) for model in pipeline.models}
+    body |= {_called(task, model): _job(pipeline, task, model) for task, model in pipeline.runs()}
+    if repository:
+        body["build image"] = _image(pipeline, repository)
+    return {FILE: yaml(body, "\n".join(lines))}
+
+
+def _clock(pipeline: Pipeline) -> list[str]:
+    """How the project is told when to run: GitLab keeps clocks and triggers beside the file."""
+    told = []
+    counted = cron(pipeline.schedule) if pipeline.schedule else None
+    if pipeline.schedule and counted:
+        zone = pipeline.schedule.zone or "UTC"
+        told += [f"Every {said(pipeline)}; GitLab keeps clocks in the project, so say it once there:"]
+        told += [f'  glab schedule create --cron "{counted}" --cronTimeZone {zone} --ref main --description everloop']
+    if pipeline.arrivals:
+        told += ["What hears that an object has come starts a run, with a trigger token of the project:"]
+        told += [
+            "  curl --form token=… --form ref=main --form variables[NOW]=2026-11-22 https://GITLAB/api/v4/projects/ID/trigger/pipeline"
+        ]
+        told += [f"  {arrival.source}: {arrival.url}" for arrival in pipeline.arrivals]
+    return told
+
+
+def _default(pipeline: Pipeline) -> Mapping[str, Data]:
+    usual: dict[str, Data] = {"image": pipeline.image or "python:3.12-slim", "interruptible": False}
+    if not pipeline.image:
+        usual["before_script"] = ["command -v everloop > /dev/null || " + installed()]
+    return usual
+
+
+def _called(task: Task, model: str) -> str:
+    return f"{task.name} {model}" if model else task.name
+
+
+def _job(pipeline: Pipeline, task: Task, model: str) -> Mapping[str, Data]:
+    needs: list[Data] = [_called(need, at) for need, at in pipeline.waits_for(task, model)] or ["test"]
+    longest = (task.retries + 1) * task.timeout + task.retries * task.retry_after
+    job: dict[str, Data] = {
+        "stage": task.name,
+        "rules": [{"if": LEARNS}],
+        "needs": needs,
+        # Two runs of one model would wait for each other in the house; here they wait where somebody sees it.
+        "resource_group": f"everloop-{model or task.name}",
+        "script": [tried(limited(command(task, model, "$NOW"), task.timeout), task)],
+        "timeout": f"{max(1, round(longest.total_seconds() / 60))} minutes",
+        "retry": {"max": 2, "when": list(MACHINES)},
+    }
+    kept: dict[str, Data] = {"paths": ["reports/"], "when": "always"}
+    if "--junit" in task.command:
+        kept["reports"] = {"junit": f"reports/{task.name}-{model}.xml"}
+    return job | ({"artifacts": kept} if any(word.startswith("reports/") for word in task.command) else {})
+
+
+def _test(pipeline: Pipeline) -> Mapping[str, Data]:
+    smokes = [f"everloop judge {model} --smoke" for model in pipeline.models]
+    return {
+        "stage": "test",
+        "script": [installed(tests=True), *TEST.values(), *smokes],
+        "timeout": "30 minutes",
+        "artifacts": {"paths": ["reports/"], "when": "always", "reports": {"junit": "reports/tests.xml"}},
+    }
+
+
+def _propose(pipeline: Pipeline, model: str) -> Mapping[str, Data]:
+    """A merge request, judged in a house of its own: nothing it does reaches the one that answers."""
+    return {
+        "stage": "propose",
+        "rules": [{"if": PROPOSAL}],
+        "needs": ["test"],
+        "variables": {"MODEL": model, **beside(PROPOSED)},
+        "script": [*judged_apart(pipeline), f'[ -z "$COMMENTS_TOKEN" ] || {NOTE}'],
+        "artifacts": {"paths": ["reports/"], "when": "always", "reports": {"junit": f"reports/*-{model}.xml"}},
+    }
+
+
+def _image(pipeline: Pipeline, repository: str) -> Mapping[str, Data]:
+    """What passed, as an image: built, looked through, pushed, and known by its digest."""
+    last = [_called(task, model) for task, model in pipeline.runs() if task.name == pipeline.tasks[-1].name]
+    tag = f'"{repository}:$CI_COMMIT_SHA"'
+    return {
+        "stage": "image",
+        "rules": [{"if": LEARNS}],
+        "needs": [{"job": job, "optional": True} for job in last],
+        "image": "docker:28",
+        "services": ["docker:28-dind"],
+        "before_script": ['echo "$CI_REGISTRY_PASSWORD" | docker login "$CI_REGISTRY" --username "$CI_REGISTRY_USER" --password-stdin'],
+        "script": [
+            f"docker build --tag {tag} .",
+            SCAN.format(image=tag),
+            f"docker push {tag}",
+            f"echo \"{IMAGE}=$(docker inspect --format '{{{{index .RepoDigests 0}}}}' {tag})\" > image.env",
+        ],
+        "artifacts": {"reports": {"dotenv": "image.env"}},
+    }

@@ -1,0 +1,224 @@
+"""What is written for each scheduler: all steps, their order, their gates and tries; and what is refused before a file is."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import yaml
+
+from everloop import days, every, minutes
+from everloop.connect.pipelines import airflow, dvc_pipeline, github, gitlab, kubeflow
+from everloop.connect.pipelines.carried import AIRFLOW, DVC, GITHUB, GITLAB, KUBEFLOW, carried, left_over
+from everloop.connect.pipelines.lines import command, tried
+from everloop.errors import EverloopError, SettingsError, Unknown
+
+NOW = "2026-11-01"
+
+
+def test_a_command_is_tried_as_often_as_it_may_and_no_is_an_answer(pipeline, shell):
+    train, judge = pipeline.task("train"), pipeline.task("judge")
+    lines = tried(command(train, "demand", NOW), train)
+    assert shell(lines, fails=0) == (0, [f"train demand --now {NOW}"])
+    assert shell(lines, fails=2) == (0, [f"train demand --now {NOW}"] * 3)
+    code, calls = shell(lines, fails=3)
+    assert (code, len(calls)) == (2, 3)
+    code, calls = shell(tried(command(judge, "dull", NOW), judge))
+    assert (code, len(calls)) == (1, 1)
+
+
+def test_every_run_stands_in_the_dag_once_and_waits_for_those_it_needs(pipeline):
+    (text,) = airflow.files(pipeline).values()
+    tree = ast.parse(text)
+    operators = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "BashOperator"]
+    assert len(operators) == len(list(pipeline.runs()))
+    arrows = [ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.RShift)]
+    assert {"arrived_orders >> ingest", "ingest >> check_demand", "judge_dull >> admit_dull"} <= set(arrows)
+    assert len(arrows) == 1 + sum(len(pipeline.waits_for(*run)) for run in pipeline.runs())
+    gates = [n for n in operators if any(k.arg == "skip_on_exit_code" for k in n.keywords)]
+    assert len(gates) == 2 * sum(task.gate for task in pipeline.tasks if task.foreach)
+    assert "'30 4 * * *'" in text
+    assert "tz='Europe/Berlin'" in text
+
+
+def test_a_step_that_gets_a_pod_is_one_of_the_image(pipeline):
+    tasks = tuple(replace(task, pod=task.name == "train") for task in pipeline.tasks)
+    (text,) = airflow.files(carried(replace(pipeline, tasks=tasks), AIRFLOW)).values()
+    ast.parse(text)
+    assert text.count("KubernetesPodOperator(") == 2
+    assert "arguments=['train', 'dull', '--now', NOW]" in text
+    assert "everloop-shop" in text
+
+
+def test_runs_that_are_less_than_a_day_apart_are_about_different_instants(pipeline):
+    assert "| ds" in airflow.now_of(pipeline)
+    assert "| ts" in airflow.now_of(replace(pipeline, schedule=every(minutes(30))))
+
+
+def test_a_gate_of_kubeflow_holds_all_that_waits_for_it(pipeline):
+    (text,) = kubeflow.files(carried(pipeline, KUBEFLOW, ["arrivals"])).values()
+    tree = ast.parse(text)
+    (made,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "shop"]
+    depth = {}
+
+    def walk(nodes, gates):
+        for node in nodes:
+            if isinstance(node, ast.Assign):
+                depth[node.targets[0].id] = gates
+            elif isinstance(node, ast.With):
+                said = ast.unparse(node.items[0].context_expr)
+                walk(node.body, (*gates, said))
+
+    walk(made.body, ())
+    loop = "dsl.ParallelFor(items=['demand', 'dull'])"
+    judged = "dsl.If(judge.output == 'yes')"
+    assert depth["ingest"] == ()
+    assert depth["check"] == (loop,)
+    assert depth["admit"][-1] == judged
+    assert depth["card"] == (*depth["admit"], "dsl.If(admit.output == 'yes')")
+
+
+def test_a_job_of_github_goes_on_where_a_record_said_yes_and_stays_green_where_it_said_no(pipeline, shell, tmp_path):
+    (text,) = github.files(pipeline).values()
+    jobs = yaml.safe_load(text)["jobs"]
+    assert yaml.safe_load(text)["on"]["schedule"] == [{"cron": "30 4 * * *", "timezone": "Europe/Berlin"}]
+    assert jobs["learn"]["needs"] == ["moment", "ingest"]
+    assert jobs["learn"]["strategy"]["matrix"]["model"] == ["demand", "dull"]
+    steps = [step for step in jobs["learn"]["steps"] if step.get("id")]
+    assert [step["id"] for step in steps] == ["check", "train", "judge", "admit", "card"]
+    ran = {}
+    for model in ("demand", "dull"):
+        said: dict[str, str] = {}
+        for step in steps:
+            closed = [g for g in said if f"steps.{g}.outputs.said != 'no'" in step.get("if", "") and said[g] == "no"]
+            if closed:
+                continue
+            out = tmp_path / "out"
+            out.write_text("")
+            code, calls = shell(step["run"], fails=1, NOW=NOW, MODEL=model, GITHUB_OUTPUT=str(out))
+            assert code == 0, step
+            said[step["id"]] = "no" if "said=no" in out.read_text() else ""
+            ran.setdefault(model, []).extend(calls)
+    assert [line.split()[0] for line in ran["demand"]] == ["check", "train", "train", "judge", "admit", "card"]
+    assert [line.split()[0] for line in ran["dull"]] == ["check", "train", "judge"]
+    assert "reports/check-demand.xml" in ran["demand"][0]
+
+
+def test_github_builds_an_image_where_a_model_was_let_in_and_none_where_every_gate_said_no(pipeline, shell, tmp_path):
+    apart = tuple(replace(task, name=f"{task.name}_too", foreach=("dull",), needs=()) for task in pipeline.tasks[-1:])
+    (text,) = github.files(replace(pipeline, tasks=pipeline.tasks + apart), "ghcr.io/shop/models").values()
+    jobs = yaml.safe_load(text)["jobs"]
+    assert jobs["image"]["needs"] == ["learn", "learn1"]
+    tells = [step for step in jobs["learn"]["steps"] if "passed" in str(step.get("with", step.get("run", "")))]
+    gates = [task.name for task in pipeline.tasks if task.gate and task.foreach]
+    assert gates == ["check", "train", "judge", "admit"]
+    assert len(tells) == 2
+    assert {step["if"] for step in tells} == {" && ".join(f"steps.{gate}.outputs.said != 'no'" for gate in gates)}
+    assert "passed" not in str(jobs["learn1"]), "no gate, so nobody was let in"
+    fetch, asks, *builds = jobs["image"]["steps"]
+    assert fetch["with"]["pattern"] == "passed-*"
+    assert {step["if"] for step in builds} == {"steps.passed.outputs.any == 'yes'"}
+    out, temp = tmp_path / "out", tmp_path / "temp"
+    for there, said in ((False, ""), (True, "any=yes\n")):
+        out.write_text("")
+        if there:
+            (temp / "passed" / "passed-demand").mkdir(parents=True)
+        assert shell(asks["run"], RUNNER_TEMP=str(temp), GITHUB_OUTPUT=str(out), GITHUB_STEP_SUMMARY=str(tmp_path / "sum"))[0] == 0
+        assert out.read_text() == said
+
+
+def test_what_everloop_toml_and_the_terminal_say_is_a_word_of_shell_and_runs_nothing(pipeline, shell, tmp_path):
+    backup = "s3://${COPIES}/$(touch ran)`touch ran`"
+    (text,) = github.files(replace(pipeline, backup=backup)).values()
+    (line,) = [one for one in yaml.safe_load(text)["jobs"]["propose"]["steps"] if one.get("name") == "Learn and judge, apart"]
+    assert shell(line["run"].splitlines()[0], COPIES="there") == (0, ["restore s3://there/$(touch ran)`touch ran`"])
+    assert not (tmp_path / "ran").exists()
+    for target in (github, gitlab):
+        with pytest.raises(EverloopError, match="is no repository"):
+            target.files(pipeline, "ghcr.io/shop; touch ran")
+
+
+def test_secrets_are_said_by_name_alone(pipeline):
+    assert "DATABASE: ${{ secrets.DATABASE }}" in "".join(github.files(pipeline).values()).replace('"', "")
+    assert "DATABASE" in "\n".join(left_over(pipeline, GITLAB))
+
+
+def test_a_proposed_change_is_given_what_a_house_of_its_own_reads_and_waits_for_a_yes(pipeline):
+    (text,) = github.files(replace(pipeline, secrets_beside=("SLACK_TOKEN",))).values()
+    job = yaml.safe_load(text)["jobs"]["propose"]
+    assert {name for name, said in job["env"].items() if "secrets." in said} == {"SLACK_TOKEN"}
+    assert job["environment"] == "everloop-proposed"
+
+
+def test_each_run_of_gitlab_is_a_job_that_needs_its_own(pipeline, shell):
+    (text,) = gitlab.files(pipeline, "$CI_REGISTRY_IMAGE").values()
+    body = yaml.safe_load(text)
+    assert body["judge dull"]["needs"] == ["train dull"]
+    assert body["check dull"]["needs"] == ["ingest"]
+    assert body["ingest"]["needs"] == ["test"]
+    assert body["train demand"]["retry"]["when"] == ["runner_system_failure", "stuck_or_timeout_failure"]
+    lines = body["train demand"]["script"][0]
+    assert shell(lines, fails=1, NOW=NOW) == (0, [f"train demand --now {NOW}"] * 2)
+    assert shell(body["judge dull"]["script"][0], NOW=NOW)[0] == 1
+    assert 'glab schedule create --cron "30 4 * * *" --cronTimeZone Europe/Berlin' in text
+    assert set(body["stages"]) >= {job["stage"] for job in body.values() if isinstance(job, dict) and "stage" in job}
+
+
+def test_a_stage_of_dvc_waits_for_the_note_of_the_one_before(pipeline, shell):
+    found = dvc_pipeline.files(carried(pipeline, DVC, ["arrivals"]), NOW, ("project.py",))
+    stages = yaml.safe_load(found["dvc.yaml"])["stages"]
+    assert yaml.safe_load(found["everloop.params.yaml"]) == {"everloop": {"now": NOW}}
+    assert stages["ingest"]["deps"] == ["project.py"]
+    assert stages["judge"]["foreach"] == ["demand", "dull"]
+    assert stages["judge"]["do"]["deps"] == ["reports/train-${item}.done"]
+    assert stages["judge"]["do"]["metrics"] == [{"reports/judge-${item}.json": {"cache": False}}]
+    assert all("cache" in out[next(iter(out))] for s in stages.values() for out in s.get("do", s)["outs"])
+    line = stages["train"]["do"]["cmd"].replace("${item}", "demand").replace("${everloop.now}", NOW)
+    assert "\n" not in line, "DVC would run each line by itself"
+    assert shell(line, fails=1) == (0, [f"train demand --now {NOW}"] * 2)
+    assert shell(line, fails=3)[0] == 2
+
+
+def one_machine(pipeline):
+    return replace(pipeline, apart=False)
+
+
+def with_task(pipeline, name, **words):
+    return replace(pipeline, tasks=tuple(replace(task, **words) if task.name == name else task for task in pipeline.tasks))
+
+
+SEEDED = [
+    ("28 days by cron", lambda p: replace(p, schedule=every(days(28))), GITHUB, "schedule: every 28 days is nothing cron counts"),
+    ("5 hours by cron", lambda p: replace(p, schedule=every(minutes(300))), GITLAB, "schedule: every 5 hours is nothing cron counts"),
+    ("an arrival for Kubeflow", lambda p: p, KUBEFLOW, "arrivals: Kubeflow Pipelines waits for no object"),
+    ("an arrival for DVC", lambda p: p, DVC, "arrivals: DVC waits for no object"),
+    ("a folder between machines", one_machine, GITHUB, "house: GitHub Actions runs each step on a machine of its own"),
+    ("a folder between pods", one_machine, KUBEFLOW, "house: Kubeflow Pipelines runs each step"),
+    ("a folder and a pod", lambda p: with_task(one_machine(p), "train", pod=True), AIRFLOW, "house: a pod has its own disk"),
+    ("a pod of GitLab", lambda p: with_task(p, "train", pod=True), GITLAB, "pods: GitLab CI starts none for train"),
+    ("a pod of GitHub", lambda p: with_task(p, "train", pod=True), GITHUB, "pods: GitHub Actions starts none for train"),
+    ("no image for Kubeflow", lambda p: replace(p, image=None), KUBEFLOW, "image: each step of Kubeflow Pipelines runs in one"),
+    ("two gates at once", lambda p: with_task(p, "card", needs=("judge", "admit")), KUBEFLOW, "needs: Kubeflow Pipelines runs card inside"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("broken", "scheduler", "told"), [seed[1:] for seed in SEEDED], ids=[seed[0] for seed in SEEDED])
+def test_what_a_scheduler_cannot_be_told_is_refused_by_name(pipeline, broken, scheduler, told):
+    with pytest.raises(SettingsError, match="nothing was written") as refused:
+        carried(broken(pipeline), scheduler)
+    assert told in str(refused.value)
+
+
+def test_what_is_given_up_is_not_refused(pipeline):
+    assert carried(pipeline, DVC, ["arrivals"]).arrivals == ()
+    assert carried(replace(pipeline, schedule=every(days(28))), GITHUB, ["schedule"]).schedule is None
+    assert carried(with_task(pipeline, "train", pod=True), GITHUB, ["pods"]).task("train").pod is False
+    with pytest.raises(Unknown, match="'arrival'"):
+        carried(pipeline, DVC, ["arrival"])
+
+
+def test_airflow_counts_any_span(pipeline):
+    (text,) = airflow.files(carried(replace(pipeline, schedule=every(days(28))), AIRFLOW)).values()
+    assert f"timedelta(seconds={int(timedelta(days=28).total_seconds())})" in text
