@@ -215,6 +215,7 @@ def test_a_stream_that_is_made_anew_under_its_name_is_taken_from_its_beginning(t
         put(broker.url, SUBJECT, [Message(body("new"))])
         with taking(house):
             until(lambda: len(orders_in(house)) == 6)
+        assert {one["id"] for one in orders_in(house)} == {*(f"l{n}" for n in range(5)), "new"}
 
 
 class Broker:
