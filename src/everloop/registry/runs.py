@@ -6,6 +6,7 @@ is all in the journal as well, so nothing is decided by what stands here. Reads 
 
 from __future__ import annotations
 
+import ast
 import json
 import operator
 import re
@@ -245,7 +246,7 @@ def _run(row: Row[Any]) -> Run:
 
 def _of_candidate(candidate: Candidate) -> dict[str, dict[str, Any]]:
     noted = dict(candidate.notes or ())
-    told = {name: value for name, value in params_of(candidate).items() if name not in ("learner", "columns")}
+    told = {name: _plain(value) for name, value in params_of(candidate).items() if name not in ("learner", "columns")}
     words = {name: value for name, value in noted.items() if isinstance(value, str)}
     cost = candidate.cost
     measures = {
@@ -271,6 +272,20 @@ def measures_of(verdict: Verdict) -> dict[str, float]:
     for name, opinion in by_name(verdict.opinions):
         found |= {name: opinion.candidate, f"{name} of the champion": opinion.champion, f"{name} gain": opinion.effect}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    """A parameter that was noted as Python writes it, as the number or the text that it is; anything else as it was noted.
+
+    >>> _plain("60"), _plain("0.1"), _plain("'absolute_error'"), _plain("None"), _plain("log2"), _plain("1e999")
+    (60, 0.1, 'absolute_error', 'None', 'log2', '1e999')
+    """
+    try:
+        found = ast.literal_eval(value) if isinstance(value, str) else value
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value
+    finite = isinstance(found, int | float) and not isinstance(found, bool) and abs(found) < 2**53
+    return found if finite or isinstance(found, str) else value
 
 
 def params_of(candidate: Candidate) -> dict[str, object]:
