@@ -196,7 +196,8 @@ def _say(console: Console, told: Told) -> None:
     for figure in told.story.figures:
         floors = ", ".join(f"{name} {value:.4g}" for name, value in figure.floors)
         goal = "" if figure.goal is None else f" (goal {figure.goal:g})"
-        console.print(f"   {figure.name}: {figure.value:.4g} {figure.unit}{goal}{'; ' + floors if floors else ''}", markup=False)
+        said = f"   {figure.name}: {figure.value:.4g} {figure.unit}{goal}{'; ' + floors if floors else ''}"
+        console.print(said, markup=False, soft_wrap=True)
     console.print("\n[bold]8. Look further[/bold]")
     console.print(f"   {told.report}", markup=False, soft_wrap=True)
     for command in told.story.commands:
