@@ -116,7 +116,7 @@ class Child:
 
     def pause(self) -> float:
         """Seconds until it is started again, by how often it died one time after the other."""
-        return min(LONGEST, SHORTEST * 2 ** max(0, self.deaths - 1))
+        return min(LONGEST, SHORTEST * 2.0 ** max(0, self.deaths - 1))
 
     def let_go(self) -> None:
         """Close the pipe by which the child sees that this process lives."""
