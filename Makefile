@@ -34,12 +34,13 @@ $(STAMP)-%: requirements/%.txt pyproject.toml | $(BIN)/python
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
-# The pinned requirements, with hashes and without naming any index.
+# The pinned requirements, with hashes and without naming any index. The fullest set first: the others pin what it pins, so that one folder
+# may be installed for one target after another.
 lock:
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/build.in -o requirements/core.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo pyproject.toml requirements/build.in -o requirements/demo.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test pyproject.toml requirements/build.in -o requirements/test.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test --group lint pyproject.toml requirements/build.in -o requirements/lint.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/build.in -c requirements/lint.txt -o requirements/core.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo pyproject.toml requirements/build.in -c requirements/lint.txt -o requirements/demo.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --extra demo --group test pyproject.toml requirements/build.in -c requirements/lint.txt -o requirements/test.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/great_expectations.in -o requirements/great_expectations.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal --override requirements/profilers.overrides requirements/profilers.in -o requirements/profilers.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal pyproject.toml requirements/ray.in -o requirements/ray.txt

@@ -130,7 +130,7 @@ def test_replicas_of_a_house_on_sqlite_stay_on_one_machine(project, tmp_path):
 
 
 def test_the_environment_of_a_replica_is_that_of_a_worker():
-    from everloop.loop.serve.supervise import environment
+    from everloop.loop.serve.child import environment
 
     own = yaml.safe_load(lying("ray")["serve_config.yaml"])["applications"][0]["deployments"][0]["ray_actor_options"]["runtime_env"][
         "env_vars"

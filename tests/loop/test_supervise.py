@@ -21,8 +21,9 @@ import everloop
 from everloop.cli.serving import run, serve
 from everloop.errors import EverloopError
 from everloop.loop.serve import supervise
+from everloop.loop.serve.child import how
+from everloop.loop.serve.listening import listening, url_of
 from everloop.loop.serve.scraped import address
-from everloop.loop.serve.supervise import how, listening, url_of
 
 SOURCE = str(Path(everloop.__file__).parents[1])
 
@@ -52,13 +53,14 @@ BEGINS = "print('begun')"
 DRIVER = """
 import sys
 from pathlib import Path
-from everloop.loop.serve import supervise as s
+from everloop.loop.serve import child, supervise as s, tree
+from everloop.loop.serve.serving import Serving
 from everloop.settings import read_settings
 s.BEGIN, s.WORKER, s.CONTROL = "fake_begin", "fake_worker", "fake_control"
-s.PATIENCE, s.LONGEST = float(sys.argv[3]), 0.2
+tree.PATIENCE, child.LONGEST = float(sys.argv[3]), 0.2
 folder = Path(sys.argv[1])
 said = {"project": folder / "project.py", "settings": read_settings(folder, environ={}), "as_json": True}
-serving = s.Serving(**said, port=0, workers=int(sys.argv[2]))
+serving = Serving(**said, port=0, workers=int(sys.argv[2]))
 sys.exit(s.supervise(serving))
 """
 ATTENDS = DRIVER.replace("s.supervise(serving)", "s.attend(serving, serving.workers)")
@@ -240,7 +242,7 @@ def test_a_house_is_served_once(tree):
         [sys.executable, "-c", DRIVER, str(first.folder), "1", "20"],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(first.folder)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(first.folder), SOURCE])},
     )
     assert f"This house is served already: {url}, pid {first.process.pid}" in second.stderr
 

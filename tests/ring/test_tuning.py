@@ -70,7 +70,9 @@ def test_the_settings_are_on_the_learner_that_was_stored(opened):
     house, model = opened("shop", tuned(TUNE.format(4)))
     candidate = learnt(house, model)
     fitted = house.predictor(candidate).fitted
-    for name, value in json.loads(candidate.parameters)["settings"].items():
+    settings = json.loads(candidate.parameters)["settings"]
+    assert settings
+    for name, value in settings.items():
         assert repr(fitted.get_params()[name]) == value
 
 

@@ -18,7 +18,7 @@ def console(
     from everloop.console.serve import answer, opened
     from everloop.errors import EverloopError
     from everloop.loop.let_in import enter_link
-    from everloop.loop.serve.supervise import from_here, listening, url_of
+    from everloop.loop.serve.listening import from_here, listening, url_of
 
     there = opened(project, house, stage or None, turned=turned_clock)
     with listening("127.0.0.1" if host is None else host, 8323 if port is None else port) as listener:

@@ -97,14 +97,14 @@ def _me() -> str:
 
 def _address(opened: House, path: str) -> str:
     """A whole address, by what everloop.toml says, or where the house is served now, or where it would be."""
-    import json
     from contextlib import suppress
 
-    from everloop.loop.serve.supervise import FILE, from_here
+    from everloop.loop.serve.listening import from_here
+    from everloop.loop.serve.served import served
 
     if opened.settings.console.url is not None:
         return opened.settings.console.url + path
     with suppress(OSError, ValueError, KeyError):
-        return from_here(str(json.loads((opened.settings.house / FILE).read_bytes())["url"])) + path
+        return from_here(str(served(opened.settings.house)["url"])) + path
     serving = opened.settings.serving
     return from_here(f"http://{serving.host}:{serving.port}") + path

@@ -11,7 +11,7 @@ from everloop.cli.options import HERE, Folder, Host, Json, Port, Project, Stage,
 from everloop.errors import EverloopError
 
 if TYPE_CHECKING:
-    from everloop.loop.serve.supervise import Serving
+    from everloop.loop.serve.serving import Serving
 
 NoConsole = Annotated[bool, typer.Option("--no-console", help="No console at /console: its process is never started here.")]
 
@@ -88,7 +88,7 @@ def _serving(
 ) -> Serving:
     from dataclasses import replace
 
-    from everloop.loop.serve.supervise import Serving
+    from everloop.loop.serve.serving import Serving
     from everloop.settings import read_settings
 
     file = project / "project.py" if project.is_dir() else project

@@ -6,7 +6,6 @@ has looked, nothing is said, and whoever deploys says it.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from everloop.connect.kubernetes.facts import MEBI, Room
 from everloop.errors import EverloopError
 from everloop.loop.serve.processes import PROC, used_by
+from everloop.loop.serve.served import served
 from everloop.records import Candidate
 from everloop.registry.store import JournalStore
 
@@ -38,7 +38,7 @@ def said_room(cores: float, memory: str, flag: str) -> Room:
 def serving_room(house: Path, *, proc: Path = PROC) -> Room | None:
     """What a served house takes here, all processes of it together, at most so far; None where it is not served on this machine."""
     try:
-        said = json.loads((house / "serving.json").read_bytes())
+        said = served(house)
         pids = [int(said["pid"]), *_below(int(said["pid"]), proc)]
     except (OSError, ValueError, KeyError):
         return None

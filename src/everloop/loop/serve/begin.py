@@ -66,7 +66,7 @@ def leave_link(house: House) -> None:
     """Where nobody is let in by name: leave what opens the console once from this machine, for the supervisor to say when all are ready."""
     from everloop.errors import EverloopError
     from everloop.loop.let_in import enter_link
-    from everloop.loop.serve.supervise import LINK
+    from everloop.loop.serve.served import LINK
 
     if not house.settings.console.on:
         return

@@ -65,6 +65,21 @@ def supervised(name: str, work: Callable[[Told], None], arguments: list[str] | N
     return 0
 
 
+def arguments(told: Told) -> list[str]:
+    """What a process is started with, for it to be told this; ``read`` reads it again.
+
+    >>> told = Told(Path("shop"), Path("kept"), "prod", True, alive=4, ready=5, socket=7, name="worker 2", console="/run/console")
+    >>> read("worker", arguments(told)) == told
+    True
+    """
+    said = ["--name", told.name, "--project", str(told.project)]
+    for flag, value in (("--alive", told.alive), ("--ready", told.ready), ("--house", told.house), ("--stage", told.stage)):
+        said += [flag, str(value)] if value is not None and value != "" else []
+    said += ["--turned-clock"] if told.turned else []
+    said += ["--socket", str(told.socket)] if told.socket is not None else []
+    return said + (["--console", told.console] if told.console is not None else [])
+
+
 def read(name: str, arguments: list[str]) -> Told:
     """The arguments of a supervised process.
 
