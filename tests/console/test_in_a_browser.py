@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.console.conftest import END
+from tests.console.conftest import END, cookie_of
 
 from everloop.loop import let_in
 
@@ -93,9 +93,40 @@ def test_a_page_changes_by_itself_and_keeps_focus_scroll_and_what_is_being_writt
     assert page.get_by_role("rowheader", name="Zoe").count() == 0
 
 
+def test_what_is_kept_before_a_page_listens_appears_in_it(page_of, house):
+    page = page_of("/console/people")
+
+    def held_back(route):
+        let_in.add(house, "Aaron", "operator", by="Ada", now=END)
+        route.continue_()
+
+    page.route("**/console/live*", held_back, times=1)
+    page.reload()
+    page.get_by_role("rowheader", name="Aaron").wait_for()
+
+
+def test_a_page_whose_line_was_refused_comes_back_to_it(browser, house, site):
+    context = browser.new_context(base_url=site)
+    cookie, secret = cookie_of(house, "Ada")
+    context.add_cookies([{"name": cookie, "value": secret, "domain": "127.0.0.1", "path": "/console"}])
+    page = context.new_page()
+    page.clock.install()
+    page.route("**/console/live*", lambda route: route.fulfill(status=503, body="It is being started."), times=1)
+    with page.expect_response("**/console/live*") as refused:
+        page.goto("/console/people")
+    assert refused.value.status == 503
+    with page.expect_response("**/console/live*") as heard:
+        page.clock.fast_forward(10_000)
+    assert heard.value.status == 200
+    let_in.add(house, "Aaron", "operator", by="Ada", now=END)
+    page.get_by_role("rowheader", name="Aaron").wait_for()
+    context.close()
+
+
 def test_a_page_whose_session_ends_goes_to_the_sign_in(page_of, house):
     page = page_of("/console/people", name="Otto")
-    page.wait_for_timeout(300)
+    with page.expect_response("**/console/live*"):
+        page.reload()
     let_in.remove(house, "Otto", by="Ada", now=END)
     page.wait_for_url("**/console/sign-in?next=*")
     assert page.inner_text("h1") == "Sign in"
