@@ -157,11 +157,15 @@ def browser(chromium):
 
 @pytest.fixture
 def page_of(browser, house, site):
-    """Open a page as somebody: a Playwright page at ``path``. Words such as ``color_scheme="dark"`` and ``viewport=`` are the context's.
-    What the page's console says in error fails the test."""
-    contexts, troubles = [], []
+    """Open a page as somebody: a Playwright page at ``path``; None: nowhere yet. Words such as ``color_scheme="dark"`` and ``viewport=``
+    are the context's. What the page's console says in error fails the test, but for what holds one of ``troubles``."""
+    contexts, met = [], []
 
-    def opened(path="/console/", name="Ada", **words):
+    def opened(path="/console/", name="Ada", troubles=(), **words):
+        def said(error):
+            if not any(trouble in error for trouble in troubles):
+                met.append(error)
+
         context = browser.new_context(
             base_url=site, **{"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Berlin", **words}
         )
@@ -169,15 +173,16 @@ def page_of(browser, house, site):
         cookie, secret = cookie_of(house, name)
         context.add_cookies([{"name": cookie, "value": secret, "domain": "127.0.0.1", "path": "/console"}])
         page = context.new_page()
-        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.goto(path)
+        page.on("console", lambda message: said(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said(str(error)))
+        if path is not None:
+            page.goto(path)
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert not troubles
+    assert not met
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.console.conftest import END, cookie_of
+from tests.console.conftest import END
 
 from everloop.loop import let_in
 
@@ -94,22 +94,19 @@ def test_a_page_changes_by_itself_and_keeps_focus_scroll_and_what_is_being_writt
 
 
 def test_what_is_kept_before_a_page_listens_appears_in_it(page_of, house):
-    page = page_of("/console/people")
+    page = page_of(None)
 
     def held_back(route):
         let_in.add(house, "Aaron", "operator", by="Ada", now=END)
         route.continue_()
 
     page.route("**/console/live*", held_back, times=1)
-    page.reload()
+    page.goto("/console/people")
     page.get_by_role("rowheader", name="Aaron").wait_for()
 
 
-def test_a_page_whose_line_was_refused_comes_back_to_it(browser, house, site):
-    context = browser.new_context(base_url=site)
-    cookie, secret = cookie_of(house, "Ada")
-    context.add_cookies([{"name": cookie, "value": secret, "domain": "127.0.0.1", "path": "/console"}])
-    page = context.new_page()
+def test_a_page_whose_line_was_refused_comes_back_to_it(page_of, house):
+    page = page_of(None, troubles=["503"])
     page.clock.install()
     page.route("**/console/live*", lambda route: route.fulfill(status=503, body="It is being started."), times=1)
     with page.expect_response("**/console/live*") as refused:
@@ -120,13 +117,12 @@ def test_a_page_whose_line_was_refused_comes_back_to_it(browser, house, site):
     assert heard.value.status == 200
     let_in.add(house, "Aaron", "operator", by="Ada", now=END)
     page.get_by_role("rowheader", name="Aaron").wait_for()
-    context.close()
 
 
 def test_a_page_whose_session_ends_goes_to_the_sign_in(page_of, house):
-    page = page_of("/console/people", name="Otto")
+    page = page_of(None, name="Otto")
     with page.expect_response("**/console/live*"):
-        page.reload()
+        page.goto("/console/people")
     let_in.remove(house, "Otto", by="Ada", now=END)
     page.wait_for_url("**/console/sign-in?next=*")
     assert page.inner_text("h1") == "Sign in"

@@ -71,7 +71,6 @@ def test_nothing_leaves_a_phone_to_the_right_in_light_and_dark(house, page_of, s
 
 def test_what_others_do_appears_without_a_reload_and_what_is_being_written_stays(house, page_of):
     page = page_of(ROLLOUT)
-    page.wait_for_timeout(300)
     page.get_by_label("Reason, if you like").fill("I am writing")
     other = page_of(ROLLOUT, name="Otto")
     other.get_by_role("button", name="Undo").click()
