@@ -147,8 +147,9 @@ def chromium():
 @pytest.fixture(scope="module")
 def browser(chromium):
     """One headless Chromium for the tests of a file, by Playwright, whose loop goes on as long: no other may run in this thread."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # as long as everything else is waited for: a machine may be slow
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield opened

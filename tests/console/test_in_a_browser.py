@@ -21,9 +21,11 @@ def test_somebody_sets_a_password_signs_out_and_signs_in_again(browser, house, s
     page.get_by_label("Password, 12 characters or more").fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)
     page.get_by_role("button", name="Set it and sign in").click()
+    page.wait_for_url("**/console/")
     page.goto("/console/people")
     assert "Petra, approver" in page.inner_text("header")
     page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/console/sign-in")
     page.goto("/console/people")
     page.get_by_label("Name").fill("petra")
     page.get_by_label("Password").fill(PASSWORD)
@@ -65,7 +67,7 @@ def test_it_fits_a_phone_and_is_used_by_keyboard_alone(page_of, shot):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    page.wait_for_function("document.activeElement.id === 'main'")
     seen = set()
     for _ in range(40):
         page.keyboard.press("Tab")
