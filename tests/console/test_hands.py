@@ -186,8 +186,11 @@ def test_a_contest_that_became_a_version_is_not_offered_to_be_let_in_again(house
     model, petra, page = prices(house), signed_in("Petra"), "/console/models/prices/contests/no"
     petra.send_form("/console/models/prices/undo", looked_at(house), page=ROLLOUT)
     passed = next(e.record for e in house.journal.read(kind="Verdict", model="prices"))
+    other = replace(house.candidate(passed.candidate), id="other", definition="another file", made_at=NOW)
+    refused = replace(passed, id="no", candidate="other", outcome="failed", made_at=NOW)
     with house.store.transaction() as t:
-        keep_record(house, t, replace(passed, id="no", outcome="failed", made_at=NOW), model=model, turn=None, verb="judge")
+        keep_record(house, t, other, model=model, turn=None, verb="train")
+        keep_record(house, t, refused, model=model, turn=None, verb="judge")
     assert petra.send_form("/console/models/prices/override", {"verdict": "no", "reason": "we want it"}, page=page).status_code == 303
     petra.send_form("/console/models/prices/undo", looked_at(house), page=ROLLOUT)
     said = petra.get(page).text
