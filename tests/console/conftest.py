@@ -147,8 +147,9 @@ def chromium():
 @pytest.fixture(scope="module")
 def browser(chromium):
     """One headless Chromium for the tests of a file, by Playwright, whose loop goes on as long: no other may run in this thread."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # as long as everything else is waited for: a machine may be slow
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield opened
@@ -157,11 +158,15 @@ def browser(chromium):
 
 @pytest.fixture
 def page_of(browser, house, site):
-    """Open a page as somebody: a Playwright page at ``path``. Words such as ``color_scheme="dark"`` and ``viewport=`` are the context's.
-    What the page's console says in error fails the test."""
-    contexts, troubles = [], []
+    """Open a page as somebody: a Playwright page at ``path``; None: nowhere yet. Words such as ``color_scheme="dark"`` and ``viewport=``
+    are the context's. What the page's console says in error fails the test, but for what holds one of ``troubles``."""
+    contexts, met = [], []
 
-    def opened(path="/console/", name="Ada", **words):
+    def opened(path="/console/", name="Ada", troubles=(), **words):
+        def said(error):
+            if not any(trouble in error for trouble in troubles):
+                met.append(error)
+
         context = browser.new_context(
             base_url=site, **{"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Berlin", **words}
         )
@@ -169,15 +174,16 @@ def page_of(browser, house, site):
         cookie, secret = cookie_of(house, name)
         context.add_cookies([{"name": cookie, "value": secret, "domain": "127.0.0.1", "path": "/console"}])
         page = context.new_page()
-        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.goto(path)
+        page.on("console", lambda message: said(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said(str(error)))
+        if path is not None:
+            page.goto(path)
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert not troubles
+    assert not met
 
 
 @pytest.fixture

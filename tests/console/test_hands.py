@@ -182,6 +182,25 @@ def test_a_candidate_no_gate_let_pass_is_let_in_by_a_person_with_a_reason_and_it
     assert turn(house, model, END.replace(hour=5)).action == "hold", "a turn goes on with what a person began"
 
 
+def test_a_contest_that_became_a_version_is_not_offered_to_be_let_in_again(house, signed_in):
+    model, petra, page = prices(house), signed_in("Petra"), "/console/models/prices/contests/no"
+    petra.send_form("/console/models/prices/undo", looked_at(house), page=ROLLOUT)
+    passed = next(e.record for e in house.journal.read(kind="Verdict", model="prices"))
+    other = replace(house.candidate(passed.candidate), id="other", definition="another file", made_at=NOW)
+    refused = replace(passed, id="no", candidate="other", outcome="failed", made_at=NOW)
+    with house.store.transaction() as t:
+        keep_record(house, t, other, model=model, turn=None, verb="train")
+        keep_record(house, t, refused, model=model, turn=None, verb="judge")
+    assert petra.send_form("/console/models/prices/override", {"verdict": "no", "reason": "we want it"}, page=page).status_code == 303
+    petra.send_form("/console/models/prices/undo", looked_at(house), page=ROLLOUT)
+    said = petra.get(page).text
+    assert "Let it in past the gate" not in said
+    assert "It cannot be let in past the gate now. This candidate is prices@2 already." in said
+    again = petra.send_form("/console/models/prices/override", {"verdict": "no", "reason": "once more"}, page=page)
+    assert again.status_code == 409
+    assert "this candidate is prices@2 already" in again.text
+
+
 def test_what_the_gate_let_pass_cannot_be_overridden(house, signed_in):
     passed = next(e.record for e in house.journal.read(kind="Verdict", model="prices"))
     done = signed_in("Petra").send_form("/console/models/prices/override", {"verdict": passed.id, "reason": "why not"}, page=ROLLOUT)

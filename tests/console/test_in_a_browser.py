@@ -21,9 +21,11 @@ def test_somebody_sets_a_password_signs_out_and_signs_in_again(browser, house, s
     page.get_by_label("Password, 12 characters or more").fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)
     page.get_by_role("button", name="Set it and sign in").click()
+    page.wait_for_url("**/console/")
     page.goto("/console/people")
     assert "Petra, approver" in page.inner_text("header")
     page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/console/sign-in")
     page.goto("/console/people")
     page.get_by_label("Name").fill("petra")
     page.get_by_label("Password").fill(PASSWORD)
@@ -65,7 +67,7 @@ def test_it_fits_a_phone_and_is_used_by_keyboard_alone(page_of, shot):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    page.wait_for_function("document.activeElement.id === 'main'")
     seen = set()
     for _ in range(40):
         page.keyboard.press("Tab")
@@ -93,9 +95,36 @@ def test_a_page_changes_by_itself_and_keeps_focus_scroll_and_what_is_being_writt
     assert page.get_by_role("rowheader", name="Zoe").count() == 0
 
 
+def test_what_is_kept_before_a_page_listens_appears_in_it(page_of, house):
+    page = page_of(None)
+
+    def held_back(route):
+        let_in.add(house, "Aaron", "operator", by="Ada", now=END)
+        route.continue_()
+
+    page.route("**/console/live*", held_back, times=1)
+    page.goto("/console/people")
+    page.get_by_role("rowheader", name="Aaron").wait_for()
+
+
+def test_a_page_whose_line_was_refused_comes_back_to_it(page_of, house):
+    page = page_of(None, troubles=["503"])
+    page.clock.install()
+    page.route("**/console/live*", lambda route: route.fulfill(status=503, body="It is being started."), times=1)
+    with page.expect_response("**/console/live*") as refused:
+        page.goto("/console/people")
+    assert refused.value.status == 503
+    with page.expect_response("**/console/live*") as heard:
+        page.clock.fast_forward(10_000)
+    assert heard.value.status == 200
+    let_in.add(house, "Aaron", "operator", by="Ada", now=END)
+    page.get_by_role("rowheader", name="Aaron").wait_for()
+
+
 def test_a_page_whose_session_ends_goes_to_the_sign_in(page_of, house):
-    page = page_of("/console/people", name="Otto")
-    page.wait_for_timeout(300)
+    page = page_of(None, name="Otto")
+    with page.expect_response("**/console/live*"):
+        page.goto("/console/people")
     let_in.remove(house, "Otto", by="Ada", now=END)
     page.wait_for_url("**/console/sign-in?next=*")
     assert page.inner_text("h1") == "Sign in"

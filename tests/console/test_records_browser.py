@@ -35,6 +35,7 @@ def test_an_answer_is_followed_down_to_its_data_by_clicking(house, page_of, shot
     page.get_by_label("An answer, a decision, a version or any record").fill("prices@1")
     page.get_by_role("button", name="Why?").click()
     expect(page.locator("#chain")).to_contain_text("a snapshot of houses")
+    page.wait_for_load_state()
     page.locator("#ground dd a.id").last.click()
     expect(page.get_by_role("heading", level=2).first).to_contain_text("snapshot of houses")
 
@@ -91,10 +92,10 @@ def test_an_incident_is_taken_on_by_name_and_what_changes_shows_by_itself(house,
     page.get_by_role("button", name="I am at it").click()
     expect(page.get_by_text("✓ Otto is at it")).to_be_visible()
     said_of.snooze(house, "abcd1", "6h", by="Kim", reason="the supplier knows", now=NOW)
-    expect(page.get_by_text("snoozed until")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("snoozed until")).to_be_visible()
     there = house.incidents.find("abcd1")
     put_incident(house, replace(there, id="over", change=there.change + 1, state="resolved", resolved_at=NOW, made_at=NOW))
-    expect(page.get_by_text("Nothing is wrong now")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Nothing is wrong now")).to_be_visible()
 
 
 def test_the_journal_is_filtered_and_its_chain_verified(page_of, shot):
@@ -129,7 +130,7 @@ def test_an_instant_is_told_in_the_viewers_zone_with_utc_beside_it(house, page_o
     assert time.inner_text() != f"{first:%Y-%m-%d %H:%M} UTC"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    page.wait_for_function("document.activeElement.id === 'main'")
 
 
 def test_cost_and_delivery_say_what_was_never_seen(page_of, shot):

@@ -58,7 +58,8 @@ def test_the_story_is_followed_from_the_first_candidates_to_undo(seen, shot, tmp
         assert "demand@1 in shadow" in line(page, "demand")
         page.get_by_role("link", name="demand", exact=True).click()
         page.get_by_role("link", name="demand@1 against demand@0").first.click()
-        assert page.get_by_text("The candidate may take the champion’s place.").is_visible()
+        page.get_by_text("The candidate may take the champion’s place.").wait_for()
+        page.wait_for_load_state()
         assert "better" in page.locator("main").inner_text()
         shot(page, "story-1-first-contest")
 
@@ -71,7 +72,7 @@ def test_the_story_is_followed_from_the_first_candidates_to_undo(seen, shot, tmp
         assert "in shadow" not in said
         page.get_by_role("link", name="demand", exact=True).click()
         assert "on mature truth" in page.locator("#error").inner_html()
-        assert page.locator("#known").get_by_role("img").count() >= 3
+        page.locator("#known").get_by_role("img").nth(2).wait_for()
         shot(page, "story-2-quiet-weeks-and-a-bad-delivery")
 
         year.week(HARM)

@@ -68,8 +68,10 @@ class Desk:
         secret = request.cookies.get(asked.cookie_name(request, self.letting.cookie))
         return self.letting.visit(secret, here=asked.here(request), now=self.wall(), noted=noted)
 
-    def shown(self, shown: Shown, request: Request, visit: Visit | None, *, token: str = "", said: str = "") -> HTMLResponse:
-        """A page around what is shown."""
+    def shown(
+        self, shown: Shown, request: Request, visit: Visit | None, *, token: str = "", said: str = "", at: int | None = None
+    ) -> HTMLResponse:
+        """A page around what is shown; ``at`` is how far the journal was before it was read for it."""
         around = Around(
             house=self.name,
             person=visit.person if visit else None,
@@ -79,6 +81,7 @@ class Desk:
             path=asked.below(request),
             theme=asked.theme(request),
             live=request.method == "GET",
+            at=at,
             said=said,
         )
         return HTMLResponse(page(shown, around), shown.status)
@@ -168,7 +171,8 @@ def _done(desk: Desk, route: Route, request: Request, visit: Visit, form: Mappin
             asked.give_cookie(answer, request, desk.said, words.sealed(visit.secret, [done.said[:1_000]]), seconds=60)
         return answer
     said = words.unsealed(visit.secret, request.cookies.get(asked.cookie_name(request, desk.said), "")) or []
-    answer = desk.shown(cast("Page", route.does)(asking), request, visit, said=" ".join(said))
+    at = desk.house.journal.head().seq
+    answer = desk.shown(cast("Page", route.does)(asking), request, visit, said=" ".join(said), at=at)
     if said and not asked.by_itself(request):
         asked.take_cookie(answer, request, desk.said)
     return answer

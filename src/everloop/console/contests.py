@@ -11,6 +11,7 @@ from everloop.console.page import Asking, Route, Shown
 from everloop.console.said import called
 from everloop.errors import Unknown
 from everloop.loop.house import House
+from everloop.loop.people import why_settled
 from everloop.loop.sliced import Slice, slices_of
 from everloop.loop.spoken import ASKED, spoken_lists
 from everloop.project.model import Model
@@ -226,8 +227,8 @@ def slice_outcome(one: Slice) -> Outcome:
 
 
 def _why_not_overridden(house: House, model: Model, verdict: Verdict) -> str | None:
-    if verdict.passed:
-        return "The gate let it pass."
+    if (why := why_settled(house, verdict)) is not None:
+        return f"{why[0].upper()}{why[1:]}."
     traffic = house.pointers.current(model.name)
     if traffic is None:
         return f"{model.name} has not begun."

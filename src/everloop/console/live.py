@@ -1,4 +1,7 @@
-"""Server-sent events: every page that is open hears when the journal grew, and looks again itself (WHATWG HTML, 9.2)."""
+"""Server-sent events: every page that is open hears when the journal grew, and looks again itself (WHATWG HTML, 9.2).
+
+A page carries how far the journal was before it was made, and its line begins there: what is kept while the page is on its way is heard.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ class Watch:
 
 async def answer(desk: Desk, watch: Watch, request: Request) -> Response:
     """The line of one page: ``listening`` at first, ``journal`` when it grew, ``ended`` when the session is over; the data is how far the
-    journal is."""
+    journal is. ``?after=`` says how far it was when the page was made; a line that is taken up again says what it heard last."""
     if await run_in_threadpool(desk.visit, request, noted=False) is None:
         return Response("Sign in first.", 401, media_type="text/plain")
     if watch.listeners >= MOST:
@@ -72,9 +75,13 @@ async def _line(desk: Desk, watch: Watch, request: Request) -> AsyncIterator[str
     watch.listeners += 1
     try:
         yield "retry: 2000\n\n"
-        last = request.headers.get("last-event-id", "")
-        told = int(last) if last.isdecimal() and len(last) < 19 else await watch.after(-1, HEARTBEAT)
-        yield f"id: {told}\nevent: listening\ndata: {told}\n\n"
+        at, known = await run_in_threadpool(watch.reached), _known(request)
+        told = at if known is None else known
+        yield f"id: {told}\nevent: listening\ndata: {at}\n\n"
+        # Further, or in a house that was put back to an earlier day less far: the page is of another moment.
+        if told != at:
+            told = at
+            yield f"id: {at}\nevent: journal\ndata: {at}\n\n"
         while True:
             at = await watch.after(told, HEARTBEAT)
             # Who was signed out, removed or given another role meanwhile hears nothing more.
@@ -88,3 +95,11 @@ async def _line(desk: Desk, watch: Watch, request: Request) -> AsyncIterator[str
                 yield ": alive\n\n"
     finally:
         watch.listeners -= 1
+
+
+def _known(request: Request) -> int | None:
+    """How far the journal was in what the page shows; None: it does not say."""
+    for said in (request.headers.get("last-event-id", ""), request.query_params.get("after", "")):
+        if said.isascii() and said.isdecimal() and len(said) < 19:
+            return int(said)
+    return None

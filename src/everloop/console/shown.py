@@ -100,6 +100,8 @@ class Around:
     theme: str = ""
     live: bool = True
     """Whether the page may be asked for again by its script: it came of no form."""
+    at: int | None = None
+    """How far the journal was before the page was made: what its script has to hear from there on."""
     said: str = ""
     """What came of the form that was sent before this page, in a sentence."""
 
@@ -121,7 +123,7 @@ def page(shown: Shown, around: Around) -> str:
     navigation = [(url(name), label, _is_at(url(name), around.path)) for name, label in around.navigation if name in there]
     words: Mapping[str, object] = {
         "url": url, "csrf": csrf, "may": may, "person": around.person, "house": around.house, "navigation": navigation,
-        "theme": around.theme, "live": around.live, "said": around.said, "title": shown.title, "has": there.__contains__,
+        "theme": around.theme, "live": around.live, "live_at": around.at, "said": around.said, "title": shown.title, "has": there.__contains__,
     }  # fmt: skip
     return engine().get_template(shown.template).render({**shown.values, **words})
 

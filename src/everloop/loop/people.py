@@ -171,10 +171,8 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
     found = house.verdict(verdict)
     if found is None or found.model != model.name:
         raise Unknown("verdict", verdict, where=model.name, next=f"See what there is: everloop history {model.name}")
-    if found.passed:
-        raise EverloopError(f"{model.name}: the gate let this candidate pass already; there is nothing to override. See: everloop status")
-    if (there := _let_in_past(house, found)) is not None:
-        raise EverloopError(f"{model.name}: this candidate is {there} already.")
+    if (why := why_settled(house, found)) is not None:
+        raise EverloopError(f"{model.name}: {why}. See: everloop status")
     rollout.require_released(house.traffic(model))
     turn = identity("override", found.id, now.isoformat())
     with house.store.transaction() as t:
@@ -188,6 +186,14 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
         keep_record(house, t, said, model=model, turn=turn, verb="override")
         moved = _let_in(house, t, model, house.candidate(found.candidate, within=t), said, now=now, turn=turn)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
+
+
+def why_settled(house: House, verdict: Verdict) -> str | None:
+    """Why there is nothing to override in what the gate said, whoever answers now; None: there is."""
+    if verdict.passed:
+        return "the gate let this candidate pass already; there is nothing to override"
+    there = _let_in_past(house, verdict)
+    return None if there is None else f"this candidate is {there} already"
 
 
 def _let_in_past(house: House, refused: Verdict) -> str | None:

@@ -87,8 +87,14 @@
     section.classList.add("changed");
   }
 
-  let busy = false, again = false, waits = false, last = 0;
+  let busy = false, again = false, waits = false, last = 0, timer = 0;
   const PAUSE = 1500; // a journal that grows all the time is not asked about all the time
+  const BACK = 5000; // a house that did not answer is asked again
+  const later = (wait) => { clearTimeout(timer); timer = setTimeout(look, wait); };
+  const soon = () => later(Math.max(150, last + PAUSE - Date.now()));
+
+  // How far the journal was before what is shown was read.
+  let at = document.body.dataset.liveAt || "";
 
   async function look() {
     if (document.hidden) { again = true; return; }
@@ -104,6 +110,7 @@
         if (!answer.ok) throw new Error(answer.status);
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         waits = false;
+        at = page.body.dataset.liveAt || at;
         for (const section of sections) {
           const fresh = page.getElementById(section.id);
           if (!fresh || fresh.innerHTML === kept.get(section.id)) continue;
@@ -113,14 +120,15 @@
           if (moved) rest(section);
           kept.set(section.id, fresh.innerHTML);
         }
-        const at = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(new Date());
-        tell(waits ? "There is something newer; it waits until what you are writing is sent, or you leave the form." : "Up to date at " + at + ".");
+        const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(new Date());
+        tell(waits ? "There is something newer; it waits until what you are writing is sent, or you leave the form." : "Up to date at " + clock + ".");
       }
     } catch (_) {
       tell("The house does not answer now; this page is as it was.");
+      later(BACK); // what it was told of is not told again
     } finally {
       busy = false;
-      if (again && !document.hidden) setTimeout(look, 500);
+      if (again && !document.hidden) later(500);
     }
   }
 
@@ -130,15 +138,23 @@
 
   const from = document.body.dataset.liveFrom;
   if (from && window.EventSource && kept.size) {
-    let timer = 0;
-    const soon = () => { clearTimeout(timer); timer = setTimeout(look, Math.max(150, last + PAUSE - Date.now())); };
-    const events = new EventSource(from);
-    events.addEventListener("journal", soon);
-    events.addEventListener("ended", () => { events.close(); location.reload(); });
-    events.addEventListener("error", () => tell("Waiting for the house …"));
-    events.addEventListener("open", () => tell(""));
+    let events;
+    const listen = () => {
+      if (events) events.close();
+      events = new EventSource(from + (at && "?after=" + at));
+      events.addEventListener("journal", (event) => { if (event.data !== at) soon(); });
+      events.addEventListener("ended", () => { events.close(); location.reload(); });
+      events.addEventListener("open", () => { if (!waits) tell(""); });
+      events.addEventListener("error", () => {
+        tell("Waiting for the house …");
+        // A browser comes back by itself to a line that broke, but not to one that was refused: by a house that starts, or a session's end.
+        if (events.readyState === EventSource.CLOSED) { soon(); setTimeout(listen, BACK); }
+      });
+    };
+    listen();
     document.addEventListener("visibilitychange", () => { if (!document.hidden && again) look(); });
     for (const left of ["focusout", "pointerout"]) addEventListener(left, () => { if (waits) soon(); });
     addEventListener("pagehide", () => events.close());
+    addEventListener("pageshow", (event) => { if (event.persisted) listen(); }); // kept by the browser while another page was shown
   }
 })();

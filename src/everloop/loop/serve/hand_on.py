@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import httptools
 
@@ -31,6 +32,8 @@ LISTENS = "/console/live"
 PIECE = 65_536
 PATIENCE = 30.0
 """Seconds the console may take to begin with a page; its process may have to start first."""
+QUIET = 2 * PATIENCE
+"""Seconds without a byte after which a console that began is taken for dead; a line of events says every 15 that it is not."""
 _NOT_ON = (b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"content-length", b"expect", PEER, SCHEME)
 _NOT_BACK = (b"connection", b"keep-alive", b"transfer-encoding")
 _FULL = b"The console is asked for too much at once. Try again."
@@ -62,8 +65,11 @@ class HandOn:
             body = await _body(scope, receive, send)
         if body is None:
             return None
+        request = _request(scope, body)
+        if request is None:
+            return await _said(send, 400, b"There is no such address.")
         with nullcontext() if path == LISTENS else self._counted():
-            await self._handed(scope, body, receive, send)
+            await self._handed(scope, request, receive, send)
         return None
 
     @contextmanager
@@ -84,7 +90,7 @@ class HandOn:
         for task in self.under_way:
             task.cancel()
 
-    async def _handed(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+    async def _handed(self, scope: Scope, request: bytes, receive: Receive, send: Send) -> None:
         heard = _Heard()
         try:
             reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(self.path), PATIENCE)
@@ -92,13 +98,13 @@ class HandOn:
             return await _said(send, 503, _DOWN)
         gone = asyncio.create_task(_gone(receive))
         try:
-            writer.write(_request(scope, body))
+            writer.write(request)
             await writer.drain()
             while not heard.whole:
                 reading = asyncio.create_task(reader.read(PIECE))
                 self.under_way.add(reading)
                 done, _ = await asyncio.wait(
-                    {reading, gone}, timeout=None if heard.began else PATIENCE, return_when=asyncio.FIRST_COMPLETED
+                    {reading, gone}, timeout=QUIET if heard.began else PATIENCE, return_when=asyncio.FIRST_COMPLETED
                 )
                 self.under_way.discard(reading)
                 if reading not in done or reading.cancelled():
@@ -168,9 +174,13 @@ class _Heard:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _request(scope: Scope, body: bytes) -> bytes:
-    target: bytes = scope.get("raw_path") or scope["path"].encode()
+def _request(scope: Scope, body: bytes) -> bytes | None:
+    """The request as it goes on; None: its address would end its own line, and say what we alone may."""
+    # A server need not tell the path as it came (ASGI 3); decoded it may hold anything.
+    target: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     target = target.partition(b"?")[0] + (b"?" + scope["query_string"] if scope.get("query_string") else b"")
+    if any(byte <= 0x20 or byte == 0x7F for byte in target):
+        return None
     headers = [(name, value) for name, value in scope["headers"] if name not in _NOT_ON]
     headers += [(PEER, (peer_of(scope) or "unknown").encode()), (SCHEME, scope.get("scheme", "http").encode())]
     headers += [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
