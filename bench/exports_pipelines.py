@@ -88,6 +88,7 @@ def prepared(shop: Path, beside: Path) -> Path:
         "python": f'{source} exec "{sys.executable}" "$@"',
         "pip": "exit 0",  # everything is here
         "ruff": "exit 0",
+        "docker": f'echo "$@" >> "{beside / "docker.said"}"',  # there is no engine; what it is asked is kept
     }.items():
         (commands / name).write_text(f"#!/bin/sh\n{line}\n")
         (commands / name).chmod(0o755)
@@ -153,7 +154,7 @@ def in_kubeflow(folder: Path) -> str:
 
 def in_gitlab(folder: Path) -> str:
     """``gitlab-ci-local`` on the default branch, its jobs in the shell."""
-    run(folder, "everloop", "export", "gitlab", "--to", folder)
+    run(folder, "everloop", "export", "gitlab", "--to", folder, "--image", "registry.example.com/shop")
     (folder / ".gitignore").write_text("house\nreports\ntries\n.everloop*\n.gitlab-ci-local\n")
     names = {f"GIT_{who}_{what}": at for who in ("AUTHOR", "COMMITTER") for what, at in (("NAME", "a"), ("EMAIL", "a@example.org"))}
     remote = "https://gitlab.example.org/shop/shop.git"

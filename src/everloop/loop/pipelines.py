@@ -103,19 +103,14 @@ def _file(project: Project, run_in: Path | None) -> tuple[str, ...]:
     return () if seen == "." else ("--project", Path(seen).as_posix())
 
 
-def checked_out_below(folder: Path, root: Path, who: str) -> str:
-    """Where the project's folder lies in a repository whose root is this; empty: it is the root. Raises SettingsError where it lies outside.
+def checked_out_below(folder: Path, root: Path) -> str:
+    """Where the project's folder lies in a repository whose root is this. Empty: it is the root, or what is written is carried to it.
 
-    >>> checked_out_below(Path("/shops/beans"), Path("/shops"), "GitLab CI"), checked_out_below(Path("/shops"), Path("/shops"), "GitLab CI")
+    >>> checked_out_below(Path("/shops/beans"), Path("/shops")), checked_out_below(Path("/shops"), Path("/tmp/written"))
     ('beans', '')
     """
     seen = Path(os.path.relpath(folder.resolve(), root.resolve())).as_posix()
-    if seen.startswith(".."):
-        raise SettingsError(
-            f"{who} runs in the root of a repository, and the project ({folder}) does not lie below {root}; nothing was written. Say as --to "
-            "the root of the repository that the project is in."
-        )
-    return "" if seen == "." else seen
+    return "" if seen == "." or seen.startswith("..") else seen
 
 
 def _name(project: Project) -> str:

@@ -105,7 +105,7 @@ def _pipeline(
     folder = there.path.parent if there.path else Path.cwd()
     settings = asked_settings(folder, stage)[0]
     if to is None or scheduler.checks_out:
-        below = checked_out_below(folder, to, scheduler.called) if to is not None else ""
+        below = checked_out_below(folder, to) if to is not None else ""
         return carried(replace(pipeline_of(there, settings, models or ()), below=below), scheduler, without or ())
     return carried(pipeline_of(there, settings, models or (), run_in=to), scheduler, without or ())
 
