@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -163,6 +164,33 @@ def test_what_could_not_run_is_refused_by_name_and_nothing_is_written(project, s
             write(kind, project, stage, wanted(project, **words), project / "deploy")
         assert "hunter2" not in str(refused.value)
     assert not (project / "deploy").exists()
+
+
+def test_all_that_a_fresh_project_lacks_is_told_at_once_and_each_with_what_to_do(made, capsys, monkeypatch, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(made, tmp_path / "fresh")
+    monkeypatch.chdir(folder)
+    for kind, more in {"kubernetes": 7, "kserve": 8, "compose": 6}.items():
+        assert run("export", kind, "--to", "../elsewhere") == 2
+        told = capsys.readouterr().err
+        assert f"Nothing was written; {more} things have to be said" in told
+        for due in ("--image is not said", "docker buildx imagetools", "uv pip compile --generate-hashes", "inside of the project's"):
+            assert due in told, due
+        assert "how much room it takes to answer" in told
+        assert "how much room it takes to learn" in told
+        lines = [line.strip() for line in told.splitlines()]
+        assert {"everloop==0.1.0", f"scikit-learn=={version('scikit-learn')}"} <= set(lines), "what requirements.in is to say"
+        assert ("6 pods would each have one" in told) == (kind != "compose")
+        assert ("KServe starts and ends" in told) == (kind == "kserve")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_namespace_that_every_cluster_has_is_not_made(project):
+    for namespace, made in (("default", 0), ("shop", 1)):
+        write("kubernetes", project, "prod", wanted(project, namespace=namespace), project / "deploy")
+        page = (project / "deploy" / "README.md").read_text()
+        assert page.count(f"kubectl create namespace {namespace}\n") == made
 
 
 def test_a_stage_nobody_wrote_is_refused_with_those_there_are(project):

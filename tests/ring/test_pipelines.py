@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from everloop import every
@@ -188,6 +189,15 @@ def test_the_terminal_judges_for_ci_and_writes_the_pipeline_of_every_scheduler(o
         assert file in told
         assert "6 steps, 1 model." in told
         assert "everloop" in (tmp_path / "written" / file).read_text()
+    stages = yaml.safe_load((tmp_path / "written" / "dvc.yaml").read_text())["stages"]
+    assert all("--project ../shop" in stage.get("do", stage)["cmd"] for stage in stages.values())
+    said("export", "github", "demand", "--to", tmp_path, *where)
+    assert "working-directory: shop" in (tmp_path / ".github" / "workflows" / "everloop.yml").read_text()
+    shutil.copytree(tmp_path / "shop", tmp_path / "renamed", ignore=shutil.ignore_patterns(".everloop"))
+    file = (tmp_path / "renamed" / "project.py").rename(tmp_path / "renamed" / "beans.py")
+    for target, text in {"gitlab": "everloop explain --project beans.py", "airflow": "everloop check demand --project beans.py"}.items():
+        said("export", target, "demand", "--to", tmp_path / "renamed", "--project", file)
+        assert any(text in path.read_text() for path in (tmp_path / "renamed").iterdir() if path.is_file())
     (tmp_path / "written" / "dvc.yaml").write_text("mine: 1\n")
     said("export", "dvc-pipeline", "--to", tmp_path / "written", *where, code=1)
     assert (tmp_path / "written" / "dvc.yaml").read_text() == "mine: 1\n"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Final
@@ -22,11 +22,62 @@ EXTRAS: Final = {
     "signing": "model-signing", "opentelemetry": "opentelemetry-sdk", "granian": "granian",
 }  # fmt: skip
 """The package that an extra is installed for."""
+OF_DEBIAN: Final = {"lightgbm": "libgomp1"}
+"""What of Debian a package needs that a slim image has not."""
+PINNED: Final = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
+"""An image by its digest."""
 REPOSITORY: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+|[a-z0-9]+([._-]+[a-z0-9]+)*")
 """How images are called without a tag, whoever keeps them."""
 _DATABASE, _OBJECTS = ("postgresql://", "postgresql+psycopg://", "postgres://", HIDDEN), ("s3://", "gs://", "az://", HIDDEN)
 _SHARED: Final = {"registry": _DATABASE, "events": _DATABASE, "lake": _OBJECTS, "blobs": _OBJECTS}
 """How the URL of each store begins that several machines can share; one that only the environment knows is believed."""
+
+
+def all_refused(*looks: Callable[[], object]) -> None:
+    """Look at everything, and then refuse what has to be refused: somebody who exports is told once of all that lacks.
+
+    >>> all_refused(lambda: 1, lambda: pinned(""), lambda: pinned("python:3.12-slim"))
+    Traceback (most recent call last):
+    everloop.errors.EverloopError: Nothing was written; 2 things have to be said or mended first.
+      --base is not said. Say...
+      --base 'python:3.12-slim' is not pinned, and...
+    """
+    wrong: list[EverloopError] = []
+    for look in looks:
+        try:
+            look()
+        except EverloopError as error:
+            if str(error) not in map(str, wrong):
+                wrong.append(error)
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        lines = ["Nothing was written; {} things have to be said or mended first.".format(len(wrong)), *map(str, wrong)]
+        raise EverloopError("\n  ".join(lines))
+
+
+def pinned(base: str) -> None:
+    """Raises EverloopError for what an image is built on that could be another one tomorrow."""
+    if not PINNED.fullmatch(base):
+        said = f"--base {base!r} is not pinned, and would be another image tomorrow" if base else "--base is not said"
+        raise EverloopError(
+            f"{said}. Say python:3.12-slim@sha256:…; what is behind the @ says: docker buildx imagetools inspect python:3.12-slim"
+        )
+
+
+def seen_from(folder: Path, to: Path) -> str:
+    """Where files are written, as seen from the project's folder, from which images are built and commands are run. Raises EverloopError
+    for a place outside of it.
+
+    >>> seen_from(Path("/shop"), Path("/shop/infra/aws"))
+    'infra/aws'
+    """
+    seen = Path(os.path.relpath(to.absolute(), folder.absolute())).as_posix()
+    if seen == ".." or seen.startswith("../") or seen == ".":
+        raise EverloopError(
+            f"--to {to} is not a folder inside of the project's ({folder}), from which the images are built. Say such as --to {folder / 'deploy'}"
+        )
+    return seen
 
 
 class Names(dict[str, str]):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,12 +21,15 @@ from everloop.connect.locked import MAKE, lacking, locked, normal
 from everloop.connect.needed import (
     EXTRAS,
     HIDDEN,
+    OF_DEBIAN,
     REPOSITORY,
+    all_refused,
     called,
     extras_of,
     many_machines,
     no_secret_inside,
     packages_of,
+    pinned,
     stage_of,
     urls_of,
 )
@@ -36,7 +41,6 @@ from everloop.registry.one_file import Carried
 from everloop.settings import FILE, Settings
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
-_DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 """The least and the most of each field of a schedule: minute, hour, day, month, day of the week."""
 PORTS: Final = {
@@ -45,19 +49,18 @@ PORTS: Final = {
 }  # fmt: skip
 BY_FORMAT: Final = {"skops": "scikit-learn", "lightgbm": "lightgbm", "xgboost": "xgboost", "onnx": "onnxruntime"}
 """The package that reads a version of a form, which has to be the release it was learnt with."""
-OF_DEBIAN: Final = {"lightgbm": "libgomp1"}
-"""What of Debian a package needs that a slim image has not."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What whoever exports says. ``lock`` and ``version`` are files; ``serving`` and ``learning`` what was measured, or said."""
+    """What whoever exports says. ``lock`` and ``version`` are files; ``serving`` and ``learning`` what was measured, or said, or why nobody
+    knows it."""
 
     image: str
     base: str
     lock: Path
-    serving: Room
-    learning: Room
+    serving: Room | EverloopError
+    learning: Room | EverloopError
     name: str = ""
     namespace: str = "default"
     replicas: str = "2:6"
@@ -66,24 +69,38 @@ class Wanted:
     trust: bool = False
 
 
-def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wanted: Wanted) -> Deployed:
-    """The facts of a deployment. Raises EverloopError for the first thing that could not run there, or not as it should."""
+def deployed(
+    project: Project, settings: Settings, secrets: tuple[str, ...], wanted: Wanted, *looks: Callable[[], object]
+) -> Deployed:
+    """The facts of a deployment. Raises EverloopError with everything that could not run there, or not as it should; ``looks`` are what else
+    a platform asks for."""
     if project.path is None:
         raise EverloopError("Only a project file can be put into an image.")
-    name = wanted.name or called(settings.folder.name, longest=52)
-    _checked(name, wanted)
-    folder, files = settings.folder, _files(project.path, settings)
+    path, folder = project.path, settings.folder
+    name = wanted.name or called(folder.name, longest=52)
     carried = None if wanted.version is None else read(wanted.version)
-    least, most = _replicas(wanted.replicas)
     local = carried is None and settings.registry.startswith("sqlite:")
-    if carried is None and not local:
-        many_machines(settings)
-    else:
-        _alone(settings, secrets, most, carried)
-    if carried is not None:
-        refuse_lookups(project.model(carried.candidate.model))
-    versions = locked(_read(wanted.lock), wanted.lock.name)
-    _installed(versions, wanted.lock.name, project, settings, carried)
+
+    def one_or_many() -> None:
+        most = _replicas(wanted.replicas)[1]
+        if carried is None and not local:
+            many_machines(settings)
+        else:
+            _alone(settings, secrets, most, carried)
+
+    all_refused(
+        *(partial(_checked, what, name, wanted) for what in ("name", "namespace", "image", "base", "retrain")),
+        one_or_many,
+        lambda: refuse_lookups(project.model(carried.candidate.model)) if carried is not None else None,
+        lambda: _files(path, settings),
+        lambda: _installed(wanted.lock, project, settings, carried),
+        lambda: _below(wanted.lock, folder, "The lock"),
+        lambda: _known(wanted.serving),
+        lambda: _known(wanted.learning),
+        *looks,
+    )
+    files, (least, most) = _files(path, settings), _replicas(wanted.replicas)
+    versions = _installed(wanted.lock, project, settings, carried)
     return Deployed(
         name=name,
         namespace=wanted.namespace,
@@ -94,8 +111,8 @@ def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wan
         files=files,
         libraries=tuple(sorted({OF_DEBIAN[package] for package in OF_DEBIAN if package in versions})),
         locked=_below(wanted.lock, folder, "The lock"),
-        serving=wanted.serving,
-        learning=wanted.learning,
+        serving=_known(wanted.serving),
+        learning=_known(wanted.learning),
         workers=settings.serving.workers,
         port=settings.serving.port,
         drain=settings.serving.drain,
@@ -109,23 +126,24 @@ def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wan
     )
 
 
-def _checked(name: str, wanted: Wanted) -> None:
-    for what, said in (("--name", name), ("--namespace", wanted.namespace)):
-        if not _NAME.fullmatch(said):
-            raise EverloopError(
-                f"{what} {said!r} is no name in a cluster. Say small letters, digits and dashes, at most 52, such as demand."
-            )
-    if not REPOSITORY.fullmatch(wanted.image):
-        raise EverloopError(
-            f"--image {wanted.image!r} is no repository without a tag. Say such as --image registry.example.com/shop/demand"
-        )
-    if not _DIGEST.fullmatch(wanted.base):
-        raise EverloopError(
-            f"--base {wanted.base!r} is not pinned, and would be another image tomorrow. Say python:3.12-slim@sha256:…; what is behind "
-            "the @ says: docker buildx imagetools inspect python:3.12-slim"
-        )
-    if wanted.retrain is not None and not is_schedule(wanted.retrain):
-        raise EverloopError(f"--retrain {wanted.retrain!r} is no schedule of five fields. Say such as --retrain '0 3 * * *', in UTC.")
+def _checked(what: str, name: str, wanted: Wanted) -> None:
+    """Raises EverloopError where what is said by this option cannot be meant."""
+    said = name if what == "name" else getattr(wanted, what)
+    if what in ("name", "namespace") and not _NAME.fullmatch(said):
+        raise EverloopError(f"--{what} {said!r} is no name in a cluster. Say small letters, digits and dashes, at most 52, such as demand.")
+    if what == "image" and not REPOSITORY.fullmatch(said):
+        wrong = f"--image {said!r} is no repository without a tag" if said else "--image is not said"
+        raise EverloopError(f"{wrong}. Say such as --image registry.example.com/shop/demand")
+    if what == "base":
+        pinned(said)
+    if what == "retrain" and said is not None and not is_schedule(said):
+        raise EverloopError(f"--retrain {said!r} is no schedule of five fields. Say such as --retrain '0 3 * * *', in UTC.")
+
+
+def _known(room: Room | EverloopError) -> Room:
+    if isinstance(room, EverloopError):
+        raise room
+    return room
 
 
 def is_schedule(text: str) -> bool:
@@ -197,17 +215,32 @@ def _below(file: Path, folder: Path, what: str) -> str:
         ) from None
 
 
-def _read(lock: Path) -> str:
+def _read(lock: Path, wanted: Mapping[str, str | None], extras: Collection[str]) -> str:
+    """The lock. ``wanted`` are the packages it has to pin, each at the release a version learnt with, else at that which is here: where there
+    is no lock, EverloopError says what to write."""
     try:
         return lock.read_text(encoding="utf-8")
     except OSError as error:
+        brought = {normal(package) for package in EXTRAS.values()} | {"everloop"}
+        own = f"everloop[{','.join(sorted(extras))}]" if extras else "everloop"
+        lines = [f"{own}=={version('everloop')}", *sorted(_at(name, release) for name, release in wanted.items() if name not in brought)]
         raise EverloopError(
-            f"There is no {lock} that says what is installed, with hashes ({error.strerror}). Write requirements.in and lock it: {MAKE}"
+            f"There is no {lock} that says what is installed, with hashes ({error.strerror}). Write these lines into requirements.in beside "
+            f"the project file, and lock it: {MAKE}\n      " + "\n      ".join(lines)
         ) from None
 
 
-def _installed(there: Mapping[str, str], lock: str, project: Project, settings: Settings, carried: Carried | None) -> None:
-    """Raises EverloopError where the image would lack what the project, its settings or the version ask for."""
+def _at(package: str, release: str | None) -> str:
+    """A package at this release, or the one that is installed here; by its name where it is not."""
+    try:
+        return f"{package}=={release or version(package)}"
+    except PackageNotFoundError:
+        return package
+
+
+def _installed(lock: Path, project: Project, settings: Settings, carried: Carried | None) -> dict[str, str]:
+    """What is locked. Raises EverloopError where there is no lock, where it pins not everything, and where the image would lack what the
+    project, its settings or the version ask for."""
     assert project.path is not None
     imported = imported_by(project.path)
     wanted = {"everloop": "the image itself"}
@@ -216,10 +249,17 @@ def _installed(there: Mapping[str, str], lock: str, project: Project, settings: 
     wanted |= {EXTRAS[extra]: why for extra, why in extras.items()}
     if carried is not None and carried.candidate.format in BY_FORMAT:
         wanted[BY_FORMAT[carried.candidate.format]] = carried.version.name
-    if said := lacking(wanted, there, lock):
+    learnt_with = {normal(package): at for package, at in carried.candidate.environment} if carried is not None else {}
+    there = locked(_read(lock, {package: learnt_with.get(package) for package in wanted}, extras), lock.name)
+    if said := lacking(wanted, there, lock.name):
         raise EverloopError(said)
-    if carried is None:
-        return
+    if carried is not None:
+        _readable(carried, there, lock.name, settings)
+    return there
+
+
+def _readable(carried: Carried, there: Mapping[str, str], lock: str, settings: Settings) -> None:
+    """Raises EverloopError where the image could not read the version that is to be in it."""
     if carried.candidate.format == "pickle" and not settings.pickle:
         raise EverloopError(
             f"{carried.version.name} is stored by pickle, which the image does not load. Allow it: [artefacts] pickle = true"

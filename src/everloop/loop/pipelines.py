@@ -5,9 +5,11 @@ In: a project, settings. Out: a ``Pipeline``. Opens no house: what is exported h
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from everloop.connect.needed import asked_settings
 from everloop.errors import SettingsError, Unknown
@@ -20,8 +22,11 @@ from everloop.settings import FILE, Settings, beside
 TIMEOUT = timedelta(hours=2)
 
 
-def pipeline_of(project: Project, settings: Settings, models: Sequence[str] = (), verbs: tuple[str, ...] = ()) -> Pipeline:
+def pipeline_of(
+    project: Project, settings: Settings, models: Sequence[str] = (), verbs: tuple[str, ...] = (), *, run_in: Path | None = None
+) -> Pipeline:
     """The pipeline of these models (all of them unless said), checked. ``verbs``: the commands of the terminal, to hold its own against.
+    ``run_in``: the folder that its steps are run in, where that is not the project's own.
 
     Raises SettingsError with every mistake of it, Unknown for a model, a source, a step or a stage there is not.
     """
@@ -29,7 +34,8 @@ def pipeline_of(project: Project, settings: Settings, models: Sequence[str] = ()
     said, schedule = settings.pipeline, clock_of(chosen, settings)
     names = tuple(model.name for model in chosen)
     longest = min(TIMEOUT, schedule.span) if schedule is not None else TIMEOUT
-    common = ("--stage", settings.stage) if settings.stage else ()
+    file = _file(project, run_in)
+    common = (*file, *(("--stage", settings.stage) if settings.stage else ()))
     words = {"retries": said.retries, "retry_after": said.retry_after, "timeout": said.timeout or longest}
     files = any(source.name in settings.sources for model in chosen for source in model.sources)
     tasks = learning(names, files=files, words=words, common=common, deploy=said.deploy, pods=said.pods)
@@ -43,6 +49,7 @@ def pipeline_of(project: Project, settings: Settings, models: Sequence[str] = ()
         arrivals=tuple(Arrival(source, url) for source, url in said.arrives.items()),
         image=said.image,
         folder=said.folder or str(settings.folder),
+        file=file,
         stage=settings.stage or "",
         secrets=_secrets(settings),
         secrets_beside=tuple(sorted({*asked_settings(settings.folder, None, there=beside("."))[1], *_named_in(said.backup)})),
@@ -78,6 +85,32 @@ def is_apart(settings: Settings) -> bool:
     """Is everything a house keeps for good reached by URL, so that steps may run on machines of their own?"""
     databases = not any(url.startswith("sqlite:") for url in (settings.registry, settings.events))
     return databases and all("://" in url for url in (settings.lake, settings.blobs))
+
+
+def _file(project: Project, run_in: Path | None) -> tuple[str, ...]:
+    """The words by which a step finds the project file from the folder it is run in; none where it finds it by itself.
+
+    >>> shop = Project({}, {}, Path("/shops/beans/project.py"))
+    >>> _file(shop, None), _file(shop, Path("/shops/beans")), _file(shop, Path("/shops/data"))
+    ((), (), ('--project', '../beans'))
+    >>> _file(Project({}, {}, Path("/shops/beans.py")), None)
+    ('--project', 'beans.py')
+    """
+    if project.path is None:
+        return ()
+    by_itself = project.path.name == "project.py"
+    seen = os.path.relpath(project.path.parent if by_itself else project.path, (run_in or project.path.parent).absolute())
+    return () if seen == "." else ("--project", Path(seen).as_posix())
+
+
+def checked_out_below(folder: Path, root: Path) -> str:
+    """Where the project's folder lies in a repository whose root is this. Empty: it is the root, or what is written is carried to it.
+
+    >>> checked_out_below(Path("/shops/beans"), Path("/shops")), checked_out_below(Path("/shops"), Path("/tmp/written"))
+    ('beans', '')
+    """
+    seen = Path(os.path.relpath(folder.resolve(), root.resolve())).as_posix()
+    return "" if seen == "." or seen.startswith("..") else seen
 
 
 def _name(project: Project) -> str:

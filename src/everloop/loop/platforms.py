@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final
 from everloop.connect import compose, kserve, seldon
 from everloop.connect.kubernetes import folder as kubernetes
 from everloop.connect.mlflow.folder import model_folder
-from everloop.connect.needed import asked_settings, from_files
+from everloop.connect.needed import asked_settings, from_files, seen_from
 from everloop.connect.whole import put, put_own
 from everloop.errors import EverloopError
 from everloop.loop.baked import read
@@ -48,14 +47,17 @@ def write(kind: str, project: Path, stage: str | None, wanted: Wanted, to: Path)
     """Write a house out for ``kubernetes``, ``kserve`` or ``compose``. Raises what ``deployed`` raises, and EverloopError where a file of
     somebody else is in the way; then nothing was written."""
     opened, settings, secrets = _opened(project, stage)
-    said = deployed(opened, settings, secrets, wanted)
-    if kind == "kserve" and said.local:
-        raise EverloopError(
-            "KServe starts and ends replicas as it likes, and a house whose decisions are in a SQLite file has one. Say a stage with "
-            'registry = "postgresql://…", or --version for a version in the image.'
-        )
+
+    def replicas_come_and_go() -> None:
+        if kind == "kserve" and wanted.version is None and settings.registry.startswith("sqlite:"):
+            raise EverloopError(
+                "KServe starts and ends replicas as it likes, and a house whose decisions are in a SQLite file has one. Say a stage with "
+                'registry = "postgresql://…", or --version for a version in the image.'
+            )
+
+    said = deployed(opened, settings, secrets, wanted, replicas_come_and_go, lambda: seen_from(settings.folder, to))
     mark, files = WRITES[kind]
-    made = files(said, _seen_from(settings.folder, to), from_files=() if said.baked else from_files(settings))
+    made = files(said, seen_from(settings.folder, to), from_files=() if said.baked else from_files(settings))
     return Written(tuple(put_own(to, made, mark)), to, NEXT[kind].format(to=to))
 
 
@@ -65,9 +67,12 @@ def write_seldon(project: Path, stage: str | None, wanted: Wanted, storage: str,
 
     opened, settings, secrets = _opened(project, stage)
     assert wanted.version is not None
-    said = deployed(opened, settings, secrets, wanted)
-    if "://" not in storage:
-        raise EverloopError(f"--storage {storage!r} is no place Seldon reads from. Say s3://bucket/path or gs://bucket/path.")
+
+    def read_from() -> None:
+        if "://" not in storage:
+            raise EverloopError(f"--storage {storage!r} is no place Seldon reads from. Say s3://bucket/path or gs://bucket/path.")
+
+    said = deployed(opened, settings, secrets, wanted, read_from, lambda: seen_from(settings.folder, to))
     carried = read(wanted.version)
     placed = seldon.Placed(
         name=said.name,
@@ -84,7 +89,7 @@ def write_seldon(project: Path, stage: str | None, wanted: Wanted, storage: str,
         most=said.most,
     )
     bodies = model_folder(carried.candidate, wanted.version.read_bytes(), None, run="", release=release_of("everloop"))
-    files = put_own(to, seldon.files(placed, _seen_from(settings.folder, to)), seldon.MARK)
+    files = put_own(to, seldon.files(placed, seen_from(settings.folder, to)), seldon.MARK)
     bodies["model-settings.json"] = seldon.settings(placed).encode()
     files += [put(to / "model" / name, body) for name, body in bodies.items()]
     return Written(tuple(files), to, f"kubectl kustomize {to}")
@@ -95,13 +100,3 @@ def _opened(project: Path, stage: str | None) -> tuple[Project, Settings, tuple[
     assert opened.path is not None
     settings, secrets = asked_settings(opened.path.parent, stage)
     return opened, settings, secrets
-
-
-def _seen_from(folder: Path, to: Path) -> str:
-    """Where the files are, as seen from the project's folder. Raises EverloopError for a place outside of it, where no image is built."""
-    seen = os.path.relpath(to.absolute(), folder)
-    if seen.startswith("..") or seen == ".":
-        raise EverloopError(
-            f"--to {to} is not a folder inside of the project's ({folder}), from which the images are built. Say such as --to deploy"
-        )
-    return Path(seen).as_posix()

@@ -69,6 +69,10 @@ class Pipeline:
     image: str | None = None
     folder: str = "."
     """Where the project lies on the machine that runs a task."""
+    below: str = ""
+    """Where the project lies in what is checked out, for who runs tasks in a copy of it; empty: at its root."""
+    file: tuple[str, ...] = ()
+    """The words that name the project file, where it is not the project.py of the folder that a task is run in; each task has them."""
     stage: str = ""
     secrets: tuple[str, ...] = ()
     """The environment variables that everloop.toml reads in this stage, and in the one a version goes to, by name; their values are

@@ -52,4 +52,11 @@ def shell(tmp_path):
         done = subprocess.run(["bash", "-e", "-c", lines], cwd=tmp_path, env=found, capture_output=True, text=True, timeout=60, check=False)
         return done.returncode, calls.read_text().splitlines()
 
+    def docker():
+        """A docker that notes what it was asked."""
+        other = stub.with_name("docker")
+        other.write_text('#!/bin/sh\necho "$@" >> "$CALLS"\n')
+        other.chmod(0o755)
+
+    run.docker = docker
     return run

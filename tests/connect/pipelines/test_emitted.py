@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
+import jinja2
 import pytest
 import yaml
 
@@ -52,9 +55,37 @@ def test_a_step_that_gets_a_pod_is_one_of_the_image(pipeline):
     assert "everloop-shop" in text
 
 
-def test_runs_that_are_less_than_a_day_apart_are_about_different_instants(pipeline):
-    assert "| ds" in airflow.now_of(pipeline)
-    assert "| ts" in airflow.now_of(replace(pipeline, schedule=every(minutes(30))))
+class Run:
+    """A run as Airflow's templates see it: daily at half past four in Berlin, counted by intervals."""
+
+    data_interval_end = datetime(2026, 11, 2, 3, 30, tzinfo=UTC)
+    logical_date = datetime(2026, 11, 1, 3, 30, tzinfo=UTC)
+    run_after = datetime(2026, 11, 2, 3, 31, tzinfo=UTC)
+
+
+class ByHand(Run):
+    data_interval_end = logical_date = None
+
+
+def rendered(template, run, zone="Europe/Berlin"):
+    """A template as Airflow fills it in: Jinja, with its filters ds and ts."""
+    around = jinja2.Environment(autoescape=False)
+    around.filters |= {"ds": lambda at: at.strftime("%Y-%m-%d"), "ts": lambda at: at.isoformat()}
+    return around.from_string(template).render(dag_run=run, dag=SimpleNamespace(timezone=ZoneInfo(zone)))
+
+
+def test_a_run_of_airflow_is_about_the_tick_it_was_due_at_and_a_day_is_one_of_its_own_zone(pipeline):
+    late = replace(pipeline, schedule=every(days(1), at="00:30", zone="Europe/Berlin"))
+    for one in (pipeline, late, replace(pipeline, schedule=every(minutes(30)))):
+        (text,) = airflow.files(one).values()
+        named = {n.targets[0].id: n.value for n in ast.parse(text).body if isinstance(n, ast.Assign)}
+        now = ast.literal_eval(named["NOW"])
+        assert rendered(now, Run) == "2026-11-02T03:30:00+00:00"
+        assert rendered(now, ByHand) == "2026-11-02T03:31:00+00:00"
+    (text,) = airflow.files(late).values()
+    (call,) = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "wait_for_orders"]
+    just_after_midnight = SimpleNamespace(data_interval_end=datetime(2026, 11, 1, 23, 30, tzinfo=UTC))
+    assert rendered(ast.literal_eval(call.args[0]), just_after_midnight) == "s3://shop/orders/2026-11-02/_SUCCESS"
 
 
 def test_a_gate_of_kubeflow_holds_all_that_waits_for_it(pipeline):
@@ -124,9 +155,64 @@ def test_github_builds_an_image_where_a_model_was_let_in_and_none_where_every_ga
     for there, said in ((False, ""), (True, "any=yes\n")):
         out.write_text("")
         if there:
-            (temp / "passed" / "passed-demand").mkdir(parents=True)
+            (temp / "passed").mkdir(parents=True)
+            (temp / "passed" / "demand").write_text("demand\n")
         assert shell(asks["run"], RUNNER_TEMP=str(temp), GITHUB_OUTPUT=str(out), GITHUB_STEP_SUMMARY=str(tmp_path / "sum"))[0] == 0
         assert out.read_text() == said
+    assert fetch["with"]["merge-multiple"] is True, "a file for each model in one folder"
+    assert built(builds[1]["run"], shell, RUNNER_TEMP=str(temp), GITHUB_SHA="5d1f") == [
+        "build --build-arg PASSED=demand --tag ghcr.io/shop/models:5d1f ."
+    ]
+
+
+def built(lines, shell, **env):
+    """What a docker was asked for."""
+    shell.docker()
+    code, calls = shell(lines, **env)
+    assert code == 0
+    return calls
+
+
+def test_gitlab_builds_an_image_where_a_model_was_let_in_and_none_where_every_gate_said_no(pipeline, shell, tmp_path):
+    (text,) = gitlab.files(pipeline, "registry.example.com/shop").values()
+    body = yaml.safe_load(text)
+    image = body["build image"]
+    assert image["rules"][0]["when"] == "always", "a gate that said no is a job that failed, and the other model goes on"
+    assert "needs" not in image, "else it begins as soon as one of them is skipped, while others are under way"
+    assert body["stages"][-1] == image["stage"]
+    env = {"NOW": NOW, "CI_COMMIT_SHA": "5d1f"}
+    assert built("\n".join(image["script"]), shell, **env) == []
+    assert shell(body["admit demand"]["script"][0], **env)[0] == 0
+    assert "passed/" in body["admit demand"]["artifacts"]["paths"]
+    assert not any("passed" in str(body[f"{step} demand"]) for step in ("check", "train", "judge", "card"))
+    asked = built("\n".join(image["script"]), shell, **env)
+    assert asked[0] == "build --build-arg PASSED=demand --tag registry.example.com/shop:5d1f ."
+    assert [line.split()[0] for line in asked] == ["build", "run", "push", "inspect"]
+
+
+def test_both_say_the_same_of_the_image(pipeline):
+    (github_says,), (gitlab_says,) = (
+        [line for line in next(iter(target.files(pipeline, "shop").values())).splitlines() if "image is built" in line and line[0] == "#"]
+        for target in (github, gitlab)
+    )
+    assert github_says == gitlab_says
+    assert "at least one model was let in" in github_says
+
+
+def test_a_project_below_the_root_of_a_repository_is_run_in_its_own_folder(pipeline, shell, tmp_path):
+    inside = replace(pipeline, below="shops/beans", image=None)
+    jobs = yaml.safe_load("".join(github.files(inside, "ghcr.io/shop/models").values()))
+    assert jobs["defaults"]["run"]["working-directory"] == "shops/beans"
+    first = {name: job["steps"][:2] for name, job in jobs["jobs"].items()}
+    for name in ("moment", "image"):  # before anything is checked out there is no such folder
+        assert [step["working-directory"] for step in first[name] if "run" in step] == ["."]
+    kept = [step["with"]["path"] for job in jobs["jobs"].values() for step in job["steps"] if "upload" in step.get("uses", "")]
+    assert {path.split("/")[0] for path in kept} == {"shops"}
+    body = yaml.safe_load("".join(gitlab.files(inside, "shop").values()))
+    assert body["default"]["before_script"][0] == body["build image"]["before_script"][0] == "cd shops/beans"
+    paths = [path for job in body.values() if isinstance(job, dict) for path in job.get("artifacts", {}).get("paths", ())]
+    assert len(paths) > 8
+    assert all(path.startswith("shops/beans/") for path in paths)
 
 
 def test_what_everloop_toml_and_the_terminal_say_is_a_word_of_shell_and_runs_nothing(pipeline, shell, tmp_path):

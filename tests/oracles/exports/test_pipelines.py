@@ -76,6 +76,10 @@ def test_kubeflow_compiles_it_and_a_local_run_leaves_what_we_leave(folder, nativ
 def test_gitlab_runs_the_file_and_leaves_what_we_leave(folder, native, rsync):
     in_gitlab(folder)
     same(folder, native)
+    asked = (folder.parent / "docker.said").read_text().splitlines()
+    (build,) = [line for line in asked if line.startswith("build ")]
+    assert "--build-arg PASSED=demand --tag" in build, "one gate said no, and the image is built of the other model"
+    assert [line.split()[0] for line in asked][-6:-1] == ["login", "build", "run", "push", "inspect"]
 
 
 def test_dvc_leaves_what_we_leave_and_then_has_nothing_to_do(folder, native):

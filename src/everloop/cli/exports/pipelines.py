@@ -54,7 +54,7 @@ def github(
     from everloop.connect.pipelines import github as target
     from everloop.connect.pipelines.carried import GITHUB
 
-    pipeline = _pipeline(project, stage, models, GITHUB, without)
+    pipeline = _pipeline(project, stage, models, GITHUB, without, to)
     _write(pipeline, GITHUB, to, target.files(pipeline, image), target.MARK, "commit it", as_json)
 
 
@@ -66,7 +66,7 @@ def gitlab(
     from everloop.connect.pipelines import gitlab as target
     from everloop.connect.pipelines.carried import GITLAB
 
-    pipeline = _pipeline(project, stage, models, GITLAB, without)
+    pipeline = _pipeline(project, stage, models, GITLAB, without, to)
     _write(
         pipeline, GITLAB, to, target.files(pipeline, image), target.MARK, "commit it; its first lines say what the project is told", as_json
     )
@@ -80,18 +80,22 @@ def dvc_pipeline(
     from everloop.connect.pipelines import dvc_pipeline as target
     from everloop.connect.pipelines.carried import DVC
 
-    pipeline = _pipeline(project, stage, models, DVC, without)
+    pipeline = _pipeline(project, stage, models, DVC, without, to)
     files = target.files(pipeline, instant_of(now).isoformat(timespec="seconds"), _beside(project, stage, to))
     _write(pipeline, DVC, to, files, target.MARK, "dvc repro", as_json)
 
 
-def _pipeline(project: Path, stage: str, models: list[str] | None, scheduler: Scheduler, without: list[str] | None) -> Pipeline:
-    """The pipeline of the project, as this scheduler is told it; nothing of the house is opened."""
+def _pipeline(
+    project: Path, stage: str, models: list[str] | None, scheduler: Scheduler, without: list[str] | None, to: Path | None = None
+) -> Pipeline:
+    """The pipeline of the project, as this scheduler is told it; nothing of the house is opened. ``to``: where its steps are run, if that is
+    where its file is."""
+    from dataclasses import replace
     from functools import partial
 
     from everloop.connect.needed import asked_settings
     from everloop.connect.pipelines.carried import carried
-    from everloop.loop.pipelines import pipeline_of
+    from everloop.loop.pipelines import checked_out_below, pipeline_of
     from everloop.loop.project_file import open_project
     from everloop.loop.serve.lean import without_pandas
     from everloop.training.stand_in import opened
@@ -99,7 +103,11 @@ def _pipeline(project: Path, stage: str, models: list[str] | None, scheduler: Sc
     without_pandas()
     there = opened(partial(open_project, project))
     folder = there.path.parent if there.path else Path.cwd()
-    return carried(pipeline_of(there, asked_settings(folder, stage)[0], models or ()), scheduler, without or ())
+    settings = asked_settings(folder, stage)[0]
+    if to is None or scheduler.checks_out:
+        below = checked_out_below(folder, to) if to is not None else ""
+        return carried(replace(pipeline_of(there, settings, models or ()), below=below), scheduler, without or ())
+    return carried(pipeline_of(there, settings, models or (), run_in=to), scheduler, without or ())
 
 
 def _beside(project: Path, stage: str, to: Path) -> tuple[str, ...]:

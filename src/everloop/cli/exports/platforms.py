@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,8 +43,8 @@ class _Rooms:
 
 def kubernetes(
     to: To,
-    image: Image,
-    base: Base,
+    image: Image = "",
+    base: Base = "",
     lock: Lock = None,
     name: Called = "",
     namespace: Namespace = "default",
@@ -67,8 +68,8 @@ def kubernetes(
 
 def kserve(
     to: To,
-    image: Image,
-    base: Base,
+    image: Image = "",
+    base: Base = "",
     lock: Lock = None,
     name: Called = "",
     namespace: Namespace = "default",
@@ -91,8 +92,8 @@ def kserve(
 
 def compose(
     to: To,
-    image: Image,
-    base: Base,
+    image: Image = "",
+    base: Base = "",
     lock: Lock = None,
     name: Called = "",
     version: File = None,
@@ -132,7 +133,7 @@ def seldon(
     from everloop.loop.deployed import Wanted
     from everloop.loop.platforms import write_seldon
 
-    room = _serving(memory, cpu, project)
+    room = _told(_serving, memory, cpu, project)
     folder = _folder(project)
     wanted = Wanted(
         image=image, base=base, lock=lock or folder / "requirements.txt", serving=room, learning=room, name=name, namespace=namespace,
@@ -147,12 +148,20 @@ def _write(kind: str, to: Path, project: Path, stage: str, as_json: bool, *, loc
     from everloop.loop.deployed import Wanted
     from everloop.loop.platforms import write
 
-    serving = _serving(rooms.memory, rooms.cpu, project)
+    serving = _told(_serving, rooms.memory, rooms.cpu, project)
     baked = said.get("version") is not None
-    learning = serving if baked else _learning(rooms.learning_memory, rooms.learning_cpu, project)
+    learning = serving if baked else _told(_learning, rooms.learning_memory, rooms.learning_cpu, project)
     wanted = Wanted(lock=lock or _folder(project) / "requirements.txt", serving=serving, learning=learning, **said)
     written = write(kind, project, stage or None, wanted, to)
     say({"files": written.files}, str(written), as_json)
+
+
+def _told(known: Callable[[str | None, float | None, Path], Room], memory: str | None, cpu: float | None, project: Path) -> Room | EverloopError:
+    """The room, or why nobody knows it: that is told with whatever else lacks."""
+    try:
+        return known(memory, cpu, project)
+    except EverloopError as error:
+        return error
 
 
 def _folder(project: Path) -> Path:

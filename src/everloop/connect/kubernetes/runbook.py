@@ -58,7 +58,8 @@ def _begin(said: Deployed, folder: str, answers: str, from_files: tuple[str, ...
     yield "## Begin"
     yield ""
     yield "```sh"
-    yield f"kubectl create namespace {said.namespace}"
+    if said.namespace != "default":  # which is there in every cluster
+        yield f"kubectl create namespace {said.namespace}"
     if said.secrets:
         yield f"kubectl -n {said.namespace} create secret generic {said.secret} \\"
         yield "  " + " ".join(f"--from-literal={name}=…" for name in said.secrets)

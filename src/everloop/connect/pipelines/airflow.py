@@ -13,19 +13,15 @@ from everloop.project.pipeline import A_DAY, Pipeline, Task, cron
 from everloop.settings import HOUSE
 
 MARK = "Written by everloop export airflow"
-RUN_AT = "(dag_run.logical_date or dag_run.run_after)"
-"""The instant a run is about; one that somebody started without a date is about when they did."""
+RUN_AT = "(dag_run.data_interval_end or dag_run.logical_date or dag_run.run_after)"
+"""The tick that a run was due at, whichever way an installation counts intervals; of a run that somebody started without a date, when."""
+NOW = f"{{{{ {RUN_AT} | ts }}}}"
+"""The template for that instant, with its offset from UTC."""
 
 
 def files(pipeline: Pipeline) -> dict[str, str]:
     """The DAG file, by its name."""
     return {f"{pipeline.name}.py": "\n".join(_lines(pipeline)) + "\n"}
-
-
-def now_of(pipeline: Pipeline) -> str:
-    """The template for the instant a run is about: its day, or where it runs more often the very instant."""
-    daily = pipeline.schedule is None or pipeline.schedule.span >= A_DAY
-    return f"{{{{ {RUN_AT} | {'ds' if daily else 'ts'} }}}}"
 
 
 def _lines(pipeline: Pipeline) -> Iterator[str]:
@@ -49,7 +45,8 @@ def _lines(pipeline: Pipeline) -> Iterator[str]:
     yield ""
     yield f"# Where the project lies on the workers; another place: airflow variables set everloop_{pipeline.name} FOLDER"
     yield f"FOLDER = {_template(pipeline)!r}"
-    yield f"NOW = {now_of(pipeline)!r}"
+    yield "# The tick a run was due at: all steps of it, and each of their tries, are about that instant."
+    yield f"NOW = {NOW!r}"
     if pods:
         yield f"IMAGE = {pipeline.image!r}"
         names = ", ".join(repr(name) for name in pipeline.secrets)
@@ -129,7 +126,8 @@ def _operator(pipeline: Pipeline, task: Task, model: str, usual: Task) -> Iterat
 
 def _sensor(source: str, url: str, pipeline: Pipeline) -> Iterator[str]:
     longest = min(pipeline.schedule.span, A_DAY) if pipeline.schedule is not None else A_DAY
-    told = url.replace("{day}", f"{{{{ {RUN_AT} | ds }}}}").replace("az://", "abfs://")
+    day = RUN_AT + (".astimezone(dag.timezone)" if pipeline.schedule is not None and pipeline.schedule.zone else "")
+    told = url.replace("{day}", f"{{{{ {day} | ds }}}}").replace("az://", "abfs://")
     yield ""
     yield f'    @task.sensor(task_id="arrived_{source}", poke_interval=60, timeout={int(longest.total_seconds())}, mode="reschedule")'
     yield f"    def wait_for_{source}(url: str) -> bool:"

@@ -33,14 +33,16 @@ class Scheduler:
     joins: bool = True
     """May a step wait for several others?"""
     needs_image: bool = False
+    checks_out: bool = False
+    """Does it read its file in the root of a repository, and run each step in a copy of that?"""
 
 
 AIRFLOW: Final = Scheduler("airflow", "Airflow", clock="spans", pods=True)
 KUBEFLOW: Final = Scheduler(
     "kubeflow", "Kubeflow Pipelines", clock="elsewhere", arrivals=False, apart=True, pods=True, joins=False, needs_image=True
 )
-GITHUB: Final = Scheduler("github", "GitHub Actions", clock="cron", apart=True)
-GITLAB: Final = Scheduler("gitlab", "GitLab CI", clock="elsewhere", apart=True)
+GITHUB: Final = Scheduler("github", "GitHub Actions", clock="cron", apart=True, checks_out=True)
+GITLAB: Final = Scheduler("gitlab", "GitLab CI", clock="elsewhere", apart=True, checks_out=True)
 DVC: Final = Scheduler("dvc", "DVC", arrivals=False)
 SCHEDULERS: Final = {each.name: each for each in (AIRFLOW, KUBEFLOW, GITHUB, GITLAB, DVC)}
 

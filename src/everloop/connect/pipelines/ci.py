@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Final
 
 from everloop.connect.needed import REPOSITORY
 from everloop.errors import EverloopError
 from everloop.project.pipeline import Pipeline
 
-TEST: Final = {
-    "Lint": "ruff check .",
-    "Test": "python -m pytest --junitxml reports/tests.xml",
-    "Read it aloud": "everloop explain",
-}
-"""By name: what a change has to pass before anything learns from it."""
+PASSED: Final = "passed"
+"""The folder with a file for each model that every gate let through, called as the model."""
+BUILD: Final = 'docker build --build-arg PASSED="$(ls {passed} | xargs)" --tag {image} .'
+"""An image of the project's own Dockerfile, told which models were let in: one that bakes versions bakes those (``ARG PASSED``)."""
 
 PROPOSED: Final = ".everloop-proposed"
 """The folder of the house a proposed change is judged in."""
@@ -24,6 +23,33 @@ SCAN: Final = (
     "--ignore-unfixed {image}"
 )
 """Trivy over an image: exit code 1 where something critical or high is known that has a cure."""
+
+
+def tests(pipeline: Pipeline) -> dict[str, str]:
+    """By name: what a change has to pass before anything learns from it."""
+    smokes = [_said(pipeline, f"judge {model} --smoke") for model in pipeline.models]
+    return {
+        "Lint": "ruff check .",
+        "Test": "python -m pytest --junitxml reports/tests.xml",
+        "Read it aloud": _said(pipeline, "explain"),
+        "Once round on made-up rows": "\n".join(smokes),
+    }
+
+
+def _said(pipeline: Pipeline, words: str) -> str:
+    """A command of the terminal for this project file."""
+    return " ".join(["everloop", words, *map(shlex.quote, pipeline.file)])
+
+
+def below(pipeline: Pipeline, path: str) -> str:
+    """A path beside the project file, as seen from the root of what is checked out."""
+    return f"{pipeline.below}/{path}" if pipeline.below else path
+
+
+def image_of(pipeline: Pipeline) -> str:
+    """What the image is made of, in a sentence."""
+    file = below(pipeline, "Dockerfile")
+    return f"The image is built from {file} where at least one model was let in; it is told which by --build-arg PASSED."
 
 
 def installed(*, tests: bool = False) -> str:
@@ -58,12 +84,14 @@ def judged_apart(pipeline: Pipeline) -> list[str]:
     With a place of backups the house begins as a copy, so that the champion is the one that answers; else the baseline is. A verdict that
     is no pass is told, and ends nothing: whether to merge is for people to say.
     """
-    begin = [f"everloop restore {typed(pipeline.backup)}"] if pipeline.backup else []
+    begin = [f"restore {typed(pipeline.backup)}"] if pipeline.backup else []
     now = '--now "$NOW"'
-    return [
+    words = [
         *begin,
-        f"everloop ingest {now}",
-        f'everloop check "$MODEL" {now} --junit "reports/check-$MODEL.xml"',
-        f'everloop train "$MODEL" {now}',
-        f'everloop judge "$MODEL" {now} --junit "reports/judge-$MODEL.xml" --comment "reports/comment-$MODEL.md" || [ $? -eq 1 ]',
+        f"ingest {now}",
+        f'check "$MODEL" {now} --junit "reports/check-$MODEL.xml"',
+        f'train "$MODEL" {now}',
+        f'judge "$MODEL" {now} --junit "reports/judge-$MODEL.xml" --comment "reports/comment-$MODEL.md"',
     ]
+    *lines, judge = (_said(pipeline, said) for said in words)
+    return [*lines, f"{judge} || [ $? -eq 1 ]"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everloop.connect.pipelines.carried import GITHUB, left_over
-from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart, pushed_to
+from everloop.connect.pipelines.ci import BUILD, PASSED, PROPOSED, SCAN, below, image_of, installed, judged_apart, pushed_to, tests
 from everloop.connect.pipelines.lines import command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import Pipeline, Task, cron, in_order
@@ -40,11 +40,14 @@ def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
         "Gates: where a record says no (exit code 1), the steps after it are not run, and the job stays green.",
         *left_over(pipeline, GITHUB),
     ]
+    if repository:
+        lines.append(image_of(pipeline))
     body: dict[str, Data] = {
         "name": pipeline.name,
         "on": _on(pipeline),
         "permissions": {"contents": "read"},
         "concurrency": {"group": "everloop-${{ github.ref }}", "cancel-in-progress": "${{ github.event_name == 'pull_request' }}"},
+        **({"defaults": {"run": {"working-directory": pipeline.below}}} if pipeline.below else {}),
         "jobs": _jobs(pipeline, repository),
     }
     return {FILE: yaml(body, "\n".join(lines))}
@@ -79,6 +82,7 @@ def _jobs(pipeline: Pipeline, repository: str) -> Mapping[str, Data]:
                 "id": "now",
                 "name": "The instant the run is about; a job that is run again is about the same",
                 "env": {"SAID": "${{ inputs.now || github.event.client_payload.now }}"},
+                **_at_the_root(pipeline),
                 "run": 'echo "now=${SAID:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}" >> "$GITHUB_OUTPUT"\n',
             }
         ],
@@ -93,7 +97,7 @@ def _jobs(pipeline: Pipeline, repository: str) -> Mapping[str, Data]:
         outside = [need for task in inside for need in task.needs if need in {each.name for each in once}]
         jobs[f"learn{number or ''}"] = _job(pipeline, inside, ["moment", *dict.fromkeys(outside)], MODEL_OF)
     if repository:
-        jobs["image"] = _image(repository, [name for name in jobs if name.startswith("learn")])
+        jobs["image"] = _image(pipeline, repository, [name for name in jobs if name.startswith("learn")])
     return jobs
 
 
@@ -119,18 +123,23 @@ def _job(pipeline: Pipeline, tasks: list[Task], needs: list[str], model: str) ->
         step["run"] = tried(line, task, _said_no if task.gate else "exit {}".format)
         steps.append(step)
     summary = 'for file in reports/card-*.md; do [ -e "$file" ] && cat "$file" >> "$GITHUB_STEP_SUMMARY"; done; true\n'
-    kept = {"name": f"reports-{model or tasks[0].name}", "path": "reports/", "if-no-files-found": "ignore"}
-    steps += [*_let_in(tasks), {"if": "always()", "run": summary}, {"if": "always()", "uses": KEEP, "with": kept}] if model else []
+    kept = {"name": f"reports-{model or tasks[0].name}", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"}
+    steps += [*_let_in(pipeline, tasks), {"if": "always()", "run": summary}, {"if": "always()", "uses": KEEP, "with": kept}] if model else []
     return job | {"steps": steps}
 
 
-def _let_in(tasks: list[Task]) -> list[Data]:
+def _at_the_root(pipeline: Pipeline) -> Mapping[str, Data]:
+    """Said of a step that runs before anything is checked out, where the others run in a folder of that."""
+    return {"working-directory": "."} if pipeline.below else {}
+
+
+def _let_in(pipeline: Pipeline, tasks: list[Task]) -> list[Data]:
     """A model that every gate let through is told to the job that builds the image: all of them are green, whatever their records said."""
     passed = " && ".join(f"steps.{task.name}.outputs.said != 'no'" for task in tasks if task.gate)
     if not passed:
         return []  # nothing is let in here
-    told: dict[str, Data] = {"name": f"passed-{MODEL_OF}", "path": "passed/", "overwrite": True}
-    line = 'mkdir -p passed && echo "$MODEL" > "passed/$MODEL"\n'
+    told: dict[str, Data] = {"name": f"passed-{MODEL_OF}", "path": below(pipeline, f"{PASSED}/"), "overwrite": True}
+    line = f'mkdir -p {PASSED} && echo "$MODEL" > "{PASSED}/$MODEL"\n'
     return [
         {"if": passed, "name": f"passed {MODEL_OF}", "env": {"MODEL": MODEL_OF}, "run": line},
         {"if": passed, "uses": KEEP, "with": told},
@@ -157,17 +166,20 @@ def _inside(pipeline: Pipeline) -> Mapping[str, Data]:
 def _prepared(pipeline: Pipeline) -> list[Data]:
     steps: list[Data] = [{"uses": CHECKOUT, "with": {"persist-credentials": False}}]
     if not pipeline.image:
-        steps += [{"uses": PYTHON, "with": {"python-version": "3.12", "cache": "pip"}}, {"run": installed() + "\n"}]
+        steps += [_python(pipeline), {"run": installed() + "\n"}]
     return steps
 
 
+def _python(pipeline: Pipeline) -> Mapping[str, Data]:
+    where: dict[str, Data] = {"cache-dependency-path": below(pipeline, "requirements.txt")} if pipeline.below else {}
+    return {"uses": PYTHON, "with": {"python-version": "3.12", "cache": "pip", **where}}
+
+
 def _test(pipeline: Pipeline) -> Mapping[str, Data]:
-    smokes = [f"everloop judge {model} --smoke" for model in pipeline.models]
     steps: list[Data] = [{"uses": CHECKOUT, "with": {"persist-credentials": False}}]
-    steps += [{"uses": PYTHON, "with": {"python-version": "3.12", "cache": "pip"}}, {"run": installed(tests=True) + "\n"}]
-    steps += [{"name": name, "run": line + "\n"} for name, line in TEST.items()]
-    steps.append({"name": "Once round on made-up rows", "run": "\n".join(smokes) + "\n"})
-    kept = {"name": "tests", "path": "reports/", "if-no-files-found": "ignore"}
+    steps += [_python(pipeline), {"run": installed(tests=True) + "\n"}]
+    steps += [{"name": name, "run": line + "\n"} for name, line in tests(pipeline).items()]
+    kept = {"name": "tests", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"}
     return {"runs-on": "ubuntu-latest", "timeout-minutes": 30, "steps": [*steps, {"if": "always()", "uses": KEEP, "with": kept}]}
 
 
@@ -179,7 +191,7 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
     env |= {name: f"${{{{ secrets.{name} }}}}" for name in pipeline.secrets_beside}
     comment = 'gh pr comment "$NUMBER" --repo "$GITHUB_REPOSITORY" --body-file "reports/comment-$MODEL.md" --edit-last --create-if-none\n'
     steps: list[Data] = [{"uses": CHECKOUT, "with": {"persist-credentials": False}}]
-    steps += [{"uses": PYTHON, "with": {"python-version": "3.12", "cache": "pip"}}, {"run": installed() + "\n"}]
+    steps += [_python(pipeline), {"run": installed() + "\n"}]
     steps += [
         {"name": "Learn and judge, apart", "run": "\n".join(judged_apart(pipeline)) + "\n"},
         {
@@ -188,7 +200,7 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
             "env": {"GH_TOKEN": "${{ github.token }}", "NUMBER": "${{ github.event.pull_request.number }}"},
             "run": comment,
         },
-        {"if": "always()", "uses": KEEP, "with": {"name": f"proposed-{MODEL_OF}", "path": "reports/", "if-no-files-found": "ignore"}},
+        {"if": "always()", "uses": KEEP, "with": {"name": f"proposed-{MODEL_OF}", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"}},
     ]
     return {
         "if": "github.event_name == 'pull_request'",
@@ -203,9 +215,9 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
     }
 
 
-def _image(repository: str, learns: list[str]) -> Mapping[str, Data]:
+def _image(pipeline: Pipeline, repository: str, learns: list[str]) -> Mapping[str, Data]:
     """What passed, as an image: built, looked through, pushed, and known by its digest. Where no model passed it ends without one."""
-    there = """[ -n "$(ls "$RUNNER_TEMP/passed" 2> /dev/null)" ] && echo "any=yes" >> "$GITHUB_OUTPUT" \\
+    there = f"""[ -n "$(ls "$RUNNER_TEMP/{PASSED}" 2> /dev/null)" ] && echo "any=yes" >> "$GITHUB_OUTPUT" \\
   || echo "No model was let in, so no image was built." >> "$GITHUB_STEP_SUMMARY"
 """
     any_passed = {"if": "steps.passed.outputs.any == 'yes'"}
@@ -226,10 +238,10 @@ def _image(repository: str, learns: list[str]) -> Mapping[str, Data]:
         "permissions": {"contents": "read", "packages": "write"},
         "outputs": {"digest": "${{ steps.push.outputs.digest }}"},
         "steps": [
-            {"uses": FETCH, "with": {"pattern": "passed-*", "path": "${{ runner.temp }}/passed"}},
-            {"id": "passed", "name": "Was a model let in?", "run": there},
+            {"uses": FETCH, "with": {"pattern": "passed-*", "path": f"${{{{ runner.temp }}}}/{PASSED}", "merge-multiple": True}},
+            {"id": "passed", "name": "Was a model let in?", **_at_the_root(pipeline), "run": there},
             {**any_passed, "uses": CHECKOUT, "with": {"persist-credentials": False}},
-            {**any_passed, "name": "Build", "run": f'docker build --tag "{repository}:$GITHUB_SHA" .\n'},
+            {**any_passed, "name": "Build", "run": BUILD.format(passed=f'"$RUNNER_TEMP/{PASSED}"', image=f'"{repository}:$GITHUB_SHA"') + "\n"},
             {**any_passed, "name": "Look through it for known holes", "run": SCAN.format(image=f'"{repository}:$GITHUB_SHA"') + "\n"},
             {**any_passed, "id": "push", "name": "Push, by digest", "env": {"TOKEN": "${{ github.token }}"}, "run": "\n".join(push) + "\n"},
         ],

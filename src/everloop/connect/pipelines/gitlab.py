@@ -8,10 +8,11 @@ the other models go on. Sources: GitLab's documentation, "CI/CD YAML syntax refe
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from everloop.connect.pipelines.carried import GITLAB, left_over, said
-from everloop.connect.pipelines.ci import PROPOSED, SCAN, TEST, installed, judged_apart, pushed_to
+from everloop.connect.pipelines.ci import BUILD, PASSED, PROPOSED, SCAN, below, image_of, installed, judged_apart, pushed_to, tests
 from everloop.connect.pipelines.lines import command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import Pipeline, Task, cron, in_order
@@ -44,6 +45,8 @@ def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
         *_clock(pipeline),
         *left_over(pipeline, GITLAB),
     ]
+    if repository:
+        lines.append(image_of(pipeline))
     tasks = in_order(pipeline.tasks)
     body: dict[str, Data] = {
         "stages": ["test", "propose", *[task.name for task in tasks], *(["image"] if repository else [])],
@@ -83,9 +86,13 @@ def _clock(pipeline: Pipeline) -> list[str]:
 
 def _default(pipeline: Pipeline) -> Mapping[str, Data]:
     usual: dict[str, Data] = {"image": pipeline.image or "python:3.12-slim", "interruptible": False}
-    if not pipeline.image:
-        usual["before_script"] = ["command -v everloop > /dev/null || " + installed()]
-    return usual
+    before = _inside(pipeline) + ([] if pipeline.image else ["command -v everloop > /dev/null || " + installed()])
+    return usual | ({"before_script": before} if before else {})
+
+
+def _inside(pipeline: Pipeline) -> list[str]:
+    """Where a job's lines are run, if not at the root of what is checked out."""
+    return [f"cd {shlex.quote(pipeline.below)}"] if pipeline.below else []
 
 
 def _called(task: Task, model: str) -> str:
@@ -101,23 +108,36 @@ def _job(pipeline: Pipeline, task: Task, model: str) -> Mapping[str, Data]:
         "needs": needs,
         # Two runs of one model would wait for each other in the house; here they wait where somebody sees it.
         "resource_group": f"everloop-{model or task.name}",
-        "script": [tried(limited(command(task, model, "$NOW"), task.timeout), task)],
+        "script": [_lines(task, model)],
         "timeout": f"{max(1, round(longest.total_seconds() / 60))} minutes",
         "retry": {"max": 2, "when": list(MACHINES)},
     }
-    kept: dict[str, Data] = {"paths": ["reports/"], "when": "always"}
-    if "--junit" in task.command:
-        kept["reports"] = {"junit": f"reports/{task.name}-{model}.xml"}
-    return job | ({"artifacts": kept} if any(word.startswith("reports/") for word in task.command) else {})
+    kept: list[Data] = [below(pipeline, "reports/")] if any(word.startswith("reports/") for word in task.command) else []
+    if model and task == _last_gate(pipeline, model):
+        job["script"] = [f"{_lines(task, model)}mkdir -p {PASSED}\necho {model} > {PASSED}/{model}\n"]
+        kept.append(below(pipeline, f"{PASSED}/"))
+    if not kept:
+        return job
+    junit = {"reports": {"junit": below(pipeline, f"reports/{task.name}-{model}.xml")}} if "--junit" in task.command else {}
+    return job | {"artifacts": {"paths": kept, "when": "always", **junit}}
+
+
+def _lines(task: Task, model: str) -> str:
+    return tried(limited(command(task, model, "$NOW"), task.timeout), task)
+
+
+def _last_gate(pipeline: Pipeline, model: str) -> Task | None:
+    """The gate behind which a model was let through by all of them; None where nothing lets it in."""
+    return next((task for task in reversed(in_order(pipeline.tasks)) if task.gate and model in task.foreach), None)
 
 
 def _test(pipeline: Pipeline) -> Mapping[str, Data]:
-    smokes = [f"everloop judge {model} --smoke" for model in pipeline.models]
+    reports = below(pipeline, "reports/")
     return {
         "stage": "test",
-        "script": [installed(tests=True), *TEST.values(), *smokes],
+        "script": [installed(tests=True), *(line for lines in tests(pipeline).values() for line in lines.split("\n"))],
         "timeout": "30 minutes",
-        "artifacts": {"paths": ["reports/"], "when": "always", "reports": {"junit": "reports/tests.xml"}},
+        "artifacts": {"paths": [reports], "when": "always", "reports": {"junit": f"{reports}tests.xml"}},
     }
 
 
@@ -129,26 +149,33 @@ def _propose(pipeline: Pipeline, model: str) -> Mapping[str, Data]:
         "needs": ["test"],
         "variables": {"MODEL": model, **beside(PROPOSED)},
         "script": [*judged_apart(pipeline), f'[ -z "$COMMENTS_TOKEN" ] || {NOTE}'],
-        "artifacts": {"paths": ["reports/"], "when": "always", "reports": {"junit": f"reports/*-{model}.xml"}},
+        "artifacts": {
+            "paths": [below(pipeline, "reports/")],
+            "when": "always",
+            "reports": {"junit": below(pipeline, f"reports/*-{model}.xml")},
+        },
     }
 
 
 def _image(pipeline: Pipeline, repository: str) -> Mapping[str, Data]:
-    """What passed, as an image: built, looked through, pushed, and known by its digest."""
-    last = [_called(task, model) for task, model in pipeline.runs() if task.name == pipeline.tasks[-1].name]
+    """What passed, as an image: built, looked through, pushed, and known by its digest. Where no model passed it ends without one.
+
+    It comes whatever became of the gates (``when: always``), since a gate that said no is a job that failed; which said yes is a file. It
+    names no jobs it needs: as soon as one of those is skipped GitLab would begin with it, while others are still under way.
+    """
     tag = f'"{repository}:$CI_COMMIT_SHA"'
     return {
         "stage": "image",
-        "rules": [{"if": LEARNS}],
-        "needs": [{"job": job, "optional": True} for job in last],
+        "rules": [{"if": LEARNS, "when": "always"}],
         "image": "docker:28",
         "services": ["docker:28-dind"],
-        "before_script": ['echo "$CI_REGISTRY_PASSWORD" | docker login "$CI_REGISTRY" --username "$CI_REGISTRY_USER" --password-stdin'],
+        "before_script": [*_inside(pipeline), 'echo "$CI_REGISTRY_PASSWORD" | docker login "$CI_REGISTRY" --username "$CI_REGISTRY_USER" --password-stdin'],
         "script": [
-            f"docker build --tag {tag} .",
+            f'[ -n "$(ls {PASSED} 2> /dev/null)" ] || {{ echo "No model was let in, so no image is built."; touch image.env; exit 0; }}',
+            BUILD.format(passed=PASSED, image=tag),
             SCAN.format(image=tag),
             f"docker push {tag}",
             f"echo \"{IMAGE}=$(docker inspect --format '{{{{index .RepoDigests 0}}}}' {tag})\" > image.env",
         ],
-        "artifacts": {"reports": {"dotenv": "image.env"}},
+        "artifacts": {"reports": {"dotenv": below(pipeline, "image.env")}},
     }
