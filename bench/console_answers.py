@@ -7,6 +7,7 @@ In: nothing. Out: goals. Each round asks both ways, in turn; what is told is the
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import statistics
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import httpx
@@ -118,20 +121,35 @@ def silence() -> Iterator[list[int]]:
 
 @contextmanager
 def reading(url: str, cookie: dict[str, str]) -> Iterator[list[int]]:
-    """Readers who ask for the next page when they have the last; what is given is filled with a status for each page."""
-    over, served = threading.Event(), list[int]()
+    """Readers who ask for the next page when they have the last, in a process of their own: who measures must not wait for them. What is
+    given is filled at the end, with a number for each page."""
+    spawn = multiprocessing.get_context("spawn")
+    over, given, served = spawn.Event(), spawn.Value("i", 0), list[int]()
+    process = spawn.Process(target=read_on, args=(url, cookie, over, given), daemon=True)
+    process.start()
+    while given.value < READERS and process.is_alive():  # they have begun
+        time.sleep(0.01)
+    before = given.value
+    try:
+        yield served
+    finally:
+        served.extend(range(given.value - before))
+        over.set()
+        process.join()
+
+
+def read_on(url: str, cookie: dict[str, str], over: Event, given: Synchronized[int]) -> None:
+    """``READERS`` threads that ask for pages until it is over, and count those they were given."""
 
     def read() -> None:
         with httpx.Client(base_url=url, cookies=cookie, timeout=60) as client:
             while not over.is_set():
-                served.append(client.get("/console/people").status_code)
+                client.get("/console/people").raise_for_status()
+                with given.get_lock():
+                    given.value += 1
 
     threads = [threading.Thread(target=read) for _ in range(READERS)]
     for thread in threads:
         thread.start()
-    try:
-        yield served
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+    for thread in threads:
+        thread.join()

@@ -122,8 +122,8 @@ def test_a_hundred_thousand_points_keep_their_extremes_and_a_small_picture() -> 
 def test_no_label_meets_another_and_no_line_of_a_mark_crosses_one(seed: int) -> None:
     draw = random.Random(seed)
     kinds = ("deploy", "drift", "incident", "decision")
-    marks = sorted((draw.uniform(60, 700), Mark(START, "x" * draw.randint(1, 40), draw.choice(kinds))) for _ in range(25))  # type: ignore[type-var]
-    lanes, placed = place(marks, 60, 716)
+    marks = sorted((draw.uniform(60, 580), Mark(START, "x" * draw.randint(1, 40), draw.choice(kinds))) for _ in range(25))  # type: ignore[type-var]
+    lanes, placed = place(marks, 60, 596)
     said = [(x, spot) for x, _, spot in placed if spot]
     assert 0 < lanes <= 4
     assert len(placed) == 25
@@ -139,7 +139,7 @@ def test_an_urgent_mark_gets_its_label_before_a_decision_does() -> None:
     crowd = [(100.0 + i, Mark(week(i), "hold hold hold hold", "decision")) for i in range(12)] + [
         (112.0, Mark(week(13), "outage", "incident"))
     ]
-    _, placed = place(crowd, 60, 716)
+    _, placed = place(crowd, 60, 596)
     assert [spot is not None for _, mark, spot in placed if mark.kind == "incident"] == [True]
     assert any(spot is None for _, _, spot in placed)
 
@@ -216,7 +216,7 @@ def test_all_text_lies_inside_the_picture_at_its_largest_size() -> None:
             left = x - wide if "e" in look.split() else x - wide / 2 if "c" in look.split() else x
             assert left >= -2, (group.text, x, wide)
             if x != 33:  # a legend's words stand in a group of their own that wraps
-                assert left + wide <= 722, (group.text, x, wide)
+                assert left + wide <= 602, (group.text, x, wide)
 
 
 def test_what_was_counted_is_drawn_as_what_was_kept_would_be() -> None:

@@ -159,6 +159,27 @@ def test_runs_are_filtered_and_a_filter_that_is_none_is_said(house, client):
     assert "filters nothing" in read(client.get("/console/runs", params={"q": "=3"}).text)
 
 
+def test_a_filter_that_fits_nothing_says_which_word_and_what_words_there_are(house, client):
+    second_run(house)
+
+    def told(**query):
+        return read(client.get("/console/runs", params=query).text)
+
+    said = told(q="foo bar=")
+    assert "'bar=' filters nothing: after = a value is missing." in said
+    assert "Names there are: model , learner , verdict , version ," in said
+    assert "max_iter" in said
+    said = told(q="max_itre=99")
+    assert "'max_itre' is the name of no parameter and no measure of the newest runs. Did you mean 'max_iter'?" in said
+    assert "Names there are" in said
+    assert "'foo' stands in no learner and in no model." in told(q="foo max_iter=99")
+    assert "No run has verdict=pased." in told(q="verdict=pased")
+    assert "No run has a number that is called 'wap' to be ordered by." in told(by="wap")
+    said = told(q="max_iter=99")
+    assert "Names there are" not in said, "who finds something is told nothing"
+    assert "No run fits. Take a term away." in told(q="max_iter=98")
+
+
 def test_what_failed_is_asked_again_by_who_says_so_and_stands_in_the_journal(house, client):
     errand = ask(house, "turn", "prices", NOW)
     with house.store.transaction() as t:

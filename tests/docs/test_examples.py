@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 from everloop_pages import ROOT, Block, anchors, blocks, links, pages
 
 PAGES = pages()
@@ -67,6 +68,12 @@ def test_a_script_that_opens_a_house_may_be_read_again_by_its_children(page):
     unguarded = [text for text in scripts if re.search(r"^\S.*open_house\((Path\()?\"", text, re.MULTILINE)]
     assert unguarded == []
     assert all('if __name__ == "__main__":' in text for text in scripts)
+
+
+def test_the_readme_shows_what_init_says_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(app, ["init", "shop"]).stdout
+    assert f"$ everloop init shop\n{said}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def dead_links(page: Path) -> list[str]:

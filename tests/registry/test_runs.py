@@ -130,6 +130,29 @@ def test_what_filters_nothing_is_refused(text):
         terms_of(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "piece", "why"),
+    [
+        ("foo bar=", "'bar='", "after = a value is missing"),
+        ("depth==3", "'depth='", "after = a value is missing"),
+        ("wape<0.3 =3", "'=3'", "no name stands before it"),
+        ('wape<0.3 "loss', "'\"loss'", "a quote that does not end"),
+    ],
+)
+def test_the_piece_that_cannot_be_read_is_said_with_what_is_wrong_with_it(text, piece, why):
+    with pytest.raises(EverloopError) as refused:
+        terms_of(text)
+    assert str(refused.value).startswith(f"{piece} filters nothing: ")
+    assert why in str(refused.value)
+
+
+def test_the_names_of_the_newest_runs_are_said(runs):
+    assert runs.names() == (
+        "columns", "cpu_seconds", "depth", "loss", "rows", "seconds", "seed", "wape", "wape gain", "wape of the champion"
+    )  # fmt: skip
+    assert "wape" not in runs.names(newest=2), "only the newest are read"
+
+
 @given(st.lists(st.tuples(NAMES, st.sampled_from(SIGNS), NAMES), max_size=4))
 def test_terms_in_quotes_are_read_as_they_were_written(terms):
     text = " ".join(f'"{name}"{sign}"{value}"' for name, sign, value in terms)
@@ -176,4 +199,31 @@ def test_a_house_of_before_has_the_same_runs_after_its_upgrade(tmp_path):
     again = open_store(url)
     assert Runs(again).page() == before
     assert len(before) == 3
+    again.close()
+
+
+def test_parameters_noted_as_python_writes_them_are_found_as_what_they_are_after_the_upgrade(tmp_path):
+    """Runs that a release of before kept as text ("60") are found by ``max_iter>=50`` once the house is brought up to date."""
+    url = f"sqlite:///{tmp_path / 'house.db'}"
+    store = open_store(url)
+    runs, journal = Runs(store), Journal(store)
+    told = {"max_iter": "60", "loss": "'absolute_error'", "l2": "0.1", "warm": "True", "depth": 3, "device": "7"}
+    one = replace(candidate(1), parameters=json.dumps(told), notes=(("device", "8"),))
+    with store.transaction() as t:
+        journal.append(t, one, back=timedelta(days=9))
+        runs.learnt(t, one)
+        runs.judged(t, verdict(1, wape=0.3))
+    now = runs.page()
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "house.db")) as file:
+        (said,) = file.execute("SELECT said FROM runs").fetchone()
+        before = json.loads(said)
+        before["parameters"] |= {"max_iter": "60", "loss": "'absolute_error'", "l2": "0.1"}
+        file.execute("UPDATE runs SET said = ?", (json.dumps(before),))
+        file.execute("UPDATE alembic_version SET version_num = '0008'")
+        file.commit()
+    again = open_store(url)
+    assert Runs(again).page() == now
+    assert now[0].parameters == {"max_iter": 60, "loss": "absolute_error", "l2": 0.1, "warm": "True", "depth": 3, "seed": 0, "device": "8"}
+    assert ids(Runs(again).page(terms_of("max_iter>=50 loss=absolute_error wape<0.4"))) == ["c1"]
     again.close()

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import cast
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -37,6 +37,9 @@ from everloop.errors import EverloopError, Unknown
 from everloop.loop.house import House
 
 _log = logging.getLogger("everloop.console")
+PAGES_AT_ONCE = 2
+"""Pages that are made at once. More would be done no sooner, for one Python makes them, and would take the cores from answers; a form, such
+as an undo, waits for none of them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Desk:
     wall: Callable[[], datetime] = wall
     throttle: Throttle = field(default_factory=Throttle)
     hashing: CapacityLimiter = field(default_factory=partial(CapacityLimiter, AT_ONCE))
+    making: CapacityLimiter = field(default_factory=partial(CapacityLimiter, PAGES_AT_ONCE))
     provider: Provider | None = None
     name: str = ""
 
@@ -144,7 +148,7 @@ async def _answer(desk: Desk, route: Route, request: Request) -> Response:
             raise RefusedError(403, f"This is for people who are {route.role} at least; {visit.person.name} is {visit.person.role}.")
         if route.method == "POST":
             asked.check_form(request, form, visit.form_word, url=desk.house.settings.console.url)
-        return await run_in_threadpool(_done, desk, route, request, visit, form)
+        return await to_thread.run_sync(_done, desk, route, request, visit, form, limiter=desk.making if route.method == "GET" else None)
     except RefusedError as no:
         who = repr(visit.person.name) if visit else "who is not signed in"
         _log.warning("%s %s for %s from %s was refused: %s", route.method, route.path, who, asked.place(request), no.why)

@@ -32,13 +32,15 @@ READ = ("id", "arm", "answered_at", "microseconds", "error")
 
 @dataclass(frozen=True)
 class Given:
-    """Answers counted by step of time: ``at`` are the beginnings; of each how many were given, by candidates, without an answer, and how
-    long the middle and the slowest hundredth took, in milliseconds (None where none was given). ``too_many``: more than a page counts."""
+    """Answers counted by step of time: ``at`` are the beginnings; of each how many were given, by candidates, without an answer, how many
+    seconds models took for all of them, and how long the middle and the slowest hundredth took, in milliseconds (None where none was
+    given). ``too_many``: more than a page counts."""
 
     at: tuple[datetime, ...] = ()
     answers: tuple[int, ...] = ()
     candidates: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
+    seconds: tuple[float, ...] = ()
     middle: tuple[float | None, ...] = ()
     slowest: tuple[float | None, ...] = ()
     too_many: bool = False
@@ -93,8 +95,9 @@ def given_between(house: House, model: Model, since: datetime, until: datetime, 
     took = rows.column("microseconds").to_numpy() / 1000
     middle, slowest = _quantiles(place[~failed], took[~failed], count)
     counts = [tuple(np.bincount(where, minlength=count).tolist()) for where in (place, place[theirs], place[failed])]
+    seconds = tuple((np.bincount(place, took, minlength=count) / 1000).tolist())
     at = tuple(from_microseconds(first + n * width) for n in range(count))
-    return Given(at, counts[0], counts[1], counts[2], middle, slowest)
+    return Given(at, counts[0], counts[1], counts[2], seconds, middle, slowest)
 
 
 def _quantiles(
@@ -126,6 +129,8 @@ def _served(given: Given, step: timedelta) -> Iterator[Lane]:
         Line("p99", list(zip(given.at, given.slowest, strict=True)), dashed=True),
     ]
     yield Lane("Latency", times if some else [], "ms of the model", missing=none)
+    busy = [Line("time in models", [(at, n / hours) for at, n in zip(given.at, given.seconds, strict=True)])]
+    yield Lane("Work of answers", busy if some else [], "seconds an hour", missing=none)
 
 
 def _watched(looks: Sequence[Signals]) -> Iterator[Lane]:

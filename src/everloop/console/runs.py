@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,9 +15,10 @@ from everloop.loop.control.again import ask_again
 from everloop.loop.control.cancel import cancel
 from everloop.loop.house import House
 from everloop.loop.lineage import snapshot_of
+from everloop.project.refuse import did_you_mean
 from everloop.records import Candidate, Verdict
 from everloop.registry.errands import Errand, Errands
-from everloop.registry.runs import Run, terms_of
+from everloop.registry.runs import OWN, Run, terms_of
 from everloop.stats.rounded import figure
 
 SCREEN, FEW = 50, 10
@@ -25,6 +26,8 @@ MOST_BESIDE = 6
 SHOWN_PARAMETERS, SHOWN_MEASURES = 4, 4
 SHORT = 40
 """Letters of a parameter that stands in a column; longer ones are told where runs stand beside one another."""
+HEAD = 28
+"""Letters of a name that stand above a column; all of them when it is pointed at."""
 USUAL = ("rows", "columns", "seconds", "cpu_seconds", "money")
 
 
@@ -60,11 +63,36 @@ def table_of(house: House, text: str = "", *, by: str = "", falling: bool = Fals
     return Table(tuple(runs), _parameters(runs), _measures(runs, by), len(found) > SCREEN)
 
 
+def unknown(house: House, text: str, by: str, names: Sequence[str]) -> Iterator[str]:
+    """Of a filter that no run meets: what in it no run has at all, in sentences. ``names`` are those the newest runs have."""
+    for term in terms_of(text):
+        if term.name and term.name not in names:
+            yield f"{term.name!r} is the name of no parameter and no measure of the newest runs.{did_you_mean(term.name, names)}"
+        elif not term.name and not house.runs.page((term,), limit=1):
+            yield f"{term.value!r} stands in no learner and in no model."
+        elif term.name in OWN and not house.runs.page((term,), limit=1):
+            yield f"No run has {term.name}{term.sign}{term.value}."
+    if by and not house.runs.page(by=by, limit=1):
+        yield f"No run has a number that is called {by!r} to be ordered by.{did_you_mean(by, names)}"
+
+
 def _parameters(runs: Sequence[Run]) -> tuple[str, ...]:
     names = dict.fromkeys(name for run in runs for name in run.parameters if name != "seed")
     values = {name: {str(run.parameters.get(name)) for run in runs} for name in names}
     short = [name for name in names if len(values[name]) > 1 and all(len(value) <= SHORT for value in values[name])]
     return tuple(short[:SHOWN_PARAMETERS])
+
+
+def short(name: str) -> str:
+    """A parameter or a measure as the head of a column: its first letters, where it is a whole clause.
+
+    >>> short("wape gain"), short("fair_across(orders.latest('region'), 'wape', 0.1) of the champion")
+    ('wape gain', "fair_across(orders.latest('… of the champion")
+    """
+    for what in (" of the champion", " gain"):
+        if name.endswith(what):
+            return short(name.removesuffix(what)) + what
+    return name if len(name) <= HEAD else f"{name[: HEAD - 1]}…"
 
 
 def _measures(runs: Sequence[Run], by: str) -> tuple[str, ...]:
@@ -102,15 +130,19 @@ def shown(asking: Asking) -> Shown:
     house, query = asking.house, asking.query
     text, by, falling = query.get("q", "").strip(), query.get("by", "").strip(), query.get("order") == "falling"
     page = max(1, asking.number("page", 1))
-    wrong = ""
+    wrong, table, unread, names = "", Table((), (), (), False), (), ()
     try:
         table = table_of(house, text, by=by, falling=falling, page=page)
     except EverloopError as error:
-        wrong, table = str(error), Table((), (), (), False)
+        wrong = str(error)
+    if (text or by) and not table.runs:
+        names = (*OWN, *house.runs.names())
+        unread = () if wrong else tuple(unknown(house, text, by, names))
     under_way, failed, count = doing(house)
     values = {
         "table": table, "text": text, "by": by, "falling": falling, "page": page, "wrong": wrong, "count": house.runs.count(),
         "under_way": under_way, "failed": failed, "waiting": count, "turns": house.turns.under_way(limit=FEW), "figure": figure,
+        "unread": unread, "names": names, "short": short,
         "words": {"q": text or None, "by": by or None, "order": "falling" if falling else None},
     }  # fmt: skip
     return Shown("Runs", "runs.html", values)

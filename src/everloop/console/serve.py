@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from everloop.loop.house import House
 
-STEP_BACK = 5
-"""How far pages step back behind answers (nice)."""
+STEP_BACK = 10
+"""How far pages step back behind answers (nice): where both want the same core, answers get nine parts of ten of it. Further, and an undo
+by button would come too late on a machine that is busy."""
 GRACE = 2
 
 

@@ -137,7 +137,7 @@ class Letting:
             if People(store).any(within=t):
                 raise EverloopError("There are people in this house: sign in by name. An admin lets others in: everloop person add")
             if Links(store).use(t, words.digest_of(link), now=now) != (None,):
-                raise _no_link()
+                raise _no_link("")
             Sessions(store).begin(t, words.digest_of(secret), None, now=now, until=now + self.longest)
         return secret
 
@@ -151,5 +151,5 @@ def this_machine() -> Person:
     return Person(f"{name} at this machine", "admin")
 
 
-def _no_link() -> Unknown:
-    return Unknown("link", "that was opened", next="It was used, or is over. A new one: everloop person link NAME")
+def _no_link(whose: str = " NAME") -> Unknown:
+    return Unknown("link", "that was opened", next=f"It was used, or is over. A new one: everloop person link{whose}")

@@ -17,6 +17,7 @@ from everloop.records import Candidate, Prediction, Record, Signals, Snapshot, T
 from everloop.registry import history
 from everloop.registry.history import Reason
 from everloop.registry.sentences import clause
+from everloop.serving.answered import veiled
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,11 @@ class Chain:
 
 
 def behind(house: House, id: str) -> Chain:
-    """The chain behind a record's id, a version such as ``demand@3``, or an answer's id. Raises Unknown."""
+    """The chain behind a record's id, a version such as ``demand@3``, or an answer's id, of which nothing private is told. Raises
+    Unknown."""
     given = None if "@" in id or house.journal.find(id) else find_answer(house, id)
+    if given is not None:
+        given = veiled(given, house.project.models.get(given.model), house.salt)
     tree = history.why(house.journal, given.version if given is not None else id)
     name = house.versions.naming()
     head = spoken_answer(house, given) if given is not None else _sentence(tree.record, name)

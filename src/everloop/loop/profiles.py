@@ -28,7 +28,7 @@ from everloop.monitor.spec import Spec, describe
 from everloop.project.model import Model
 from everloop.records import Candidate, Shape, Traffic, TrainingSet
 from everloop.registry.facts import Facts
-from everloop.serving.answered import features_of
+from everloop.serving.answered import features_of, hashed, private_columns
 from everloop.stats.shapes import Answers, Floats
 from everloop.training.executor import Executor, Serial
 from everloop.training.rows import holdout, learnable
@@ -162,7 +162,23 @@ def rows_learnt(house: House, model: Model, champion: Candidate) -> tuple[list[s
     table = learnable(house.table(training_set), training_set, champion.shape)
     said = [table.column(name).to_pylist() for name in ("moment", *model.unit) if name in table.column_names]
     keys = ["\x1f".join(map(str, row)) for row in zip(*said, strict=True)]
-    return keys, table.select([c for c in model.columns if c in table.column_names])
+    return keys, as_logged(house, model, table.select([c for c in model.columns if c in table.column_names]))
+
+
+def as_logged(house: House, model: Model, rows: pa.Table) -> pa.Table:
+    """What was learnt from as answers remember it, so that both can be compared and neither tells what is private: private texts as hashes.
+    Private numbers are left out, for the hash of a number lies nowhere."""
+    for name in private_columns(model).intersection(rows.column_names):
+        place, values = rows.column_names.index(name), rows.column(name)
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            known = values.combine_chunks().dictionary_encode()
+            words = pa.array([hashed(word, house.salt) for word in known.dictionary.to_pylist()], pa.string())
+            rows = rows.set_column(place, name, words.take(known.indices))
+        else:
+            rows = rows.drop_columns([name])
+    return rows
 
 
 def _training_set(house: House, champion: Candidate) -> TrainingSet | None:
@@ -177,6 +193,7 @@ def _learnt(house: House, model: Model, champion: Candidate, training_set: Train
     columns = pa.concat_tables([learn.select(names), held.select(names)])
     moments = np.concatenate([part.column("moment").to_numpy().astype(np.int64) for part in (learn, held)])
     answered = np.arange(len(columns)) >= (len(learn) if len(held) >= FIRST_ANSWERS else 0)
+    columns = as_logged(house, model, columns)
     features = dict(describe(columns).features)
     if champion.shape.kind != "ranking":
         asked = [held] if len(held) >= FIRST_ANSWERS else [learn, held]

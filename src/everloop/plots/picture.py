@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from everloop.plots.scales import Down
 from everloop.records import identity
 
-WIDTH = 720.0
+WIDTH = 600.0
 TEXT = 20.0  # the size room is reserved for; drawn smaller on wide screens
 ROW = 26.0
 COLOURS = 7
@@ -21,7 +21,7 @@ STYLE = (
     "@media (prefers-color-scheme:dark){.el-plot{--el-ink:#e8ecf2;--el-muted:#a3adbb;--el-grid:#2c333e;--el-paper:#14181f;--el-0:#56b4e9;"
     "--el-1:#f08a4b;--el-2:#2fc49a;--el-3:#dc93bb;--el-4:#e6a817;--el-5:#4c8fdb;--el-6:#9aa3b0}}"
     "@media print{.el-plot{--el-ink:#000;--el-muted:#444;--el-grid:#ddd;--el-paper:#fff}}"
-    ".el-plot text{font-size:13.5px;fill:var(--el-ink);stroke:none}.el-plot .m{fill:var(--el-muted)}"
+    ".el-plot text{font-size:11.25px;fill:var(--el-ink);stroke:none}.el-plot .m{fill:var(--el-muted)}"
     ".el-plot .o{paint-order:stroke;stroke:var(--el-paper);stroke-width:6px}.el-plot .e{text-anchor:end}.el-plot .c{text-anchor:middle}"
     "@media (max-width:640px){.el-plot text{font-size:20px}}"
     ".el-plot .g{stroke:var(--el-grid);stroke-width:1;fill:none}.el-plot .a{stroke:var(--el-muted);stroke-width:1;fill:none}"
@@ -98,7 +98,7 @@ def svg(title: str, description: str, height: float, body: Sequence[str], given:
 
 
 def nothing(title: str, description: str, given: str | None) -> str:
-    body = ['<path class="a" d="M16 130H704"/>', write(WIDTH / 2, 82, "nothing to show yet", "c m")]
+    body = ['<path class="a" d="M16 130H584"/>', write(WIDTH / 2, 82, "nothing to show yet", "c m")]
     return svg(title, description or "No data yet.", 150, body, given)
 
 

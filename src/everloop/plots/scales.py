@@ -75,12 +75,16 @@ def _round_step(span: float, most: int) -> float:
 
 
 def scale_of(values: Sequence[float], percent: bool, most: int = 5) -> tuple[Box, tuple[float, ...], tuple[str, ...]]:
-    """The range (ends on ticks), the ticks and how they are said. Starts at zero where zero is near."""
+    """The range (ends on ticks), the ticks and how they are said. Starts at zero where zero is near, or all there is.
+
+    >>> scale_of([0.0, 0.0], False, most=2)[0]
+    (0.0, 1.0)
+    """
     low, high = min(values), max(values)
     if 0 < low < 0.4 * high:
         low = 0.0
     if high - low <= 1e-9 * max(abs(low), abs(high)):
-        low, high = low - (abs(low) * 0.1 or 1.0), high + (abs(high) * 0.1 or 1.0)
+        low, high = (low - abs(low) * 0.1, high + abs(high) * 0.1) if low else (0.0, 1.0)
     step = _round_step(high - low, most)
     first, last = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
     ticks = tuple(k * step for k in range(first, last + 1))

@@ -106,7 +106,7 @@ def _drawn(
             edges = "".join(f"V{down(c):.1f}H{across(low + (high - low) * (i + 1) / bins):.1f}" for i, c in enumerate(counts))
             body.append(f'<path class="{look}" d="M{left:.1f} {down.floor:.1f}{edges}V{down.floor:.1f}"/>')
     body += [write(inside(across(t), w), down.floor + ROW - 2, w, "c m") for t, w in numbers(low, high)]
-    body.append(write(left, down.floor + 2 * ROW - 4, unit, "m") if unit else "")
+    body.append(write(left, down.floor + 2 * ROW - 4, cut(unit, WIDTH - left - 4), "m", unit) if unit else "")
     return svg(title, description, down.floor + (2 if unit else 1) * ROW + 8, body, id)
 
 

@@ -83,7 +83,8 @@ class Term:
     value: str
 
 
-_TERM = re.compile(r'\s*(?:"([^"]*)"|([^\s<>=!~"]+))(?:\s*(<=|>=|!=|=|<|>|~)\s*(?:"([^"]*)"|([^\s"]+)))?')
+_TERM = re.compile(r'\s*(?:"([^"]*)"|([^\s<>=!~"]+))(?:\s*(<=|>=|!=|=|<|>|~)\s*(?:"([^"]*)"|([^\s"<>=!~][^\s"]*))?)?')
+_LIKE = "Say wape<0.3, max_iter>=100, learner~Boosting or verdict=passed; what has a blank or a sign in it goes in quotes."
 
 
 def terms_of(text: str) -> tuple[Term, ...]:
@@ -92,18 +93,19 @@ def terms_of(text: str) -> tuple[Term, ...]:
     >>> [(term.name, term.sign, term.value) for term in terms_of('model=demand "wape gain">=0.02 Boosting')]
     [('model', '=', 'demand'), ('wape gain', '>=', '0.02'), ('', '~', 'Boosting')]
 
-    Raises EverloopError for what is no such text.
+    Raises EverloopError for what is no such text, with the piece that cannot be read.
     """
     found, place = [], 0
-    while text[place:].strip():
+    while rest := text[place:].strip():
         term = _TERM.match(text, place)
-        if term is None or term.end() == place:
-            raise EverloopError(
-                f"{text[place:].strip()[:60]!r} filters nothing. Say wape<0.3, max_iter>=100, learner~Boosting or verdict=passed."
-            )
+        if term is None:
+            why = "it opens a quote that does not end" if rest[0] == '"' else "it begins with a sign, and no name stands before it"
+            raise EverloopError(f"{rest[:60]!r} filters nothing: {why}. {_LIKE}")
         quoted, plain, sign, in_quotes, bare = term.groups()
         name, value = quoted if quoted is not None else plain, in_quotes if in_quotes is not None else bare
-        found.append(Term("", "~", name) if sign is None else Term(name, cast(Sign, sign), value or ""))
+        if sign is not None and value is None:
+            raise EverloopError(f"{term[0].strip()[:60]!r} filters nothing: after {sign} a value is missing. {_LIKE}")
+        found.append(Term("", "~", name) if sign is None else Term(name, cast(Sign, sign), value))
         place = term.end()
     return tuple(found)
 
@@ -167,6 +169,13 @@ class Runs:
         """How many there are."""
         with self.store.reading(within) as connection:
             return int(connection.execute(select(func.count()).select_from(RUNS)).scalar() or 0)
+
+    def names(self, *, newest: int = 500, within: Connection | None = None) -> tuple[str, ...]:
+        """What the newest runs can be found and ordered by: the parameters and measures they have, by name."""
+        query = select(RUNS.c.said).order_by(RUNS.c.at.desc()).limit(newest)
+        with self.store.reading(within) as connection:
+            lots = [json.loads(said) for (said,) in connection.execute(query)]
+        return tuple(sorted({name for said in lots for of in ("parameters", "measures") for name in said[of]}))
 
     def _said(self, connection: Connection, candidate: str) -> dict[str, Any] | None:
         said = connection.execute(select(RUNS.c.said).where(RUNS.c.candidate == candidate)).scalar()

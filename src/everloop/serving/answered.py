@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -14,6 +14,7 @@ import pyarrow as pa
 from everloop.clock import from_microseconds
 from everloop.project.model import Model
 from everloop.project.reading import column_names, leaves
+from everloop.project.resolve import candidate_column
 from everloop.project.source import Source
 from everloop.records import Arm, Prediction, Shape, identity
 
@@ -150,6 +151,25 @@ def private_columns(model: Model) -> frozenset[str]:
         if leaf.verb in showing and leaf.column in private_in(leaf.source)
         for name in column_names(reading)
     )
+
+
+def veiled(prediction: Prediction, model: Model | None, salt: str) -> Prediction:
+    """An answer as anybody may read it: what a source calls private of its unit, and of the items it lists, as ``hashed`` says it; all of
+    the unit where nobody knows any more what is private (``model`` is None).
+
+    >>> from datetime import UTC, datetime
+    >>> from everloop.records import Prediction
+    >>> asked = Prediction("a", "m", "v", "champion", "ann@shop.example", datetime(2026, 11, 2, tzinfo=UTC), 1.0)
+    >>> veiled(asked, None, "salt").unit
+    '5b1ce43b1e7ae7cf'
+    """
+    private = None if model is None else frozenset[str]().union(*(private_in(source) for source in model.sources))
+    parts = prediction.unit.split("\x1f")
+    columns = model.unit if model is not None and len(model.unit) == len(parts) else (None,) * len(parts)
+    said = (part if private is not None and name is not None and name not in private else hashed(part, salt) for name, part in zip(columns, parts, strict=True))
+    listed = candidate_column(model) if model is not None else None
+    items = prediction.items if model is not None and listed not in (private or ()) else tuple(str(hashed(one, salt)) for one in prediction.items)
+    return replace(prediction, unit="\x1f".join(map(str, said)), items=items)
 
 
 def answer_id(model: str, moment: int, unit: str, version: str) -> str:
