@@ -99,7 +99,7 @@ def overdue_finding(source: Source, arrived: Sequence[datetime], now: datetime) 
     found = due(source, arrived, now)
     if found is None or found.came_at is not None:
         return None
-    # No share of it met: it is told, and stops nobody from learning what did come. That is for fresh(…) in must to say.
+    # No share of it met: it is told. Whose truth it is waits (brought.py); who only knows by it learns on, unless fresh(…) in must says no.
     return Finding(
         source=source.name, clause=f"arrives={source.arrives!r}", outcome="failed", rows=0, broken=0, met=None, share=1.0,
         sentence=overdue_sentence(found, source),
