@@ -1,4 +1,4 @@
-"""A feed that dies, on a clock that is turned: its silence is no truth, nothing goes forward on it, and it all goes on once the rows have come."""
+"""A feed that dies, on a clock that is turned: its silence is no truth, nothing goes forward on it, and all goes on when the rows have come."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 
 from everloop import Source, calendar, canary, days, every, minutes
 from everloop.clock import microseconds
+from everloop.console.rollout import rollout_view
 from everloop.lake.receive import receive
 from everloop.loop.answers import answer_due
 from everloop.loop.brought import brought, waited_for
@@ -87,7 +88,7 @@ class Fed:
         return turn(self.house, self.model, self.now) if turned else None
 
 
-def test_a_canary_waits_for_a_dead_feed_and_goes_on_by_itself_when_the_rows_have_come(tmp_path):
+def test_a_canary_waits_for_a_dead_feed_and_goes_on_by_itself_to_its_end_when_the_rows_have_come(tmp_path):
     fed = Fed(tmp_path, spends)
     fed.roll_out(tmp_path, Says())
     before, fed.dead = fed.traffic, True
@@ -113,6 +114,13 @@ def test_a_canary_waits_for_a_dead_feed_and_goes_on_by_itself_when_the_rows_have
     fed.day()
     assert fed.traffic.stage == "steady"
     assert fed.traffic.champion == before.candidate
+
+    # It is over: its steps are done, and nobody is told any more that it goes on.
+    view = rollout_view(fed.house, fed.model, fed.now)
+    assert [step.state for step in view.steps] == ["done", "done"]
+    assert view.over
+    [standing] = status(fed.house)
+    assert "the roll-out" not in str(standing)
 
 
 def test_the_way_back_stays_open_while_a_feed_is_dead(tmp_path):

@@ -64,9 +64,7 @@ def truths(
         return truths_in(reader, Spine(model, checked(questions)), predicts, until, delivered)
 
 
-def truths_in(
-    reader: Reader, spine: Spine, predicts: AnyReading, until: int, delivered: Mapping[str, Delivered] | None = None
-) -> Truths:
+def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int, delivered: Mapping[str, Delivered] | None = None) -> Truths:
     """As ``truths``, in a reader that is open already."""
     voids = spine.model.void_when
     ahead = [reading for reading in (*leaves(predicts), *readings_in(voids)) if reading.looks_ahead]

@@ -50,7 +50,7 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
     if traffic.held:
         stopped = (f"it is held ({traffic.held}), and nothing is learnt or rolled out before: everloop release {model.name}",)
         return _decision(model, "hold", stopped, HELD, now, id, made_from)
-    frozen = (*_sentences(signals.fired("outage")), *signals.overdue)
+    frozen = (*_sentences(signals.fired("outage")), *(signals.overdue or ()))
     if traffic.rolling and memory.plan and not frozen:
         action: Action = "promote" if memory.plan == "promote" else "advance"
         because: tuple[str, ...] = ("units move to whichever version does better",)
@@ -102,7 +102,7 @@ def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: dat
         return _decision(model, "hold", none, memory.cause, now, id, made_from)
     if signals.overdue:
         until = "nothing is learnt by itself before they have come"
-        return _decision(model, "hold", (*_sentences(wishes), *broken, *signals.overdue, until), "outage", now, id, made_from)
+        return _decision(model, "hold", (*_sentences(wishes), *broken, *(signals.overdue or ()), until), "outage", now, id, made_from)
     if broken:
         return _decision(model, "hold", (*_sentences(wishes), *broken, "nothing is learnt from such data"), "data", now, id, made_from)
     if (excuse := _excuse(signals, memory)) and wishes:

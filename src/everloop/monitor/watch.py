@@ -83,7 +83,7 @@ def watch(model: Model, traffic: Traffic, seen: Seen, *, now: datetime, id: str,
             *(with_causes(s, seen, span=asked, zone=zone) for s in fell),
             *clauses.estimates(watched), *calibrated(seen),
         ),
-        followed=tuple(on.values()), fresh=seen.fresh, confidence=seen.confidence, overdue=seen.overdue,
+        followed=tuple(on.values()), fresh=seen.fresh, confidence=seen.confidence, overdue=seen.overdue or None,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -227,7 +227,7 @@ class Signals(Record):
     fresh: int | None = None
     confidence: tuple[Confidence, ...] = ()
     beside: tuple[Trial, ...] = ()
-    overdue: tuple[str, ...] = ()
+    overdue: tuple[str, ...] | None = field(default=None, metadata={"empty": "left out"})
 
     @property
     def trials(self) -> tuple[Trial, ...]:
