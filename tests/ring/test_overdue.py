@@ -1,4 +1,4 @@
-"""A feed that dies, on a clock that is turned: its silence is no truth, nothing goes forward on it, and all goes on when the rows have come."""
+"""A feed that dies, on a clock that is turned: its silence is no truth, nothing goes forward on it, and all goes on once the rows came."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from everloop import Source, calendar, canary, days, every, minutes
+from everloop import Source, at_least, calendar, canary, days, every, minutes
 from everloop.clock import microseconds
+from everloop.console.ring import ring_of
 from everloop.console.rollout import rollout_view
 from everloop.lake.receive import receive
 from everloop.loop.answers import answer_due
@@ -50,10 +51,10 @@ leaves = usual.but(
 class Fed:
     """A house whose orders of a day come as one file at six the day after, unless the feed is ``dead``; turned at seven."""
 
-    def __init__(self, folder, model):
+    def __init__(self, folder, model, buys=0.5):
         (folder / "everloop.toml").write_text("[governor]\nfailures = 99\nfresh_truths = 1\nruns_a_week = 99\n")
         settings = replace(read_settings(folder, house=folder / "house"), child=False)
-        self.house, self.model = open_house(project_of(model), settings=settings, turned=True), model
+        self.house, self.model, self.buys = open_house(project_of(model), settings=settings, turned=True), model, buys
         self.rng, self.midnight, self.owed, self.dead, self.number = np.random.default_rng(5), BEGIN, [], False, 0
         for _ in range(8):
             self.day(turned=False)
@@ -76,7 +77,7 @@ class Fed:
         """Answer what is due, let people buy, let the feed bring it, go round once: what was decided."""
         answer_due(self.house, self.model, self.midnight)
         for unit in UNITS:
-            if self.rng.random() < 0.5:
+            if self.rng.random() < self.buys:
                 self.number += 1
                 at = self.midnight + timedelta(hours=float(self.rng.uniform(1, 20)))
                 row = {"order_id": f"o{self.number}", "ordered_at": at.isoformat(), "customer_id": unit, "amount": 1000}
@@ -192,3 +193,20 @@ def test_a_house_that_never_says_when_rows_arrive_asks_for_no_delivery(tmp_path,
     monkeypatch.setattr(type(house.lake.log), "deliveries", lambda *_, **__: pytest.fail("asked"))
     assert brought(house, usual, BEGIN) == {}
     assert waited_for(house, usual, BEGIN) == ()
+
+
+def test_a_figure_that_is_not_there_says_why_in_the_verdict_in_status_and_on_the_ring(tmp_path):
+    asks = leaves.but("leaves", promote_when=at_least("auc", 0.6), tell_when=at_least("auc", 0.5))
+    fed = Fed(tmp_path, asks, buys=1.0)
+    fed.day()
+    fed.day()
+    all_of_them = "truths are “no”, and it takes both"
+    verdict = next(entry.record for entry in fed.house.journal.read(kind="Verdict", newest_first=True))
+    assert any(all_of_them in opinion.sentence for opinion in verdict.opinions)
+    look = next(entry.record for entry in fed.house.journal.read(kind="Signals", newest_first=True))
+    [told] = [one for one in look.signals if one.measure == "auc"]
+    assert told.sentence.startswith("AUC: nothing to work it out from yet, for all ")
+    assert all_of_them in told.sentence
+    assert all_of_them in str(status(fed.house)[0])
+    [line] = ring_of(fed.house, fed.now).lines
+    assert all_of_them in line.wrong.figure

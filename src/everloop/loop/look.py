@@ -205,7 +205,7 @@ def _trained(house: House, model: Model, now: datetime | None) -> str | None:
 
 
 def _waits(house: House, model: Model, traffic: Traffic) -> str | None:
-    """What stood against it, which is the last of the reasons; the others are told as what was found. Of a roll-out, why it does not go on."""
+    """What stood against it, which is the last of the reasons; the others are told as what was found. Of a roll-out, why it stands."""
     newest = next(iter(house.journal.read(kind="Decision", model=model.name, newest_first=True, limit=1)), None)
     decision = newest.record if newest is not None else None
     if not isinstance(decision, Decision) or decision.action != "hold" or len(decision.because) < 2:
