@@ -75,7 +75,7 @@ def test_what_others_do_appears_without_a_reload_and_what_is_being_written_stays
     other = page_of(ROLLOUT, name="Otto")
     other.get_by_role("button", name="Undo").click()
     other.get_by_text("steady", exact=True).wait_for()
-    page.locator("#steps").get_by_text("not begun").first.wait_for()
+    page.locator("#steps").get_by_text("not reached").first.wait_for()
     assert page.get_by_label("Reason, if you like").input_value() == "I am writing"
 
 

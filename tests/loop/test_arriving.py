@@ -30,7 +30,10 @@ from everloop.loop.findings import findings_now
 from everloop.loop.house import open_house
 from everloop.loop.project_file import project_of
 from everloop.loop.serve.doors import HouseDoors
+from everloop.loop.spoken import spoken_report
+from everloop.loop.steps import check_now
 from everloop.project.spoken_sources import spoken_source
+from everloop.registry.sentences import clause
 from everloop.serving.notices import Notice, Notices
 from everloop.settings import SourceFiles, Storage, read_settings
 from everloop.testing.s3_server import SURROUNDINGS, s3_server
@@ -380,6 +383,21 @@ def test_what_is_overdue_is_told_once_and_that_it_came_too(tmp_path):
     looking.look(at("02T12:00"))
     assert news_of(house)[1:] == ["orders, due at 2026-11-02 06:00 UTC, came at 2026-11-02 12:00 UTC."]
     assert not [f for f in findings_now(house, demand, at("02T12:00")) if f.clause.startswith("arrives=")]
+
+
+def test_data_is_called_fit_only_as_far_as_it_came_where_something_is_overdue(tmp_path):
+    house = house_of(tmp_path, "in/*.csv")
+    put(tmp_path / "in" / "a.csv", csv(("l1", 1)), at("01T05:00"))
+    Arriving(house, print).look(at("01T05:30"))
+    fit, late = (check_now(house, demand, at(when)) for when in ("01T06:00", "02T11:00"))
+    assert fit.passed
+    assert late.passed, "nobody is stopped from learning what did come"
+    told = "orders were due at 2026-11-02 06:00 UTC and have not come; 2 hours more is what they may take"
+    assert "As far as it came" not in spoken_report(fit)
+    assert f"As far as it came: {told}." in spoken_report(late)
+    assert clause(late) == f"the data was fit to learn from, as far as it came: {told}"
+    assert source_of(house, "orders", at("02T11:00")).line.state == "fit to learn from, as far as it came"
+    assert source_of(house, "orders", at("02T07:00")).line.state == "fit"
 
 
 def test_what_came_too_late_yesterday_is_not_taken_for_what_is_due_today():

@@ -20,6 +20,7 @@ from everloop.project.spoken_values import spoken_column
 from everloop.records import Finding, Report
 
 SCREEN, DELIVERIES, REPORTS = 25, 20, 12
+FAR = "fit to learn from, as far as it came"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Held:
 
 @dataclass(frozen=True)
 class Fresh:
-    """One source on a line. ``ago``: how long since a row last arrived. ``state``: fit, not fit, not enough evidence, or unchecked."""
+    """One source on a line. ``ago``: how long since a row last arrived. ``state``: fit, fit as far as it came (``FAR``), not fit, not
+    enough evidence, or unchecked."""
 
     name: str
     rows: int
@@ -97,6 +99,7 @@ def _line(house: House, source: Source, now: datetime, reports: Sequence[Report]
     models = tuple(m.name for m in house.project.models.values() if any(s.name == source.name for s in m.sources))
     newest = next(iter(reports), None)
     state = _state([f for f in newest.findings if f.source == source.name]) if newest is not None else "unchecked"
+    state = FAR if state == "fit" and late else state
     return Fresh(source.name, counters.last_seq, arrived, ago, late, state, newest.made_at if newest is not None else None, models)
 
 

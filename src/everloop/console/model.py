@@ -99,7 +99,7 @@ def groups_said(house: House, model: Model, traffic: Traffic) -> tuple[GroupSaid
     whole = every.value if every is not None and every.version == traffic.champion else None
     measure = title(model.metric)
     return tuple(
-        GroupSaid(g.name.replace("_", " "), g.of, f"{measure} {within(g.value, g.low, g.high)}", g.rows, beside_all(g, whole))
+        GroupSaid(g.name.replace("_", " "), g.of, f"{measure} {within(g.value, g.low, g.high, g.why)}", g.rows, beside_all(g, whole))
         for g in groups
     )
 

@@ -21,6 +21,7 @@ from everloop.project.shape import bakes_for
 from everloop.project.spoken import spoken_condition
 from everloop.project.spoken_values import spoken_span
 from everloop.records import Guard, Signals, Traffic, Trial
+from everloop.registry import history
 from everloop.registry.sentences import Naming, clause
 from everloop.rollout.plan import steps
 from everloop.rollout.sentences import sentence
@@ -82,6 +83,8 @@ class RolloutView:
     parts: tuple[Part, ...]
     shadow: tuple[str, ...]
     steps: tuple[StepSaid, ...]
+    over: bool
+    """Whether these are the steps of a roll-out that is over."""
     trials: tuple[Tried, ...]
     paired: tuple[str, ...]
     question: Asked | None
@@ -108,6 +111,7 @@ def rollout_view(house: House, model: Model, now: datetime) -> RolloutView | Non
     in_test = traffic.step < len(row) and row[traffic.step].test
     tested = traffic.stage in ("shadow", "canary")
     waiting = next(iter(house.approvals.waiting(model.name)), None)
+    over = None if traffic.rolling else last_of(house, traffic)
     return RolloutView(
         model=model.name,
         champion=name(traffic.champion),
@@ -118,7 +122,8 @@ def rollout_view(house: House, model: Model, now: datetime) -> RolloutView | Non
         generation=traffic.generation,
         parts=parts_of(traffic, name),
         shadow=tuple(map(name, shadows_of(traffic))),
-        steps=steps_said(model, traffic),
+        steps=steps_said(model, traffic, over),
+        over=over is not None,
         trials=tuple(_tried(trial, looks, name) for trial in trials),
         paired=_paired(looks[-1] if looks else None),
         question=asked_of(house, model),
@@ -133,11 +138,31 @@ def rollout_view(house: House, model: Model, now: datetime) -> RolloutView | Non
     )
 
 
-def steps_said(model: Model, traffic: Traffic) -> tuple[StepSaid, ...]:
-    """The plan of a model step by step, with where its traffic stands; the bake is its last."""
+@dataclass(frozen=True)
+class Over:
+    """A roll-out that is over: its last traffic, and whether it came to its end."""
+
+    traffic: Traffic
+    whole: bool
+
+
+def last_of(house: House, traffic: Traffic) -> Over | None:
+    """The last roll-out of a model that rolls nothing out; None where none ever was."""
+    after = traffic
+    for entry in history.backwards(house.journal, "Traffic", traffic.model):
+        if isinstance(entry.record, Traffic) and entry.record.rolling:
+            return Over(entry.record, entry.record.stage == "bake" and after.champion == entry.record.champion)
+        after = entry.record if isinstance(entry.record, Traffic) else after
+    return None
+
+
+def steps_said(model: Model, traffic: Traffic, over: Over | None = None) -> tuple[StepSaid, ...]:
+    """The plan of a model step by step, with where its traffic stands, or how far the last roll-out came that is ``over``; the bake is its
+    last."""
     row = steps(model.roll_out)
     bake = bakes_for(model)
-    here = None if traffic.stage == "steady" else len(row) if traffic.stage == "bake" else min(traffic.step, len(row) - 1)
+    at = over.traffic if over is not None else traffic
+    here = None if at.stage == "steady" else len(row) if at.stage == "bake" else min(at.step, len(row) - 1)
     ends = step_ends(model, traffic)
     said = []
     for number, step in enumerate(row):
@@ -145,16 +170,18 @@ def steps_said(model: Model, traffic: Traffic) -> tuple[StepSaid, ...]:
         test = " and ".join(spoken_condition(win, model) for win in step.wins_when)
         ends = ends + step.lasts if ends is not None and here is not None and number > here else ends
         lasts = f"at most {spoken_span(step.lasts)}" if step.test else spoken_span(step.lasts)
-        said.append(StepSaid(what, lasts, _where(number, here), ends if here is not None and number >= here else None, test))
+        said.append(StepSaid(what, lasts, _where(number, here, over), ends if here is not None and number >= here else None, test))
     ends = ends + bake if ends is not None and here is not None and here < len(row) else ends
-    over = "bake: it answers everybody, and the version before goes on in shadow"
-    said.append(StepSaid(over, spoken_span(bake), _where(len(row), here), ends if here is not None else None))
+    last = "bake: it answers everybody, and the version before goes on in shadow"
+    said.append(StepSaid(last, spoken_span(bake), _where(len(row), here, over), ends if here is not None else None))
     return tuple(said)
 
 
-def _where(number: int, here: int | None) -> str:
+def _where(number: int, here: int | None, over: Over | None) -> str:
     if here is None:
         return "not begun"
+    if over is not None:
+        return "done" if number < here or over.whole else "ended here" if number == here else "not reached"
     return "now" if number == here else "done" if number < here else "to come"
 
 

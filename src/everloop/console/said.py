@@ -54,12 +54,14 @@ def age(span: timedelta) -> str:
     return f"{minutes / 525_960:.1f} years"
 
 
-def within(value: float | None, low: float | None, high: float | None) -> str:
-    """A figure with its interval.
+def within(value: float | None, low: float | None, high: float | None, why: str = "") -> str:
+    """A figure with its interval; of one that is not there ``why``.
 
-    >>> within(0.2161, 0.2, 0.2302), within(0.2, None, None), within(None, None, None)
-    ('0.216 (0.200 … 0.230)', '0.200', 'unknown')
+    >>> within(0.2161, 0.2, 0.2302), within(0.2, None, None), within(None, None, None, "there is one truth only")
+    ('0.216 (0.200 … 0.230)', '0.200', 'unknown: there is one truth only')
     """
+    if value is None and why:
+        return f"unknown: {why}"
     return figure(value) + (f" ({figure(low)} … {figure(high)})" if low is not None and high is not None else "")
 
 
@@ -70,7 +72,7 @@ def error_said(error: Realised) -> str:
     >>> error_said(Realised(datetime(2026, 11, 2, tzinfo=UTC), "v", "wape", 0.2161, 0.2, 0.23, 900, 0.96))
     'WAPE 0.216 (0.200 … 0.230)'
     """
-    return f"{title(error.measure)} {within(error.value, error.low, error.high)}"
+    return f"{title(error.measure)} {within(error.value, error.low, error.high, error.why)}"
 
 
 def about(model: Model) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from everloop.features import candidates, split
 from everloop.features.compile import columns
+from everloop.features.delivered import Delivered
 from everloop.features.moments import Micros, instant, length, micros
 from everloop.features.questions import Among, numbered, of_units, questions_in, shifted, unit_text, with_told_questions
 from everloop.features.reader import Reader
@@ -49,6 +50,7 @@ def as_of(
     max_questions: int | None = None,
     seed: int = 0,
     told: pa.Table | None = None,
+    delivered: Mapping[str, Delivered] | None = None,
 ) -> TrainingSet:
     """Every question asked so far whose truth is mature ``now`` (aware), with its features as known strictly before its moment.
 
@@ -59,12 +61,12 @@ def as_of(
     was asked since judges; and older questions are left out once that leaves a week to learn from, for what learnt from fewer days knows no
     Sunday. ``judge_after``: the last moment the champion learnt from. ``max_questions``: a seeded choice of about so many, told in the
     file's metadata. ``told``: truths that are no event (as for ``truth.with_told``); the questions they are about are learnt from even
-    where nobody would have asked them by the model's own clock. Nothing to learn from is a TrainingSet without rows. Raises Unknown for a
-    table or column that is not there.
+    where nobody would have asked them by the model's own clock. ``delivered``: as for ``truth.truths``. Nothing to learn from is a
+    TrainingSet without rows. Raises Unknown for a table or column that is not there.
     """
     first = first_of(model, learn_from, now)
     with Reader(tables) as reader:
-        found = answered_in(reader, model, now, first, max_questions, seed, told)
+        found = answered_in(reader, model, now, first, max_questions, seed, told, delivered=delivered)
         kept, cut = chosen(model, found, now, judge_after, learn_from)
         mature = counted_through(found.asked.filter(pa.array(kept)))
         table = training_table(reader, Spine(model, mature), found.truth.filter(pa.array(kept)), None if cut is None else cut.judge_from)
@@ -101,13 +103,14 @@ def answered_in(
     *,
     moments: Sequence[int] | None = None,
     among: Among | None = None,
+    delivered: Mapping[str, Delivered] | None = None,
 ) -> Answered:
     """Every question to learn from that a reader knows of, with what came of it as known ``now``; the rest as for ``as_of``."""
     asked = _asked(reader, model, now, first, max_questions, seed, moments, among)
     if told is not None and told.num_rows:
         asked = with_told_questions(asked, model, told, first=first, last=now, at_most=max_questions)
     asked = stepped(model, asked)
-    found = truths_in(reader, Spine(model, asked), model.predicts, micros(now))
+    found = truths_in(reader, Spine(model, asked), model.predicts, micros(now), delivered)
     if told is not None and told.num_rows and model.steps == 1:  # what somebody tells does not say of which step of a path
         units = unit_text(asked, model.unit).to_pylist()
         found = with_told(found, _moments(asked), units, told, by_unit=isinstance(model.per, Source))

@@ -6,8 +6,8 @@ given to ``save``. What is held here at once are the questions and the training 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial, reduce
 from operator import add
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from everloop.features.as_of import Answered, answered_in, asked_since, chosen, first_of, parquet, training_set_of, training_table
 from everloop.features.cut import Cut, Part
+from everloop.features.delivered import Delivered
 from everloop.features.moments import micros
 from everloop.features.questions import Among, Since, asked_in, clock_of, known_since
 from everloop.features.reader import Reader
@@ -50,10 +51,11 @@ def as_of_parts(
     max_questions: int | None = None,
     seed: int = 0,
     told: pa.Table | None = None,
+    delivered: Mapping[str, Delivered] | None = None,
 ) -> TrainingSet:
     """As ``as_of.as_of``, the events in ``parts``, all those of ``cut``; every other word as there."""
     first = first_of(model, learn_from, now)
-    asking = Asking(model, cut, now, first, max_questions, seed)
+    asking = Asking(model, cut, now, first, max_questions, seed, delivered=delivered or {})
     if not isinstance(model.per, Source):
         since = reduce(add, mapped(asking.since, parts), Since())
         begin = asked_since(model, first, now)
@@ -86,6 +88,7 @@ class Asking:
     seed: int
     moments: tuple[int, ...] | None = None
     count: int | None = None
+    delivered: Mapping[str, Delivered] = field(default_factory=dict)
 
     def at(self, moments: Iterable[int]) -> Asking:
         """The same at these moments, which those of all parts together are."""
@@ -113,7 +116,7 @@ class Asking:
         with Reader(part.tables()) as reader:
             return answered_in(
                 reader, self.model, self.now, self.first, self.max_questions, self.seed, told,
-                moments=self.moments, among=self._among(part),
+                moments=self.moments, among=self._among(part), delivered=self.delivered,
             )  # fmt: skip
 
     def _among(self, part: Part) -> Among:

@@ -1,7 +1,8 @@
 """Truth: what came of a question, as known at one instant. The same compiler as features, looking ahead.
 
 In: questions and event tables. Out: for each question its truth, whether it is mature and whether it is void. A truth is never a partial
-sum: until ``next`` (or ``within``) and the ``late`` of its source have passed, it is null. Absent: clock, disk.
+sum: until ``next`` (or ``within``) and the ``late`` of its source have passed, it is null; and so, of a source that says ``arrives=``, until a
+delivery came that can tell it (``delivered.py``). Absent: clock, disk.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from everloop.features.compile import put_together, read_all
+from everloop.features.delivered import Delivered, told_at
 from everloop.features.holds import any_holds
 from everloop.features.moments import FOREVER, Micros, length, micros
 from everloop.features.reader import Reader, quoted
@@ -39,21 +41,30 @@ class Truths(NamedTuple):
     known_at: Micros | None = None
 
 
-def truths(predicts: AnyReading, questions: pa.Table, tables: Mapping[str, pa.Table], *, model: Model, known_at: datetime | int) -> Truths:
+def truths(
+    predicts: AnyReading,
+    questions: pa.Table,
+    tables: Mapping[str, pa.Table],
+    *,
+    model: Model,
+    known_at: datetime | int,
+    delivered: Mapping[str, Delivered] | None = None,
+) -> Truths:
     """What came of each question as known strictly before ``known_at``: live rows with ``moment <= event_at < moment + next``.
 
     ``questions`` as for ``features``, any moments in any order: those of the answers log too. ``predicts`` is usually ``model.predicts``;
     any reading that looks ahead will do. Yes and no are 1 and 0; ``which`` gives everything that came up, most often first. How a row
     ends up (``outcome``) is what its newest version says; with ``within``, the newest one known before ``moment + within + late``. Where
     one of the model's ``void_when`` holds, the truth is void. Questions with a ``step`` (``steps.stepped``) have the truth of that step of
-    a path, mature and void for itself. Raises Unknown for a table or a column that is not there.
+    a path, mature and void for itself. ``delivered`` says, by source, what had come before ``known_at``: a truth that this cannot tell
+    is not mature, nor its void (``delivered.told_at``). Raises Unknown for a table or a column that is not there.
     """
     until = known_at if isinstance(known_at, int) else micros(known_at)
     with Reader(tables) as reader:
-        return truths_in(reader, Spine(model, checked(questions)), predicts, until)
+        return truths_in(reader, Spine(model, checked(questions)), predicts, until, delivered)
 
 
-def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int) -> Truths:
+def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int, delivered: Mapping[str, Delivered] | None = None) -> Truths:
     """As ``truths``, in a reader that is open already."""
     voids = spine.model.void_when
     ahead = [reading for reading in (*leaves(predicts), *readings_in(voids)) if reading.looks_ahead]
@@ -64,6 +75,10 @@ def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int) ->
         asked = predicted_at(spine) if by_step(spine, reading) else moments
         mature &= matured(at_its_step(spine, reading), asked, until)
         np.maximum(closed, asked + waits(reading), out=closed)
+        if delivered:
+            came = told_at(at_its_step(spine, reading), asked, delivered)
+            mature &= came < until
+            np.maximum(closed, came, out=closed)
     found = put_together(predicts, read_all(reader, spine, leaves(predicts), until), spine.questions.num_rows)
     for reading in leaves(predicts):
         if reading.verb == "outcome" and reading.within is None:

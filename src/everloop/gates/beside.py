@@ -19,6 +19,7 @@ from everloop.stats.bootstrap import Effect, compare
 from everloop.stats.measures import Measure
 from everloop.stats.rounded import figure, percent, span_of
 from everloop.stats.shapes import Paired
+from everloop.stats.unsaid import why_unsaid
 
 CONFIDENCE = 0.95
 
@@ -46,14 +47,16 @@ def outcome_of(found: Effect) -> Outcome:
 def _opinion(rule: str, paired: Paired, by: Measure, model: Model, seed: int) -> Opinion:
     found = compare(by, paired, confidence=CONFIDENCE, seed=seed, span=truth_span(model))
     return Opinion(
-        clause=f"beside {rule}", outcome=outcome_of(found), sentence=_sentence(rule, by.name, found), measure=by.name,
+        clause=f"beside {rule}", outcome=outcome_of(found), sentence=_sentence(rule, by.name, found, paired), measure=by.name,
         champion=found.champion, candidate=found.candidate, effect=found.effect, low=found.low, high=found.high, rows=found.rows,
     )  # fmt: skip
 
 
-def _sentence(rule: str, name: str, found: Effect) -> str:
+def _sentence(rule: str, name: str, found: Effect, paired: Paired) -> str:
     if found.champion is None or found.candidate is None or found.effect is None:
-        return f"{spoken_metric(name)} cannot be compared with {rule} on {found.rows:,} questions"
+        sides = (paired.candidate, found.candidate), (paired.champion, found.champion)
+        why = next((f": {why_unsaid(paired.truth, side)}" for side, value in sides if value is None), "")
+        return f"{spoken_metric(name)} cannot be compared with {rule} on {found.rows:,} questions{why}"
     way = "better" if found.effect >= 0 else "worse"
     sentence = f"{percent(abs(found.effect))} {way} than {rule} ({spoken_metric(name)} {figure(found.champion)})"
     if found.low is None or found.high is None:

@@ -18,6 +18,7 @@ from everloop.stats.known import unanswered
 from everloop.stats.multiple import share_of_contest
 from everloop.stats.rounded import figure, percent, span_of
 from everloop.stats.shapes import Paired
+from everloop.stats.unsaid import why_unsaid
 
 MAY_LACK = 0.01  # a candidate may leave this share of questions unanswered, on top of what the champion does
 
@@ -44,7 +45,7 @@ def against_champion(
     return Opinion(
         clause=repr(condition),
         outcome=outcome,
-        sentence=_sentence(condition, name, found, outcome, confidence, contest) + said_needed(needed, found.rows),
+        sentence=_sentence(condition, name, found, outcome, confidence, contest, paired) + said_needed(needed, found.rows),
         measure=name,
         champion=found.champion,
         candidate=found.candidate,
@@ -118,10 +119,17 @@ def _silent(paired: Paired) -> str | None:
 
 
 def _sentence(
-    condition: beats_champion | as_good_as_champion, name: str, found: Effect, outcome: Outcome, confidence: float, contest: int
+    condition: beats_champion | as_good_as_champion,
+    name: str,
+    found: Effect,
+    outcome: Outcome,
+    confidence: float,
+    contest: int,
+    paired: Paired,
 ) -> str:
     if found.candidate is None or found.champion is None:
-        return f"{_title(name)} cannot be worked out on {found.rows:,} questions"
+        side = paired.candidate if found.candidate is None else paired.champion
+        return f"{_title(name)} cannot be worked out on {found.rows:,} questions: {why_unsaid(paired.truth, side)}"
     asked = condition.by if isinstance(condition, beats_champion) else condition.margin
     wanted = f"{percent(asked)} asked" if isinstance(condition, beats_champion) else f"at most {percent(asked)} worse allowed"
     sentence = f"{_title(name)} {figure(found.candidate)} against {figure(found.champion)}"

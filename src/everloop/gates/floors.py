@@ -18,6 +18,7 @@ from everloop.stats.known import unanswered
 from everloop.stats.measures import measure
 from everloop.stats.rounded import figure
 from everloop.stats.shapes import Paired
+from everloop.stats.unsaid import why_unsaid
 
 CONFIDENCE = 0.95
 
@@ -48,7 +49,7 @@ def bound(condition: at_least | at_most, paired: Paired, milliseconds: tuple[flo
     return Opinion(
         clause=repr(condition),
         outcome=outcome,
-        sentence=_sentence(condition, name, found) + said_needed(needed, found.rows),
+        sentence=_sentence(condition, name, found, paired) + said_needed(needed, found.rows),
         measure=name,
         candidate=found.value,
         low=found.low,
@@ -71,11 +72,12 @@ def side_of(condition: at_least | at_most, found: Estimate) -> Outcome:
     return "passed" if high <= condition.value else "failed" if low > condition.value else "not enough evidence"
 
 
-def _sentence(condition: at_least | at_most, name: str, found: Estimate) -> str:
+def _sentence(condition: at_least | at_most, name: str, found: Estimate, paired: Paired) -> str:
     spoken = spoken_metric(name)
     title = spoken[0].upper() + spoken[1:]
     if found.value is None:
-        return f"{title} cannot be worked out on {found.rows:,} questions"
+        why = "" if name == "p99_ms" else f": {why_unsaid(paired.truth, paired.candidate)}"
+        return f"{title} cannot be worked out on {found.rows:,} questions{why}"
     word = "at least" if isinstance(condition, at_least) else "at most"
     wanted = f"{word} {figure(condition.value)} asked"
     if found.low is None or found.high is None:

@@ -12,6 +12,7 @@ absence of a yes always wins over a wish.
 | drift that is only told | a ticket, with what the truth says of it; a week of truths later a candidate is held beside, as evidence |
 | drift of what hardly matters, or that the season explains | it is noted in the signal, which does not fire |
 | truths that stopped coming | their owner is told; nothing that rests on truth is decided |
+| a source that truth is read from, and that is overdue | no step of a roll-out, nothing learnt by itself; the way back stays open |
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ BY_TRUTH = ("slip", "truths")
 """Wishes that rest on truth, and mean nothing while truths do not come."""
 BY_ANSWERS = ("drift", "slip")
 """Wishes that rest on answers given lately, and mean nothing where a season, or data that was broken then, explains them."""
+STANDS = "it does not go on, for "
+"""How a reason begins why a roll-out takes no step."""
 A_WEEK = timedelta(days=7)
 """Of truths after a drift was told: so much of them a rehearsal waits for."""
 
@@ -47,7 +50,7 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
     if traffic.held:
         stopped = (f"it is held ({traffic.held}), and nothing is learnt or rolled out before: everloop release {model.name}",)
         return _decision(model, "hold", stopped, HELD, now, id, made_from)
-    frozen = _sentences(signals.fired("outage"))
+    frozen = (*_sentences(signals.fired("outage")), *(signals.overdue or ()))
     if traffic.rolling and memory.plan and not frozen:
         action: Action = "promote" if memory.plan == "promote" else "advance"
         because: tuple[str, ...] = ("units move to whichever version does better",)
@@ -56,7 +59,7 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
     if traffic.rolling:
         because = (f"a roll-out is in progress ({traffic.stage})",)
         because += tuple(dict.fromkeys(trial.because for trial in signals.trials if trial.says == "not enough evidence"))
-        because += tuple(f"it does not go on, for {one}" for one in frozen)
+        because += tuple(f"{STANDS}{one}" for one in frozen)
         because += (f"it stays at {100 * traffic.share:.4g} %, as was set by hand ({traffic.by_hand})",) if traffic.by_hand else ()
         return _decision(model, "hold", because, "outage" if frozen else memory.cause, now, id, made_from)
     return _retrain_or_hold(model, signals, memory, now=now, id=id, made_from=made_from)
@@ -97,6 +100,9 @@ def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: dat
     if not memory.ever_learnt and not wishes and not memory.truths:
         none = ("no truth is mature yet, so there is nothing to learn from",)
         return _decision(model, "hold", none, memory.cause, now, id, made_from)
+    if signals.overdue:
+        until = "nothing is learnt by itself before they have come"
+        return _decision(model, "hold", (*_sentences(wishes), *broken, *(signals.overdue or ()), until), "outage", now, id, made_from)
     if broken:
         return _decision(model, "hold", (*_sentences(wishes), *broken, "nothing is learnt from such data"), "data", now, id, made_from)
     if (excuse := _excuse(signals, memory)) and wishes:

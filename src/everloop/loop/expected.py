@@ -40,13 +40,18 @@ def due(source: Source, arrived: Sequence[datetime], now: datetime) -> Due | Non
     >>> due(orders, [day("01T05:50"), day("02T06:10")], day("03T08:00")).came_at is None
     True
     """
+    return next(reversed(all_due(source, arrived, now)), None)
+
+
+def all_due(source: Source, arrived: Sequence[datetime], now: datetime) -> list[Due]:
+    """What was due at each tick that is looked at, of all that had to be there at ``now``, oldest first."""
     clock, came = source.arrives, sorted(at for at in arrived if at <= now)
     if clock is None or not came:
-        return None
+        return []
     since = looked_at_since(clock, now)
     # What came first of all is taken for the tick nearest to it.
     there = [tick for tick in ticks(clock, since, now) if tick >= came[0] - clock.span / 2]
-    found: Due | None = None
+    found: list[Due] = []
     left = [at for at in came if at > since]
     for number, tick in enumerate(there):
         before = there[number - 1] if number else tick - clock.span
@@ -55,8 +60,28 @@ def due(source: Source, arrived: Sequence[datetime], now: datetime) -> Due | Non
         if taken is not None:
             left = [at for at in left if at > taken]
         if tick + source.patience <= now:
-            found = Due(source.name, tick, tick + source.patience, taken)
+            found.append(Due(source.name, tick, tick + source.patience, taken))
     return found
+
+
+def missing_since(source: Source, arrived: Sequence[datetime], now: datetime) -> Due | None:
+    """The first that is missing of what is overdue at ``now``; None where nothing is, or something came since it was due.
+
+    >>> from everloop import Source, days, every, hours
+    >>> orders = Source("orders", id="line_id", columns={"n": int}, arrives=every(days(1), at="06:00", zone="UTC"), overdue=hours(2))
+    >>> day = lambda text: datetime.fromisoformat(f"2026-11-{text}+00:00")
+    >>> missing_since(orders, [day("01T05:50"), day("02T05:50")], day("20T12:00")).at.day
+    3
+    """
+    last = due(source, arrived, now)
+    if last is None or last.came_at is not None or source.arrives is None:
+        return None
+    newest = max(at for at in arrived if at <= now)
+    if newest >= last.at:
+        return None
+    # Only the ticks about the last delivery say which was the first without one, however long it has been since.
+    soon = min(now, newest + 2 * source.arrives.span + source.patience + timedelta(days=2))
+    return next((one for one in all_due(source, arrived, soon) if one.came_at is None and one.at > newest), last)
 
 
 def looked_at_since(clock: every, now: datetime) -> datetime:
@@ -74,7 +99,7 @@ def overdue_finding(source: Source, arrived: Sequence[datetime], now: datetime) 
     found = due(source, arrived, now)
     if found is None or found.came_at is not None:
         return None
-    # No share of it met: it is told, and stops nobody from learning what did come. That is for fresh(…) in must to say.
+    # No share of it met: it is told. Whose truth it is waits (brought.py); who only knows by it learns on, unless fresh(…) in must says no.
     return Finding(
         source=source.name, clause=f"arrives={source.arrives!r}", outcome="failed", rows=0, broken=0, met=None, share=1.0,
         sentence=overdue_sentence(found, source),

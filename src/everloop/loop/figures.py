@@ -16,6 +16,7 @@ from everloop.clock import from_microseconds
 from everloop.features.compile import features as read_features
 from everloop.features.truth import truths
 from everloop.loop.asked import questions_of
+from everloop.loop.brought import brought
 from everloop.loop.house import House
 from everloop.monitor.confidence import confidence
 from everloop.monitor.seen import Answered, Figures
@@ -82,7 +83,7 @@ def _values(house: House, model: Model, reading: AnyReading, asked: pa.Table, no
     if not any(leaf.looks_ahead for leaf in leaves(reading)):
         return _floats(read_features([reading], questions, tables, model=model).column(0))
     alone = model.but(model.name, void_when=()) if model.void_when else model
-    found = truths(reading, questions, tables, model=alone, known_at=now)
+    found = truths(reading, questions, tables, model=alone, known_at=now, delivered=brought(house, model, now))
     values = _floats(found.truth)
     values[~found.mature] = np.nan
     return values

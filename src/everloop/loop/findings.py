@@ -24,7 +24,16 @@ def findings_now(house: House, model: Model, now: datetime) -> tuple[Finding, ..
         everything, tables, model, deliveries=deliveries, since_seq=house.last_fit(model),
         awaited=awaited(house.project.models.values()), now=now, id="now",
     )  # fmt: skip
-    late = [f for s in model.sources if s.arrives is not None and (f := overdue_finding(s, arrived(house, s), now)) is not None]
     unasked = [s for s in model.sources if s.time and not any(isinstance(c, usual_volume) for c in s.must)]
     usual = usual_volume()
-    return (*report.findings, *late, *(volume_finding(usual, s, volume(tables[s.name], now, late=s.late, by=usual.by)) for s in unasked))
+    return (
+        *report.findings,
+        *overdue_now(house, model, now),
+        *(volume_finding(usual, s, volume(tables[s.name], now, late=s.late, by=usual.by)) for s in unasked),
+    )
+
+
+def overdue_now(house: House, model: Model, now: datetime) -> tuple[Finding, ...]:
+    """What sources that a model reads were due to bring, and have not."""
+    found = (overdue_finding(s, arrived(house, s), now) for s in model.sources if s.arrives is not None)
+    return tuple(finding for finding in found if finding is not None)

@@ -9,6 +9,7 @@ from typing import Any
 
 from everloop.clock import said
 from everloop.errors import Unknown
+from everloop.loop.decide import STANDS
 from everloop.loop.house import House
 from everloop.loop.lineage import by_number
 from everloop.loop.month import Month, month_of, spoken_month
@@ -133,7 +134,7 @@ def status(house: House) -> list[Standing]:
                 worker=carried.get(model.name),
                 confidence=_confidence(house, model, name),
                 trained=_trained(house, model, last.now if last else None),
-                waits=None if traffic is None or traffic.rolling else _waits(house, model),
+                waits=_waits(house, model, traffic) if traffic is not None else None,
                 skewed=standing_skew(house, model),
                 brought=_brought(house, model) if traffic and traffic.control else (),
                 drift=_said_of_drift(house, model, traffic) if traffic else (),
@@ -203,12 +204,15 @@ def _trained(house: House, model: Model, now: datetime | None) -> str | None:
     return f"trained for {spoken_span(took)} of {spoken_span(model.budget)} in 7 days"
 
 
-def _waits(house: House, model: Model) -> str | None:
-    """What stood against it, which is the last of the reasons; the others are told as what was found."""
+def _waits(house: House, model: Model, traffic: Traffic) -> str | None:
+    """What stood against it, which is the last of the reasons; the others are told as what was found. Of a roll-out, why it stands."""
     newest = next(iter(house.journal.read(kind="Decision", model=model.name, newest_first=True, limit=1)), None)
     decision = newest.record if newest is not None else None
     if not isinstance(decision, Decision) or decision.action != "hold" or len(decision.because) < 2:
         return None
+    if traffic.rolling:
+        stands = [one for one in decision.because if one.startswith(STANDS)] if decision.made_at >= traffic.since else []
+        return f"the roll-out waits: {'; '.join(stands)}" if stands else None
     return f"it waits: {decision.because[-1]}"
 
 

@@ -22,8 +22,9 @@ LOOKS_BACK = timedelta(days=28)
 def measured(house: House, model: Model, now: datetime) -> tuple[str, ...]:
     """Sentences of the newest signals that were kept, and of the outcomes of the four weeks before ``now``."""
     newest = next((entry.record for entry in house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)), None)
-    told = list(_of_signals(newest, names(house.journal))) if isinstance(newest, Signals) else []
-    reference = new_reference(house, house.champion(house.traffic(model)))
+    traffic = house.traffic(model)
+    told = list(_of_signals(newest, names(house.journal), over=not traffic.rolling)) if isinstance(newest, Signals) else []
+    reference = new_reference(house, house.champion(traffic))
     told += [reference] if reference else []
     return (*told, *evidence_said(house, model), *_of_outcomes(house, model, now))
 
@@ -37,15 +38,17 @@ def evidence_said(house: House, model: Model) -> Iterator[str]:
             return
 
 
-def _of_signals(signals: Signals, name: Naming) -> Iterator[str]:
-    """How the roll-out stands; of several candidates, that of each."""
+def _of_signals(signals: Signals, name: Naming, *, over: bool) -> Iterator[str]:
+    """How the roll-out stands; of several candidates, that of each. Of one that is over only why it was taken back."""
     tested = {trial.candidate for trial in signals.trials} if signals.beside else set()
     for signal in signals.signals:
         # What the champion's error is on mature truth, and what stands in for it, is said beside this, with how much truth there is.
         if signal.kind in ("worse", "better") and signal.value is not None and signal.measure is not None:
             yield f"{name(signal.about)}: {signal.sentence}" if signal.about and signal.about in tested else signal.sentence
     for trial in signals.trials:
-        whose = f"the roll-out of {name(trial.candidate)}" if signals.beside else "the roll-out"
+        whose = f"the roll-out of {name(trial.candidate)}" if signals.beside or over else "the roll-out"
+        if over and trial.says != "roll back":
+            continue
         yield f"{whose}: {trial.says}, {trial.because}"
         yield from (sentence(guard) for guard in trial.guards if guard.epochs and guard.what not in trial.because)
 

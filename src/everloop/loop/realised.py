@@ -27,6 +27,7 @@ from everloop.stats.blocks import periods
 from everloop.stats.bootstrap import estimate
 from everloop.stats.measures import Measure, measure
 from everloop.stats.shapes import Strings
+from everloop.stats.unsaid import why_unsaid
 from everloop.stats.whole import Whole
 
 ERROR, THROUGH = "error", "through"
@@ -37,7 +38,8 @@ MOST_GROUPS, LEAST_ROWS, ROUNDS = 24, 50, 500
 @dataclass(frozen=True)
 class Realised:
     """A champion's own metric over its newest four periods of mature truth, as was known ``at`` (aware UTC): ``value`` between ``low`` and
-    ``high`` (95 %; None where too little can be said) on ``rows`` answers. ``coverage``: the share of its answers whose truth is known."""
+    ``high`` (95 %; None where too little can be said) on ``rows`` answers. ``coverage``: the share of its answers whose truth is known.
+    ``why``: why there is no value."""
 
     at: datetime
     version: str
@@ -47,6 +49,7 @@ class Realised:
     high: float | None
     rows: int
     coverage: float | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Group:
     low: float | None
     high: float | None
     rows: int
+    why: str = ""
 
 
 def keep_realised(house: House, model: Model, traffic: Traffic, answered: Answered | None, coverage: float | None, now: datetime) -> None:
@@ -73,8 +77,12 @@ def keep_realised(house: House, model: Model, traffic: Traffic, answered: Answer
     if not len(newest):
         return
     found = realised(one, newest, span, seed=0, last=PERIODS)
-    kept = Realised(now, traffic.champion, one.name, found.value, found.low, found.high, len(newest), coverage)
-    body = {**{name: value for name, value in asdict(kept).items() if name != "at"}, THROUGH: int(newest.moments.max())}
+    why = why_unsaid(newest.truth, newest.answers) if found.value is None else ""
+    kept = Realised(now, traffic.champion, one.name, found.value, found.low, found.high, len(newest), coverage, why)
+    body = {
+        **{name: value for name, value in asdict(kept).items() if name != "at" and (name != "why" or value)},
+        THROUGH: int(newest.moments.max()),
+    }
     last = house.facts.latest(model.name, ERROR)
     if last is not None and all(last.body.get(name) == value for name, value in body.items() if name != "coverage"):
         return
@@ -92,7 +100,8 @@ def by_group(one: Measure, table: Answered, span: timedelta) -> Iterator[Group]:
     for name, of, rows in sorted(sizes, key=lambda each: -int(each[2].sum()))[:MOST_GROUPS]:
         mine = table.take(rows)
         found = estimate(one, mine.truth, mine.answers, mine.units, mine.moments, seed=0, span=span, rounds=ROUNDS)
-        yield Group(name, of, found.value, found.low, found.high, found.rows)
+        why = why_unsaid(mine.truth, mine.answers) if found.value is None else ""
+        yield Group(name, of, found.value, found.low, found.high, found.rows, why)
 
 
 def _members(values: Strings) -> Iterator[tuple[str, NDArray[np.bool_]]]:

@@ -21,6 +21,7 @@ from everloop.features.reader import Reader
 from everloop.features.spine import Spine, as_text, carry
 from everloop.features.truth import truths
 from everloop.loop.asked import questions_of
+from everloop.loop.brought import brought
 from everloop.loop.house import House
 from everloop.loop.truths import as_truth, told_of
 from everloop.project.model import Model
@@ -156,7 +157,8 @@ def figures(house: House, model: Model, reading: AnyReading, answers: pa.Table, 
     ``answers`` has a row for each unit: ``answered_at``, ``moment`` and ``unit``. Yes and no are 1 and 0.
     """
     asked = _after(house, model, answers)
-    found = truths(_of_split(model, reading), asked, house.tables(model), model=_never_void(model), known_at=now)
+    tables, came = house.tables(model), brought(house, model, now)
+    found = truths(_of_split(model, reading), asked, tables, model=_never_void(model), known_at=now, delivered=came)
     values = found.truth.to_numpy(zero_copy_only=False).astype(np.float64)
     return values, found.mature
 

@@ -88,11 +88,13 @@ def spoken_report(report: Report) -> str:
     """Whether the data is fit to learn from, with what broke and at most five examples of each."""
     wrong = [f for f in report.findings if f.outcome != "passed"]
     if not wrong:
-        return f"{report.model}: fit to learn from ({len(report.findings)} conditions hold)."
+        so_far = "".join(f"\n  As far as it came: {one}." for one in report.overdue or ())
+        return f"{report.model}: fit to learn from ({len(report.findings)} conditions hold).{so_far}"
     lines = [f"{report.model}: not fit to learn from."]
     for finding in wrong:
         lines.append(f"  {finding.source}: {finding.sentence}")
         lines += [f"    {example}" for example in finding.examples]
+    lines += [f"  {one}" for one in report.overdue or ()]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from everloop.errors import Unknown
 from everloop.features.as_of import as_of
 from everloop.loop import wiring as do
 from everloop.loop.adopt import adopt
+from everloop.loop.brought import brought
 from everloop.loop.house import House
 from everloop.loop.tell.told import told_truths
 from everloop.project.model import Model
@@ -55,7 +56,8 @@ def judge_now(house: House, model: Model, candidate: str | None, now: datetime) 
 def training_table(house: House, model: Model, now: datetime) -> pa.Table:
     """The training table as it would be learnt from now: questions, features, truths. Keeps nothing in the journal."""
     tables = house.tables(model)
-    return house.table(as_of(model, tables, now=now, id="table", save=house.blobs.save, told=told_truths(house, model, now)))
+    told, came = told_truths(house, model, now), brought(house, model, now)
+    return house.table(as_of(model, tables, now=now, id="table", save=house.blobs.save, told=told, delivered=came))
 
 
 def newest_candidate(house: House, model: Model, id: str | None) -> Candidate:

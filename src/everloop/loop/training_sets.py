@@ -6,6 +6,7 @@ Of more events than go into memory the parts are files beside the house while th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from everloop.features.cut import Cut, cut_into_files, cut_of, cut_up
 from everloop.features.parts import as_of_parts
 from everloop.lake.shape import event_schema
 from everloop.lake.snapshot import pieces
+from everloop.loop.brought import brought
 from everloop.loop.house import House
 from everloop.project.model import Model
 from everloop.records import Snapshot, TrainingSet
@@ -34,24 +36,26 @@ OF_A_FILE: Final = 1_000_000
 """Events of one part that is a file, about."""
 
 
-def put_together(house: House, model: Model, tables: Mapping[str, pa.Table], **words: Any) -> TrainingSet:
+def put_together(house: House, model: Model, tables: Mapping[str, pa.Table], *, now: datetime, **words: Any) -> TrainingSet:
     """As ``features.as_of.as_of``, whose words these are, wherever the house's work is done."""
+    words |= {"now": now, "delivered": brought(house, model, now)}
     cut = _cut(house, model, min(MOST, -(-sum(table.num_rows for table in tables.values()) // EVENTS)))
     if house.executor is None or cut is None:
         return as_of(model, tables, **words)
     return as_of_parts(model, cut, cut_up(model, cut, tables), mapped=house.executor.map, **words)
 
 
-def of_snapshot(house: House, model: Model, snapshot: Snapshot, **words: Any) -> TrainingSet:
+def of_snapshot(house: House, model: Model, snapshot: Snapshot, *, now: datetime, **words: Any) -> TrainingSet:
     """The same of what a snapshot holds, which need not go into memory where the settings name an executor."""
     rows = sum(extent.rows for source in model.sources if (extent := snapshot.extent(source.name)) is not None)
     cut = _cut(house, model, -(-rows // OF_A_FILE)) if rows > HELD else None
     if house.executor is None or cut is None:
-        return put_together(house, model, house.read(snapshot, model), **words)
+        return put_together(house, model, house.read(snapshot, model), now=now, **words)
     with TemporaryDirectory(dir=house.settings.house, prefix=PARTS, ignore_cleanup_errors=True) as folder:
         events = {source.name: partial(pieces, house.lake, snapshot, source) for source in model.sources}
         schemas = {source.name: event_schema(source) for source in model.sources}
         parts = cut_into_files(model, cut, events, Path(folder) / "parts", schemas=schemas)
+        words |= {"now": now, "delivered": brought(house, model, now)}
         return as_of_parts(model, cut, parts, mapped=house.executor.map, **words)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from everloop.clock import microseconds
 from everloop.features.truth import Truths, rows_of, truths, with_told
 from everloop.loop.asked import questions_of
+from everloop.loop.brought import brought
 from everloop.loop.house import House
 from everloop.loop.tell.told import told_truths
 from everloop.monitor.maturity import NEVER, Maturity, maturity, window_span
@@ -92,7 +93,9 @@ def _derived(house: House, model: Model, asked: pa.Table, now: datetime) -> Trut
     """What the events say came of these questions. Where not one event of what is predicted ever arrived, they say nothing, not zero."""
     sources = {reading.source.name for reading in leaves(model.predicts)}
     if any(house.lake.log.counters(name).last_seq for name in sources):
-        return truths(model.predicts, questions_of(model, asked), house.tables(model), model=model, known_at=now)
+        return truths(
+            model.predicts, questions_of(model, asked), house.tables(model), model=model, known_at=now, delivered=brought(house, model, now)
+        )
     kind = {"ranking": pa.list_(pa.string()), "shares": pa.string()}.get(model.kind, pa.float64())
     none = np.zeros(len(asked), dtype=bool)
     return Truths(pa.nulls(len(asked), kind), none, none, np.full(len(asked), NEVER))

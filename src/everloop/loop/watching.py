@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from everloop.clock import EPOCH, microseconds
 from everloop.loop.answers import answers_of
+from everloop.loop.brought import waited_for
 from everloop.loop.detected import alarms, followed_before
 from everloop.loop.figures import confidences, figures_of, with_groups
 from everloop.loop.findings import findings_now
@@ -93,6 +94,7 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
         before=_served_before(house, model, traffic, since, now),
         fresh=_fresh(house, model, told, now),
         confidence=confidences(house, served),
+        overdue=waited_for(house, model, now),
     )
 
 

@@ -23,6 +23,7 @@ from everloop.loop import decide as deciding
 from everloop.loop import met, remembered, trial, tuning
 from everloop.loop.beside import why_not_beside
 from everloop.loop.executors import executor_of, opened
+from everloop.loop.findings import overdue_now
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.learnt import changed_at, new_reference, new_since
@@ -109,7 +110,8 @@ def check(step: Step, snapshot: Snapshot) -> Report:
         now=step.now,
         id=step.id,
     )
-    return met.with_files(house, model, report, tables, step.now)
+    overdue = tuple(finding.sentence for finding in overdue_now(house, model, step.now))
+    return met.with_files(house, model, replace(report, overdue=overdue or None), tables, step.now)
 
 
 def as_of(step: Step, snapshot: Snapshot, decision: Decision) -> TrainingSet:

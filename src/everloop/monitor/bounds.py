@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from everloop.monitor.error import realised
+from everloop.monitor.error import newest_of, realised
 from everloop.monitor.seen import Answered
 from everloop.monitor.watched import NOTHING, Watched, title
 from everloop.project.conditions import (
@@ -18,13 +18,14 @@ from everloop.stats.bootstrap import Estimate
 from everloop.stats.intervals import mean, wilson
 from everloop.stats.measures import measure
 from everloop.stats.rounded import figure, percent
+from everloop.stats.unsaid import why_unsaid
 
 
 def bound(w: Watched, condition: at_least | at_most) -> Signal:
     """A measure or a reading proven beyond a bound: of serving from the newest window, of truth from the newest four periods, of a reading
     the mean over the units answered.
     """
-    seen = w.seen
+    seen, why = w.seen, ""
     if is_reading(condition.what):
         found = _mean_of(w, condition)
     elif condition.what == "errors":
@@ -34,11 +35,15 @@ def bound(w: Watched, condition: at_least | at_most) -> Signal:
         return _latency(w, condition)
     else:
         table = judged_by(w, condition)
-        found = Estimate(None, None, None, 0)
+        found, why = Estimate(None, None, None, 0), "no truth of these answers is mature yet"
         if table is not None and len(table):
-            found = realised(measure(str(condition.what)), table, truth_span(w.model), seed=w.seed)
+            found, newest = (
+                realised(measure(str(condition.what)), table, truth_span(w.model), seed=w.seed),
+                newest_of(table, truth_span(w.model)),
+            )
+            why = why_unsaid(newest.truth, newest.answers) if found.value is None else ""
     beyond, short = _sides(condition, found.low, found.high)
-    return _bound_signal(w, condition, found, "passed" if beyond else "failed" if short else NOTHING)
+    return _bound_signal(w, condition, found, "passed" if beyond else "failed" if short else NOTHING, why)
 
 
 def judged_by(w: Watched, condition: object) -> Answered | None:
@@ -84,14 +89,14 @@ def _sides(condition: at_least | at_most, low: float | None, high: float | None)
     return high <= condition.value, low > condition.value
 
 
-def _bound_signal(w: Watched, condition: at_least | at_most, found: Estimate, outcome: Outcome) -> Signal:
+def _bound_signal(w: Watched, condition: at_least | at_most, found: Estimate, outcome: Outcome, why: str = "") -> Signal:
     reads = is_reading(condition.what)
     name = condition.what.name if reads else str(condition.what)  # type: ignore[union-attr]
     head = name if reads else title(name)
     say = percent if name == "errors" else figure
     word = "at least" if isinstance(condition, at_least) else "at most"
     if found.value is None:
-        sentence = f"{head}: nothing to work it out from yet"
+        sentence = f"{head}: nothing to work it out from yet" + (f", for {why}" if why else "")
     else:
         within = f" ({say(found.low)} … {say(found.high)})" if found.low is not None else ""
         proven = "is proven" if outcome == "passed" else "does not hold" if outcome == "failed" else "is not proven"

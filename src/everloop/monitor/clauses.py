@@ -31,6 +31,8 @@ from everloop.records import Outcome, Signal
 from everloop.stats.fairness import across
 from everloop.stats.measures import measure
 from everloop.stats.rounded import figure, percent, span_of
+from everloop.stats.shapes import Paired
+from everloop.stats.unsaid import why_unsaid
 
 # -- drift ---------------------------------------------------------------------------------------------------------------------------
 
@@ -181,17 +183,19 @@ def _beside(w: Watched, condition: worse_than_champion | beats_champion | as_goo
     judge = partial(beside.worse, before=w.seen.promised) if worse else beside.better
     found = judge(measure(name), live, by=by, confidence=condition.confidence, span=truth_span(w.model), seed=w.seed)
     effect = found.effect
-    sentence = _beside_sentence(name, found, worse, by)
+    sentence = _beside_sentence(name, found, worse, by, live)
     return replace(
         blank, fired=found.outcome == "passed", outcome=found.outcome, sentence=sentence, value=effect.effect, low=effect.low,
         high=effect.high, rows=effect.rows, wealth=found.wealth, between=found.between,
     )  # fmt: skip
 
 
-def _beside_sentence(name: str, found: beside.Beside, worse: bool, by: float) -> str:
+def _beside_sentence(name: str, found: beside.Beside, worse: bool, by: float, live: Paired) -> str:
     effect = found.effect
     if effect.effect is None:
-        return f"{title(name)} of the two cannot be compared on {effect.rows:,} questions"
+        sides = (live.champion, effect.champion), (live.candidate, effect.candidate)
+        why = next((f": {why_unsaid(live.truth, side)}" for side, value in sides if value is None), "")
+        return f"{title(name)} of the two cannot be compared on {effect.rows:,} questions{why}"
     sentence = f"{title(name)} {figure(effect.candidate)} against {figure(effect.champion)}: "
     sentence += f"{percent(abs(effect.effect))} {'better' if effect.effect >= 0 else 'worse'}"
     if effect.low is not None and effect.high is not None:

@@ -94,10 +94,18 @@ def by_period(measure: Measure, table: Answered, span: timedelta) -> Series:
     return Series(np.array(at, dtype=np.int64), np.array(values, dtype=np.float64), np.array(rows, dtype=np.int64))
 
 
-def realised(measure: Measure, table: Answered, span: timedelta, *, seed: int, last: int = 4) -> Estimate:
-    """The measure over the newest ``last`` periods, with its 95 % interval."""
+NEWEST = 4  # periods of which a metric is worked out
+
+
+def newest_of(table: Answered, span: timedelta, last: int = NEWEST) -> Answered:
+    """The answers of the newest ``last`` periods."""
     which = periods(table.moments, span)
-    newest = table.take(which > which.max(initial=-1) - last)
+    return table.take(which > which.max(initial=-1) - last)
+
+
+def realised(measure: Measure, table: Answered, span: timedelta, *, seed: int, last: int = NEWEST) -> Estimate:
+    """The measure over the newest ``last`` periods, with its 95 % interval."""
+    newest = newest_of(table, span, last)
     return estimate(measure, newest.truth, newest.answers, newest.units, newest.moments, seed=seed, span=span)
 
 

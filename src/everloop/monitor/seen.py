@@ -105,6 +105,7 @@ class Seen:
     ``findings`` say what is wrong with the events, as they are now. ``year_ago`` is the newest window's profile as it was 364 days
     before. ``figures`` holds the readings that conditions name. ``before`` is how the version that was replaced served in its last week,
     while that is still to be compared with. ``fresh`` counts the mature truths nobody has learnt from; None where nothing was answered.
+    ``overdue``: what sources that the truth is read from were due to bring and have not, as clauses.
     """
 
     reference: Profile | None = None
@@ -132,3 +133,4 @@ class Seen:
     before: Served | None = None
     fresh: int | None = None
     confidence: tuple[Confidence, ...] = ()
+    overdue: tuple[str, ...] = ()

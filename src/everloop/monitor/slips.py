@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from everloop.clock import from_microseconds
 from everloop.monitor.error import LEAST_PERIODS, Slip, slip, where_worst
+from everloop.monitor.seen import Answered
 from everloop.monitor.watched import NOTHING, Watched, day, odds, title
 from everloop.project.conditions import slipped
 from everloop.project.resolve import truth_span
@@ -13,6 +14,7 @@ from everloop.project.spoken_conditions import SEEN_BY, spoken_metric
 from everloop.records import Outcome, Signal
 from everloop.stats.measures import measure
 from everloop.stats.rounded import figure, percent, span_of
+from everloop.stats.unsaid import why_unsaid
 
 
 def slipped_since(w: Watched, condition: slipped) -> Signal:
@@ -35,7 +37,8 @@ def slipped_since(w: Watched, condition: slipped) -> Signal:
         sentence = f"{found.of} of the {LEAST_PERIODS} periods with mature truth that it takes"
         return replace(blank, sentence=sentence, rows=len(seen.answered))
     change, since = found.change, found.since
-    sentence = _slip_sentence(name, found, condition.by)
+    silent = _unsaid(name, found, seen.promised, seen.answered)
+    sentence = silent or _slip_sentence(name, found, condition.by)
     if found.outcome == "passed" and since is not None:
         place = where_worst(one, seen.promised, seen.answered.take(seen.answered.moments >= since), seed=w.seed)
         if place is not None:
@@ -79,6 +82,17 @@ def _detected(w: Watched, condition: slipped) -> Signal:
         sentence = f"{title(name)} {who} {rows:,} matured truths, to be worse than when promoted{begun}"
     outcome: Outcome = "passed" if fired else "failed"
     return replace(blank, fired=fired, outcome=outcome, sentence=sentence, value=value, rows=rows, since=since)
+
+
+def _unsaid(name: str, found: Slip, promised: Answered, since: Answered) -> str | None:
+    """Which of the two figures is none, and why; None where both are there."""
+    assert found.change is not None
+    if found.change.candidate is None:
+        why = why_unsaid(since.truth, since.answers)
+        return f"{title(name)} cannot be worked out on the {len(since):,} answers with mature truth since the promotion: {why}"
+    if found.change.champion is None:
+        return f"{title(name)} of when it was promoted cannot be worked out: {why_unsaid(promised.truth, promised.answers)}"
+    return None
 
 
 def _slip_sentence(name: str, found: Slip, by: float) -> str:

@@ -71,7 +71,8 @@ def watch(model: Model, traffic: Traffic, seen: Seen, *, now: datetime, id: str,
     rolling = [*beside, *wins] if traffic.stage in ("shadow", "canary") else []
     for condition in (*model.roll_back_when, *model.retrain_when, *model.tell_when, *rolling):
         said.setdefault(repr(condition), condition)
-    outage = tuple(_outage(watched))
+    # Where it is known what truth waits for, nothing that is there is in doubt: it is complete, as far as it goes.
+    outage = () if seen.overdue else tuple(_outage(watched))
     found = [_of_truth(_JUDGES[type(condition)](watched, condition), seen, frozen=bool(outage)) for condition in said.values()]
     apart = came_apart(seen.reference, seen.windows) if seen.reference is not None and seen.windows else ()
     asked, zone = (model.asked.span, model.asked.zone) if model.asked is not None else (timedelta(days=1), None)
@@ -82,7 +83,7 @@ def watch(model: Model, traffic: Traffic, seen: Seen, *, now: datetime, id: str,
             *(with_causes(s, seen, span=asked, zone=zone) for s in fell),
             *clauses.estimates(watched), *calibrated(seen),
         ),
-        followed=tuple(on.values()), fresh=seen.fresh, confidence=seen.confidence,
+        followed=tuple(on.values()), fresh=seen.fresh, confidence=seen.confidence, overdue=seen.overdue or None,
     )  # fmt: skip
 
 

@@ -79,10 +79,11 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Record):
-    """Whether a snapshot is fit to learn from."""
+    """Whether a snapshot is fit to learn from; and what was due to be in it and had not come (``overdue``): it is fit as far as it came."""
 
     model: str
     findings: tuple[Finding, ...]
+    overdue: tuple[str, ...] | None = field(default=None, metadata={"empty": "left out"})
 
     @property
     def passed(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -215,7 +215,7 @@ class Signals(Record):
     drift have ``followed`` the champion's losses.
 
     ``fresh`` counts the truths that matured of questions nobody has learnt from, since the newest candidate; None where nothing was
-    answered, so that there is nothing to count.
+    answered, so that there is nothing to count. ``overdue``: what the truth waits for, a clause for each source (``arrives=``).
     """
 
     model: str
@@ -227,6 +227,7 @@ class Signals(Record):
     fresh: int | None = None
     confidence: tuple[Confidence, ...] = ()
     beside: tuple[Trial, ...] = ()
+    overdue: tuple[str, ...] | None = field(default=None, metadata={"empty": "left out"})
 
     @property
     def trials(self) -> tuple[Trial, ...]:

@@ -87,7 +87,10 @@ def _made(record: Record, name: Naming) -> str:
             return f"a snapshot of {', '.join(e.source for e in record.extents) or 'nothing'} ({rows:,} rows){tracked}"
         case Report():
             broken = [f"{f.source}: {f.sentence}" for f in record.findings if f.outcome != "passed"]
-            return "the data was fit to learn from" if record.passed else "the data was not fit to learn from: " + "; ".join(broken)
+            so_far = f", as far as it came: {'; '.join(record.overdue)}" if record.overdue else ""
+            return (
+                f"the data was fit to learn from{so_far}" if record.passed else "the data was not fit to learn from: " + "; ".join(broken)
+            )
         case TrainingSet():
             return f"{record.learn_rows:,} questions to learn from, {record.judge_rows:,} held out"
         case Candidate(format="baseline"):
