@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -78,7 +80,7 @@ def test_where_a_store_is_may_be_a_secret_as_a_whole(project, tmp_path):
     said.write_text(said.read_text().replace("postgresql://everloop:${PG_PASSWORD}@db/house", "${DATABASE_URL}"))
     needs = needs_of(project / "project.py", stage="prod")
     assert (needs.secrets, needs.extras) == (("DATABASE_URL", "SLACK_TOKEN"), ("postgres",))
-    lambda_files.write(tmp_path / "out", needs)
+    lambda_files.write(project / "out", needs)
 
 
 def test_of_this_machines_environment_the_stage_alone_counts(project, monkeypatch):
@@ -119,7 +121,7 @@ def config_of(folder):
 
 
 def test_replicas_of_a_house_on_sqlite_stay_on_one_machine(project, tmp_path):
-    here, there = tmp_path / "here", tmp_path / "there"
+    here, there = project / "here", project / "there"
     ray_files.write(here, needs_of(project / "project.py"), replicas=3)
     ray_files.write(there, needs_of(project / "project.py", stage="prod"), replicas=3)
     assert config_of(here)["num_replicas"] == config_of(there)["num_replicas"] == 3
@@ -145,11 +147,11 @@ def test_the_environment_of_a_replica_is_that_of_a_worker():
 
 def test_a_house_on_one_machine_is_refused_with_everything_that_keeps_it_there(project, tmp_path):
     with pytest.raises(EverloopError, match="cannot lie on one: registry, events, lake, blobs"):
-        lambda_files.write(tmp_path / "out", needs_of(project / "project.py"))
+        lambda_files.write(project / "out", needs_of(project / "project.py"))
     said_in(project, '\n[prod.serving]\nwhen_full = "drop"\n')
     with pytest.raises(EverloopError, match='when_full = "shed"'):
-        lambda_files.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
-    assert not (tmp_path / "out").exists()
+        lambda_files.write(project / "out", needs_of(project / "project.py", stage="prod"))
+    assert not (project / "out").exists()
 
 
 def test_a_password_that_would_be_in_the_image_is_refused(project, tmp_path):
@@ -157,26 +159,26 @@ def test_a_password_that_would_be_in_the_image_is_refused(project, tmp_path):
     said_in(project, '[dev.people]\nada = "slack://T1/B1/hunter2"\n')
     for write in WRITERS.values():
         with pytest.raises(EverloopError, match=r"prod.streams.bus.url, dev.people.ada in everloop.toml hold passwords") as refused:
-            write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
+            write(project / "out", needs_of(project / "project.py", stage="prod"))
         assert "hunter2" not in str(refused.value)
-    assert not (tmp_path / "out").exists()
+    assert not (project / "out").exists()
 
 
 def test_a_shops_door_is_a_function_too_where_there_is_a_shop_and_the_house_is_reached_from_there(project, tmp_path):
     said_in(project, '\n[prod.shopify]\nshop = "beans.myshopify.com"\nclient_id = "5d1f"\nsecret = "${SHOPIFY_SECRET}"\n')
     with pytest.raises(EverloopError, match=r"\[prod.shopify\] house = "):
-        lambda_files.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
+        lambda_files.write(project / "out", needs_of(project / "project.py", stage="prod"))
     said_in(project, 'house = "https://house.shop"\nkey = "${HOUSE_KEY}"\n')
-    lambda_files.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"))
-    found = files_of(tmp_path / "out")
+    lambda_files.write(project / "out", needs_of(project / "project.py", stage="prod"))
+    found = files_of(project / "out")
     assert 'stage="prod"' in found["shop.py"]
     assert "HOUSE_KEY" in found["shop.yaml"]
     assert "## The shop's door" in found["RUNBOOK.md"]
 
 
 def test_a_function_is_made_of_what_the_project_is_made_of(project, tmp_path):
-    lambda_files.write(tmp_path, needs_of(project / "project.py", stage="prod"))
-    found = files_of(tmp_path)
+    lambda_files.write(project / "out", needs_of(project / "project.py", stage="prod"))
+    found = files_of(project / "out")
     assert not {"shop.py", "shop.yaml"} & set(found)
     assert 'stage="prod"' in found["handler.py"]
     assert 'SECRETS: "PG_PASSWORD SLACK_TOKEN"' in found["template.yaml"]
@@ -186,6 +188,61 @@ def test_a_function_is_made_of_what_the_project_is_made_of(project, tmp_path):
         'COPY ["everloop.toml", "/srv/project/everloop.toml"]',
     ]
     assert "everloop[lambda,postgres]==" in found["requirements.in"]
+
+
+DIGEST = "python:3.12-slim@sha256:" + "5d" * 32
+
+
+@pytest.mark.parametrize("kind", ["lambda", "ecs"])
+def test_an_image_is_built_on_what_is_pinned_of_what_is_pinned_and_of_nothing_else_that_lies_there(project, kind):
+    (project / "release.key").write_text("nobody's business")
+    said_in(project, '\n[prod.serving]\nworkers = 1\n')
+    (project / "beside.py").write_text("import lightgbm\n")
+    needs = replace(needs_of(project / "project.py"), settings=needs_of(project / "project.py", stage="prod").settings)
+    for base, first in ((DIGEST, f"ARG PYTHON={DIGEST}"), ("", "ARG PYTHON")):
+        MAKES[kind](project / "infra" / "own", needs, base)
+        found = files_of(project / "infra" / "own")
+        lines = found["Dockerfile"].splitlines()
+        assert first in lines
+        assert "FOLDER" not in found["Dockerfile"] + found["RUNBOOK.md"]
+        assert "docker build -f infra/own/Dockerfile" in found["RUNBOOK.md"]
+        assert ("--build-arg PYTHON=" in found["RUNBOOK.md"]) == (not base), "nobody builds on a tag by chance"
+        assert 'COPY ["infra/own/requirements.txt", "/tmp/requirements.txt"]' in lines
+        assert "--require-hashes" in found["Dockerfile"]
+        assert "libgomp1" in found["Dockerfile"], "what lightgbm needs of Debian"
+        pins = [line for line in found["requirements.in"].splitlines() if line and not line.startswith("#")]
+        assert all("==" in pin for pin in pins), pins
+        sent = found["Dockerfile.dockerignore"].splitlines()[1:]
+        assert sent[0] == "*"
+        assert {"!project.py", "!everloop.toml", "!infra/own/requirements.txt"} <= set(sent)
+        assert not any("release.key" in line or ".everloop" in line for line in sent)
+    with pytest.raises(EverloopError, match="is not pinned"):
+        MAKES[kind](project / "infra" / "own", needs, "python:3.12-slim")
+
+
+MAKES = {
+    "lambda": lambda to, needs, base: lambda_files.write(to, needs, base=base),
+    "ecs": lambda to, needs, base: terraform.write(to, needs, machine=False, base=base),
+}
+
+
+def test_an_extra_is_said_where_there_is_one(project):
+    terraform.write(project / "out", needs_of(project / "project.py"), machine=True)
+    assert f"\neverloop=={version('everloop')}\n" in (project / "out" / "requirements.in").read_text()
+
+
+def test_everything_that_keeps_a_house_from_there_is_told_at_once(project, tmp_path):
+    said_in(project, '\n[people]\nada = "slack://T1/B1/hunter2"\n[serving]\nwhen_full = "drop"\n')
+    with pytest.raises(EverloopError) as refused:
+        lambda_files.write(tmp_path / "elsewhere", needs_of(project / "project.py"), base="python")
+    for due in ("5 things", "cannot lie on one", "people.ada", 'when_full = "shed"', "not a folder inside", "is not pinned"):
+        assert due in str(refused.value)
+
+
+def test_tasks_behind_a_balancer_show_no_console_and_a_machine_says_how_its_own_is_reached():
+    assert "run --no-console" in lying("ecs")["services.tf"]
+    assert "--no-console" in lying("ecs")["RUNBOOK.md"]
+    assert "AWS-StartPortForwardingSession" in lying("machine")["RUNBOOK.md"]
 
 
 # -- Terraform --
@@ -199,45 +256,45 @@ def test_what_ecs_cannot_hold_is_refused_with_what_to_say_instead(project, tmp_p
         '[prod.shopify]\nshop = "beans.myshopify.com"\nclient_id = "5d1f"\nsecret = "${SHOPIFY_SECRET}"\n',
     )
     with pytest.raises(EverloopError) as refused:
-        terraform.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"), machine=False)
+        terraform.write(project / "out", needs_of(project / "project.py", stage="prod"), machine=False)
     said = str(refused.value)
     for due in ('[prod.online] url = "${REDIS_URL}"', "Say 90 at most", "[signing]", "for sales", "--machine"):
         assert due in said
     assert len(said.splitlines()) == 6
-    assert not (tmp_path / "out").exists()
+    assert not (project / "out").exists()
 
 
 def test_redis_is_made_where_the_house_asks_for_it_and_is_no_secret_of_people(project, tmp_path):
-    terraform.write(tmp_path / "without", needs_of(project / "project.py", stage="prod"), machine=False)
+    terraform.write(project / "without", needs_of(project / "project.py", stage="prod"), machine=False)
     said_in(project, '\n[prod.online]\nurl = "${REDIS_URL}"\n')
-    terraform.write(tmp_path / "with", needs_of(project / "project.py", stage="prod"), machine=False)
-    without, with_ = ((tmp_path / name / "project.tf").read_text() for name in ("without", "with"))
+    terraform.write(project / "with", needs_of(project / "project.py", stage="prod"), machine=False)
+    without, with_ = ((project / name / "project.tf").read_text() for name in ("without", "with"))
     assert ("redis   = false" in without, "redis   = true" in with_) == (True, True)
     assert 'secrets = ["PG_PASSWORD", "SLACK_TOKEN"]' in with_
 
 
 def test_one_machine_opens_a_shops_door_where_there_is_a_shop(project, tmp_path):
     said_in(project, '\n[prod.shopify]\nshop = "beans.myshopify.com"\nclient_id = "5d1f"\nsecret = "${SHOPIFY_SECRET}"\n')
-    terraform.write(tmp_path / "with", needs_of(project / "project.py", stage="prod"), machine=True)
-    terraform.write(tmp_path / "without", needs_of(project / "project.py"), machine=True)
-    assert "door    = 8322" in (tmp_path / "with" / "project.tf").read_text()
-    assert "door    = 0" in (tmp_path / "without" / "project.tf").read_text()
+    terraform.write(project / "with", needs_of(project / "project.py", stage="prod"), machine=True)
+    terraform.write(project / "without", needs_of(project / "project.py"), machine=True)
+    assert "door    = 8322" in (project / "with" / "project.tf").read_text()
+    assert "door    = 0" in (project / "without" / "project.tf").read_text()
 
 
 def test_a_machine_gets_the_files_of_the_project_and_nothing_that_lies_beside_them(project, tmp_path):
     for name in (".env", "sales.csv", "release.key", "release.pub", "terraform.tfstate"):
         (project / name).write_text("nobody's business")
     said_in(project, '\n[prod.signing]\nkey = "release.pub"\n[prod.sources]\nsales = "sales.csv"\n')
-    terraform.write(tmp_path / "out", needs_of(project / "project.py", stage="prod"), machine=True)
-    found = files_of(tmp_path / "out")
+    terraform.write(project / "out", needs_of(project / "project.py", stage="prod"), machine=True)
+    found = files_of(project / "out")
     assert 'files   = ["project.py", "beside.py", "everloop.toml", "release.pub", "requirements.txt"]' in found["project.tf"]
     assert "source_dir" not in found["main.tf"], "a folder as a whole"
     assert "Rows of `sales` stay" in found["RUNBOOK.md"]
     said = project / "everloop.toml"
     said.write_text(said.read_text().replace('key = "release.pub"', 'private_key = "release.key"'))
     with pytest.raises(EverloopError, match="no private key is sent anywhere"):
-        terraform.write(tmp_path / "other", needs_of(project / "project.py", stage="prod"), machine=True)
-    assert not (tmp_path / "other").exists()
+        terraform.write(project / "other", needs_of(project / "project.py", stage="prod"), machine=True)
+    assert not (project / "other").exists()
 
 
 # -- all of them --
@@ -254,23 +311,30 @@ WRITERS = {
 def test_no_file_holds_a_secret_or_a_word_that_was_to_be_put_in(project, tmp_path, monkeypatch, kind):
     monkeypatch.setenv("PG_PASSWORD", "hush-hush")
     monkeypatch.setenv("SLACK_TOKEN", "hush-hush")
-    WRITERS[kind](tmp_path / "out", needs_of(project / "project.py", stage="prod"))
-    for path, text in files_of(tmp_path / "out").items():
+    WRITERS[kind](project / "out", needs_of(project / "project.py", stage="prod"))
+    for path, text in files_of(project / "out").items():
         assert "hush-hush" not in text, path
         assert "secret://" not in text, path
-        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP", "ROWS", "FILES"}, path
+        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP", "ROWS", "FILES", "FOLDER", "BUILD"}, path
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_each_is_written_inside_of_the_project_from_which_it_is_built(project, tmp_path, kind):
+    with pytest.raises(EverloopError, match="not a folder inside"):
+        WRITERS[kind](tmp_path / "elsewhere", needs_of(project / "project.py", stage="prod"))
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_file_of_somebody_else_is_left_alone_and_ours_is_written_anew(project, tmp_path, kind):
     needs = needs_of(project / "project.py", stage="prod")
-    WRITERS[kind](tmp_path / "out", needs)
-    before = files_of(tmp_path / "out")
-    WRITERS[kind](tmp_path / "out", needs)
-    assert files_of(tmp_path / "out") == before
-    (tmp_path / "out" / "RUNBOOK.md").write_text("mine")
+    WRITERS[kind](project / "out", needs)
+    before = files_of(project / "out")
+    WRITERS[kind](project / "out", needs)
+    assert files_of(project / "out") == before
+    (project / "out" / "RUNBOOK.md").write_text("mine")
     with pytest.raises(EverloopError, match="was not written by everloop"):
-        WRITERS[kind](tmp_path / "out", needs)
+        WRITERS[kind](project / "out", needs)
 
 
 @pytest.mark.parametrize(
@@ -283,10 +347,10 @@ def test_a_file_of_somebody_else_is_left_alone_and_ours_is_written_anew(project,
     ],
 )
 def test_each_is_a_word_in_the_terminal(project, tmp_path, words, file):
-    done = CliRunner().invoke(app, ["export", *words, "--to", str(tmp_path / "out"), "--project", str(project), "--stage", "prod"])
+    done = CliRunner().invoke(app, ["export", *words, "--to", str(project / "out"), "--project", str(project), "--stage", "prod"])
     assert done.exit_code == 0, done.output
     assert file in done.output
-    assert (tmp_path / "out" / file).exists()
+    assert (project / "out" / file).exists()
 
 
 def test_what_is_wrong_with_the_settings_is_told_before_anything_is_written(project, tmp_path):

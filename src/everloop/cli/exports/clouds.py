@@ -9,6 +9,8 @@ import typer
 from everloop.cli.options import HERE, Folder, Json, Project, Stage, To
 from everloop.cli.saying import say
 
+Base = Annotated[str, typer.Option("--base", help="What the image is built on, with its digest (default: said when it is built).")]
+
 
 def rayserve(
     to: To,
@@ -27,19 +29,22 @@ def rayserve(
     say({"files": files}, spoken_views(files, to, "serve run serve_config.yaml, beside the project; RUNBOOK.md says how"), as_json)
 
 
-def aws_lambda(to: To, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:
+def aws_lambda(
+    to: To, base: Base = "", project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False
+) -> None:  # fmt: skip
     """A handler of AWS Lambda, the image it is in, a template of CloudFormation, and a runbook."""
     from everloop.connect.cloud.lambda_files import write
     from everloop.loop.export import spoken_views
     from everloop.loop.needs import needs_of
 
-    files = write(to, needs_of(project, stage=stage, house=house))
+    files = write(to, needs_of(project, stage=stage, house=house), base=base)
     say({"files": files}, spoken_views(files, to, "build the image and deploy template.yaml; RUNBOOK.md says how"), as_json)
 
 
 def terraform(
     to: To,
     machine: Annotated[bool, typer.Option("--machine", help="One machine that does everything, in the place of services.")] = False,
+    base: Base = "",
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -50,7 +55,7 @@ def terraform(
     from everloop.loop.export import spoken_views
     from everloop.loop.needs import needs_of
 
-    files = write(to, needs_of(project, stage=stage, house=house), machine=machine)
+    files = write(to, needs_of(project, stage=stage, house=house), machine=machine, base=base)
     say(
         {"files": files}, spoken_views(files, to, f"terraform -chdir={to} init && terraform -chdir={to} plan; RUNBOOK.md says how"), as_json
     )

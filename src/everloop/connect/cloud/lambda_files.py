@@ -5,19 +5,20 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-image.html
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from everloop.connect.cloud import image
 from everloop.connect.cloud.needs import Needs, filled, lying, requirements
-from everloop.connect.needed import many_machines, no_secret_inside
+from everloop.connect.needed import all_refused, many_machines, no_secret_inside, pinned, seen_from
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
-from everloop.settings import FILE
 
 MARK: Final = "everloop export lambda"
+RUNTIME: Final = ("awslambdaric==4.2.2", "boto3==1.44.5")
+"""What runs a handler in an image that is none of AWS's own, and what reads its secrets."""
 HANDLERS, TEMPLATES = ("handler.py", "shop.py"), ("template.yaml", "shop.yaml")
 SHOP: Final = """
 ## The shop's door
@@ -27,16 +28,20 @@ it keeps `shopify.db`; a schedule carries on what waits, every minute. Give Shop
 """
 
 
-def write(folder: Path, needs: Needs) -> list[Path]:
+def write(folder: Path, needs: Needs, *, base: str = "") -> list[Path]:
     """The handler, the image, the template, and a runbook; where there is a shop its door, too. Returns the files that were written.
+    ``base``: what the image is built on, by its digest; empty: whoever builds it says so.
 
     Raises EverloopError for a house that would not run there, naming everything, and where somebody else's file is in the way; then nothing
     was written.
     """
-    many_machines(needs.settings)
-    no_secret_inside(needs.settings)
-    if wrong := list(_not_there(needs)):
-        raise EverloopError("\n  ".join(["everloop.toml says what would not hold on Lambda. Nothing was written.", *wrong]))
+    all_refused(
+        lambda: many_machines(needs.settings),
+        lambda: no_secret_inside(needs.settings),
+        lambda: _there(needs),
+        lambda: seen_from(needs.settings.folder, folder),
+        lambda: pinned(base) if base else None,
+    )
     stage = f" --stage {needs.stage}" if needs.stage else ""
     shop = needs.settings.shopify is not None
     own = {name: text for name, text in lying("aws_lambda").items() if shop or not name.startswith("shop.")}
@@ -45,15 +50,21 @@ def write(folder: Path, needs: Needs) -> list[Path]:
     for name in own.keys() & set(TEMPLATES):
         said = {'SECRETS: ""': f'SECRETS: "{" ".join(needs.secrets)}"', "Default: everloop\n": f"Default: {needs.called}\n"}
         own[name] = filled(own[name], said)
-    places = {needs.files[0]: "project.py"} | {name: name for name in (*needs.files[1:], FILE)}
-    copied = "".join(f"COPY {json.dumps([name, f'/srv/project/{place}'])}\n" for name, place in places.items())
-    whole = {"COPY project.py everloop.toml /srv/project/\n": copied}
-    own["Dockerfile"] = filled(own["Dockerfile"], whole)
+    scripts = tuple(sorted(own.keys() & set(HANDLERS)))
+    runs = ('ENTRYPOINT ["python", "-m", "awslambdaric"]', 'CMD ["handler.handler"]')
+    made = image.Made(MARK, seen_from(needs.settings.folder, folder), base, scripts, runs)
+    own |= image.files(needs, made)
     model = needs.models[0] if needs.models else "demand"
     words = {"SHOP\n": SHOP if shop else "", "STAGE": stage, "MODEL": model, "NAMES": _named(needs)}
+    words |= {"FOLDER": made.folder, "BUILD": image.build(made)}
     own["RUNBOOK.md"] = filled(own["RUNBOOK.md"], words)
-    own["requirements.in"] = f"# Written by {MARK}.\n{requirements(needs, 'lambda')}awslambdaric\nboto3\n"
+    own["requirements.in"] = f"# Written by {MARK}.\n{requirements(needs, 'lambda')}" + "".join(f"{pin}\n" for pin in RUNTIME)
     return put_own(folder, own, MARK)
+
+
+def _there(needs: Needs) -> None:
+    if wrong := list(_not_there(needs)):
+        raise EverloopError("\n  ".join(["everloop.toml says what would not hold on Lambda. Nothing was written.", *wrong]))
 
 
 def _not_there(needs: Needs) -> Iterator[str]:

@@ -57,8 +57,9 @@ def requirements(needs: Needs, *more: str) -> str:
     <BLANKLINE>
     """
     extras = ",".join(sorted({*needs.extras, *more}))
+    everloop = f"everloop[{extras}]" if extras else "everloop"
     first = "# What the image is made of. Pin it with hashes: uv pip compile --generate-hashes requirements.in -o requirements.txt"
-    return "\n".join([first, f"everloop[{extras}]=={version('everloop')}", *needs.packages]) + "\n"
+    return "\n".join([first, f"{everloop}=={version('everloop')}", *needs.packages]) + "\n"
 
 
 def lying(folder: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from everloop.connect.cloud import image
 from everloop.connect.cloud.needs import REDIS_URL, Needs, filled, lying, requirements
-from everloop.connect.needed import from_files, no_secret_inside
+from everloop.connect.needed import all_refused, from_files, no_secret_inside, pinned, seen_from
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 from everloop.settings import FILE
@@ -22,13 +23,19 @@ LONGEST: Final = 90
 """Seconds a task may go on answering when it was told to end: ECS ends it after 120."""
 
 
-def write(folder: Path, needs: Needs, *, machine: bool) -> list[Path]:
-    """A root module and its runbook; the files that were written.
+def write(folder: Path, needs: Needs, *, machine: bool, base: str = "") -> list[Path]:
+    """A root module and its runbook, for services their image too; the files that were written. ``base``: what the image is built on, by its
+    digest; empty: whoever builds it says so.
 
     Raises EverloopError for what would not run there, named, and where a file of somebody else is in the way; then nothing was written.
     """
-    no_secret_inside(needs.settings)
-    _refuse(needs, machine)
+    all_refused(
+        lambda: no_secret_inside(needs.settings),
+        lambda: _refuse(needs, machine),
+        lambda: seen_from(needs.settings.folder, folder),
+        lambda: pinned(base) if base else None,
+    )
+    seen = seen_from(needs.settings.folder, folder)
     own = lying("machine" if machine else "ecs")
     secrets = [name for name in needs.secrets if machine or name != REDIS_URL]
     said: dict[str, object] = {"name": needs.called, "stage": needs.stage}
@@ -41,10 +48,14 @@ def write(folder: Path, needs: Needs, *, machine: bool) -> list[Path]:
     words = {"MODEL": model, "NAMES": ", ".join(f"`{needs.called}/{name}`" for name in secrets) or "there is none"}
     if machine:
         flags = f"--project /srv/everloop/project --house /var/lib/everloop/house{stage}"
-        words |= {"FLAGS": flags, "PORT": str(needs.settings.serving.port)}
+        words |= {"FLAGS": flags, "PORT": str(needs.settings.serving.port), "FOLDER": seen}
+        if "lightgbm" in needs.extras:
+            own["cloud-init.yaml"] = filled(own["cloud-init.yaml"], {"  - python3.12\n": "  - python3.12\n  - libgomp\n"})
         words |= {"FILES": ", ".join(f"`{name}`" for name in _taken(needs)), " ROWS": _rows(needs)}
     else:
-        words |= {"CALLED": needs.called, "STAGE": stage}
+        made = image.Made(MARK, seen, base, (), ('ENTRYPOINT ["everloop"]',))
+        own |= image.files(needs, made)
+        words |= {"CALLED": needs.called, "STAGE": stage, "FOLDER": seen, "BUILD": image.build(made)}
     own["RUNBOOK.md"] = filled(own["RUNBOOK.md"], words)
     own["requirements.in"] = f"# Written by {MARK}.\n{requirements(needs, *(() if machine else ('postgres',)))}"
     return put_own(folder, own, MARK)

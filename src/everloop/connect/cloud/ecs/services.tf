@@ -20,7 +20,7 @@ locals {
       cpu    = var.answering.cpu
       memory = var.answering.memory
       script = file("${path.module}/slot.sh")
-      words  = "run --host 0.0.0.0 --port ${local.port} --workers ${var.answering.workers} ${local.flags}"
+      words  = "run --no-console --host 0.0.0.0 --port ${local.port} --workers ${var.answering.workers} ${local.flags}"
     }
     working = {
       cpu    = var.working.cpu
