@@ -54,16 +54,16 @@ def test_the_console_steps_back_before_it_reads_anything(monkeypatch):
     """Threads that begin earlier would not step back with it."""
     done = []
 
-    class Enough(Exception):
+    class EnoughError(Exception):
         pass
 
     def opened(*_, **__):
         done.append("opened")
-        raise Enough
+        raise EnoughError
 
     monkeypatch.setattr(serve.os, "nice", lambda by: done.append(by))
     monkeypatch.setattr(serve, "opened", opened)
-    with pytest.raises(Enough):
+    with pytest.raises(EnoughError):
         serve.show(Told(Path("project.py"), None, None, False, None, None, 3))
     assert done[0] >= 10
     assert done[1:] == ["opened"]

@@ -19,6 +19,10 @@ BEYOND = """() => [...document.querySelectorAll("main .scrolls, main caption, ma
   .filter(one => !one.closest("thead") && one.getBoundingClientRect().width)
   .filter(one => one.getBoundingClientRect().right > innerWidth + 1 || one.scrollWidth > one.clientWidth + 1)
   .map(one => `${one.tagName} ${one.textContent.trim().slice(0, 40)}`)"""
+STACKED = (
+    "runs", "delivery", "data", "data/houses", "features", "incidents", "cost?model=prices", "journal", "people", "pane", "models/prices",
+    "models/prices/contests",
+)  # fmt: skip
 CLAUSE = "fair_across(houses.given('zip'), 'mean_absolute_error', within=0.25, least=200)"
 
 
@@ -44,9 +48,7 @@ def test_the_words_of_a_plot_are_large_enough(lived, page_of, page, least, wide)
     assert all(size >= LEAST for size in sizes), min(sizes)
 
 
-@pytest.mark.parametrize(
-    "page", ["runs", "delivery", "data", "data/houses", "features", "incidents", "cost?model=prices", "journal", "people", "pane", "models/prices"]
-)  # fmt: skip
+@pytest.mark.parametrize("page", STACKED)
 def test_no_caption_and_no_cell_is_cut_off_on_a_phone(lived, page_of, page, shot):
     opened = page_of(f"/console/{page}", viewport=PHONE)
     assert opened.locator("main table").count()
