@@ -71,7 +71,14 @@ def test_items_that_are_private_are_hashes_and_of_a_model_that_is_no_more_the_wh
 def test_what_was_learnt_from_is_compared_by_hashes_where_it_is_private(house):
     """Else a page on drift says a value that answers are remembered without, and every private column has drifted by nature."""
     people = Source("people", id="who", columns={"mail": str, "income": int, "town": str}, private=("mail", "income"))
-    model = Model("kind", predicts=people.outcome("town"), per=people, knows=[people.given("mail"), people.given("income")], learner=Mean())
+    model = Model(
+        "kind",
+        predicts=people.outcome("town"),
+        per=people,
+        knows=[people.given("mail"), people.given("income")],
+        learner=Mean(),
+        fed_as="arrow",
+    )
     rows = pa.table({"mail": [ANN, None], "income": [3.0, 4.0], "town": ["Ulm", "Bonn"]})
     seen = as_logged(house, model, rows)
     assert seen.to_pydict() == {"mail": [hashed(ANN, house.salt), None], "town": ["Ulm", "Bonn"]}, "the hash of a number lies nowhere"
