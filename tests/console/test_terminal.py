@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
 
 from everloop.cli import app
+from everloop.console.sessions import Letting
 from everloop.errors import EverloopError
 from everloop.loop.house import open_house
 
@@ -63,6 +65,21 @@ def test_a_link_is_for_somebody_or_for_this_machine_where_there_is_nobody(said):
     assert "/console/set-up/" in said("person", "link", "Kim")
     with pytest.raises(EverloopError, match="no person 'Nemo'"):
         said("person", "link", "Nemo")
+
+
+def test_who_opens_an_old_link_is_told_the_command_that_makes_another(said):
+    """Of a house in which nobody is let in by name, a link for NAME cannot be made."""
+    now = datetime.now(UTC)
+    house = open_house(said.folder / "project.py")
+    old = said("person", "link").strip().rpartition("/")[2]
+    said("person", "link")
+    with pytest.raises(EverloopError, match=r"A new one: (everloop person link)$") as told:
+        Letting(house).enter(old, now)
+    assert "/console/enter/" in said(*str(told.value).rpartition("everloop ")[2].split())
+    said("person", "add", "Kim", "--role", "admin")
+    with pytest.raises(EverloopError, match=r"A new one: everloop person link NAME$"):
+        Letting(house).whose_link("gone", now)
+    house.store.close()
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "a/b", "<b>", "_", "a\nb"])

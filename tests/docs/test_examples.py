@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 from everloop_pages import ROOT, Block, anchors, blocks, links, pages
+from typer.testing import CliRunner
+
+from everloop.cli import app
 
 PAGES = pages()
 NAMED = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

@@ -88,7 +88,15 @@ def _lane(lane: Lane, lines: Sequence[list[Point]], scale: _Scale, across: Acros
     out = [f'<g transform="translate(0 {roof:.1f})">{head}</g>', grid(down, ticks, words, across.left)]
     if not ticks:
         out.append(f'<path class="a" d="M{across.left:.1f} {down.floor:.1f}H{across.right:.1f}"/>')
-        out.append(write((across.left + across.right) / 2, (down.roof + down.floor) / 2 + 6, cut(lane.missing, across.right - across.left), "c m o", lane.missing))
+        out.append(
+            write(
+                (across.left + across.right) / 2,
+                (down.roof + down.floor) / 2 + 6,
+                cut(lane.missing, across.right - across.left),
+                "c m o",
+                lane.missing,
+            )
+        )
     out += [ribbon(line, i, across, down) for i, line in enumerate(lines)]
     out += [trace(line, i, lane.series[i].dashed, across, down) for i, line in enumerate(lines)]
     return "".join(out), down.floor + 10

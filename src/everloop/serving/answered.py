@@ -158,18 +158,20 @@ def veiled(prediction: Prediction, model: Model | None, salt: str) -> Prediction
     the unit where nobody knows any more what is private (``model`` is None).
 
     >>> from datetime import UTC, datetime
-    >>> from everloop.records import Prediction
-    >>> asked = Prediction("a", "m", "v", "champion", "ann@shop.example", datetime(2026, 11, 2, tzinfo=UTC), 1.0)
-    >>> veiled(asked, None, "salt").unit
-    '5b1ce43b1e7ae7cf'
+    >>> said = {"id": "a", "model": "gone", "version": "v", "arm": "champion", "moment": datetime(2026, 11, 2, tzinfo=UTC)}
+    >>> veiled(Prediction(**said, unit="ann@shop.example"), None, "salt").unit == hashed("ann@shop.example", "salt")
+    True
     """
-    private = None if model is None else frozenset[str]().union(*(private_in(source) for source in model.sources))
+    private = frozenset[str]().union(*(private_in(source) for source in (model.sources if model is not None else ())))
+
+    def shown(word: str, column: str | None) -> str:
+        return word if column is not None and column not in private else str(hashed(word, salt))
+
     parts = prediction.unit.split("\x1f")
     columns = model.unit if model is not None and len(model.unit) == len(parts) else (None,) * len(parts)
-    said = (part if private is not None and name is not None and name not in private else hashed(part, salt) for name, part in zip(columns, parts, strict=True))
     listed = candidate_column(model) if model is not None else None
-    items = prediction.items if model is not None and listed not in (private or ()) else tuple(str(hashed(one, salt)) for one in prediction.items)
-    return replace(prediction, unit="\x1f".join(map(str, said)), items=items)
+    unit = "\x1f".join(shown(word, column) for word, column in zip(parts, columns, strict=True))
+    return replace(prediction, unit=unit, items=tuple(shown(item, listed) for item in prediction.items))
 
 
 def answer_id(model: str, moment: int, unit: str, version: str) -> str:

@@ -18,7 +18,7 @@ LONGEST = 200
 def upgrade() -> None:
     """No table changes: what the runs of before were told is read again from the journal, and what they measured stays."""
     here = op.get_bind()
-    kept: dict[str, str] = {id: said for id, said in here.execute(sa.text("SELECT candidate, said FROM runs"))}
+    kept: dict[str, str] = {row.candidate: row.said for row in here.execute(sa.text("SELECT candidate, said FROM runs"))}
     told: list[dict[str, str]] = []
     for (body,) in here.execute(sa.text("SELECT body FROM journal WHERE kind = 'Candidate' ORDER BY seq")):
         record = json.loads(body)
