@@ -333,6 +333,10 @@ def test_business_time_is_the_journals_where_the_clock_is_turned_and_the_machine
     desk = Desk(house, Letting(house), (), clock.now)
     assert desk.business() == house.journal.read(newest_first=True, limit=1)[0].at
     assert Desk(replace(house, turned=False), Letting(house), (), clock.now).business() == clock.now()
+    # Somebody turned ahead of the machine's clock: all pages go by that turn, as the records do that they show.
+    last = house.turns.latest()
+    before = Turned(last - timedelta(days=30))
+    assert Desk(replace(house, turned=False), Letting(house), (), before.now).business() == last
 
 
 def test_what_came_of_a_form_is_said_once_on_the_next_page_and_cannot_be_put_there_by_others(house, client):

@@ -100,6 +100,8 @@ def test_a_canary_waits_for_a_dead_feed_and_goes_on_by_itself_to_its_end_when_th
     assert fed.traffic == before
     [standing] = status(fed.house)
     assert "the roll-out waits: it does not go on, for orders were due at 2026-09-16 06:00 UTC" in str(standing)
+    [line] = ring_of(fed.house, fed.now).lines
+    assert "But the roll-out waits: it does not go on, for orders were due at 2026-09-16" in line.state.sentence
     fed.dead = False
     assert fed.day().action == "promote"
     assert fed.traffic.stage == "bake"

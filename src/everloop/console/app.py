@@ -62,10 +62,12 @@ class Desk:
         return f"{self.letting.cookie}-said"
 
     def business(self) -> datetime:
-        """Business time: the machine's clock, or where that is turned, the newest instant the journal knows."""
+        """Business time, the one now of all pages: the machine's clock, or the last turn's where somebody turned ahead of it; where the
+        clock is turned, the newest instant the journal knows."""
         if self.house.turned and (newest := self.house.journal.read(newest_first=True, limit=1)):
             return newest[0].at
-        return self.wall()
+        now, last = self.wall(), self.house.turns.latest()
+        return now if last is None else max(now, last)
 
     def visit(self, request: Request, *, noted: bool = True) -> Visit | None:
         """Who asks; None: nobody who is let in. Reads the house: call it in a thread."""

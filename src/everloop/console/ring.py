@@ -13,6 +13,7 @@ from everloop.console.page import Asking, Route, Shown
 from everloop.console.said import about, age, error_said, naming, within
 from everloop.loop.control.due import coming, step_ends
 from everloop.loop.house import House
+from everloop.loop.look import waits
 from everloop.loop.realised import newest_realised
 from everloop.loop.remembered import champion_since
 from everloop.loop.spoken import ASKED
@@ -227,15 +228,16 @@ def state_of(house: House, model: Model, traffic: Traffic | None, asked: Questio
     if traffic.held:
         return State("held", f"Nothing is learnt or rolled out: held by {traffic.held}.", "asks")
     who = ", ".join(map(name, traffic.candidates))
-    ends = step_ends(model, traffic)
+    stands = waits(house, model, traffic) if traffic.rolling else None
+    ends, but = (None, f" But {stands}.") if stands else (step_ends(model, traffic), "")
     match traffic.stage:
         case "shadow":
-            return State("in shadow", f"{who} answers beside it, and nobody sees that.", "busy", ends)
+            return State("in shadow", f"{who} answers beside it, and nobody sees that.{but}", "busy", ends)
         case "canary":
             by_hand = f", set by {traffic.by_hand}" if traffic.by_hand else ""
-            return State("in canary", f"{who} answers {percent(traffic.share)} of the units{by_hand}.", "busy", ends)
+            return State("in canary", f"{who} answers {percent(traffic.share)} of the units{by_hand}.{but}", "busy", ends)
         case "bake":
-            return State("baking", f"{name(traffic.champion)} has taken over; it can be taken back with all evidence.", "busy", ends)
+            return State("baking", f"{name(traffic.champion)} has taken over; it can be taken back with all evidence.{but}", "busy", ends)
         case _:
             return State("watching", "Nothing is rolled out; it answers and is watched.")
 

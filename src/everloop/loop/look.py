@@ -134,7 +134,7 @@ def status(house: House) -> list[Standing]:
                 worker=carried.get(model.name),
                 confidence=_confidence(house, model, name),
                 trained=_trained(house, model, last.now if last else None),
-                waits=_waits(house, model, traffic) if traffic is not None else None,
+                waits=waits(house, model, traffic) if traffic is not None else None,
                 skewed=standing_skew(house, model),
                 brought=_brought(house, model) if traffic and traffic.control else (),
                 drift=_said_of_drift(house, model, traffic) if traffic else (),
@@ -204,7 +204,7 @@ def _trained(house: House, model: Model, now: datetime | None) -> str | None:
     return f"trained for {spoken_span(took)} of {spoken_span(model.budget)} in 7 days"
 
 
-def _waits(house: House, model: Model, traffic: Traffic) -> str | None:
+def waits(house: House, model: Model, traffic: Traffic) -> str | None:
     """What stood against it, which is the last of the reasons; the others are told as what was found. Of a roll-out, why it stands."""
     newest = next(iter(house.journal.read(kind="Decision", model=model.name, newest_first=True, limit=1)), None)
     decision = newest.record if newest is not None else None

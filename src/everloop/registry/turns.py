@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Row, Select, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Index, Row, Select, Table, Text, func, select
 
 from everloop.clock import from_microseconds, microseconds, said
 from everloop.errors import HouseBusy, Overtaken, Unknown
@@ -118,6 +118,13 @@ class Turns:
         """The model's newest finished turn by business time."""
         query = select(TURNS).where(TURNS.c.model == model, TURNS.c.state == "done").order_by(TURNS.c.now.desc(), TURNS.c.started_at.desc())
         return self._first(query, within)
+
+    def latest(self, *, within: Connection | None = None) -> datetime | None:
+        """The business time of the newest finished turn of any model; None where none is."""
+        query = select(func.max(TURNS.c.now)).where(TURNS.c.state == "done")
+        with self.store.reading(within) as connection:
+            newest = connection.execute(query).scalar()
+        return None if newest is None else from_microseconds(newest)
 
     def _first(self, query: Select[Any], within: Connection | None) -> Turn | None:
         with self.store.reading(within) as connection:
