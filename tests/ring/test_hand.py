@@ -66,8 +66,8 @@ def test_a_hold_outlives_the_process_and_is_told_by_status_history_why_and_expla
 def test_while_it_is_held_a_turn_learns_nothing_and_says_why_whoever_asks(rolling):
     house, model = rolling
     hold(house, model, **KIM, now=LATER)
-    for days, cause in ((1, "schedule"), (2, "demand"), (60, "schedule")):
-        decision = turn(house, model, END + timedelta(days=days), cause)
+    for day, cause in ((1, "schedule"), (2, "demand"), (60, "schedule")):
+        decision = turn(house, model, END + timedelta(days=day), cause)
         assert (decision.action, decision.cause) == ("hold", "held")
         assert "Kim: it doubles on Mondays" in decision.because[0]
     assert not house.traffic(model).rolling
