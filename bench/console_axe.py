@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from bench.goal import Goal, at_most
+from bench.listening import listening
 from bench.peers import node_packages
 from everloop.console.app import console
 from everloop.console.page import Route
@@ -144,24 +139,3 @@ def _signed_in(house: House) -> tuple[str, str]:
     let_in.add(house, "Ada", "admin", by="Ada", now=END)
     letting = Letting(house)
     return letting.cookie, letting.begin("Ada", datetime.now(UTC))
-
-
-@contextmanager
-def listening(asgi: Any) -> Iterator[str]:
-    """An app on a port of this machine; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(asgi, host="127.0.0.1", port=port, log_level="error", access_log=False, timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + 20
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(20)

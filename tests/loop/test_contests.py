@@ -17,6 +17,7 @@ from everloop.loop.control.leading import Leading
 from everloop.loop.house import unhurried
 from everloop.loop.keep import Interrupted
 from everloop.training.child import in_child
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,13 +61,6 @@ def hold(folder, does, noted, *names, ended=unhurried, told=print, put=setattr):
     put(contests, "tracking_of", lambda _house: None)
     put(contests, "contest", does)
     return contests.hold_contests(house_at(folder, ended), told)
-
-
-def until(holds, seconds=60.0):
-    last = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < last
-        time.sleep(0.02)
 
 
 def gone(pid):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -25,6 +24,7 @@ from everloop.loop.streams import DEAD, Taking, dead_letter, dead_letters, take_
 from everloop.settings import Stream, read_settings
 from everloop.testing.stream_servers import kafka_server, nats_server
 from tests.loop.houses import MODELS, NOW, orders
+from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SUBJECT = "shop.orders"
@@ -70,13 +70,6 @@ def all_of(url, subject):
             return found
 
     return asyncio.run(go())
-
-
-def until(true, seconds=40.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 @contextmanager

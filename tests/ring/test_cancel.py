@@ -17,7 +17,8 @@ from everloop.loop.resume import go_round
 from everloop.loop.turn import turn
 from everloop.registry.errands import Errands
 from tests.ring.conftest import END
-from tests.ring.test_controller import HOUR, controlled, eventually
+from tests.ring.test_controller import HOUR, controlled
+from tests.waiting import until
 
 SLOW = """
 class Slow:
@@ -54,7 +55,7 @@ def test_cancel_ends_the_turn_and_its_child_within_seconds_and_nothing_of_it_is_
     house, model, training = slow_house
     with controlled(house):
         errand = ask(house, "turn", model.name, END)
-        eventually(training.exists, 180)
+        until(training.exists, 180)
         children = len(psutil.Process().children(recursive=True))
         other = open_house(house.project.path, turned=True)  # another shell
         began = time.monotonic()
@@ -121,7 +122,7 @@ def test_a_controller_that_is_told_to_stop_ends_the_child_after_its_grace_and_le
     house, model, training = slow_house
     with controlled(house, grace=0.1):
         errand = ask(house, "turn", model.name, END)
-        eventually(training.exists, 180)
+        until(training.exists, 180)
         began = time.monotonic()
     assert time.monotonic() - began < 5
     assert house.turns.opened(model.name).id == turn_id(model, END, "demand")

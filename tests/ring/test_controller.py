@@ -30,6 +30,7 @@ from everloop.registry.errands import Errands
 from everloop.registry.leases import Leases
 from everloop.serving.refused import refusal
 from tests.ring.conftest import END
+from tests.waiting import until
 
 LONG = 180  # seconds, on a machine that has other things to do
 HOUR = timedelta(hours=1)
@@ -50,21 +51,12 @@ def controlled(house, **words):
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        eventually(lambda: raised or controller_of(house))
+        until(lambda: raised or controller_of(house))
         yield told, raised
     finally:
         stop.set()
         thread.join(LONG)
         assert not thread.is_alive()
-
-
-def eventually(what, seconds=60):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := what():
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it never came about")
 
 
 @pytest.fixture
@@ -248,7 +240,7 @@ def test_what_has_ended_leaves_runs_db(turned):
     with controlled(house):
         for hour in range(3):
             awaited(house, ask(house, "score", model.name, END + hour * HOUR).id, LONG)
-        eventually(lambda: not controller.DBOS.list_workflows(status="PENDING"))
+        until(lambda: not controller.DBOS.list_workflows(status="PENDING"))
         assert len(controller.DBOS.list_workflows()) == 3
         controller.forget_ended()
         assert controller.DBOS.list_workflows() == []
@@ -294,7 +286,7 @@ def test_an_errand_whose_end_cannot_be_kept_is_put_off_and_not_blamed(turned, un
     house, model = turned()
     errand = ask(house, "turn", model.name, END)
     with controlled(house) as (told, _):
-        eventually(lambda: len(tried) > 3)
+        until(lambda: len(tried) > 3)
         assert Errands(house.store).find(errand.id).takeovers == 0, "no worker has died over it"
         well.set()
         assert awaited(house, errand.id, LONG).state == "done"
@@ -407,7 +399,7 @@ def test_who_was_replaced_keeps_nothing_any_more_and_says_so(turned):
 
     errand = ask(house, "turn", model.name, END)
     with controlled(with_pause(house, pause)) as (_, raised):
-        eventually(lambda: raised)
+        until(lambda: raised)
     assert isinstance(raised[0], Overtaken)
     assert house.journal.head() == heads[0]
     assert house.turns.opened(model.name) is not None  # not even its end is written
@@ -521,7 +513,7 @@ def test_dbos_says_nothing_and_keeps_plain_json(turned, capfd):
     house, model = turned()
     with controlled(house):
         errand = awaited(house, ask(house, "score", model.name, END).id, LONG)
-        eventually(lambda: controller.DBOS.list_workflows(status="SUCCESS"))
+        until(lambda: controller.DBOS.list_workflows(status="SUCCESS"))
     assert capfd.readouterr() == ("", "")
     file = sqlite3.connect(house.settings.house / "runs.db")
     names = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from typer.testing import CliRunner
 
+from everloop import canary, days
 from everloop.cli import app
 from everloop.errors import EverloopError, Overtaken
 from everloop.loop.delivery import delivery_of
@@ -65,8 +66,8 @@ def test_a_hold_outlives_the_process_and_is_told_by_status_history_why_and_expla
 def test_while_it_is_held_a_turn_learns_nothing_and_says_why_whoever_asks(rolling):
     house, model = rolling
     hold(house, model, **KIM, now=LATER)
-    for days, cause in ((1, "schedule"), (2, "demand"), (60, "schedule")):
-        decision = turn(house, model, END + timedelta(days=days), cause)
+    for day, cause in ((1, "schedule"), (2, "demand"), (60, "schedule")):
+        decision = turn(house, model, END + timedelta(days=day), cause)
         assert (decision.action, decision.cause) == ("hold", "held")
         assert "Kim: it doubles on Mondays" in decision.because[0]
     assert not house.traffic(model).rolling
@@ -141,13 +142,12 @@ def test_an_answer_to_a_question_that_waits_no_more_is_no_answer_to_another(afte
 
 
 def test_undo_works_under_a_hold_and_leaves_it_in_force(tmp_path):
-    shop = Shop(tmp_path, usual)
-    while shop.traffic.stage != "bake":
-        shop.day()
+    shop = Shop(tmp_path, usual.but("offers", roll_out=canary(0.5, every=days(1)), roll_back_when=()))
+    shop.day()
     hold(shop.house, shop.model, **KIM, now=shop.now)
     held = shop.traffic
     assert (held.stage, bool(held.held)) == ("bake", True)
-    for _ in range(12):
+    for _ in range(3):
         shop.day()
     assert shop.traffic == held, "a bake does not end while it is held"
     undo(shop.house, shop.model, by="Ann", reason="still odd", now=shop.now)

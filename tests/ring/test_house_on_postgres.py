@@ -25,7 +25,8 @@ from everloop.registry.store import open_store
 from everloop.serving.segment import segments
 from everloop.testing.postgres_server import postgres_server
 from tests.ring.conftest import END
-from tests.ring.test_serving import asked, move, served, until, with_two_versions
+from tests.ring.test_serving import asked, move, served, with_two_versions
+from tests.waiting import until
 
 __all__ = ["served"]
 RARE = "marker-7f3a91c2"

@@ -15,7 +15,7 @@ from everloop.loop.serve.routes import Living
 from everloop.serving.log import AnswersLog, unsealed
 from everloop.serving.segment import segments
 from tests.ring.conftest import END
-from tests.ring.test_serving import until
+from tests.waiting import until
 
 
 def started(house):

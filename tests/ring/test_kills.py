@@ -20,7 +20,8 @@ from everloop.registry.errands import Errands
 from everloop.registry.leases import Leases
 from tests.ring.conftest import END
 from tests.ring.test_cancel import slow
-from tests.ring.test_controller import HOUR, eventually
+from tests.ring.test_controller import HOUR
+from tests.waiting import until
 
 LONG = 180  # seconds, on a machine that has other things to do
 CONTROLLER_PROCESS = """
@@ -112,9 +113,9 @@ def test_a_controller_killed_again_and_again_promotes_once(opened, controllers):
             kill(process)
             done += 1
         whole = controllers(house)
-        eventually(lambda pid=whole.pid: holder(house) == pid, LONG)
+        until(lambda pid=whole.pid: holder(house) == pid, LONG)
         for errand in errands:
-            eventually(lambda id=errand.id: Errands(house.store).find(id).ended, LONG)
+            until(lambda id=errand.id: Errands(house.store).find(id).ended, LONG)
         whole.terminate()
         assert whole.wait(LONG) == 0
         check(house, model, errands)
@@ -134,7 +135,7 @@ def test_after_a_kill_the_next_controller_begins_at_once_and_finishes_what_was_t
     dead = Leases(house.store).there(CONTROLLER)
     assert holder(house) == first.pid
     second = controllers(house)
-    eventually(lambda: Errands(house.store).find(errand.id).ended, LONG)
+    until(lambda: Errands(house.store).find(errand.id).ended, LONG)
     assert Leases(house.store).there(CONTROLLER).fence == dead.fence + 1
     assert check(house, model, [errand]) == 1
     assert Errands(house.store).find(errand.id).taken == 2
@@ -153,7 +154,7 @@ def test_an_orphaned_trainer_dies_with_its_controller_and_publishes_nothing(open
     training = house.project.path.with_name("training")
     ask(house, "turn", model.name, END)
     process = controllers(house)
-    eventually(training.exists, LONG)
+    until(training.exists, LONG)
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) > 1
     before, blobs = house.journal.head(), sorted(Path(house.settings.blobs).rglob("*"))

@@ -23,6 +23,7 @@ from everloop.loop.answers import answer_one, answers_of
 from everloop.loop.serve.routes import workers, write_routes
 from everloop.rollout import begin
 from tests.ring.conftest import END
+from tests.waiting import until
 
 JSON = {"content-type": "application/json"}
 
@@ -97,14 +98,6 @@ def with_two_versions(house, model):
         house.journal.append(t, candidate)
         version = keep_record(house, t, version, model=model, turn=None, verb="admit")
     return first, version
-
-
-def until(holds, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.01)
-    return found
 
 
 def move(house, model, version, at):

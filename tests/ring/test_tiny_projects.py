@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from everloop.loop.answers import answer_due, answer_one, answers_of
 from everloop.loop.turn import turn
 from everloop.records import Candidate, Report, Verdict
-from tests.ring.conftest import END
+from tests.ring.conftest import END, first_turn
 
 
 def kinds(house):
@@ -78,19 +79,18 @@ def test_a_roll_out_goes_shadow_canary_bake_and_is_over(opened):
     house.journal.verify()
 
 
-def test_the_same_history_and_the_same_clock_make_the_same_decisions(opened, prepared, tmp_path):
-    verdicts = []
-    for _ in range(2):
-        house, model = opened("shop")
-        turn(house, model, END)
-        verdicts.append([(o.effect, o.low, o.high) for o in newest(house, Verdict).opinions])
-        golden = house.candidate(newest(house, Candidate).id).golden
-        verdicts[-1].append(golden)
-        house.store.close()
-        import shutil
+def test_the_same_history_and_the_same_clock_make_the_same_decisions(opened, after, tmp_path):
+    def decided(house):
+        said = [(o.effect, o.low, o.high) for o in newest(house, Verdict).opinions]
+        return said, house.candidate(newest(house, Candidate).id).golden
 
-        shutil.rmtree(tmp_path / "shop")
-    assert verdicts[0] == verdicts[1]
+    house, _ = after(first_turn, "shop")
+    before = decided(house)
+    house.store.close()
+    shutil.rmtree(tmp_path / "shop")
+    house, model = opened("shop")
+    turn(house, model, END)
+    assert decided(house) == before
 
 
 def test_lineage_leads_from_an_answer_down_to_the_snapshot(opened):

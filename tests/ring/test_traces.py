@@ -30,7 +30,8 @@ from tests.connect.test_opentelemetry import named
 from tests.loop.test_supervise import SOURCE
 from tests.ring.conftest import END
 from tests.ring.test_doors import doors, some_requests
-from tests.ring.test_serving import asked, served, until
+from tests.ring.test_serving import asked, served
+from tests.waiting import until
 
 __all__ = ["doors", "served"]
 PREDICT = "POST /v1/models/{model}/predict"

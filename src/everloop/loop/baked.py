@@ -14,16 +14,15 @@ from pathlib import Path
 from everloop.connect.kubernetes.facts import SECRET
 from everloop.errors import EverloopError
 from everloop.loop.adopt import adopt
-from everloop.loop.handover import check_carried
+from everloop.loop.handover import as_candidate, came_in, check_carried
 from everloop.loop.house import House
 from everloop.loop.keep import keep_record
 from everloop.loop.serve.compiled import compile_served
 from everloop.loop.serve.routes import write_routes
 from everloop.project.model import Model
-from everloop.records import Handover, Traffic, Version, identity
+from everloop.records import Traffic, Version, identity
 from everloop.registry.keys import ApiKeys
 from everloop.registry.one_file import Carried, unpacked
-from everloop.registry.sentences import clause
 from everloop.serving.keys import Key, key_of
 
 
@@ -81,28 +80,8 @@ def refuse_lookups(model: Model) -> None:
 
 def _kept(house: House, model: Model, carried: Carried, sha: str, name: str, now: datetime) -> Version:
     turn = identity("bake", model.name, sha)
-    verdict = carried.verdict
-    came = Handover(
-        id=identity(turn, "handover"),
-        made_at=now,
-        model=model.name,
-        version=carried.version.name,
-        way="in",
-        file=sha,
-        head=carried.said.head,
-        place=name,
-        lineage=house.blobs.save(carried.records),
-        judged=clause(verdict)[:4000] if verdict else "",
-    )
-    candidate = replace(
-        carried.candidate,
-        id=identity(turn, "candidate"),
-        made_at=now,
-        made_from=(came.id,),
-        artefact=house.blobs.save(carried.artefact),
-        golden=None if carried.golden is None else house.blobs.save(carried.golden),
-        cost=None,
-    )
+    came = came_in(house, model, carried, id=identity(turn, "handover"), file=sha, place=name, now=now)
+    candidate = as_candidate(house, carried, id=identity(turn, "candidate"), made_from=(came.id,), now=now)
     with house.store.transaction() as t:
         keep_record(house, t, came, model=model, turn=turn, verb="bake")
         keep_record(house, t, candidate, model=model, turn=turn, verb="bake")

@@ -130,34 +130,12 @@ def taken_over(
     sha = hashlib.sha256(data).hexdigest()
 
     def take_over(step: Step) -> Handover:
-        verdict = carried.verdict
-        return Handover(
-            id=step.id,
-            made_at=now,
-            model=model.name,
-            version=carried.version.name,
-            way="in",
-            file=sha,
-            head=carried.said.head,
-            place=place,
-            lineage=house.blobs.save(carried.records),
-            judged=clause(verdict)[:MOST_SAID] if verdict else "",
-            signed=signed,
-        )
+        return came_in(house, model, carried, id=step.id, file=sha, place=place, now=now, signed=signed)
 
     def admit_carried(step: Step, training_set: TrainingSet, handover: Handover) -> Candidate:
         if carried.artefact_signature is not None and house.settings.signing.key is not None:
             keep_signature(house, carried.candidate.artefact, carried.artefact_signature)
-        golden = None if carried.golden is None else house.blobs.save(carried.golden)
-        return replace(
-            carried.candidate,
-            id=step.id,
-            made_at=now,
-            made_from=(training_set.id, handover.id),
-            artefact=house.blobs.save(carried.artefact),
-            golden=golden,
-            cost=None,
-        )
+        return as_candidate(house, carried, id=step.id, made_from=(training_set.id, handover.id), now=now)
 
     def learnt(keep: Keep) -> tuple[Candidate, TrainingSet]:
         handovers.append(keep(take_over))
@@ -167,6 +145,39 @@ def taken_over(
     handovers: list[Handover] = []
     verdict = let_in(house, model, now, f"admit {carried.version.name} {sha[:16]}", learnt, override=override, by=by, reason=reason)
     return handovers[0], verdict
+
+
+def came_in(
+    house: House, model: Model, carried: Carried, *, id: str, file: str, place: str, now: datetime, signed: bool = False
+) -> Handover:
+    """That a version came in: what the journal says of it, by the hash of its ``file``; its lineage is a body of its own."""
+    verdict = carried.verdict
+    return Handover(
+        id=id,
+        made_at=now,
+        model=model.name,
+        version=carried.version.name,
+        way="in",
+        file=file,
+        head=carried.said.head,
+        place=place,
+        lineage=house.blobs.save(carried.records),
+        judged=clause(verdict)[:MOST_SAID] if verdict else "",
+        signed=signed,
+    )
+
+
+def as_candidate(house: House, carried: Carried, *, id: str, made_from: tuple[str, ...], now: datetime) -> Candidate:
+    """What was carried as a candidate of this house, its bodies kept here. What it cost was paid elsewhere."""
+    return replace(
+        carried.candidate,
+        id=id,
+        made_at=now,
+        made_from=made_from,
+        artefact=house.blobs.save(carried.artefact),
+        golden=None if carried.golden is None else house.blobs.save(carried.golden),
+        cost=None,
+    )
 
 
 def check_carried(house: House, model: Model, carried: Carried, where: str, *, trust: bool = False, signed: bool = False) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from tests.connect.shopify.forged import SHOP, event, settings, signed, webhook
 from tests.connect.shopify.houses import MadeUpHouse
+from tests.waiting import until
 
 from everloop.clock import wall
 from everloop.connect.shopify import book, inbox
@@ -138,15 +139,6 @@ def test_two_doors_on_one_database_tell_each_thing_once(place):
             assert put((one, other)[n % 2], order(n), webhook(order(n), id=f"w-{n}")).status_code == 200
         until(lambda: inbox.figures(place).done == 20)
     assert len([row for source, row in house.told if source == "order_lines"]) == 20
-
-
-def until(true):
-    import time
-
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 ENVELOPES = {

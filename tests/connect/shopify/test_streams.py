@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from tests.connect.shopify.forged import SHOP
+from tests.waiting import until
 
 from everloop.clock import wall
 from everloop.connect.shopify import inbox
@@ -22,13 +23,6 @@ from everloop.settings import Streams
 from everloop.testing.stream_servers import kafka_server, nats_server
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-def until(true, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 LATELY = wall().replace(microsecond=250_000)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 
 import pytest
 from tests.connect.shopify.forged import webhook
 from tests.connect.shopify.houses import MadeUpHouse
+from tests.waiting import until
 
 from everloop.connect.shopify import about_people
 from everloop.connect.shopify.place import Place
@@ -40,13 +40,6 @@ class House(MadeUpHouse):
 
     def outcomes(self, rows):
         return {}
-
-
-def until(done, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        time.sleep(0.05)
-    return done()
 
 
 @pytest.fixture

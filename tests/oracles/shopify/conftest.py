@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
-import threading
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
+from bench.listening import listening
 from bench.peers import apart, node_packages
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -91,23 +87,6 @@ def chromium():
     if found is None:
         pytest.skip("JUDGED BY NOBODY: no Chromium on this machine (Debian: chromium)")
     return found
-
-
-@contextmanager
-def listening(asgi):
-    """An app on a port of this machine; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(asgi, host="127.0.0.1", port=port, log_level="error", access_log=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + 20
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(20)
 
 
 @pytest.fixture
