@@ -67,7 +67,7 @@ def test_it_fits_a_phone_and_is_used_by_keyboard_alone(page_of, shot):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'main'")
+    page.wait_for_function("() => document.activeElement.id === 'main'")
     seen = set()
     for _ in range(40):
         page.keyboard.press("Tab")

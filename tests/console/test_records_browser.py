@@ -130,7 +130,7 @@ def test_an_instant_is_told_in_the_viewers_zone_with_utc_beside_it(house, page_o
     assert time.inner_text() != f"{first:%Y-%m-%d %H:%M} UTC"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'main'")
+    page.wait_for_function("() => document.activeElement.id === 'main'")
 
 
 def test_cost_and_delivery_say_what_was_never_seen(page_of, shot):

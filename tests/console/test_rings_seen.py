@@ -97,7 +97,7 @@ def test_a_button_that_is_pointed_at_or_tabbed_to_does_not_become_another_ones(h
         before,
     )
     page.mouse.move(0, 0)
-    page.wait_for_function("window.rested !== undefined")
+    page.wait_for_function("() => window.rested !== undefined")
     assert page.evaluate("window.rested"), "a finger may be on its way"
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("steady", exact=True).wait_for()

@@ -307,6 +307,21 @@ def test_who_tries_comes_in_or_is_refused_leaves_a_line_without_what_they_showed
     assert not any(secret in lines for secret in (PASSWORD, "wrong wrong", link.rpartition("/")[2], "guessed", "Mal\nlory"))
 
 
+def test_who_mistyped_a_password_types_only_that_again(house, site):
+    said = sign_in(site, '"> Otto', "wrong wrong wrong")[1].text
+    assert 'autocomplete="username" value="&#34;&gt; Otto" required></div>' in said
+    assert 'autocomplete="current-password" required autofocus' in said
+    assert "wrong wrong wrong" not in said
+
+
+def test_who_opens_a_link_a_second_time_is_shown_the_way_to_sign_in(house, site):
+    link = let_in.set_up_link(house, "Otto", by="Ada", now=END)
+    set_up(site, link)
+    said = Client(site).get(link).text
+    assert "It was used already, or its time is over." in said
+    assert '<a href="/console/">Sign in</a>' in said
+
+
 def test_somebody_always_lets_people_in(house, client, alone):
     for fields, to in (({"name": "Ada", "role": "viewer"}, "role"), ({"name": "Ada"}, "remove")):
         reply = client.send_form(f"/console/people/{to}", fields)

@@ -182,6 +182,8 @@ def _questions(contest: Contest | None) -> str:
 def _learnt(candidate: Candidate) -> str:
     if candidate.format == "baseline":
         return f"The baseline: {candidate.learner}."
+    if not candidate.rows:
+        return f"It was not learnt here: {candidate.learner}."
     until = f" up to {candidate.learnt_until:%Y-%m-%d}" if candidate.learnt_until is not None else ""
     return f"{candidate.learner.partition('(')[0]} learnt from {candidate.rows:,} rows{until}, in {candidate.seconds:.0f} s."
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -32,6 +33,10 @@ _log = logging.getLogger("everloop.console")
 # What is said of who comes in: the name they gave, from where, and what came of it; never what they showed for it.
 
 T = TypeVar("T")
+USED = (
+    "It was used already, or its time is over. An admin makes a new one on the page People, "
+    "or somebody at the house's machine does: everloop person link NAME"
+)
 AWAY = "away"
 """The third cookie: what must come back from an OpenID provider."""
 BEFORE = "before"
@@ -49,9 +54,9 @@ async def _opened(desk: Desk, answer: Answer, request: Request) -> Response:
     except RefusedError as no:
         _log.warning("%s from %s was refused: %s", DONE[answer], asked.place(request), no.why)
         return desk.trouble(request, None, "This may not be done", no.why, no.status)
-    except Unknown as no:
+    except Unknown:
         _log.warning("%s from %s came to nothing: there is no such link.", DONE[answer], asked.place(request))
-        return desk.trouble(request, None, "Nothing is here", str(no), 404)
+        return desk.trouble(request, None, "This link opens nothing any more", USED, 404)
     except EverloopError as no:
         _log.warning("%s from %s came to nothing: %s", DONE[answer], asked.place(request), no)
         return desk.trouble(request, None, "This could not be done", str(no), 409)
@@ -71,9 +76,9 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     name, place, to = fields.get("name", "").strip()[:200], asked.place(request), asked.own(fields.get("next", ""))
     wait = desk.throttle.wait(key_of(name), place, monotonic())
     if wait > 0:
-        _log.warning("Signing in as %r from %s has to wait %.0f seconds: too many tries were wrong.", name[:80], place, wait)
-        said = f"Too many tries were wrong. Try again in {wait:.0f} seconds." if wait >= 1 else "Too many tries were wrong. Try again."
-        answer = await run_in_threadpool(_sign_in, desk, request, to, said, 429)
+        _log.warning("Signing in as %r from %s has to wait %.1f seconds: too many tries were wrong.", name[:80], place, wait)
+        said = f"Too many tries were wrong. Try again in {_spoken(wait)}."
+        answer = await run_in_threadpool(_sign_in, desk, request, to, said, 429, name)
         answer.headers["retry-after"] = f"{int(wait) + 1}"
         return answer
     # Counted before it is known, so that many at once are not all let through.
@@ -81,7 +86,8 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     secret = await _in_line(desk, partial(desk.letting.sign_in, name, fields.get("password", ""), desk.wall()))
     if secret is None:
         _log.warning("Signing in as %r from %s: name and password do not fit.", name[:80], place)
-        return await run_in_threadpool(_sign_in, desk, request, to, "Name and password do not fit, or this person is not let in.", 401)
+        said = "Name and password do not fit, or this person is not let in."
+        return await run_in_threadpool(_sign_in, desk, request, to, said, 401, name)
     desk.throttle.succeeded(key_of(name), place)
     _log.info("%r is signed in from %s.", name[:80], place)
     return signed_in(desk, request, secret, to)
@@ -219,9 +225,19 @@ def _check(desk: Desk, request: Request, fields: dict[str, str]) -> None:
     asked.check_form(request, fields, words.form_word(before), url=desk.house.settings.console.url)
 
 
-def _sign_in(desk: Desk, request: Request, to: str, said: str = "", status: int = 200) -> Response:
+def _spoken(wait: float) -> str:
+    """How long that is, not a moment less than it is.
+
+    >>> _spoken(0.2), _spoken(7.1), _spoken(900.0)
+    ('1 second', '8 seconds', '15 minutes')
+    """
+    count, unit = (ceil(wait), "second") if wait < 120 else (ceil(wait / 60), "minute")
+    return f"{count} {unit}{'s' if count != 1 else ''}"
+
+
+def _sign_in(desk: Desk, request: Request, to: str, said: str = "", status: int = 200, name: str = "") -> Response:
     provider = None if desk.provider is None else urlsplit(desk.provider.issuer).netloc
-    values = {"to": to, "trouble": said, "alone": desk.letting.open_here(), "provider": provider}
+    values = {"to": to, "trouble": said, "alone": desk.letting.open_here(), "provider": provider, "name": name}
     return _with_form(desk, request, Shown("Sign in", "sign_in.html", values, status))
 
 

@@ -123,7 +123,8 @@ def page(shown: Shown, around: Around) -> str:
     navigation = [(url(name), label, _is_at(url(name), around.path)) for name, label in around.navigation if name in there]
     words: Mapping[str, object] = {
         "url": url, "csrf": csrf, "may": may, "person": around.person, "house": around.house, "navigation": navigation,
-        "theme": around.theme, "live": around.live, "live_at": around.at, "said": around.said, "title": shown.title, "has": there.__contains__,
+        "theme": around.theme, "live": around.live, "live_at": around.at, "said": around.said, "title": shown.title,
+        "has": there.__contains__,
     }  # fmt: skip
     return engine().get_template(shown.template).render({**shown.values, **words})
 
