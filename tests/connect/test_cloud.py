@@ -196,7 +196,7 @@ DIGEST = "python:3.12-slim@sha256:" + "5d" * 32
 @pytest.mark.parametrize("kind", ["lambda", "ecs"])
 def test_an_image_is_built_on_what_is_pinned_of_what_is_pinned_and_of_nothing_else_that_lies_there(project, kind):
     (project / "release.key").write_text("nobody's business")
-    said_in(project, '\n[prod.serving]\nworkers = 1\n')
+    said_in(project, "\n[prod.serving]\nworkers = 1\n")
     (project / "beside.py").write_text("import lightgbm\n")
     needs = replace(needs_of(project / "project.py"), settings=needs_of(project / "project.py", stage="prod").settings)
     for base, first in ((DIGEST, f"ARG PYTHON={DIGEST}"), ("", "ARG PYTHON")):
@@ -315,7 +315,9 @@ def test_no_file_holds_a_secret_or_a_word_that_was_to_be_put_in(project, tmp_pat
     for path, text in files_of(project / "out").items():
         assert "hush-hush" not in text, path
         assert "secret://" not in text, path
-        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP", "ROWS", "FILES", "FOLDER", "BUILD"}, path
+        assert not set(text.split()) & {"MODEL", "STAGE", "NAMES", "FLAGS", "PORT", "CALLED", "SHOP", "ROWS", "FILES", "FOLDER", "BUILD"}, (
+            path
+        )
 
 
 @pytest.mark.parametrize("kind", WRITERS)

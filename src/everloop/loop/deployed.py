@@ -69,9 +69,7 @@ class Wanted:
     trust: bool = False
 
 
-def deployed(
-    project: Project, settings: Settings, secrets: tuple[str, ...], wanted: Wanted, *looks: Callable[[], object]
-) -> Deployed:
+def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wanted: Wanted, *looks: Callable[[], object]) -> Deployed:
     """The facts of a deployment. Raises EverloopError with everything that could not run there, or not as it should; ``looks`` are what else
     a platform asks for."""
     if project.path is None:

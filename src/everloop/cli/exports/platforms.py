@@ -156,7 +156,9 @@ def _write(kind: str, to: Path, project: Path, stage: str, as_json: bool, *, loc
     say({"files": written.files}, str(written), as_json)
 
 
-def _told(known: Callable[[str | None, float | None, Path], Room], memory: str | None, cpu: float | None, project: Path) -> Room | EverloopError:
+def _told(
+    known: Callable[[str | None, float | None, Path], Room], memory: str | None, cpu: float | None, project: Path
+) -> Room | EverloopError:
     """The room, or why nobody knows it: that is told with whatever else lacks."""
     try:
         return known(memory, cpu, project)

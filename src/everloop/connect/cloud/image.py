@@ -53,6 +53,7 @@ def _lines(needs: Needs, made: Made) -> list[str]:
         f"COPY {json.dumps([f'{made.folder}/requirements.txt', '/tmp/requirements.txt'])}",
         "RUN python -m venv /srv/venv \\",
         "    && /srv/venv/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /tmp/requirements.txt \\",
+        "    && /srv/venv/bin/pip uninstall --yes --quiet pip \\",
         "    && /srv/venv/bin/python -m compileall -q /srv/venv/lib",
         "",
         "FROM ${PYTHON}",

@@ -35,11 +35,12 @@ def _head(said: Deployed, mark: str) -> list[str]:
 
 def _installed(said: Deployed) -> list[str]:
     return [
-        "# What is installed, each file by its hash. Nothing of what installs it is in the images below.",
+        "# What is installed, each file by its hash; what installs it goes again.",
         "FROM ${BASE} AS installed",
         f"COPY {said.locked} /build/requirements.txt",
         "RUN python -m venv /srv/everloop \\",
-        "    && /srv/everloop/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /build/requirements.txt",
+        "    && /srv/everloop/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /build/requirements.txt \\",
+        "    && /srv/everloop/bin/pip uninstall --yes --quiet pip",
         "",
     ]
 

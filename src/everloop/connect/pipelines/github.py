@@ -124,7 +124,9 @@ def _job(pipeline: Pipeline, tasks: list[Task], needs: list[str], model: str) ->
         steps.append(step)
     summary = 'for file in reports/card-*.md; do [ -e "$file" ] && cat "$file" >> "$GITHUB_STEP_SUMMARY"; done; true\n'
     kept = {"name": f"reports-{model or tasks[0].name}", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"}
-    steps += [*_let_in(pipeline, tasks), {"if": "always()", "run": summary}, {"if": "always()", "uses": KEEP, "with": kept}] if model else []
+    steps += (
+        [*_let_in(pipeline, tasks), {"if": "always()", "run": summary}, {"if": "always()", "uses": KEEP, "with": kept}] if model else []
+    )
     return job | {"steps": steps}
 
 
@@ -200,7 +202,11 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
             "env": {"GH_TOKEN": "${{ github.token }}", "NUMBER": "${{ github.event.pull_request.number }}"},
             "run": comment,
         },
-        {"if": "always()", "uses": KEEP, "with": {"name": f"proposed-{MODEL_OF}", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"}},
+        {
+            "if": "always()",
+            "uses": KEEP,
+            "with": {"name": f"proposed-{MODEL_OF}", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"},
+        },
     ]
     return {
         "if": "github.event_name == 'pull_request'",
@@ -241,7 +247,11 @@ def _image(pipeline: Pipeline, repository: str, learns: list[str]) -> Mapping[st
             {"uses": FETCH, "with": {"pattern": "passed-*", "path": f"${{{{ runner.temp }}}}/{PASSED}", "merge-multiple": True}},
             {"id": "passed", "name": "Was a model let in?", **_at_the_root(pipeline), "run": there},
             {**any_passed, "uses": CHECKOUT, "with": {"persist-credentials": False}},
-            {**any_passed, "name": "Build", "run": BUILD.format(passed=f'"$RUNNER_TEMP/{PASSED}"', image=f'"{repository}:$GITHUB_SHA"') + "\n"},
+            {
+                **any_passed,
+                "name": "Build",
+                "run": BUILD.format(passed=f'"$RUNNER_TEMP/{PASSED}"', image=f'"{repository}:$GITHUB_SHA"') + "\n",
+            },
             {**any_passed, "name": "Look through it for known holes", "run": SCAN.format(image=f'"{repository}:$GITHUB_SHA"') + "\n"},
             {**any_passed, "id": "push", "name": "Push, by digest", "env": {"TOKEN": "${{ github.token }}"}, "run": "\n".join(push) + "\n"},
         ],

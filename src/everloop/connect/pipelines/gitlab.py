@@ -169,7 +169,10 @@ def _image(pipeline: Pipeline, repository: str) -> Mapping[str, Data]:
         "rules": [{"if": LEARNS, "when": "always"}],
         "image": "docker:28",
         "services": ["docker:28-dind"],
-        "before_script": [*_inside(pipeline), 'echo "$CI_REGISTRY_PASSWORD" | docker login "$CI_REGISTRY" --username "$CI_REGISTRY_USER" --password-stdin'],
+        "before_script": [
+            *_inside(pipeline),
+            'echo "$CI_REGISTRY_PASSWORD" | docker login "$CI_REGISTRY" --username "$CI_REGISTRY_USER" --password-stdin',
+        ],
         "script": [
             f'[ -n "$(ls {PASSED} 2> /dev/null)" ] || {{ echo "No model was let in, so no image is built."; touch image.env; exit 0; }}',
             BUILD.format(passed=PASSED, image=tag),
