@@ -73,7 +73,7 @@ def unknown(house: House, text: str, by: str, names: Sequence[str]) -> Iterator[
         elif term.name in OWN and not house.runs.page((term,), limit=1):
             yield f"No run has {term.name}{term.sign}{term.value}."
     if by and (by not in names or not text):
-        yield f"No run has a number that is called {by!r} to be ordered by.{did_you_mean(by, names)}"
+        yield f"No run has a number that is called {by!r} to be ordered by.{did_you_mean(by, names) if by not in names else ''}"
 
 
 def _parameters(runs: Sequence[Run]) -> tuple[str, ...]:
