@@ -44,7 +44,10 @@ def answers() -> Iterator[Goal]:
         request = [post("/v1/models/demand/predict", {"product_id": product}) for product in products]
         with httpx.Client(base_url=runs.url, cookies=cookie, timeout=60) as client:
             client.get("/console/people").raise_for_status()  # its process has started
-        alone, beside, pages, failed, asked = [], [], [], 0, 0
+        alone: list[float] = []
+        beside: list[float] = []
+        pages: list[int] = []
+        failed = asked = 0
         for number in range(ROUNDS):
             for with_pages in (False, True) if number % 2 == 0 else (True, False):
                 with reading(runs.url, cookie) if with_pages else silence() as served:

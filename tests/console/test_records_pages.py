@@ -175,6 +175,7 @@ def test_a_filter_that_fits_nothing_says_which_word_and_what_words_there_are(hou
     assert "'foo' stands in no learner and in no model." in told(q="foo max_iter=99")
     assert "No run has verdict=pased." in told(q="verdict=pased")
     assert "No run has a number that is called 'wap' to be ordered by." in told(by="wap")
+    assert "Did you mean" not in told(by="kind", q=""), "what is no number is named, not guessed at"
     said = told(q="max_iter=99")
     assert "Names there are" not in said, "who finds something is told nothing"
     assert "No run fits. Take a term away." in told(q="max_iter=98")

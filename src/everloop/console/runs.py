@@ -72,8 +72,8 @@ def unknown(house: House, text: str, by: str, names: Sequence[str]) -> Iterator[
             yield f"{term.value!r} stands in no learner and in no model."
         elif term.name in OWN and not house.runs.page((term,), limit=1):
             yield f"No run has {term.name}{term.sign}{term.value}."
-    if by and not house.runs.page(by=by, limit=1):
-        yield f"No run has a number that is called {by!r} to be ordered by.{did_you_mean(by, names)}"
+    if by and (by not in names or not text):
+        yield f"No run has a number that is called {by!r} to be ordered by.{did_you_mean(by, names) if by not in names else ''}"
 
 
 def _parameters(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -130,7 +130,9 @@ def shown(asking: Asking) -> Shown:
     house, query = asking.house, asking.query
     text, by, falling = query.get("q", "").strip(), query.get("by", "").strip(), query.get("order") == "falling"
     page = max(1, asking.number("page", 1))
-    wrong, table, unread, names = "", Table((), (), (), False), (), ()
+    wrong, table = "", Table((), (), (), False)
+    names: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     try:
         table = table_of(house, text, by=by, falling=falling, page=page)
     except EverloopError as error:
