@@ -51,10 +51,10 @@ leaves = usual.but(
 class Fed:
     """A house whose orders of a day come as one file at six the day after, unless the feed is ``dead``; turned at seven."""
 
-    def __init__(self, folder, model, buys=0.5):
+    def __init__(self, folder, model):
         (folder / "everloop.toml").write_text("[governor]\nfailures = 99\nfresh_truths = 1\nruns_a_week = 99\n")
         settings = replace(read_settings(folder, house=folder / "house"), child=False)
-        self.house, self.model, self.buys = open_house(project_of(model), settings=settings, turned=True), model, buys
+        self.house, self.model, self.buys = open_house(project_of(model), settings=settings, turned=True), model, 0.5
         self.rng, self.midnight, self.owed, self.dead, self.number = np.random.default_rng(5), BEGIN, [], False, 0
         for _ in range(8):
             self.day(turned=False)
@@ -199,9 +199,10 @@ def test_a_house_that_never_says_when_rows_arrive_asks_for_no_delivery(tmp_path,
 
 def test_a_figure_that_is_not_there_says_why_in_the_verdict_in_status_and_on_the_ring(tmp_path):
     asks = leaves.but("leaves", promote_when=at_least("auc", 0.6), tell_when=at_least("auc", 0.5))
-    fed = Fed(tmp_path, asks, buys=1.0)
-    fed.day()
-    fed.day()
+    fed = Fed(tmp_path, asks)
+    fed.buys = 1.0
+    for n in range(6):
+        fed.day(turned=n == 5)
     all_of_them = "truths are “no”, and it takes both"
     verdict = next(entry.record for entry in fed.house.journal.read(kind="Verdict", newest_first=True))
     assert any(all_of_them in opinion.sentence for opinion in verdict.opinions)

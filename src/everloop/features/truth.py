@@ -1,7 +1,7 @@
 """Truth: what came of a question, as known at one instant. The same compiler as features, looking ahead.
 
 In: questions and event tables. Out: for each question its truth, whether it is mature and whether it is void. A truth is never a partial
-sum: until ``next`` (or ``within``) and the ``late`` of its source have passed, it is null; and so, of a source that says ``arrives=``, until
+sum: until ``next`` (or ``within``) and the ``late`` of its source have passed, it is null; and so, of a source that says ``arrives=``, till
 a delivery came that can tell it (``delivered.py``). Absent: clock, disk.
 """
 
