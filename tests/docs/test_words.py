@@ -227,6 +227,7 @@ seconds = visits.total("seconds", last=week)
 WAITING = {
     "`each=`": lambda: calls(predicts=visits.total("seconds", next=week, each=days(1))),
     "`one_per=`": lambda: calls(one_per="customer_id"),
+    "`baseline=` of a function": lambda: calls(baseline=told_to_wait),
     "`cost(…)` of a reading beyond the gate": lambda: calls(roll_back_when=worse_than_champion(cost(missed=seconds, false_alarm=1))),
     "`only_new()` for a learner that cannot go on": lambda: calls(learns_from=only_new()),
 }

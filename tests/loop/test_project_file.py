@@ -83,3 +83,10 @@ def test_a_model_outside_a_project_file_is_told_of_at_once():
     orders = Source("orders", id="line_id", time="ordered_at", columns={"quantity": int})
     with pytest.raises(ProjectError):
         Model("demand", predicts=orders.total("quantity", next=days(7)), per="line_id", knows=(), learner=print)
+
+
+def test_whoever_is_leaned_on_must_be_bound_to_a_name(told):
+    said = DEMAND.replace('"product"', '"product_id"')
+    hidden = '\nother = demand.but("other", baseline=demand.but("hidden"))\n'
+    assert told(said, hidden) == [line_of("hidden", said, hidden)]
+    assert told(said, 'seen = demand.but("seen", baseline=demand)\n', hidden) == [line_of("hidden", said, hidden) + 1]

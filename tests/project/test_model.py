@@ -159,7 +159,10 @@ def test_a_path_is_answered_at_first_by_the_past_step_by_step(load: Callable[[st
 
 
 def test_a_baseline_that_is_said_is_kept(load: Callable[[str], ModuleType]) -> None:
-    assert load("many_shops").in_each_shop.baseline_reading is load("many_shops").everywhere
+    shops = load("many_shops")
+    assert shops.in_each_shop.leans_on is shops.everywhere
+    assert shops.in_each_shop.baseline_reading == shops.everywhere.baseline_reading != None  # noqa: E711
+    assert shops.everywhere.leans_on is None
     assert model(baseline=orders.none(last=days(7))).baseline_reading == orders.none(last=days(7))
 
 

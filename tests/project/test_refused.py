@@ -67,6 +67,10 @@ def churn(**words: object) -> Model:
     return Model("churn", **(usual | words))  # type: ignore[arg-type]
 
 
+def wide(*levels: float, **words: object) -> Model:
+    return churn(predicts=orders.total("amount", next=week), answers=quantiles(*levels), **words)
+
+
 def asked(**words: object) -> Model:
     """The same, asked once for each of the orders."""
     usual = {"predicts": orders.outcome("paid"), "per": orders, "knows": orders.given("amount"), "learner": Learner()}
@@ -195,6 +199,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: churn(baseline=Learner), "the baseline is the class Learner"),
     (lambda: churn(baseline="last week"), "the baseline, 'last week', cannot answer"),
     (lambda: churn(baseline=asked()), "do not answer the same questions"),
+    (lambda: wide(0.1, 0.9, baseline=wide(0.5)), "do not answer the same questions"),
     (lambda: churn(learner=lambda rows: rows), "the learner is a lambda"),
     (lambda: churn(learner=3), "the learner, 3, cannot fit"),
     (lambda: churn(learner=[print, sum]), "churn: learner= names one learner, and this is a list of 2; a turn learns one candidate."),

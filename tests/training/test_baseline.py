@@ -14,7 +14,7 @@ from training_tables import NOW, Shelf, chance, number, ranking, shares, table_o
 from everloop.errors import ArtefactBroken, LearnerFailed
 from everloop.records import Shape
 from everloop.training import baseline, load_baseline
-from everloop.training.baseline import average, calibrated, past
+from everloop.training.baseline import average, calibrated, leaning, past
 
 CHANCE = Shape(kind="chance")
 
@@ -123,6 +123,19 @@ def test_an_object_with_predict_is_asked_as_a_learner_would_be():
     assert candidate.columns == tuple(model.columns)
     with pytest.raises(LearnerFailed, match="no longer says"):
         load_baseline(candidate, shelf.open)
+
+
+def test_a_baseline_that_leans_on_an_object_asks_that_object():
+    given = LinearRegression().fit([[0.0, 0.0], [1.0, 0.0]], [0.0, 3.0])
+    model = number(learners.Mean(), baseline=given)
+    candidate, predictor, shelf = zero(model, table_of(model, empty=False), given=given)
+    one = model.but("one", baseline=model)
+    other = one.but("other", baseline=one)
+    first = leaning(one, candidate, named="m@0", id="b1", now=NOW)
+    second = leaning(other, first, named="one@0", id="b2", now=NOW)
+    assert (second.format, second.stored, second.learner) == ("baseline", None, f"one@0, m@0, {candidate.learner}")
+    table = table_of(model, empty=False)
+    assert np.array_equal(load_baseline(second, shelf.open, given=one).answer(table).value, predictor.answer(table).value)
 
 
 def test_bytes_that_were_changed_are_seen():

@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from everloop import rollout
 from everloop.clock import EPOCH
+from everloop.errors import EverloopError
 from everloop.project.model import Model
 from everloop.project.refuse import listed
 from everloop.project.unbuilt import require_built
 from everloop.records import Candidate, Traffic, TrainingSet, Version, identity
 from everloop.registry.versions import content_of
-from everloop.training.baseline import baseline
+from everloop.training.baseline import baseline, leaning
 from everloop.training.stand_in import is_stand_in, really
 
 if TYPE_CHECKING:
@@ -30,10 +31,13 @@ def adopt(house: House, model: Model, now: datetime) -> None:
 
     A baseline made of no rows (chances are 1/2, averages are no answer) is replaced by one made of some, as soon as there are some; one
     that was made while a source had not a single row yet, as soon as that has some.
+    One that is another model goes on being who answers for that.
     """
     require_built(model)
     traffic = house.pointers.current(model.name)
-    if traffic is None or _knows_nothing(house, traffic) or _came_since(house, model, traffic):
+    if model.leans_on is not None:
+        _lean(house, model, house.project.model(model.leans_on.name), now, traffic)
+    elif traffic is None or _knows_nothing(house, traffic) or _came_since(house, model, traffic):
         _begin(house, model, now, traffic)
     _hold_out(house, model, now)
 
@@ -109,6 +113,37 @@ def _begin(house: House, model: Model, now: datetime, traffic: Traffic | None) -
     _keep(house, model, made, training_set, turn, now, traffic, empty)
 
 
+def _lean(house: House, model: Model, other: Model, now: datetime, traffic: Traffic | None) -> None:
+    """Begin with what answers for the model it leans on, and follow that as long as nothing of its own answers."""
+    if house.pointers.current(other.name) is None:
+        adopt(house, other, now)
+    theirs = house.version(house.traffic(other).champion)
+    candidate = house.candidate(theirs.candidate)
+    if candidate.format == "elsewhere" and traffic is None:
+        raise EverloopError(
+            f"{model.name} leans on {other.name}, which is answered elsewhere, by {candidate.learner}; nothing here can answer for it. Say "
+            f"another baseline, or let a candidate take over: everloop turn {other.name}"
+        )
+    model = for_real(model)
+    turn = identity("lean", model.name, theirs.id, now.isoformat() if traffic else "")
+    made = leaning(model, candidate, named=theirs.name, id=identity(turn, "candidate"), now=now, made_from=(theirs.id,))
+    if traffic is not None and (candidate.format == "elsewhere" or not _follows(house, traffic, made)):
+        return
+    training_set, _ = _what_is_known(house, model, now, turn)
+    if training_set is not None:
+        made = replace(made, made_from=(theirs.id, training_set.id), rows=training_set.learn_rows)
+    because = f"{theirs.name} answers until something better is proven"
+    _keep(house, model, made, training_set, turn, now, traffic, [], begins=because, again=because)
+
+
+def _follows(house: House, traffic: Traffic, made: Candidate) -> bool:
+    """Whether a baseline that answers gives way to another one of the model it leans on."""
+    champion = house.champion(traffic)
+    if champion.format != "baseline" or traffic.rolling or traffic.held:
+        return False
+    return made.made_from[0] not in champion.made_from and content_of(made) != content_of(champion)
+
+
 def for_real(model: Model) -> Model:
     """The model as the project file says it, where learners were only stood in for: what is kept of it names its learner."""
     if not is_stand_in(model.learner):
@@ -139,7 +174,8 @@ def _what_is_known(house: House, model: Model, now: datetime, turn: str) -> tupl
 
 def _keep(
     house: House, model: Model, made: Candidate, training_set: TrainingSet | None, turn: str, now: datetime, seen: Traffic | None,
-    empty: list[str],
+    empty: list[str], begins: str = "the baseline answers until something better is proven",
+    again: str = "the baseline has learnt what is average",
 ) -> None:  # fmt: skip
     from everloop.loop.keep import keep_record
 
@@ -153,7 +189,7 @@ def _keep(
         blank = Version(id=identity(turn, "version"), made_at=now, made_from=(made.id,), model=model.name, number=0, candidate=made.id)
         version = keep_record(house, t, blank, model=model, turn=turn, verb="adopt")
         id = identity(turn, "traffic")
-        first = rollout.first(model.name, version.id, now=now, id=id, because="the baseline answers until something better is proven")
+        first = rollout.first(model.name, version.id, now=now, id=id, because=begins)
         if current is not None:
             first = replace(
                 current,
@@ -164,7 +200,7 @@ def _keep(
                 champion=version.id,
                 baseline=version.id if current.control else None,
                 since=now,
-                because="the baseline has learnt what is average",
+                because=again,
             )
         if empty:
             house.facts.put(t, model.name, WITHOUT, EPOCH, {"version": version.id, "sources": empty})

@@ -74,7 +74,7 @@ def _examples(house: House, model: Model, candidate: Candidate, training_set: Tr
         return ()
     try:
         found = house.predictor(candidate)
-        rows = holdout(table, training_set).select([*found.columns])
+        rows = house.as_fed(model, candidate, holdout(table, training_set)).select([*found.columns])
         body = compiled(found)
         predictor = found if body is None else load_compiled(body)
         answers = predictor.answer(rows).value

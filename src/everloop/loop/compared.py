@@ -68,7 +68,7 @@ def _learnt(house: House, model: Model, traffic: Traffic) -> pa.Table | None:
     table = learnable(house.table(training_set), training_set, champion.shape)
     if champion.shape.kind not in ("number", "chance"):
         return table
-    said = house.predictor(champion).answer(table).value
+    said = house.predictor(champion).answer(house.as_fed(model, champion, table)).value
     return table.append_column(ANSWERS, pa.array(said, pa.float64(), from_pandas=True))
 
 

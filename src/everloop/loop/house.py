@@ -295,6 +295,10 @@ class House:
                 found[version] = as_learnt(model, columns, features, self.tables)
         return found
 
+    def as_fed(self, model: Model, candidate: Candidate, rows: pa.Table) -> pa.Table:
+        """Rows of a model as its candidate reads them: one that another model learnt may know other things."""
+        return rows if candidate.stored is None else self.with_columns_of(model, candidate, rows, self.tables)
+
     def with_columns_of(self, model: Model, candidate: Candidate, asked: pa.Table, tables: Tables) -> pa.Table:
         """The same questions as a candidate knows them; what the project file says otherwise today is heard from its record."""
         columns = otherwise(model, candidate, self.project.sources)
@@ -340,7 +344,7 @@ def load_any(candidate: Candidate, open: Callable[[str], bytes], *, given: objec
 
         raise answered_elsewhere(candidate)
     if candidate.format == "baseline":
-        return load_baseline(candidate, open, given)
+        return load_baseline(candidate, open, given, allow_pickle=allow_pickle)
     return load(candidate, open, allow_pickle=allow_pickle)
 
 

@@ -78,7 +78,7 @@ def newest_change(house: House, model: Model, *, until: datetime | None = None) 
 
 def new_since(model: Model, champion: Candidate | None, before: Answering | None) -> datetime | None:
     """From when on rows are new to a champion that is gone on from; None where nobody is."""
-    if not isinstance(model.learns_from, only_new) or champion is None or champion.learnt_until is None:
+    if not isinstance(model.learns_from, only_new) or champion is None or champion.learnt_until is None or champion.stored is not None:
         return None
     if not isinstance(before, Predictor) or before.columns != tuple(model.columns):
         return None

@@ -197,7 +197,7 @@ def _learnt(house: House, model: Model, champion: Candidate, training_set: Train
     features = dict(describe(columns).features)
     if champion.shape.kind != "ranking":
         asked = [held] if len(held) >= FIRST_ANSWERS else [learn, held]
-        parts = [_as_column(house.predictor(champion).answer(part)) for part in asked if len(part)]
+        parts = [_as_column(house.predictor(champion).answer(house.as_fed(model, champion, part))) for part in asked if len(part)]
         answers = pa.chunked_array([pa.nulls(int((~answered).sum()), parts[0].type), *parts])
         columns = columns.append_column(ANSWERS, answers)
         features |= describe(columns.select([ANSWERS])).features

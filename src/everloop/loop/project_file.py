@@ -14,6 +14,7 @@ from types import ModuleType
 
 from everloop.errors import EverloopError, Mistake, ProjectError, Unknown
 from everloop.loop.code import code_of
+from everloop.project.mistakes import tell
 from everloop.project.model import Model
 from everloop.project.refuse import together
 from everloop.project.source import Source
@@ -73,6 +74,7 @@ def open_project(path: Path | str = "project.py") -> Project:
             _only_once(sources, value, path)
             sources[value.name] = value
     for model in models.values():
+        _bound(models, model)
         for source in model.sources:
             sources.setdefault(source.name, source)
     return Project(models, sources, path, module.__name__, code)
@@ -139,3 +141,10 @@ def _only_once(named: Mapping[str, Model | Source], value: Model | Source, path:
         raise ProjectError(
             [Mistake(str(path), value.place.line, what, f"Give one of them another name; the other is at line {other.place.line}.")]
         )
+
+
+def _bound(models: Mapping[str, Model], model: Model) -> None:
+    other = model.leans_on
+    if other is not None and models.get(other.name) is not other:
+        what = f"{model.name} leans on {other.name}, which is bound to no name in this file, so nobody turns it."
+        raise ProjectError([tell(model, what, f"Bind it: {other.name} = Model({other.name!r}, …)", "baseline")])

@@ -31,7 +31,7 @@ def sign_artefact(house: House, candidate: Candidate) -> None:
 
     Raises ArtefactBroken where the key this house asks for has not signed it, Missing without the library.
     """
-    if candidate.format in UNSIGNED:
+    if _unsigned(candidate):
         return
     if house.settings.signing.private_key is not None and not signature_here(house, candidate).exists():
         sign_now(house, candidate)
@@ -61,7 +61,7 @@ def proven(settings: Settings, candidate: Candidate, open: Callable[[str], bytes
     ``open`` gives the bytes of a SHA-256, ``name`` is what an error calls the candidate.
     """
     key = settings.signing.key
-    if key is None or candidate.format in UNSIGNED:
+    if key is None or _unsigned(candidate):
         return
     name = name or f"Candidate {candidate.id} of {candidate.model}"
     path = signature_file(settings, candidate.artefact)
@@ -77,6 +77,11 @@ def proven(settings: Settings, candidate: Candidate, open: Callable[[str], bytes
     verify(open(candidate.artefact), signature, key, where=name)
 
 
+def _unsigned(candidate: Candidate) -> bool:
+    """Whether there is nothing to sign: figures that the house made itself. A baseline that another model learnt was signed for that."""
+    return candidate.format in UNSIGNED and candidate.stored is None
+
+
 def signature_file(settings: Settings, artefact: str) -> Path:
     """Where the signature of an artefact lies, or would."""
     return settings.signatures / f"{artefact}.sig"
@@ -88,7 +93,7 @@ def signature_here(house: House, candidate: Candidate) -> Path:
     Raises EverloopError where the folder cannot be written.
     """
     path = signature_file(house.settings, candidate.artefact)
-    if candidate.format in UNSIGNED:
+    if _unsigned(candidate):
         return path
     fact = house.facts.latest("", f"{SIGNATURE} {candidate.artefact}")
     if fact is not None:

@@ -285,7 +285,7 @@ def learnt(
     """A candidate learnt from a training set whose body is among the blobs; what it takes goes where ``save`` puts it. ``since``: no older
     rows; where a champion is gone on from, none that it knows."""
     table = pq.read_table(pa.BufferReader(blobs.read(training_set.body)))
-    goes_on = champion if champion is not None and champion.artefact else None
+    goes_on = champion if champion is not None and champion.artefact and champion.stored is None else None
     before = load_any(goes_on, blobs.read, given=model.baseline, allow_pickle=allow_pickle) if goes_on is not None else None
     since = new_since(model, champion, before) or since
     return training.train(model, table, training_set, save=save, champion=before, learn_from=since, allow_pickle=allow_pickle, **words)  # type: ignore[arg-type]

@@ -251,7 +251,7 @@ def _answering_first(model: Model) -> Iterator[Mistake]:
 
     name, baseline = model.name, model.baseline
     if isinstance(baseline, AnyModel):
-        if baseline.kind != model.kind or baseline.unit != model.unit:
+        if _asked_as(baseline) != _asked_as(model):
             what = f"{name} and its baseline {baseline.name} do not answer the same questions in the same shape."
             yield tell(model, what, keyword="baseline")
     elif isinstance(baseline, type):
@@ -260,6 +260,10 @@ def _answering_first(model: Model) -> Iterator[Mistake]:
     elif baseline is not None and not is_reading(baseline) and not is_function(baseline) and not can_answer(baseline):
         what = f"{name}: the baseline, {learner_repr(baseline)}, cannot answer."
         yield tell(model, what, "Say a reading, a Model, or an object with predict.", "baseline")
+
+
+def _asked_as(model: Model) -> tuple[object, ...]:
+    return model.unit, model.kind, model.shape.levels, model.steps
 
 
 def _holding_out(model: Model) -> Iterator[Mistake]:

@@ -204,9 +204,15 @@ class Model:
         return ("step", *names) if self.steps > 1 else names
 
     @property
+    def leans_on(self) -> Model | None:
+        """The model whose champion answers until something better is proven, where the baseline is a model."""
+        return self.baseline if isinstance(self.baseline, Model) else None
+
+    @property
     def baseline_reading(self) -> object | None:
-        """Who answers until something better is proven: a reading; None for the average truth; or the object the user gave."""
-        return baseline_reading(self)
+        """Who answers until something better is proven: a reading; None for the average truth; or the object the user gave. Where it leans
+        on another model, who answers first there."""
+        return baseline_reading(self) if self.leans_on is None else self.leans_on.baseline_reading
 
     @property
     def not_yet(self) -> tuple[str, ...]:

@@ -193,11 +193,13 @@ def _say_holdout(model: Model) -> str:
 
 
 def _say_baseline(voice: Voice) -> str:
+    if voice.model.leans_on is not None:
+        return f"{voice.model.leans_on.name} answers"
     said, first = voice.model.baseline, voice.model.baseline_reading
     if first is None:
         return "the answer is the average truth"
     if not isinstance(first, Reading | Arithmetic | calendar):
-        return f"{getattr(first, 'name', '') if hasattr(first, 'predicts') else say_learner(first)} answers"
+        return f"{say_learner(first)} answers"
     if said is not None:
         return f"the answer is {say_reading(voice, first)}"
     if isinstance(first, Reading) and first.verb == "which":

@@ -33,6 +33,8 @@ def _sentences(model: Model) -> Iterator[str]:
         yield "each= waits for answers in steps"
     if model.one_per is not None:
         yield "one_per= waits for the registry to keep several champions of one model"
+    if is_function(model.baseline):
+        yield "baseline= of a function waits for who would call it; an object with predict answers at once"
     if isinstance(model.learns_from, only_new):
         kind = type(model.learner).__name__
         # XGBoost wants a row of every class each time, and what is new seldom has one.

@@ -36,6 +36,7 @@ class Candidate(Record):
     definition: str = ""  # identity of the model as declared
     knows: tuple[str, ...] = ()  # the readings behind the columns, as said
     notes: tuple[tuple[str, float | str], ...] | None = field(default=None, metadata={"empty": "left out"})  # by its learner
+    stored: str | None = field(default=None, metadata={"empty": "left out"})  # how, of a baseline that another model learnt
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,8 +90,9 @@ def load(candidate: Candidate, open: Callable[[str], bytes], *, allow_pickle: bo
     if hashlib.sha256(data).hexdigest() != candidate.artefact:
         _broken(candidate.id, "its SHA-256 is not the one recorded")
     header, body = unframed(data, candidate.id)
-    if header.format != candidate.format:
-        _broken(candidate.id, f"it is {header.format} where {candidate.format} was recorded")
+    recorded = candidate.stored or candidate.format
+    if header.format != recorded:
+        _broken(candidate.id, f"it is {header.format} where {recorded} was recorded")
     if header.format == "pickle" and not allow_pickle:
         raise ArtefactBroken(
             f"Candidate {candidate.id} is stored by pickle, which runs whatever code is in it. Say pickle = true in [artefacts] of "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -25,6 +25,7 @@ from everloop.project.model import Model
 from everloop.project.reading import is_reading
 from everloop.records import Candidate, Shape, TrainingSet, identity
 from everloop.stats.shapes import Answers, Floats
+from everloop.training.artefact import load
 from everloop.training.feed import Feed, numbers
 from everloop.training.predictor import Predictor, answers_in_quantiles, answers_in_shares, nothing
 from everloop.training.rows import first_rows, learnable, shape_of
@@ -264,8 +265,47 @@ def given_bytes(shape: Shape, feed: Feed) -> bytes:
     return msgspec.json.encode({"given": True, "shape": shape, "feed": feed})
 
 
-def load_baseline(candidate: Candidate, open: Callable[[str], bytes], given: Any = None) -> Baseline | Predictor:
-    """Champion number zero again. ``given`` is the model's own baseline object, where it has one."""
+def leaning(
+    model: Model, other: Candidate, *, named: str, id: str, now: datetime, made_from: tuple[str, ...] = (), rows: int = 0
+) -> Candidate:
+    """Champion number zero of a model that leans on another: the version ``other``, which people call ``named``, as it answers there.
+
+    It reads what it learnt by, and is judged on nothing it has learnt from; ``stored`` says how its artefact is. ``rows``: how many there
+    are to learn from here.
+    """
+    return replace(
+        other,
+        id=id,
+        made_at=now,
+        made_from=made_from,
+        model=model.name,
+        format="baseline",
+        stored=other.stored if other.format == "baseline" else other.format,
+        learner=f"{named}, {other.learner}",
+        parameters="{}",
+        rows=rows,
+        seconds=0.0,
+        cpu_seconds=0.0,
+        cost=None,
+        notes=None,
+        definition=identity(model.said),
+    )
+
+
+def beneath(given: Any) -> Any:
+    """The object a model says as its baseline; where it leans on others, the object of the last of them."""
+    while isinstance(given, Model):
+        given = given.baseline
+    return given
+
+
+def load_baseline(
+    candidate: Candidate, open: Callable[[str], bytes], given: Any = None, *, allow_pickle: bool = False
+) -> Baseline | Predictor:
+    """Champion number zero again. ``given`` is the model's own baseline object, or the model it leans on, where it has one."""
+    if candidate.stored is not None:
+        return load(candidate, open, allow_pickle=allow_pickle)
+    given = beneath(given)
     data = open(candidate.artefact)
     if hashlib.sha256(data).hexdigest() != candidate.artefact:
         raise ArtefactBroken(f"The baseline of {candidate.model} is not what was recorded. Restore it from a backup.")

@@ -70,10 +70,10 @@ def load_whole(candidate: Candidate, open: Callable[[str], bytes], *, given: obj
     """What answers for a candidate, as it was stored. Raises ArtefactBroken."""
     from everloop.training.stand_in import is_stand_in, really
 
-    if candidate.format == "baseline":
-        from everloop.training.baseline import load_baseline
+    if candidate.format == "baseline" and candidate.stored is None:
+        from everloop.training.baseline import beneath, load_baseline
 
-        if is_stand_in(given):
+        if is_stand_in(given := beneath(given)):
             project = really()
             given = project.model(candidate.model).baseline if project is not None else None
         return load_baseline(candidate, open, given)
@@ -138,7 +138,7 @@ def can_be_compiled(candidate: Candidate) -> bool:
 
     What is stored by skops, LightGBM or XGBoost may still turn out to be something nobody here knows.
     """
-    return candidate.format in ("skops", "lightgbm", "xgboost") and _SHA.fullmatch(candidate.artefact) is not None
+    return (candidate.stored or candidate.format) in ("skops", "lightgbm", "xgboost") and _SHA.fullmatch(candidate.artefact) is not None
 
 
 def path_of(candidate: Candidate, folder: Path) -> Path:

@@ -39,7 +39,7 @@ from everloop.loop.tell.outcomes import OUTCOMES
 from everloop.loop.tell.told import TRUTHS
 from everloop.loop.turning import turning
 from everloop.project.source import Source
-from everloop.records import Redaction, Snapshot, TrainingSet, Version
+from everloop.records import Candidate, Redaction, Snapshot, TrainingSet, Version
 from everloop.registry.garbage import named
 from everloop.registry.scrub import Scrub
 from everloop.serving.answered import hashed
@@ -169,10 +169,20 @@ def _sets_of(house: House) -> dict[str, TrainingSet]:
     made: dict[str, TrainingSet] = {}
     for entry in house.journal.read(kind="Version"):
         if isinstance(entry.record, Version):
-            learnt = house.learnt_from(house.candidate(entry.record.candidate))
+            learnt = house.learnt_from(_first_of(house, house.candidate(entry.record.candidate)))
             if learnt is not None:
                 made[entry.record.name] = learnt
     return made
+
+
+def _first_of(house: House, candidate: Candidate) -> Candidate:
+    """The candidate as it was learnt: of a baseline that leans on another model, that model's own."""
+    while candidate.format == "baseline":
+        leant = next((r for r in map(house.journal.find, candidate.made_from) if isinstance(r, Version)), None)
+        if leant is None:
+            break
+        candidate = house.candidate(leant.candidate)
+    return candidate
 
 
 # -- erasing --------------------------------------------------------------------------------------------------------------------------
