@@ -22,7 +22,8 @@ class Answers:
 
     number, chance: ``value`` (n,). shares: ``values`` (n, labels), ``value`` the largest share. quantiles: ``values`` (n, levels),
     ``value`` the level nearest to 0.5. ranking: ``items`` and ``scores``, best first, ``value`` the count. Answers in several steps
-    (``paths``) have ``values`` (n, steps x what one step has), step by step, and as ``value`` the sum over steps, of chances the mean. ``beside`` (n,) each: what was known of the question, where a measure asks for it (money, a user's own figure). ``scale``
+    (``paths``) have ``values`` (n, steps x what one step has), step by step, and as ``value`` the sum over steps, of chances the mean.
+    ``beside`` (n,) each: what was known of the question, where a measure asks for it (money, a user's own figure). ``scale``
     (n,), where it is known: how far the naive forecast of each unit usually lay from the truth, for MASE.
     """
 
