@@ -141,9 +141,9 @@ def answer(
     """Every question answered by whom the traffic says, and by nobody twice; what was said is in the log before it is returned.
 
     ``questions``: ``question`` (optional), ``moment`` int64 µs, the unit's columns or ``unit``. ``features``: a row for each question
-    in the same order, or several with one ``question`` (lists, steps); what ``read.older`` has no table for reads this one. ``predictors`` by
-    version id; ``arm_of`` tells a unit's arm, ``propensities`` how likely each was (unsaid: those of the traffic); ``salt`` hashes
-    private features; ``read`` says how the features were read.
+    in the same order, or several with one ``question`` (lists, steps); what ``read.older`` has no table for reads this one.
+    ``predictors`` by version id; ``arm_of`` tells a unit's arm, ``propensities`` how likely each was (unsaid: those of the traffic);
+    ``salt`` hashes private features; ``read`` says how the features were read.
 
     A candidate that raises or gives no answer is answered for by the champion in the same call, a champion by the version it replaced; the
     failure is a row of its own with ``error``. The other versions of a roll-out answer too, seen by nobody: at once, or when ``later``

@@ -129,8 +129,8 @@ def reply_of(shape: Shape) -> type[Answered]:
 def answer_of(
     shape: Shape, given: Prediction, version: str, labels: tuple[str, ...], *, baseline: bool = False, each: timedelta | None = None
 ) -> Answered:
-    """An answer as it is replied. ``version`` is its name; ``labels`` are those of class shares, in the order of the shares; ``each`` is how
-    long a step is, where an answer has several.
+    """An answer as it is replied. ``version`` is its name; ``labels`` are those of class shares, in the order of the shares; ``each`` is
+    how long a step is, where an answer has several.
 
     >>> from datetime import UTC
     >>> noon = datetime(2026, 11, 2, 12, tzinfo=UTC)
