@@ -27,6 +27,7 @@ from everloop.loop.watching import seen
 from everloop.records import Contest, Verdict
 from everloop.settings import read_settings
 from everloop.training.rehearse import read_paired
+from tests.loop.houses import NOW, day, demand, house_at, orders
 
 HERE = ZoneInfo("America/New_York")
 FILE = Path(__file__).parents[1] / "project" / "files" / "demand.py"
@@ -159,7 +160,7 @@ def test_each_step_matures_by_itself_and_only_the_one_out_of_stock_is_void(turne
 
 @pytest.mark.slow
 def test_watching_holds_every_step_against_its_own_truth(turned):
-    shop, _, _, first = turned
+    shop, *_ = turned
     watched = seen(shop.house, shop.model, shop.house.traffic(shop.model), now=shop.now)
     assert watched.answers == len(shop.pace), "an answer is one, however many steps it has"
     due = ASKED * len(shop.pace) * 7 - 2  # p3 was out of stock on a day that was asked about twice
@@ -208,7 +209,7 @@ def test_a_truth_that_is_told_of_a_whole_path_is_refused_for_each_step_has_its_o
 @pytest.mark.slow
 def test_a_path_that_is_proven_better_is_rolled_out_and_takes_over(tmp_path):
     shop = Shop(tmp_path, days=90, products=16)
-    decided, verdict = made(shop)
+    _, verdict = made(shop)
     assert verdict.outcome == "passed", [o.sentence for o in verdict.opinions]
     before = shop.house.traffic(shop.model).champion
     for _ in range(12):
@@ -220,3 +221,24 @@ def test_a_path_that_is_proven_better_is_rolled_out_and_takes_over(tmp_path):
     traffic = shop.house.traffic(shop.model)
     print(traffic, [e.record for e in shop.house.journal.read(kind="Signals")][-1])
     assert traffic.champion != before
+
+
+def test_a_path_of_one_step_is_answered_and_watched_as_without_steps(tmp_path):
+    found = []
+    for name, words in (("plain", {}), ("path", {"each": DAY})):
+        (tmp_path / name).mkdir()
+        model = demand.but("demand", predicts=orders.total("quantity", next=DAY, **words))
+        house = house_at(tmp_path / name, models=(model,))
+        for n in range(12, 0, -1):
+            at = [day(n) + timedelta(hours=hour) for hour in (3, 9)]
+            rows = [{"line_id": f"{n}{i}", "ordered_at": one.isoformat(), "product_id": f"p{i}", "quantity": n} for i, one in enumerate(at)]
+            assert receive(house.lake, orders, rows, now=day(n - 1) - timedelta(seconds=1)).refused == 0
+            answer_due(house, model, day(n - 1))
+        given = answers_of(house, model)
+        told = told_of(house, model, given, NOW)
+        watched = seen(house, model, house.traffic(model), now=NOW)
+        assert len(watched.answered)
+        said = given.select(["moment", "unit", "answer", "features"]).to_pylist()
+        found.append((said, told.truth.tolist(), told.known_at.tolist(), watched.answered.truth.tolist(), list(watched.answered.groups)))
+        house.store.close()
+    assert found[0] == found[1]

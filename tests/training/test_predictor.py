@@ -135,7 +135,6 @@ def test_a_path_in_the_log_taken_apart_again_says_of_each_step_what_was_answered
     assert len(set(found.column("id").to_pylist())) == count * steps
 
 
-
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 1)), max_size=30), st.integers(1, 5))
 @settings(max_examples=50)
 def test_the_best_items_of_each_question_are_its_highest_scores(candidates, most):
