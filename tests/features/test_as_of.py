@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from everloop import Model, Source, as_good_as_champion, days, every, fair_across
 from everloop.features.as_of import METADATA, as_of, live
@@ -229,3 +231,25 @@ def test_a_path_is_a_row_for_each_step_with_the_truth_of_that_step(shop):
 
 def micros_of(span):
     return span // timedelta(microseconds=1)
+
+
+@given(st.integers(1, 3), st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 69), st.integers(1, 9)), max_size=30))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_path_of_one_step_is_what_it_is_without_steps(shop, weeks, sold):
+    span, start = weeks * WEEK, micros(shop.start)
+    at = [start + day * 86_400_000_000 for _, day, _ in sold]
+    said = [Said(f"o{n}", 0, at[n], at[n], {"product_id": p, "quantity": q}) for n, (p, _, q) in enumerate(sold)]
+    tables = {"orders": event_table(shop.orders, sorted(said, key=lambda one: one.known_at)), "products": event_table(shop.products, [])}
+    plain = shop.demand.but("demand", predicts=shop.orders.total("quantity", next=span))
+    path = shop.demand.but("demand", predicts=shop.orders.total("quantity", next=span, each=span))
+    assert (path.steps, path.each, path.columns, path.shape, path.matures_after) == (
+        1,
+        None,
+        plain.columns,
+        plain.shape,
+        plain.matures_after,
+    )
+    assert path.not_yet == ()
+    (one, rows), (other, same) = (made_of(model, tables, shop.start + 10 * WEEK) for model in (plain, path))
+    assert rows.equals(same)
+    assert one == other

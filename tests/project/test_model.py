@@ -199,7 +199,7 @@ def test_a_calendar_is_a_column_for_each_part() -> None:
 @pytest.mark.parametrize(
     ("name", "waits"),
     [
-        ("demand", ["each="]),
+        ("demand", []),
         ("recommend", []),
         ("churn", []),
         ("fraud", ["cost(…) of a reading"]),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 import pytest
-from everloop_front import FakeDoors, Front
+from everloop_front import FakeDoors, Front, spread
 
 from everloop.errors import HouseBusy
+from everloop.records import Prediction
+from everloop.serving import inference
+from everloop.serving.asks import answer_of
 from everloop.serving.doors import InForce, Ready
+from everloop.serving.fits import fit_of
 from everloop.serving.inference import DATATYPE
 from everloop.serving.keys import new_key
 
@@ -249,3 +254,19 @@ def test_it_needs_a_key_that_may_ask_and_says_so_in_its_own_shape(tmp_path):
 
 def test_every_plain_kind_has_a_datatype_of_the_protocol():
     assert set(DATATYPE.values()) == {"BYTES", "BOOL", "INT64", "FP64"}
+
+
+def test_a_path_has_a_second_dimension_of_steps(front):
+    reply = front.post("/v2/models/spread/infer", ask(tensor("customer_id", ("c1", "c2"))))
+    outputs = {one["name"]: one for one in reply.json()["outputs"]}
+    assert outputs["quantiles"]["shape"] == [2, 2, 3]
+    assert outputs["quantiles"]["data"] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0] * 2
+    walk = spread.but("walk", answers=None)
+    said = Prediction(
+        id="a", model="walk", version="v", arm="champion", unit="c1", moment=datetime(2026, 11, 2, tzinfo=UTC), value=5.0, values=(2.0, 3.0)
+    )
+    told = answer_of(walk.shape, said, "walk@1", (), each=walk.each)
+    given = {one.name: one for one in inference.reply(fit_of(walk), inference.InferAsk([]), [told, told], InForce("walk@1")).outputs}
+    assert (given["value"].shape, given["value"].data) == ([2, 2], [2.0, 3.0, 2.0, 3.0])
+    shown = {one.name: one.shape for one in inference.metadata(fit_of(walk), InForce("walk@1")).outputs}
+    assert shown["value"] == [-1, 2]

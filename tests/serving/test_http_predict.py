@@ -25,13 +25,22 @@ def front(tmp_path):
 WHO = {"id", "model", "version", "arm", "unit", "moment"}
 
 
+def said_in(got):
+    """The steps of a path, told by when each begins and ends after the moment."""
+    at = datetime.fromisoformat(got["moment"])
+    return [
+        (one["step"], (datetime.fromisoformat(one["begins"]) - at).days, (datetime.fromisoformat(one["ends"]) - at).days, one["quantiles"])
+        for one in got["steps"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("model", "request_", "said"),
     [
         ("demand", {"product_id": "p1"}, {"value": 2.5}),
         ("churn", {"customer_id": "c1"}, {"value": 0.75, "says": "yes"}),
         ("taste", {"customer_id": "c1"}, {"shares": {"coffee": 0.25, "tea": 0.75}, "says": "tea"}),
-        ("spread", {"customer_id": "c1"}, {"quantiles": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "levels": [0.1, 0.5, 0.9]}),
+        ("spread", {"customer_id": "c1"}, {"steps": [(1, 0, 7, [1.0, 2.0, 3.0]), (2, 7, 14, [4.0, 5.0, 6.0])], "levels": [0.1, 0.5, 0.9]}),
         ("picks", {"customer_id": "c1"}, {"items": [{"item": "p2", "score": 0.5}, {"item": "p1", "score": 0.25}]}),
         ("fraud", {"payment_id": "x", "amount": 100, "due": "2026-11-02"}, {"value": 0.01, "says": None}),
     ],
@@ -40,6 +49,8 @@ def test_each_kind_has_one_shape(front, model, request_, said):
     reply = front.post(f"/v1/models/{model}/predict", request_)
     assert reply.status_code == 200
     got = reply.json()
+    if model == "spread":
+        got["steps"] = said_in(got)
     assert set(got) == WHO | set(said)
     assert {k: got[k] for k in said} == said
     assert (got["version"], got["arm"], got["model"]) == ("demand@3", "champion", model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from everloop.errors import LearnerFailed, Unknown
 from everloop.records import Shape
-from everloop.stats.shapes import Answers
+from everloop.serving.answered import ANSWER, in_steps
+from everloop.stats.shapes import Answers, paths
 from everloop.training.feed import Feed, fed, feed_of, row
 from everloop.training.predictor import Predictor, answers_in_order, answers_in_quantiles, nothing
 from everloop.training.rehearse import relabelled
@@ -107,13 +109,30 @@ def test_a_quantile_that_is_missing_takes_its_question_with_it():
     assert np.isnan(given.values[1]).all()
 
 
-def test_steps_of_one_question_become_one_answer():
+def test_each_step_is_answered_by_itself_and_the_steps_of_one_question_become_one_path():
     shape = Shape(kind="quantiles", levels=(0.5,), steps=3)
     given = answers_in_quantiles(shape, np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]]))
-    assert given.values.tolist() == [[1, 2, 3], [4, 5, 6]]
-    assert given.value.tolist() == [6.0, 15.0]
-    with pytest.raises(LearnerFailed, match="a row for each step"):
-        answers_in_quantiles(shape, np.ones((4, 1)))
+    assert (given.shape.steps, given.values.tolist()) == (1, [[1], [2], [3], [4], [5], [6]])
+    whole = paths(given, 3)
+    assert whole.values.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert whole.value.tolist() == [6.0, 15.0]
+    with pytest.raises(ValueError, match="not 3 for each question"):
+        paths(given.take(np.arange(4)), 3)
+
+
+@given(
+    st.integers(1, 4), st.integers(2, 5), st.lists(st.floats(0, 1e6), min_size=20, max_size=20), st.sampled_from(["number", "chance"])
+)  # fmt: skip
+@settings(max_examples=30)
+def test_a_path_in_the_log_taken_apart_again_says_of_each_step_what_was_answered(count, steps, said, kind):
+    value = np.array(said[: count * steps]) / (1e6 if kind == "chance" else 1)
+    logged = paths(Answers(Shape(kind=kind), value), steps).to_arrow().cast(ANSWER)
+    known = [json.dumps({"step": list(range(1, steps + 1))})] * count
+    rows = pa.table({"id": list(map(str, range(count))), "answer": logged, "features": known})
+    found = in_steps(rows, Shape(kind=kind, steps=steps))
+    assert Answers.from_arrow(Shape(kind=kind), found.column("answer")).value.tolist() == value.tolist()
+    assert found.column("step").to_pylist() == [json.loads(one)["step"] for one in found.column("features").to_pylist()]
+    assert len(set(found.column("id").to_pylist())) == count * steps
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 1)), max_size=30), st.integers(1, 5))

@@ -32,6 +32,7 @@ LETTERS: Final = 6
 ITEM: Final = "item"
 #: Verbs that are read of the row asked about, by no key.
 ROW_ASKED: Final = ("given", "outcome")
+STEP: Final = "step"
 BASELINE: Final = "baseline"
 
 
@@ -93,6 +94,8 @@ def definition_of(model: Model) -> str:
 def definitions(model: Model, knows: Sequence[AnyReading] | None = None) -> dict[str, str]:
     """The letters of each column that is served for a model, in order; ``knows``: of these readings instead of what it knows today."""
     found: dict[str, str] = {}
+    if model.steps > 1 and knows is None:
+        found[STEP] = _letters([STEP, length(time_predicted(model))])
     if model.kind == "ranking":
         found[ITEM] = _letters([[canonical(reading) for reading in candidate_readings(model)], list(map(repr, model.among))])
     for reading in model.knows if knows is None else knows:

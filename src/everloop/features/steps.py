@@ -50,8 +50,7 @@ def predicted_at(spine: Spine) -> Micros:
     moments = np.asarray(spine.questions["moment"].to_numpy(), dtype=np.int64)
     if "step" not in spine.questions.column_names:
         return moments
-    made: Micros = moments + (spine.questions["step"].to_numpy() - 1) * length(_each(spine.model))
-    return made
+    return begun_at(spine.model, moments, spine.questions["step"].to_numpy())
 
 
 def by_step(spine: Spine, reading: Reading) -> bool:
@@ -91,6 +90,19 @@ def _each(model: Model) -> timedelta:
     if len(spans) != 1:
         raise ValueError(f"{model.name} predicts steps of different lengths; say one each= for all that it predicts.")
     return spans[0]
+
+
+def begun_at(model: Model, moments: Micros, steps: Micros) -> Micros:
+    """When the time that each step of a question predicts begins; ``steps`` count from 1.
+
+    >>> from everloop import Source, days, every
+    >>> orders = Source("orders", id="order_id", time="at", columns={"product_id": str})
+    >>> path = orders.count(next=days(2), each=days(1))
+    >>> demand = Model("demand", predicts=path, per="product_id", asked=every(days(1)), knows=orders.count(last=days(7)), learner=print)
+    >>> begun_at(demand, np.array([5, 5]), np.array([1, 2])).tolist()
+    [5, 86400000005]
+    """
+    return moments if model.steps == 1 else moments + (steps - 1) * length(_each(model))
 
 
 def _distinct(spans: Iterable[timedelta | None]) -> list[timedelta]:

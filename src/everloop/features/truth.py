@@ -73,10 +73,11 @@ def truths_in(reader: Reader, spine: Spine, predicts: AnyReading, until: int, de
     closed = moments.copy()
     for reading in ahead:
         asked = predicted_at(spine) if by_step(spine, reading) else moments
-        mature &= matured(at_its_step(spine, reading), asked, until)
-        np.maximum(closed, asked + waits(reading), out=closed)
+        own = at_its_step(spine, reading)
+        mature &= matured(own, asked, until)
+        np.maximum(closed, asked + waits(own), out=closed)
         if delivered:
-            came = told_at(at_its_step(spine, reading), asked, delivered)
+            came = told_at(own, asked, delivered)
             mature &= came < until
             np.maximum(closed, came, out=closed)
     found = put_together(predicts, read_all(reader, spine, leaves(predicts), until), spine.questions.num_rows)

@@ -19,6 +19,7 @@ from everloop.features.questions import numbered, questions_in
 from everloop.features.reader import Reader
 from everloop.features.served import as_of_in, definition_of, reach, with_as_of
 from everloop.features.spine import Spine
+from everloop.features.steps import stepped
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
 from everloop.loop.serve.asked import first_of_each, nothing_known, questions_of
@@ -253,7 +254,7 @@ def _since(model: Model, tables: dict[str, pa.Table], now: datetime, after: int 
             events = tables[model.per.name]
             known = events.filter(pc.less_equal(events.column("seq"), after)).column("id")
             asked = numbered(asked.filter(pc.invert(pc.is_in(asked.column("row"), value_set=known.combine_chunks()))))
-        return with_as_of(featured(reader, Spine(model, asked))[0], reach(tables))
+        return with_as_of(featured(reader, Spine(model, stepped(model, asked)))[0], reach(tables))
 
 
 def _through(events: pa.Table, now: datetime) -> int:

@@ -113,6 +113,7 @@ class Telling:
                 candidate = self.house.candidate(version.candidate)
                 found[one.version] = version.name, candidate.shape, candidate.format == "baseline"
             name, shape, baseline = found[one.version]
-            body = _encode(answer_of(shape, one, name, tuple(shape.labels), baseline=baseline))
+            each = self.house.project.model(one.model).each if shape.steps > 1 else None
+            body = _encode(answer_of(shape, one, name, tuple(shape.labels), baseline=baseline, each=each))
             messages.append(Message(body, {"Content-Type": "application/json", "Everloop-Model": one.model}, one.id))
         return messages

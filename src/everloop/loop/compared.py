@@ -19,8 +19,8 @@ from everloop.loop.profiles import DAY
 from everloop.monitor.profile import ANSWERS
 from everloop.project.model import Model
 from everloop.records import Traffic
-from everloop.serving.answered import features_of, private_columns
-from everloop.stats.shapes import Answers
+from everloop.serving.answered import features_of, in_steps, private_columns
+from everloop.stats.shapes import Answers, of_a_step
 from everloop.training.rows import learnable
 
 ROWS = 10_000  # of each side at most, dealt evenly, the same ones every time
@@ -36,7 +36,7 @@ def two_windows(house: House, model: Model, now: datetime) -> tuple[pa.Table, pa
         raise EverloopError(f"{model.name} answers with a list: what it knows belongs to each candidate, not to the question.")
     adopt(house, model, now)
     traffic = house.traffic(model)
-    given = answers_of(house, model)
+    given = in_steps(answers_of(house, model), model.shape)
     mine = given.filter((pc.field("arm") != "shadow") & (pc.field("version") == traffic.champion) & pc.field("error").is_null())
     if not len(mine):
         raise EverloopError(f"{model.name} has answered nobody yet by {traffic.champion}. Answer first: everloop score {model.name}")
@@ -77,7 +77,7 @@ def _rows(house: House, traffic: Traffic, given: pa.Table, names: list[str]) -> 
     shape = house.champion(traffic).shape
     if shape.kind in ("number", "chance") and len(given):
         rows = rows.append_column(
-            ANSWERS, pa.array(Answers.from_arrow(shape, given.column("answer")).value, pa.float64(), from_pandas=True)
+            ANSWERS, pa.array(Answers.from_arrow(of_a_step(shape), given.column("answer")).value, pa.float64(), from_pandas=True)
         )
     return rows
 

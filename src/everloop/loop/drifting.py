@@ -35,7 +35,7 @@ from everloop.project.model import Model
 from everloop.project.spoken_values import spoken_span
 from everloop.records import Traffic
 from everloop.registry import history
-from everloop.serving.answered import features_of
+from everloop.serving.answered import features_of, in_steps
 from everloop.stats.domain import LEAST_ROWS as LEAST_APART
 from everloop.stats.domain import ToldApart, told_apart
 from everloop.stats.rounded import figure, percent
@@ -112,7 +112,7 @@ def measure(house: House, model: Model, *, classify: bool = False) -> Drifting:
     traffic = house.pointers.current(model.name)
     if traffic is None:
         raise Unknown("traffic of", model.name, next=f"It has not begun. Begin with: everloop turn {model.name}")
-    given = answers_of(house, model, since=EPOCH)
+    given = in_steps(answers_of(house, model, since=EPOCH), model.shape)
     reference, windows, seasons = profiles_of(house, model, traffic, given)
     if reference is None or not windows:
         return Drifting(model.name, None, 0, (), None, why=_nothing(house, model, traffic, reference))
@@ -121,7 +121,7 @@ def measure(house: House, model: Model, *, classify: bool = False) -> Drifting:
     found = drifts(reference, windows, names, seasons=seasons, span=span, zone=zone)
     lots = judged(reference, windows, span, zone)
     shape = house.champion(traffic).shape
-    chances = scores_of(windows), promised_scores(promised_of(house, traffic)), 0.5 if shape.yes_above is None else shape.yes_above
+    chances = scores_of(windows), promised_scores(promised_of(house, model, traffic)), 0.5 if shape.yes_above is None else shape.yes_above
     if not found:
         few = f"fewer than {LEAST_ROWS} rows were learnt from, or of one window"
         return Drifting(model.name, None, 0, (), None, None, (), *chances, lots.waiting, why=few)

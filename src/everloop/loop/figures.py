@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from everloop.clock import from_microseconds
 from everloop.features.compile import features as read_features
+from everloop.features.steps import begun_at
 from everloop.features.truth import truths
 from everloop.loop.asked import questions_of
 from everloop.loop.brought import brought
@@ -26,7 +27,7 @@ from everloop.project.reading import AnyReading, is_reading, leaves
 from everloop.project.resolve import truth_span
 from everloop.records import Confidence
 from everloop.stats.blocks import periods
-from everloop.stats.shapes import Answers, Paired, Strings
+from everloop.stats.shapes import Answers, Paired, Strings, of_a_step
 
 Table = TypeVar("Table", Answered, Paired)
 PERIODS = 4
@@ -52,7 +53,7 @@ def with_groups(house: House, model: Model, table: Table) -> Table:
     readings = {c.reading.name: c.reading for c in conditions if c.reading.name not in table.groups}
     if not readings or not len(table):
         return table
-    asked = questions_of(model, pa.table({"moment": pa.array(table.moments, pa.int64()), "unit": pa.array(table.units, pa.string())}))
+    asked = questions_of(model, pa.table({"moment": _asked_at(model, table), "unit": pa.array(table.units, pa.string())}))
     found = read_features(list(readings.values()), asked, house.tables(model), model=model)
     return replace(table, groups={**table.groups, **{name: _groups(found.column(name)) for name in readings}})
 
@@ -65,11 +66,19 @@ def confidences(house: House, given: pa.Table) -> tuple[Confidence, ...]:
     moment = pc.max(good.column("moment")).as_py()
     newest, found = good.filter(pc.equal(good.column("moment"), moment)), []
     for version in sorted(set(newest.column("version").to_pylist())):
-        shape = house.candidate(house.version(version).candidate).shape
+        shape = of_a_step(house.candidate(house.version(version).candidate).shape)
         said = confidence(Answers.from_arrow(shape, newest.filter(pc.equal(newest.column("version"), version)).column("answer")))
         if said is not None:
             found.append(Confidence(version=version, at=from_microseconds(moment), mean=said[0], rows=said[1]))
     return tuple(found)
+
+
+def _asked_at(model: Model, table: Answered | Paired) -> pa.Array:
+    """When each was asked: the steps of a path are dated by the time they predict."""
+    steps = table.groups.get("step")
+    if steps is None:
+        return pa.array(table.moments, pa.int64())
+    return pa.array(2 * table.moments - begun_at(model, table.moments, steps.astype(np.int64)), pa.int64())
 
 
 def _bounded(model: Model) -> Iterator[AnyReading]:

@@ -25,7 +25,7 @@ from everloop.records import Candidate, Report, Traffic
 from everloop.registry.sentences import clause
 from everloop.serving.answered import features_of, private_columns
 from everloop.stats.mix import Side
-from everloop.stats.shapes import Answers, Floats, Strings
+from everloop.stats.shapes import Answers, Floats, Strings, of_a_step
 from everloop.training.importance import importance
 from everloop.training.rows import learnable
 
@@ -150,7 +150,7 @@ def _answers(champion: Candidate, names: list[str], mine: pa.Table, groups: Grou
     if len(starts) < 2:
         return None
     newest = moments >= starts[-min(NEWEST, len(starts) - 1)]
-    value = Answers.from_arrow(champion.shape, mine.column("answer")).value
+    value = Answers.from_arrow(of_a_step(champion.shape), mine.column("answer")).value
     there = np.isfinite(value)
     known = features_of(mine, names) if names else pa.table({})
     own = {name: np.array([*known.column(name).to_pylist(), None], dtype=object)[:-1] for name in names}

@@ -14,7 +14,7 @@ from everloop.loop.house import House
 from everloop.loop.lineage import by_number
 from everloop.loop.month import Month, month_of, spoken_month
 from everloop.loop.spending import spent, spoken_cost
-from everloop.loop.spoken import spoken_causes, spoken_lift
+from everloop.loop.spoken import spoken_causes, spoken_lift, spoken_values
 from everloop.project.model import Model
 from everloop.project.spoken_values import spoken_span
 from everloop.records import Candidate, Cost, Decision, Handover, Record, Signals, Traffic, Version
@@ -249,7 +249,9 @@ def why(house: House, id: str) -> tuple[list[str], list[Record]]:
     given = None if "@" in id or house.journal.find(id) else find_answer(house, id)
     if given is not None:
         lines, records = why(house, given.version)
-        head = f"{given.unit} at {said(given.moment)} was answered {given.value if not given.items else ', '.join(given.items)} by:"
+        shape = house.candidate(house.version(given.version).candidate).shape
+        what = spoken_values(given.values, shape) if shape.steps > 1 and given.values else given.value
+        head = f"{given.unit} at {said(given.moment)} was answered {what if not given.items else ', '.join(given.items)} by:"
         knew = ", ".join(f"{name} {value}" for name, value in given.features)
         return [head, *lines, *([f"It knew {knew}."] if knew else [])], records
     tree = past.why(house.journal, by_number(house, id))

@@ -205,8 +205,9 @@ def _said_by(met: _Met, ids: set[str]) -> dict[int, Any]:
 def _asked_again(house: House, model: Model, candidate: Candidate, met: _Met) -> dict[int, Any]:
     """What a version says to the features that were logged."""
     first = "Let it answer in shadow first, and it is in the log itself."
-    if model.kind == "ranking":
-        raise EverloopError(f"{model.name} answers with lists, which are not made again from the log. {first}")
+    if model.kind == "ranking" or model.steps > 1:
+        what = "lists" if model.kind == "ranking" else "steps"
+        raise EverloopError(f"{model.name} answers with {what}, which are not made again from the log. {first}")
     predictor, rows = house.predictor(candidate), met.given.take(pa.array(met.first))
     hidden = private_columns(model) & set(predictor.columns)
     if hidden:

@@ -61,7 +61,8 @@ def states_kept(models: Iterable[Model]) -> tuple[State, ...]:
     from everloop.features.shortlist import online_readings
     from everloop.features.states import states_of_all
 
-    return states_of_all((model, online_readings(model) if model.kind == "ranking" else readings_of(model)) for model in models)
+    kept = [model for model in models if model.steps == 1]  # paths are read from the event tables
+    return states_of_all((model, online_readings(model) if model.kind == "ranking" else readings_of(model)) for model in kept)
 
 
 def folding(lake: Lake, models: Iterable[Model], settings: Settings) -> Lake:

@@ -29,7 +29,7 @@ from everloop.project.model import Model
 from everloop.records import Candidate, Shape, Traffic, TrainingSet
 from everloop.registry.facts import Facts
 from everloop.serving.answered import features_of, hashed, private_columns
-from everloop.stats.shapes import Answers, Floats
+from everloop.stats.shapes import Answers, Floats, of_a_step
 from everloop.training.executor import Executor, Serial
 from everloop.training.rows import holdout, learnable
 
@@ -118,7 +118,7 @@ class Labels:
         """The chances and truths of these rows (n,), NaN where an answer is not the champion's own."""
         place = pc.index_in(rows.column("id"), value_set=self.ids.combine_chunks())
         mine, where = place.is_valid().to_numpy(), place.fill_null(0).to_numpy()
-        chances = np.where(mine, Answers.from_arrow(shape, rows.column("answer")).value, np.nan)
+        chances = np.where(mine, Answers.from_arrow(of_a_step(shape), rows.column("answer")).value, np.nan)
         return chances, self.truth[where] if len(self.truth) else chances
 
 
@@ -189,7 +189,7 @@ def _training_set(house: House, champion: Candidate) -> TrainingSet | None:
 def _learnt(house: House, model: Model, champion: Candidate, training_set: TrainingSet) -> Learnt:
     whole = house.table(training_set)
     learn, held = learnable(whole, training_set, champion.shape), holdout(whole, training_set)
-    names = [c for c in model.columns if c in learn.column_names]
+    names = [c for c in model.columns if c in learn.column_names and c != "step"]  # every question has all its steps
     columns = pa.concat_tables([learn.select(names), held.select(names)])
     moments = np.concatenate([part.column("moment").to_numpy().astype(np.int64) for part in (learn, held)])
     answered = np.arange(len(columns)) >= (len(learn) if len(held) >= FIRST_ANSWERS else 0)
@@ -296,7 +296,7 @@ def _counted(spec: Spec, shape: Shape, rows: pa.Table) -> Profile:
 def _with_answers(rows: pa.Table, names: Sequence[str], shape: Shape) -> pa.Table:
     """What was known when these answers were given, and the answers."""
     known = features_of(rows, names)
-    answers = _as_column(Answers.from_arrow(shape, rows.column("answer")))
+    answers = _as_column(Answers.from_arrow(of_a_step(shape), rows.column("answer")))
     return pa.table({**{name: known.column(name) for name in known.column_names}, ANSWERS: answers})
 
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from everloop.features.candidates import expanded
 from everloop.features.compile import columns
 from everloop.features.reader import Reader
-from everloop.features.served import BASELINE, ITEM, up_to
+from everloop.features.served import BASELINE, ITEM, STEP, up_to
 from everloop.features.spine import Spine
+from everloop.features.steps import stepped
 from everloop.lake.shape import arrow_type
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading
@@ -49,7 +50,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Again:
-    """The features of answers read once more: for each a value by column, or for lists one by candidate."""
+    """The features of answers read once more: for each a value by column, or for lists one by candidate, for paths one by step."""
 
     found: dict[str, Mapping[str, object]] = field(default_factory=dict)  # by the answer's id
     asked: dict[str, Served] = field(default_factory=dict)  # the answers, private words of their requests in clear
@@ -58,8 +59,12 @@ class Again:
         return row.id in self.found
 
     def values(self, row: Served, name: str) -> Iterator[tuple[object, object]]:
-        """What was served and what is read now, one pair; for a list one for each candidate on both sides, and one for its items."""
+        """What was served and what is read now, one pair, of a path one for each step; for a list one for each candidate on both sides, and
+        one for its items."""
         served, offline = row.features[name], self.found[row.id].get(name)
+        if STEP in row.features:
+            yield from zip(_listed(served), _listed(offline), strict=True)
+            return
         if ITEM not in row.features:
             yield served, offline
             return
@@ -116,13 +121,17 @@ def questions_of(model: Model, rows: Sequence[Served]) -> pa.Table:
 
 def _read(reader: Reader, model: Model, known: Mapping[str, AnyReading | None], rows: Sequence[Served]) -> dict[str, Mapping[str, object]]:
     spine = Spine(model, questions_of(model, rows))
-    asked = Spine(model, expanded(reader, spine)) if model.kind == "ranking" else spine
+    asked = Spine(model, expanded(reader, spine) if model.kind == "ranking" else stepped(model, spine.questions))
     readings = tuple({id(reading): reading for reading in known.values() if reading is not None}.values())
     found = columns(reader, asked, readings)
     past = model.baseline_reading
     if BASELINE in known and isinstance(past, Reading | Arithmetic):
-        found = found.append_column(BASELINE, columns(reader, spine, [past]).column(0))
+        found = found.append_column(BASELINE, columns(reader, asked if model.steps > 1 else spine, [past]).column(0))
     values = {name: found.column(name).to_pylist() for name in found.column_names if name in known}
+    if model.steps > 1:
+        values[STEP] = asked.questions[STEP].to_pylist()
+        parts = {row.id: slice(at * model.steps, (at + 1) * model.steps) for at, row in enumerate(rows)}
+        return {id: {name: held[part] for name, held in values.items()} for id, part in parts.items()}
     if model.kind != "ranking":
         return {row.id: {name: held[at] for name, held in values.items()} for at, row in enumerate(rows)}
     values[ITEM] = asked.questions["item"].to_pylist()

@@ -158,7 +158,7 @@ class _Meter:
             skew = one_feature(
                 name, *_arrays(column.served, column.offline), [r.id for r in column.rows], other=[r.id for r in column.other]
             )
-            if skew.differ and named < NAMED:
+            if skew.differ and named < NAMED and self.model.steps == 1:
                 named += 1
                 skew = replace(skew, event=self._event(name, column, tables))
             elif skew.other:

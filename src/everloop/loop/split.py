@@ -24,6 +24,7 @@ from everloop.loop.asked import questions_of
 from everloop.loop.brought import brought
 from everloop.loop.house import House
 from everloop.loop.truths import as_truth, told_of
+from everloop.monitor.maturity import NEVER
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, Arithmetic, Reading
 from everloop.project.resolve import keys
@@ -34,7 +35,7 @@ from everloop.rollout.assign import arm_of, chance, compared
 from everloop.rollout.verdict import Units
 from everloop.stats.known import answered
 from everloop.stats.measures import Measure
-from everloop.stats.shapes import Answers, Floats
+from everloop.stats.shapes import Answers, Floats, of_a_step
 
 QUANTILE = 0.995  # of a figure before the start: what lies above counts as this
 SERVED = ("champion", *candidate_arms(MOST_CANDIDATES))
@@ -180,19 +181,24 @@ def cap(house: House, model: Model, reading: AnyReading, answers: pa.Table, at: 
 
 
 def sizes(house: House, model: Model, by: Measure, answers: pa.Table, known: datetime) -> tuple[Floats, NDArray[np.bool_]]:
-    """What each answer (n,) lost or won by its own truth, and whether that is mature."""
+    """What each answer (n,) lost or won by its own truth, and whether that is mature; of a path the mean over the steps that are not void,
+    once nothing more is waited for."""
     told = told_of(house, model, answers, known)
+    answers = told.table
     found, mature = np.zeros(len(answers)), told.mature.copy()
     versions = np.array([*answers.column("version").to_pylist(), None], dtype=object)[:-1]
     for version in sorted(set(versions.tolist())):
         rows = np.flatnonzero((versions == version) & told.mature)
-        shape = house.candidate(house.version(version).candidate).shape
+        shape = of_a_step(house.candidate(house.version(version).candidate).shape)
         given = Answers.from_arrow(shape, answers.column("answer").take(pa.array(rows)))
         truth = as_truth(told.truth[rows], shape.kind)
         judged_rows = answered(given)
         mature[rows[~judged_rows]] = False
         found[rows[judged_rows]] = by.parts(truth[judged_rows], given.take(judged_rows))[0]
-    return found, mature
+    if model.steps == 1:
+        return found, mature
+    counts, over = mature.reshape(-1, model.steps).sum(axis=1), (told.known_at < NEVER).reshape(-1, model.steps).all(axis=1)
+    return np.where(mature, found, 0.0).reshape(-1, model.steps).sum(axis=1) / np.maximum(counts, 1), over & (counts > 0)
 
 
 def _after(house: House, model: Model, answers: pa.Table) -> pa.Table:

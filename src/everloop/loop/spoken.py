@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from everloop.clock import said
-from everloop.records import Contest, Decision, Incident, Lift, Prediction, Record, Report, Signals, Snapshot
+from everloop.records import Contest, Decision, Incident, Lift, Prediction, Record, Report, Shape, Signals, Snapshot
 from everloop.registry.history import names
 from everloop.registry.sentences import Naming, clause
 from everloop.stats.rounded import percent
@@ -193,6 +194,16 @@ def spoken_delivery(delivery: Delivery) -> str:
     return ", ".join(parts)
 
 
+def spoken_values(values: Sequence[float], shape: Shape) -> str:
+    """The values of one answer; of a path step by step.
+
+    >>> spoken_values([1.0, 2.0, 3.0, 4.0], Shape(kind="quantiles", levels=(0.1, 0.9), steps=2))
+    '1, 2; then 3, 4'
+    """
+    width = max(1, len(values) // shape.steps)
+    return "; then ".join(", ".join(f"{v:g}" for v in values[at : at + width]) for at in range(0, len(values), width))
+
+
 def spoken_answer(house: House, prediction: Prediction) -> str:
     """One answer in a line."""
     unit = prediction.unit.replace("\x1f", ", ")
@@ -201,7 +212,7 @@ def spoken_answer(house: House, prediction: Prediction) -> str:
     if prediction.items:
         what = ", ".join(prediction.items)
     elif prediction.values:
-        what = ", ".join(f"{v:g}" for v in prediction.values)
+        what = spoken_values(prediction.values, house.candidate(house.version(prediction.version).candidate).shape)
     else:
         what = f"{prediction.value:g}" if prediction.value is not None else "no answer"
     says = f" ({prediction.says})" if prediction.says else ""

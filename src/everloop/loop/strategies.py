@@ -132,7 +132,7 @@ def compare_strategies(house: House, model: Model, now: datetime) -> Strategies:
     own = next(answered[s.says] for s in strategies if s.declared)
     if own[1] is None:
         raise EverloopError(f"{model.name}: what it says, {model_says(model)}, cannot be learnt by: {own[0].why_not}")
-    asked = holdout.take(pa.array(first_rows(holdout)[:: model.shape.steps]))
+    asked = holdout.take(pa.array(first_rows(holdout)))
     scale = naive_error(asked, learnt, model.matures_after) if measure.name == "mase" else None
     pairing = partial(_against, measure=measure, own=own[1], holdout=holdout, model=model, confidence=confidence, scale=scale)
     moments = asked.column("moment").to_numpy()

@@ -26,7 +26,7 @@ from everloop.settings import Settings
 from everloop.training.feed import Value
 from everloop.training.light import compile_version, load_light
 from everloop.training.rehearse import time_answers
-from everloop.training.rows import first_rows
+from everloop.training.rows import first_of_questions
 
 Times = tuple[tuple[float, ...], bool]
 
@@ -78,7 +78,7 @@ def _known(model: Model, models: tuple[Model, ...], settings: Settings, table: p
 
 def _reader(known: Known, model: Model, table: pa.Table, now: datetime) -> Callable[[int], Mapping[str, Value]]:
     """What reads the features of the n-th question's unit, as a request for it would."""
-    first = first_rows(table)
+    first = first_of_questions(table)
     requests = table.take(pa.array(first)).select(list(model.unit)).to_pylist()
 
     def read(n: int) -> Mapping[str, Value]:

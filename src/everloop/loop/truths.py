@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from everloop.clock import microseconds
+from everloop.features.steps import begun_at
 from everloop.features.truth import Truths, rows_of, truths, with_told
 from everloop.loop.asked import questions_of
 from everloop.loop.brought import brought
@@ -21,6 +22,7 @@ from everloop.monitor.maturity import NEVER, Maturity, maturity, window_span
 from everloop.project.model import Model
 from everloop.project.reading import leaves
 from everloop.project.source import Source
+from everloop.serving.answered import in_steps
 from everloop.stats.blocks import periods
 from everloop.training.rehearse import truths as truth_array
 
@@ -28,7 +30,8 @@ from everloop.training.rehearse import truths as truth_array
 @dataclass(frozen=True)
 class Told:
     """Answers with what came of them: a mask of those whose truth is mature, the truths, and since when it is known what came of each
-    (µs; ``NEVER`` where it is not known yet), row for row."""
+    (µs; ``NEVER`` where it is not known yet), row for row. Of an answer in steps each ``step`` is a row, and ``begins`` is when the time it
+    predicts does."""
 
     table: pa.Table
     truth: NDArray[Any]
@@ -37,7 +40,9 @@ class Told:
 
     @property
     def moments(self) -> NDArray[np.int64]:
-        return np.asarray(self.table.column("moment").to_numpy(), dtype=np.int64)
+        """When each was asked; of a step when the time it predicts begins, for that is what its truth waits for."""
+        name = "begins" if "begins" in self.table.column_names else "moment"
+        return np.asarray(self.table.column(name).to_numpy(), dtype=np.int64)
 
     def of(self, version: str, since: datetime) -> Told:
         """What one version answered from an instant on, failures aside."""
@@ -53,16 +58,21 @@ class Told:
 
 
 def told_of(house: House, model: Model, given: pa.Table, now: datetime) -> Told:
-    """Answers with their truths as known now, worked out once for each question. What somebody told (``loop.told``) wins over what the
-    events say, and is mature at once; what is told to be void leaves."""
+    """Answers with their truths as known now, worked out once for each question, of a path for each step. What somebody told
+    (``loop.told``) wins over what the events say, and is mature at once; what is told to be void leaves."""
+    given, keys = in_steps(given, model.shape), ["moment", "unit", *(["step"] if model.steps > 1 else [])]
     if not len(given):
         return Told(given, np.zeros(0, dtype=object), np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64))
-    asked = given.select(["moment", "unit"]).group_by(["moment", "unit"], use_threads=False).aggregate([])
+    asked = given.select(keys).group_by(keys, use_threads=False).aggregate([])
     found = _derived(house, model, asked, now)
-    units, moments = asked.column("unit").combine_chunks(), asked.column("moment").to_numpy().astype(np.int64)
-    found = with_told(found, moments, units, told_truths(house, model, now), by_unit=isinstance(model.per, Source))
+    if model.steps == 1:  # what somebody tells does not say of which step of a path
+        units, moments = asked.column("unit").combine_chunks(), asked.column("moment").to_numpy().astype(np.int64)
+        found = with_told(found, moments, units, told_truths(house, model, now), by_unit=isinstance(model.per, Source))
+    elif "begins" not in given.column_names:
+        begins = begun_at(model, *(given.column(name).to_numpy().astype(np.int64) for name in ("moment", "step")))
+        given = given.append_column("begins", pa.array(begins))
     known = truth_array(pa.table({"truth": found.truth}), model.shape)
-    rows = rows_of(given.select(["moment", "unit"]), asked)
+    rows = rows_of(given.select(keys), asked)
     there = found.mature & ~found.void & np.asarray(found.truth.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
     since = np.full(len(asked), NEVER) if found.known_at is None else found.known_at
     return Told(given, known[rows], there[rows], since[rows])
@@ -72,7 +82,9 @@ def maturity_of(model: Model, told: Told, now: datetime) -> Maturity | None:
     """How mature these answers' windows are; None where nothing was answered."""
     if not len(told.table):
         return None
-    return maturity(told.moments, told.known_at, now=now, span=window_span(model), wait=model.matures_after)
+    # A step waits for no other step.
+    wait = model.matures_after if model.each is None else model.matures_after - (model.steps - 1) * model.each
+    return maturity(told.moments, told.known_at, now=now, span=window_span(model), wait=wait)
 
 
 def in_mature_windows(model: Model, told: Told, ripe: Maturity | None) -> Told:

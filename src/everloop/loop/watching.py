@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everloop.clock import EPOCH, microseconds
+from everloop.features.steps import begun_at
 from everloop.loop.answers import answers_of
 from everloop.loop.brought import waited_for
 from everloop.loop.detected import alarms, followed_before
@@ -35,9 +36,10 @@ from everloop.project.model import Model
 from everloop.project.resolve import truth_span
 from everloop.records import Candidate, Traffic
 from everloop.registry import history
+from everloop.serving.answered import in_steps
 from everloop.stats.blocks import periods
-from everloop.stats.shapes import Answers, Paired, Strings
-from everloop.training.rehearse import read_paired
+from everloop.stats.shapes import Answers, Paired, Strings, of_a_step
+from everloop.training.rehearse import STEP, read_paired
 
 LOOKS_BACK = timedelta(days=365)
 FIRST, LAST = 4, 8  # periods a service elsewhere is held to: its own first, or the last of its version before
@@ -50,19 +52,20 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
     since = champion_since(house, traffic)
     # A service may be heard of late, and tell what it answered before that.
     beginning = now - LOOKS_BACK if elsewhere else max(min(since, began(house, traffic)), now - LOOKS_BACK)
-    given = answers_of(house, model, since=beginning)
+    whole = answers_of(house, model, since=beginning)
+    given = in_steps(whole, model.shape)
     told = told_of(house, model, given, now)
     mine = told.of(traffic.champion, beginning if elsewhere else since)
     ripe = maturity_of(model, mine, now)
     done = in_mature_windows(model, mine, ripe)
     reference, windows, seasons = profiles_of(house, model, traffic, given, _labels(model, mine, done.only_mature()))
     first, held = _first_and_rest(house, model, traffic, told, done) if elsewhere else (None, done)
-    promised = promised_of(house, traffic) if first is None else _answered(house, first, traffic.champion, NO_SLICES)
+    promised = promised_of(house, model, traffic) if first is None else _answered(house, first, traffic.champion, NO_SLICES)
     keep_quiet(
         house, model, traffic, reference, windows, seasons, span_of_windows(model), None if model.asked is None else model.asked.zone
     )
     slices = Slices.of(house, model, [*given.column("unit").to_pylist(), *(promised.units if promised else ())], now)
-    served, lately = in_windows(model, given), newest(model, given)
+    served, lately = in_windows(model, given), newest(model, whole)
     by_name = foresee(house, model, traffic, promised)
     answered = _answered(house, held, traffic.champion, slices, model)
     coverage = float(mine.mature.mean()) if len(mine.table) else None
@@ -89,7 +92,7 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
         promoted_at=since,
         hints=hints_of(house, model, traffic, champion=champion, reference=reference, given=served, groups=slices.for_units, now=now),
         findings=findings_now(house, model, now),
-        year_ago=year_ago(house, model, reference, windows, seasons, lately),
+        year_ago=year_ago(house, model, reference, windows, seasons, newest(model, given)),
         figures=figures_of(house, model, mine.table, now),
         before=_served_before(house, model, traffic, since, now),
         fresh=_fresh(house, model, told, now),
@@ -117,29 +120,30 @@ def _answered(house: House, told: Told, version: str, slices: Slices, model: Mod
     done = told.only_mature()
     if not len(done.table):
         return None
-    shape = house.candidate(house.version(version).candidate).shape
+    shape = of_a_step(house.candidate(house.version(version).candidate).shape)
     units = _units(done.table)
     found = Answered(
         version=version,
         units=units,
-        moments=done.table.column("moment").to_numpy().astype(np.int64),
+        moments=done.moments,
         truth=as_truth(done.truth, shape.kind),
         answers=Answers.from_arrow(shape, done.table.column("answer")),
-        groups=slices.for_units(units),
+        groups={**slices.for_units(units), **_by_step(done.table)},
     )
     return found if model is None else with_known(house, model, version, found, done.table)
 
 
-def promised_of(house: House, traffic: Traffic) -> Answered | None:
-    """What the champion answered in the contest it won."""
+def promised_of(house: House, model: Model, traffic: Traffic) -> Answered | None:
+    """What the champion answered in the contest it won, as ``Told`` dates it."""
     contest = house.contest_of(house.version(traffic.champion))
     if contest is None or contest.body is None:
         return None
     paired = read_paired(house.blobs.read(contest.body))
+    steps = paired.groups.get(STEP)
     return Answered(
         version=traffic.champion,
         units=paired.units,
-        moments=paired.moments,
+        moments=paired.moments if steps is None else begun_at(model, paired.moments, steps.astype(np.int64)),
         truth=paired.truth,
         answers=paired.candidate,
         groups=paired.groups,
@@ -183,23 +187,29 @@ def _live(house: House, model: Model, told: Told, traffic: Traffic, slices: Slic
         return None
     since = began(house, traffic)
     one, other = (in_mature_windows(model, t, maturity_of(model, t, now)).only_mature() for t in (told.of(old, since), told.of(new, since)))
-    keys = [list(zip(t.table.column("moment").to_pylist(), t.table.column("unit").to_pylist(), strict=True)) for t in (one, other)]
+    named = [name for name in ("moment", "unit", STEP) if name in one.table.column_names]
+    keys = [list(zip(*(t.table.column(name).to_pylist() for name in named), strict=True)) for t in (one, other)]
     place = {key: i for i, key in enumerate(keys[1])}
     rows = [(i, place[key]) for i, key in enumerate(keys[0]) if key in place]
     if not rows:
         return None
     left, right = (np.array(side) for side in zip(*rows, strict=True))
-    shapes = [house.candidate(house.version(v).candidate).shape for v in (old, new)]
+    shapes = [of_a_step(house.candidate(house.version(v).candidate).shape) for v in (old, new)]
     table = one.table.take(pa.array(left))
     units = _units(table)
     return Paired(
         units,
-        table.column("moment").to_numpy().astype(np.int64),
+        one.moments[left],
         as_truth(one.truth[left], shapes[1].kind),
         Answers.from_arrow(shapes[0], table.column("answer")),
         Answers.from_arrow(shapes[1], other.table.take(pa.array(right)).column("answer")),
-        slices.for_units(units),
+        {**slices.for_units(units), **_by_step(table)},
     )
+
+
+def _by_step(table: pa.Table) -> dict[str, Strings]:
+    """The steps of paths are a group as any other."""
+    return {STEP: np.array(list(map(str, table.column(STEP).to_pylist())), dtype=object)} if STEP in table.column_names else {}
 
 
 def _units(table: pa.Table) -> Strings:
@@ -236,9 +246,11 @@ def _fresh(house: House, model: Model, told: Told, now: datetime) -> int | None:
         return None
     learnt = newest_to_serve(house, [c for c in trained(house, model) if c.made_at <= now])
     until = learnt.learnt_until if learnt is not None else None
-    moments = told.moments
+    moments = told.table.column("moment").to_numpy().astype(np.int64)
     new = told.mature & (moments > (microseconds(until) if until is not None else moments.min() - 1))
-    return len(set(zip(moments[new].tolist(), told.table.column("unit").take(pa.array(np.flatnonzero(new))).to_pylist(), strict=True)))
+    named = [name for name in ("moment", "unit", STEP) if name in told.table.column_names]
+    rows = told.table.select(named).take(pa.array(np.flatnonzero(new)))
+    return len(rows.group_by(named).aggregate([]))
 
 
 def _truths_since(told: Told, champion: Candidate) -> int:

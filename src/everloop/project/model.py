@@ -30,7 +30,7 @@ from everloop.project.metrics import default_metric
 from everloop.project.reading import AnyReading, Reading, column_names
 from everloop.project.resolve import keys, request_of, sources_of, unit_of
 from everloop.project.said import Place, caller, said
-from everloop.project.shape import baseline_reading, kind_of, matures_after, shape_of, steps_of
+from everloop.project.shape import baseline_reading, each_of, kind_of, matures_after, shape_of, steps_of
 from everloop.project.source import Source
 from everloop.project.spans import every, hours
 from everloop.project.steps import Step, canary, shadow
@@ -186,6 +186,11 @@ class Model:
     def steps(self) -> int:
         """How many steps ahead one answer has (``each=``)."""
         return steps_of(self.predicts)
+
+    @property
+    def each(self) -> timedelta | None:
+        """How long one step of an answer is; None where an answer has no steps."""
+        return each_of(self.predicts)
 
     @cached_property
     def matures_after(self) -> timedelta:

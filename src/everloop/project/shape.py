@@ -59,6 +59,13 @@ def steps_of(predicted: AnyReading) -> int:
     return 1
 
 
+def each_of(predicted: AnyReading) -> timedelta | None:
+    """How long one step of an answer is; None where an answer has no steps."""
+    if steps_of(predicted) == 1:
+        return None
+    return next(reading.each for reading in leaves(predicted) if reading.each is not None)
+
+
 def ahead_of(reading: Reading) -> timedelta:
     """How long a reading takes to be known for good, late rows included."""
     return (reading.next or reading.within or timedelta(0)) + reading.source.late

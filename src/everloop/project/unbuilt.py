@@ -13,6 +13,7 @@ from everloop.project.resolve import all_readings
 
 if TYPE_CHECKING:
     from everloop.project.model import Model
+    from everloop.project.reading import Reading
 
 
 def not_yet(model: Model) -> tuple[str, ...]:
@@ -29,8 +30,8 @@ def require_built(model: Model) -> None:
 
 def _sentences(model: Model) -> Iterator[str]:
     readings = list(all_readings(model))
-    if any(r.each is not None for r in readings):
-        yield "each= waits for answers in steps"
+    if any(r.each is not None and not _in_step(model, r) for r in readings):
+        yield "each= waits for readings in other steps than those that are predicted"
     if model.one_per is not None:
         yield "one_per= waits for the registry to keep several champions of one model"
     if is_function(model.baseline):
@@ -43,6 +44,13 @@ def _sentences(model: Model) -> Iterator[str]:
             kind += " with classes" if of_classes else ""
             yield f"learns_from=only_new() waits for a learner that can go on (partial_fit, or boosted trees), as {kind} cannot"
     yield from _clauses(model)
+
+
+def _in_step(model: Model, reading: Reading) -> bool:
+    """Whether a reading is cut as what is predicted is: into the same steps, or, where an answer has one, into one."""
+    if model.steps > 1:
+        return reading.each == model.each
+    return reading.each in (reading.next, reading.last)
 
 
 def _clauses(model: Model) -> Iterator[str]:

@@ -34,7 +34,7 @@ from everloop.serving.answered import (
     says,
 )  # fmt: skip
 from everloop.spans import span
-from everloop.stats.shapes import Answers
+from everloop.stats.shapes import Answers, paths
 
 Later: TypeAlias = Callable[[Callable[[], None], int], object]
 """Takes what is to be done when whoever asked has been answered, and about how many bytes that holds until then."""
@@ -141,9 +141,9 @@ def answer(
     """Every question answered by whom the traffic says, and by nobody twice; what was said is in the log before it is returned.
 
     ``questions``: ``question`` (optional), ``moment`` int64 µs, the unit's columns or ``unit``. ``features``: a row for each question
-    in the same order, or several with one ``question`` (lists); what ``read.older`` has no table for reads this one. ``predictors`` by
-    version id; ``arm_of`` tells a unit's arm, ``propensities`` how likely each was (unsaid: those of the traffic); ``salt`` hashes
-    private features; ``read`` says how the features were read.
+    in the same order, or several with one ``question`` (lists, steps); what ``read.older`` has no table for reads this one.
+    ``predictors`` by version id; ``arm_of`` tells a unit's arm, ``propensities`` how likely each was (unsaid: those of the traffic);
+    ``salt`` hashes private features; ``read`` says how the features were read.
 
     A candidate that raises or gives no answer is answered for by the champion in the same call, a champion by the version it replaced; the
     failure is a row of its own with ``error``. The other versions of a roll-out answer too, seen by nobody: at once, or when ``later``
@@ -227,7 +227,7 @@ class _Turn:
         began = time.perf_counter()
         there = self.asked.sizes[positions] > 0
         with span("ask version", model=self.model.name, version=version, questions=len(positions)):
-            parts = _answered(version, predictor, self.asked, positions[there])
+            parts = _answered(version, predictor, self.asked, positions[there], self.model.steps)
         each = int((time.perf_counter() - began) * 1e6 / max(1, len(positions)))
         said = _joined(version, shape, parts, each)
         return said if there.all() else _with_nothing(said, positions[~there])
@@ -254,7 +254,7 @@ def spoken_shape(shape: Shape, model: Model) -> Shape:
 
 
 def _answered(
-    version: str, predictor: Predicts, asked: Asked, positions: NDArray[np.int64]
+    version: str, predictor: Predicts, asked: Asked, positions: NDArray[np.int64], steps: int
 ) -> list[tuple[NDArray[np.int64], Answers | str]]:
     """Answers to these questions, or why there are none; where a batch raises it is halved, so that one bad row leaves the others alone."""
     found: list[tuple[NDArray[np.int64], Answers | str]] = []
@@ -262,7 +262,7 @@ def _answered(
     while todo:
         part = todo.pop(0)
         try:
-            given = predictor.answer(asked.part(version, part))
+            given = paths(predictor.answer(asked.part(version, part)), steps)
         except Exception as error:
             raised += 1
             if len(part) == 1 or raised > SPLITS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
@@ -17,6 +17,7 @@ from everloop.project.reading import column_names, leaves
 from everloop.project.resolve import candidate_column
 from everloop.project.source import Source
 from everloop.records import Arm, Prediction, Shape, identity
+from everloop.stats.shapes import middle_of
 
 ANSWER = pa.struct([("value", pa.float64()), ("values", pa.list_(pa.float64())), ("items", pa.list_(pa.string()))])
 SCHEMA = pa.schema(
@@ -30,7 +31,7 @@ SCHEMA = pa.schema(
         ("answered_at", pa.int64()),  # µs UTC, business time
         ("answer", ANSWER),
         ("says", pa.string()),  # yes or no, or the likeliest label
-        ("features", pa.string()),  # JSON object by column; for lists by column an array, one value for each candidate
+        ("features", pa.string()),  # JSON object by column; for lists and paths by column an array, a value for each candidate or step
         ("microseconds", pa.int64()),  # what the model took for it
         ("error", pa.string()),  # why there is no answer
         ("as_of", pa.string()),  # JSON object: through which sequence number each source was read; none where features were brought
@@ -138,6 +139,55 @@ def features_of(answers: pa.Table, columns: Sequence[str]) -> pa.Table:
     return pa.table({name: _one_kind([row.get(name) for row in said]) for name in columns})
 
 
+def in_steps(answers: pa.Table, shape: Shape) -> pa.Table:
+    """Logged answers, each of them once for each of its steps, with ``step`` from 1: what that step was answered and what was known of it.
+
+    Its number stands at the end of the ``id``. Answers that have no steps are left as they are; one that has not as many has none at all.
+
+    >>> path = {"value": 3.0, "values": [1.0, 2.0], "items": []}
+    >>> one = pa.table({"id": ["a"], "answer": pa.array([path], ANSWER), "features": ['{"step":[1,2],"price":[5,5]}']})
+    >>> found = in_steps(one, Shape(kind="number", steps=2))
+    >>> found["answer"].combine_chunks().field("value").to_pylist(), found["features"].to_pylist()
+    ([1.0, 2.0], ['{"step":1,"price":5}', '{"step":2,"price":5}'])
+    """
+    if shape.steps == 1 or "step" in answers.column_names:
+        return answers
+    steps, count = shape.steps, len(answers)
+    made = answers.take(pa.array(np.repeat(np.arange(count), steps)))
+    columns: dict[str, pa.Array] = {}
+    if "id" in answers.column_names:
+        ids = answers.column("id").to_pylist()
+        columns["id"] = pa.array([f"{id}.{step}" for id in ids for step in range(1, steps + 1)], pa.string())
+    if "answer" in answers.column_names:
+        columns["answer"] = pa.array([part for answer in answers.column("answer").to_pylist() for part in _parts(answer, shape)], ANSWER)
+    if "features" in answers.column_names:
+        texts = answers.column("features").to_pylist()
+        columns["features"] = pa.array([part for text in texts for part in _features_in_steps(text, steps)], pa.string())
+    for name, column in columns.items():
+        made = made.set_column(made.column_names.index(name), name, column)
+    return made.append_column("step", pa.array(np.tile(np.arange(1, steps + 1, dtype=np.int64), count)))
+
+
+def _parts(answer: Mapping[str, Any] | None, shape: Shape) -> list[dict[str, Any] | None]:
+    values = (answer or NOTHING)["values"]
+    width = max(1, len(shape.levels))
+    if values is None or len(values) != shape.steps * width:
+        return [None] * shape.steps
+    parts = [values[at : at + width] for at in range(0, len(values), width)]
+    if not shape.levels:
+        return [{"value": value, "values": [], "items": []} for [value] in parts]
+    middle = middle_of(shape)
+    return [{"value": part[middle], "values": part, "items": []} for part in parts]
+
+
+def _features_in_steps(text: str | None, steps: int) -> list[str | None]:
+    said = {} if text is None else msgspec.json.decode(text)
+    if not said or not all(isinstance(values, list) and len(values) == steps for values in said.values()):
+        return [None] * steps
+    encode = msgspec.json.Encoder().encode
+    return [encode(dict(zip(said, row, strict=True))).decode() for row in zip(*said.values(), strict=True)]
+
+
 def private_columns(model: Model) -> frozenset[str]:
     """The features that show a private column's own value, which are logged as hashes.
 
@@ -184,12 +234,13 @@ def answer_id(model: str, moment: int, unit: str, version: str) -> str:
 
 
 def says(shape: Shape, value: float, values: Sequence[float] | None) -> str | None:
-    """Yes above ``yes_above`` and no up to it, where the model says where; the likeliest label of class shares; else nothing.
+    """Yes above ``yes_above`` and no up to it, where the model says where; the likeliest label of class shares; else nothing, as where
+    each step of an answer says yes or no for itself.
 
     >>> says(Shape(kind="chance", yes_above=0.5), 0.5, None), says(Shape(kind="shares", labels=("a", "b")), 0.7, [0.3, 0.7])
     ('no', 'b')
     """
-    if value != value:
+    if value != value or shape.steps > 1:
         return None
     if shape.kind == "chance":
         return None if shape.yes_above is None else "yes" if value > shape.yes_above else "no"

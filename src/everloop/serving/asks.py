@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -72,10 +72,29 @@ class SharesAnswer(Answered, kw_only=True):
 
 
 class QuantilesAnswer(Answered, kw_only=True):
-    """Quantiles, a list for each step ahead, each in the order of ``levels``."""
+    """Quantiles: a list of one list, in the order of ``levels``."""
 
     quantiles: list[list[float]] | None
     levels: list[float]
+
+
+class Step(Struct, kw_only=True):
+    """One step of a path: its number from 1, the time it is about, and what is said of it: a number or a chance (``says`` is yes or no,
+    where the model says from where on), or quantiles in the order of the path's ``levels``."""
+
+    step: int
+    begins: datetime
+    ends: datetime
+    value: float | UnsetType = UNSET
+    says: Literal["yes", "no"] | UnsetType = UNSET
+    quantiles: list[float] | UnsetType = UNSET
+
+
+class PathAnswer(Answered, kw_only=True):
+    """A path: one answer for each step ahead, the nearest first. ``levels`` are those of quantiles."""
+
+    steps: list[Step] | None
+    levels: list[float] | UnsetType = UNSET
 
 
 class Item(Struct):
@@ -91,18 +110,27 @@ class RankingAnswer(Answered, kw_only=True):
     items: list[Item] | None
 
 
-Answer: TypeAlias = NumberAnswer | ChanceAnswer | SharesAnswer | QuantilesAnswer | RankingAnswer
+Answer: TypeAlias = NumberAnswer | ChanceAnswer | SharesAnswer | QuantilesAnswer | RankingAnswer | PathAnswer
 ANSWERS: dict[str, type[Answered]] = {
     "number": NumberAnswer,
     "chance": ChanceAnswer,
     "shares": SharesAnswer,
     "quantiles": QuantilesAnswer,
     "ranking": RankingAnswer,
+    "path": PathAnswer,
 }
 
 
-def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, ...], *, baseline: bool = False) -> Answered:
-    """An answer as it is replied. ``version`` is its name; ``labels`` are those of class shares, in the order of the shares.
+def reply_of(shape: Shape) -> type[Answered]:
+    """What answers of this shape are replied as."""
+    return ANSWERS["path" if shape.steps > 1 else shape.kind]
+
+
+def answer_of(
+    shape: Shape, given: Prediction, version: str, labels: tuple[str, ...], *, baseline: bool = False, each: timedelta | None = None
+) -> Answered:
+    """An answer as it is replied. ``version`` is its name; ``labels`` are those of class shares, in the order of the shares; ``each`` is
+    how long a step is, where an answer has several.
 
     >>> from datetime import UTC
     >>> noon = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -117,6 +145,9 @@ def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, 
     if baseline:
         said["baseline"] = True
     there = given.error is None
+    if each is not None:
+        levels = list(shape.levels) if shape.levels else UNSET
+        return PathAnswer(**said, steps=_steps(shape, given, each) if there else None, levels=levels)
     if shape.kind == "number":
         return NumberAnswer(**said, value=given.value if there else None)
     if shape.kind == "chance":
@@ -128,11 +159,24 @@ def answer_of(shape: Shape, given: Prediction, version: str, labels: tuple[str, 
             **said, shares=dict(zip(labels, given.values, strict=True)) if there else None, says=given.says if there else None
         )
     if shape.kind == "quantiles":
-        width = len(shape.levels)
-        steps = [list(given.values[i : i + width]) for i in range(0, len(given.values), width)]
-        return QuantilesAnswer(**said, quantiles=steps if there else None, levels=list(shape.levels))
+        return QuantilesAnswer(**said, quantiles=[list(given.values)] if there else None, levels=list(shape.levels))
     items = [Item(*pair) for pair in zip(given.items, given.values, strict=True)]
     return RankingAnswer(**said, items=items if there else None)
+
+
+def _steps(shape: Shape, given: Prediction, each: timedelta) -> list[Step]:
+    width, found = max(1, len(shape.levels)), list[Step]()
+    for number, at in enumerate(range(0, len(given.values), width), 1):
+        begins, said = given.moment + (number - 1) * each, given.values[at : at + width]
+        step = Step(step=number, begins=begins, ends=begins + each)
+        if shape.levels:
+            step.quantiles = list(said)
+        else:
+            step.value = said[0]
+        if shape.kind == "chance" and shape.yes_above is not None:
+            step.says = "yes" if said[0] > shape.yes_above else "no"
+        found.append(step)
+    return found
 
 
 @dataclass(frozen=True)

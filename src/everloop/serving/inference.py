@@ -17,7 +17,7 @@ from everloop.serving import asks
 from everloop.serving.bodies import json_value, said_type
 from everloop.serving.doors import InForce, Row
 from everloop.serving.fits import MOST_REQUESTS, Fit
-from everloop.serving.invocations import all_answered
+from everloop.serving.invocations import all_answered, values_of
 from everloop.serving.refused import RefusedError, did_you_mean, short
 from everloop.serving.tabular import inputs_of, requests_of
 
@@ -134,7 +134,7 @@ def server(version: str) -> InferenceServer:
 def metadata(fit: Fit, force: InForce) -> InferenceModel:
     """What a model takes and gives."""
     inputs = [TensorColumn(name, DATATYPE[kind], [-1, 1]) for name, kind in inputs_of(fit).items()]
-    outputs = [TensorColumn(name, datatype, _DIMENSIONS.get(name, [-1, 1])) for name, datatype in _gives(fit)]
+    outputs = [TensorColumn(name, datatype, _dimensions(fit, name)) for name, datatype in _gives(fit)]
     return InferenceModel(fit.model.name, [number(name) for name in force.names], PLATFORM, inputs, outputs)
 
 
@@ -246,6 +246,11 @@ _OWN = {
 _WHO = (("version", "BYTES"), ("arm", "BYTES"), ("prediction_id", "BYTES"))
 
 
+def _dimensions(fit: Fit, name: str) -> list[int]:
+    several = fit.model.steps > 1 and name in ("value", "says")
+    return [-1, fit.model.steps] if several else _DIMENSIONS.get(name, [-1, 1])
+
+
 def _gives(fit: Fit) -> tuple[tuple[str, str], ...]:
     own = _OWN[fit.model.kind]
     if fit.model.kind == "chance" and fit.model.shape.yes_above is None:
@@ -288,11 +293,11 @@ def _tensor(name: str, datatype: str, answers: Sequence[asks.Answered]) -> Tenso
 
 
 _OF_EACH: Mapping[str, Callable[[Any], Sequence[Any]]] = {
-    "value": lambda answer: (answer.value,),
-    "says": lambda answer: (answer.says,),
+    "value": lambda answer: values_of(answer) if isinstance(answer, asks.PathAnswer) else (answer.value,),
+    "says": lambda answer: [step.says for step in answer.steps] if isinstance(answer, asks.PathAnswer) else (answer.says,),
     "shares": lambda answer: tuple(answer.shares.values()),
     "labels": lambda answer: tuple(answer.shares),
-    "quantiles": lambda answer: tuple(value for step in answer.quantiles for value in step),
+    "quantiles": lambda answer: tuple(value for step in _quantiles(answer) for value in step),
     "levels": lambda answer: tuple(answer.levels),
     "items": lambda answer: tuple(item.item for item in answer.items),
     "scores": lambda answer: tuple(item.score for item in answer.items),
@@ -300,6 +305,10 @@ _OF_EACH: Mapping[str, Callable[[Any], Sequence[Any]]] = {
     "arm": lambda answer: (answer.arm,),
     "prediction_id": lambda answer: (answer.id,),
 }
+
+
+def _quantiles(answer: Any) -> Sequence[Sequence[float]]:
+    return values_of(answer) if isinstance(answer, asks.PathAnswer) else answer.quantiles
 
 
 def error(refused: RefusedError) -> InferError:

@@ -87,15 +87,22 @@ def all_answered(answers: Sequence[asks.Answered]) -> None:
 
 
 def prediction(answer: asks.Answered) -> Any:
-    """An answer as one value: a number, a chance, shares by label, quantiles step by step, or items, best first."""
+    """An answer as one value: a number, a chance, shares by label, quantiles, or items, best first; of a path a list, step by step."""
     if isinstance(answer, asks.NumberAnswer | asks.ChanceAnswer):
         return answer.value
     if isinstance(answer, asks.SharesAnswer):
         return answer.shares
     if isinstance(answer, asks.QuantilesAnswer):
         return answer.quantiles
+    if isinstance(answer, asks.PathAnswer):
+        return values_of(answer)
     assert isinstance(answer, asks.RankingAnswer)
     return [item.item for item in answer.items or ()]
+
+
+def values_of(path: asks.PathAnswer) -> list[Any]:
+    """What is said of each step: a number or a chance, or a list of quantiles."""
+    return [step.value if step.quantiles is UNSET else step.quantiles for step in path.steps or ()]
 
 
 # -- bodies --------------------------------------------------------------------------------------------------------------------------

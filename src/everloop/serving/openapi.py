@@ -260,7 +260,7 @@ def _predicts(name: str, model: Model, turned: bool) -> Json:
         "parameters": [_EXPLAIN, _now(turned)],
     }
     said["requestBody"] = {"required": True, "content": {JSON: {"schema": _one_or_requests(_ref(f"{name}.request"))}}}
-    said["responses"]["200"]["content"] = {JSON: {"schema": _answers([_ref(asks.ANSWERS[model.kind].__name__)])}}
+    said["responses"]["200"]["content"] = {JSON: {"schema": _answers([_ref(asks.reply_of(model.shape).__name__)])}}
     return said
 
 

@@ -20,9 +20,10 @@ Strings: TypeAlias = NDArray[np.object_]
 class Answers:
     """``n`` answers of one shape. NaN in ``value`` (or no items) means: no answer.
 
-    number, chance: ``value`` (n,). shares: ``values`` (n, labels), ``value`` the largest share. quantiles: ``values`` (n, steps x levels),
-    row by row a step, ``value`` the level nearest to 0.5 summed over steps. ranking: ``items`` and ``scores``, best first, ``value``
-    the count. ``beside`` (n,) each: what was known of the question, where a measure asks for it (money, a user's own figure). ``scale``
+    number, chance: ``value`` (n,). shares: ``values`` (n, labels), ``value`` the largest share. quantiles: ``values`` (n, levels),
+    ``value`` the level nearest to 0.5. ranking: ``items`` and ``scores``, best first, ``value`` the count. Answers in several steps
+    (``paths``) have ``values`` (n, steps x what one step has), step by step, and as ``value`` the sum over steps, of chances the mean.
+    ``beside`` (n,) each: what was known of the question, where a measure asks for it (money, a user's own figure). ``scale``
     (n,), where it is known: how far the naive forecast of each unit usually lay from the truth, for MASE.
     """
 
@@ -69,15 +70,44 @@ class Answers:
         if isinstance(column, pa.ChunkedArray):
             column = column.combine_chunks()
         value = column.field("value").to_numpy(zero_copy_only=False).astype(np.float64)
-        if shape.kind in ("number", "chance"):
+        if shape.kind in ("number", "chance") and shape.steps == 1:
             return Answers(shape, value)
         listed = column.field("values").to_pylist()
         if shape.kind == "ranking":
             items = tuple(tuple(i or ()) for i in column.field("items").to_pylist())
             return Answers(shape, value, items=items, scores=tuple(tuple(v or ()) for v in listed))
-        width = len(shape.labels) if shape.kind == "shares" else shape.steps * len(shape.levels)
+        width = len(shape.labels) if shape.kind == "shares" else shape.steps * max(1, len(shape.levels))
         rows = [v if v else [np.nan] * width for v in listed]
         return Answers(shape, value, values=np.array(rows, dtype=np.float64).reshape(len(value), width))
+
+
+def of_a_step(shape: Shape) -> Shape:
+    """What one step of an answer looks like."""
+    return shape if shape.steps == 1 else replace(shape, steps=1)
+
+
+def middle_of(shape: Shape) -> int:
+    """Which of the levels is nearest to 0.5."""
+    return int(np.argmin(np.abs(np.array(shape.levels) - 0.5)))
+
+
+def paths(answers: Answers, steps: int) -> Answers:
+    """Answers to single steps, those of one question side by side, as one answer for each question.
+
+    Raises ValueError where they are not so many for each.
+
+    >>> found = paths(Answers(Shape(kind="number"), np.array([1.0, 2.0, 5.0, 6.0])), 2)
+    >>> found.value, found.values.tolist()
+    (array([ 3., 11.]), [[1.0, 2.0], [5.0, 6.0]])
+    """
+    if steps == 1:
+        return answers
+    if len(answers) % steps:
+        raise ValueError(f"{len(answers)} answers are not {steps} for each question")
+    by_step = answers.value.reshape(-1, steps)
+    values = (answers.value if answers.values is None else answers.values).reshape(len(by_step), -1)
+    value = by_step.mean(axis=1) if answers.shape.kind == "chance" else by_step.sum(axis=1)
+    return Answers(replace(answers.shape, steps=steps), value, values=values)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from everloop.project.learner import learner_repr
 from everloop.project.model import Model
 from everloop.project.reading import is_reading
 from everloop.records import Candidate, Shape, TrainingSet, identity
-from everloop.stats.shapes import Answers, Floats
+from everloop.stats.shapes import Answers, Floats, of_a_step
 from everloop.training.artefact import load
 from everloop.training.feed import Feed, numbers
 from everloop.training.predictor import Predictor, answers_in_quantiles, answers_in_shares, nothing
@@ -63,7 +63,7 @@ class Baseline:
         return {"past": ("baseline",), "last": ("unit",)}.get(self.way, ())
 
     def answer(self, features: pa.Table) -> Answers:
-        """One answer for each question.
+        """One answer for each question, of several steps one for each.
 
         >>> Baseline(Shape(kind="number"), "average", (2.5,)).answer(pa.table({"question": [0, 1]})).value
         array([2.5, 2.5])
@@ -110,7 +110,7 @@ class Baseline:
             return _of_lists(self.shape, among([said[int(at)].as_py() or [] for at in first_rows(features)], features))
         past = numbers(said, "baseline")
         if self.shape.kind == "chance":
-            return Answers(self.shape, self._chance(past))
+            return Answers(of_a_step(self.shape), self._chance(past))
         if self.shape.kind == "quantiles":
             spread = past[:, None] + np.array(self.typical or (0.0,) * len(self.shape.levels))
             return answers_in_quantiles(self.shape, spread if self.least is None else np.maximum(spread, self.least))
@@ -128,12 +128,12 @@ class Baseline:
         if kind == "ranking":
             return _of_lists(self.shape, among([list(self.items)] * len(first_rows(features)), features))
         if not self.typical:
-            return nothing(self.shape, count // self.shape.steps if kind == "quantiles" else count)
+            return nothing(self.shape, count)
         if kind == "shares":
             return answers_in_shares(self.shape, np.tile(self.typical, (count, 1)))
         if kind == "quantiles":
             return answers_in_quantiles(self.shape, np.tile(self.typical, (count, 1)))
-        return Answers(self.shape, np.full(count, self.typical[0]))
+        return Answers(of_a_step(self.shape), np.full(count, self.typical[0]))
 
 
 def baseline(
@@ -331,7 +331,7 @@ def _usual(truth: Floats) -> float:
 
 
 def _of_numbers(shape: Shape, value: Floats) -> Answers:
-    return Answers(shape, np.where(np.isfinite(value), value, np.nan))
+    return Answers(of_a_step(shape), np.where(np.isfinite(value), value, np.nan))
 
 
 def _finite(value: float) -> float:

@@ -30,7 +30,7 @@ def importance(predictor: Answering, table: pa.Table, *, seed: int) -> dict[str,
     >>> max(found, key=found.get), round(sum(found.values()), 9), found["c"]
     ('a', 1.0, 0.0)
     """
-    if predictor.shape.kind == "ranking" or predictor.shape.steps > 1 or not len(table):
+    if predictor.shape.kind == "ranking" or not len(table):
         return {}
     rows = table.slice(max(0, len(table) - ROWS))
     before, rng = predictor.answer(rows), np.random.default_rng(seed)

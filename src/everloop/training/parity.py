@@ -148,9 +148,9 @@ def made_up(made: Compiled, golden: pa.Table | None, *, seed: int = 0) -> pa.Tab
     Beside the features there is what lists and steps are told apart by.
     """
     rng = np.random.default_rng(seed)
-    count = TRIED - TRIED % max(1, made.shape.steps)
+    count = TRIED
     columns: dict[str, pa.Array] = {
-        "question": pa.array(np.arange(count) // (4 if made.shape.kind == "ranking" else made.shape.steps)),
+        "question": pa.array(np.arange(count) // (4 if made.shape.kind == "ranking" else 1)),
         "item": pa.array([f"item {n}" for n in range(count)]),
     }
     edges = _thresholds(made)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from everloop.errors import LearnerFailed
 from everloop.records import Shape
-from everloop.stats.shapes import Answers, Floats
+from everloop.stats.shapes import Answers, Floats, middle_of, of_a_step
 from everloop.training.feed import Fed, FedAs, Feed, fed
 from everloop.training.rows import first_rows, group_sizes, parameters
 
@@ -65,7 +65,8 @@ class Predictor:
         return self.feed.vocabulary
 
     def answer(self, features: pa.Table) -> Answers:
-        """One answer for each question: for each row, or for each run of rows with one ``question`` (lists, several steps).
+        """One answer for each question: for each row, or for a list for each run of rows with one ``question``. Of an answer in several
+        steps one for each step, which is a row (``stats.shapes.paths`` puts them together).
 
         Raises LearnerFailed where the fitted object raises, Unknown where a column is missing.
 
@@ -81,8 +82,8 @@ class Predictor:
 
 
 def answers_of(shape: Shape, fitted: Fitted, X: Fed, features: pa.Table) -> Answers:
-    """What a fitted object says of X, one row for each of ``features``, as answers of this shape."""
-    count = len(features)
+    """What a fitted object says of X, one row for each of ``features``, as answers of this shape, step by step."""
+    count, shape = len(features), of_a_step(shape)
     if shape.kind == "number":
         return Answers(shape, _column(_said_by(fitted, "predict", X), count))
     if shape.kind == "chance":
@@ -100,11 +101,11 @@ def nothing(shape: Shape, count: int) -> Answers:
     >>> nothing(Shape(kind="ranking", most=3), 2).items
     ((), ())
     """
-    value = np.full(count, np.nan)
+    value, shape = np.full(count, np.nan), of_a_step(shape)
     if shape.kind == "ranking":
         return Answers(shape, value, items=((),) * count, scores=((),) * count)
     if shape.kind in ("shares", "quantiles"):
-        width = len(shape.labels) if shape.kind == "shares" else shape.steps * len(shape.levels)
+        width = len(shape.labels or shape.levels)
         return Answers(shape, value, values=np.full((count, width), np.nan))
     return Answers(shape, value)
 
@@ -124,18 +125,15 @@ def answers_in_shares(shape: Shape, shares: Floats) -> Answers:
 
 
 def answers_in_quantiles(shape: Shape, levels: Floats) -> Answers:
-    """Quantiles (n x steps, levels) as answers, a question's steps one after another; levels that cross are sorted.
+    """Quantiles (n, levels) as answers; levels that cross are sorted.
 
     >>> answers_in_quantiles(Shape(kind="quantiles", levels=(0.1, 0.5, 0.9)), np.array([[3.0, 2.0, 4.0]])).values
     array([[2., 3., 4.]])
     """
-    steps, width = shape.steps, len(shape.levels)
-    if len(levels) % steps:
-        raise LearnerFailed(f"{len(levels)} rows cannot be questions of {steps} steps each. Give a row for each step of each question.")
-    values = np.sort(levels, axis=1).reshape(-1, steps * width)
+    shape = of_a_step(shape)
+    values = np.sort(levels, axis=1)
     values[~np.isfinite(values).all(axis=1)] = np.nan
-    middle = int(np.argmin(np.abs(np.array(shape.levels) - 0.5)))
-    return Answers(shape, values.reshape(-1, steps, width)[:, :, middle].sum(axis=1), values=values)
+    return Answers(shape, values[:, middle_of(shape)], values=values)
 
 
 def answers_in_order(shape: Shape, scores: Floats, candidates: pa.Table) -> Answers:

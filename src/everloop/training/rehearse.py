@@ -26,9 +26,10 @@ from everloop.training.by_row import by_row
 from everloop.training.feed import Value, numbers
 from everloop.training.lists import listed
 from everloop.training.predictor import Answering
-from everloop.training.rows import first_rows
+from everloop.training.rows import first_of_questions, first_rows
 
 WARM = 20  # answers given before the clock is looked at
+STEP = "step"  # the group that the steps of paths are
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,13 @@ def pair(champion: Answers, candidate: Answers, holdout: pa.Table, beside: Seque
 
     Features named ``beside``, and the columns ``beside:…`` of the holdout, go with both sides' answers.
     """
-    first = pa.array(first_rows(holdout)[:: champion.shape.steps])
-    asked = holdout.take(first)
+    asked = holdout.take(pa.array(first_rows(holdout)))
     if not len(champion) == len(candidate) == len(asked):
         raise LearnerFailed(f"{len(asked)} questions got {len(champion)} answers of the champion and {len(candidate)} of the candidate.")
     labels = tuple(sorted(set(champion.shape.labels) | set(candidate.shape.labels)))
     if champion.shape.kind == "shares" and champion.shape.labels != candidate.shape.labels:
         champion, candidate = relabelled(champion, labels), relabelled(candidate, labels)
-    groups = {n.removeprefix("group:"): _strings(asked, n) for n in asked.column_names if n.startswith("group:")}
+    groups = {n.removeprefix("group:"): _strings(asked, n) for n in asked.column_names if n.startswith("group:") or n == STEP}
     moments = asked.column("moment").to_numpy().astype(np.int64)
     known = known_beside(asked, beside)
     champion, candidate = (replace(answers, beside=known) for answers in (champion, candidate))
@@ -209,7 +209,7 @@ def time_answers(
     """
     from threadpoolctl import threadpool_limits
 
-    starts = np.append(first_rows(asked), len(asked))
+    starts = np.append(first_of_questions(asked), len(asked))
     if len(starts) < 2:
         return ()
     found: list[float] = []

@@ -132,9 +132,20 @@ def _erased(table: pa.Table) -> list[int]:
 
 
 def first_rows(table: pa.Table) -> NDArray[np.int64]:
-    """The position of each question's first row; every row is its own question where the table does not say.
+    """The position of the first row of each answer: of each question, where the table says it, and of each ``step`` of a path.
 
     >>> first_rows(pa.table({"question": [4, 4, 7]})).tolist()
+    [0, 2]
+    >>> first_rows(pa.table({"question": [4, 4, 7], "step": [1, 2, 1]})).tolist()
+    [0, 1, 2]
+    """
+    return np.arange(len(table)) if "step" in table.column_names else first_of_questions(table)
+
+
+def first_of_questions(table: pa.Table) -> NDArray[np.int64]:
+    """The position of each question's first row, whatever its steps; every row is its own question where the table does not say.
+
+    >>> first_of_questions(pa.table({"question": [4, 4, 7], "step": [1, 2, 1]})).tolist()
     [0, 2]
     """
     if "question" not in table.column_names:
@@ -144,7 +155,7 @@ def first_rows(table: pa.Table) -> NDArray[np.int64]:
 
 
 def group_sizes(table: pa.Table) -> NDArray[np.int64]:
-    """How many rows each question has, in order.
+    """How many rows each answer is made from, in order.
 
     >>> group_sizes(pa.table({"question": [4, 4, 7]})).tolist()
     [2, 1]

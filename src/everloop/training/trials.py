@@ -122,7 +122,7 @@ def _loss(attempt: Attempt, model: Model, learnt: pa.Table, measure: Measure, se
     feed = feed_for(model, past)
     rows = rows_of(past, shape, feed, seed=seed, settings=settings_at(model.tune, attempt.places))
     answers = Predictor(shape, feed, fit(model.learner, rows, shape)).answer(future)
-    asked = future.take(pa.array(first_rows(future)[:: shape.steps]))
+    asked = future.take(pa.array(first_rows(future)))
     known = known_beside(asked, beside_of(model))
     scale = naive_error(asked, past, model.matures_after) if measure.name == "mase" else None
     value = measure.value(truths(asked, shape), replace(answers, beside=known, scale=scale))

@@ -60,5 +60,4 @@ def _told(answers: Answers) -> Any:
         return answers.value
     if shape.kind == "ranking":
         return pd.DataFrame({"items": [list(one) for one in answers.items or ()], "scores": [list(one) for one in answers.scores or ()]})
-    names = list(shape.labels) if shape.kind == "shares" else [f"{step}:{level:g}" for step in range(shape.steps) for level in shape.levels]
-    return pd.DataFrame(answers.values, columns=[name.removeprefix("0:") if shape.steps == 1 else name for name in names])
+    return pd.DataFrame(answers.values, columns=list(shape.labels) or [f"{level:g}" for level in shape.levels])

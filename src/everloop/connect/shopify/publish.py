@@ -155,6 +155,8 @@ def forecast_entries(kind: str, of: Stocked, answer: Row, days: float, supply: S
             told |= {"left": of.left, "lasts_days": _finite(enough), "lasts_at_least_days": _finite(soon), "order": stock.quantity}
             if enough <= LONGEST.days:
                 found.append(Entry(owner, "stock_out_on", "date", _day(at + timedelta(days=enough))))
+    elif answer.get("steps"):
+        told |= {"steps": answer["steps"]} | ({"levels": list(levels)} if levels else {})
     elif answer.get("value") is not None:
         told["demand"] = round(float(answer["value"]), 3)
     return [Entry(owner, "forecast", "json", _json(told)), *found, _experiment(owner, answer, at)]

@@ -30,6 +30,7 @@ from everloop.loop.reread import Served, cuts, questions_of, with_private
 from everloop.loop.skew import served_of
 from everloop.project.model import Model
 from everloop.serving.answered import ANSWER
+from everloop.stats.shapes import paths
 from everloop.training.predictor import Answering
 
 MOST = 1_000
@@ -130,24 +131,28 @@ def _answered(house: House, model: Model, served: Sequence[Served], logged: Mapp
             questions = stepped(model, questions_of(model, part))
             read = featured(reader, Spine(model, questions))[0]
             features = house.with_columns_of(model, candidate, read, partial(_as_cut, cut))
-        yield from zip(part, _said(predictor, features, len(part), [logged[row.id] for row in part]), strict=True)
+        yield from zip(part, _said(predictor, features, len(part), [logged[row.id] for row in part], model.steps), strict=True)
 
 
 def _as_cut(cut: Mapping[str, pa.Table], _model: Model) -> Mapping[str, pa.Table]:
     return cut
 
 
-def _said(predictor: Answering, features: pa.Table, many: int, logged: Sequence[object]) -> list[object]:
+def _said(predictor: Answering, features: pa.Table, many: int, logged: Sequence[object], steps: int) -> list[object]:
     """What is said of each question: of all at once, and of those where that differs from what was logged one by one.
 
     A product of matrices may round otherwise for one row than for many, and answers are given in both ways.
     """
     there = pc.unique(features.column("question")).to_pylist()
-    said = dict(zip(there, predictor.answer(features).to_arrow().cast(ANSWER).to_pylist(), strict=True)) if there else {}
+
+    def ask(rows: pa.Table) -> pa.StructArray:
+        return paths(predictor.answer(rows), steps).to_arrow().cast(ANSWER)
+
+    said = dict(zip(there, ask(features).to_pylist(), strict=True)) if there else {}
     for at in there:
         if not same(said[at], logged[at]):
             alone = features.filter(pc.equal(features.column("question"), at))
-            said[at] = predictor.answer(alone).to_arrow().cast(ANSWER)[0].as_py()
+            said[at] = ask(alone)[0].as_py()
     return [said.get(at) for at in range(many)]
 
 

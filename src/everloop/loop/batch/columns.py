@@ -8,7 +8,8 @@
 | ``id`` | only of answers that are remembered: what truths and outcomes are told about |
 | ``value`` | number, chance |
 | ``says`` | chance, shares |
-| ``shares.LABEL``, ``quantiles.LEVEL`` | one column for each; ``quantiles.STEP.LEVEL`` where an answer has several steps |
+| ``shares.LABEL``, ``quantiles.LEVEL`` | one column for each |
+| ``value.STEP``, ``quantiles.STEP.LEVEL`` | in their place, where an answer has several steps |
 | ``items`` | ranking: ``item`` and ``score``, best first |
 | ``error`` | why there is no answer |
 """
@@ -72,10 +73,15 @@ class Columns:
             return [(name, pa.float64()) for name in _quantiles(self.shape)]
         if self.shape.kind == "shares":
             return [(f"shares.{label}", pa.float64()) for label in self._all_labels()] + [("says", pa.string())]
+        if self.shape.steps > 1:
+            return [(f"value.{step}", pa.float64()) for step in range(1, self.shape.steps + 1)]
         says = [("says", pa.string())] if self.shape.kind == "chance" else []
         return [("value", pa.float64()), *says]
 
     def _answers(self, given: pa.ChunkedArray, says: pa.ChunkedArray, versions: list[str | None]) -> list[Any]:
+        if self.shape.kind in ("number", "chance") and self.shape.steps > 1:
+            steps = self.shape.steps
+            return _columns([row or [None] * steps for row in pc.struct_field(given, "values").to_pylist()], steps)
         if self.shape.kind in ("number", "chance"):
             value = pc.struct_field(given, "value")
             return [value, says] if self.shape.kind == "chance" else [value]

@@ -27,6 +27,8 @@ def explained(model: Model, predictors: Mapping[str, Answering], given: Sequence
 
 
 def _one(model: Model, predictors: Mapping[str, Answering], answer: Prediction) -> Because | str:
+    if model.steps > 1:
+        return f"{model.name} answers in {model.steps} steps, each for its own reasons, and the reasons of one answer are told."
     predictor = predictors.get(answer.version)
     if answer.value is None or answer.error is not None or predictor is None:
         return "There is no answer to explain." if predictor is not None else "The version that answered is no longer loaded."

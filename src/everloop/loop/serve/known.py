@@ -63,7 +63,7 @@ class Known:
     def __init__(self, lake: Lake, models: Sequence[Model], state: OnlineState, *, turned: bool = False) -> None:
         self.lake, self.turned, self._state = lake, turned, state
         self._all = states_kept(models)
-        self._online = {m.name: Online(m, readings_of(m), self._all) for m in models if m.kind != "ranking"}
+        self._online = {m.name: Online(m, readings_of(m), self._all) for m in models if m.kind != "ranking" and m.steps == 1}
         self._lists = {m.name: Shortlists(m, self._all) for m in models if m.kind == "ranking"}
         self._shared = {m.name: Shared(partial(self._shared_of, m), exactly=turned) for m in models if m.kind == "ranking"}
         self._folds = {name: Fold([s for s in self._all if s.source.name == name]) for name in {s.source.name for s in self._all}}
@@ -107,7 +107,7 @@ class Known:
 
     def looked_up(self, model: Model, requests: pa.Table, now: datetime, carts: Carts = ()) -> tuple[pa.Table, Statuses]:
         """As ``features``, and by column whether a value is present, missing or expired; without where the event tables were read."""
-        if self._up_to_date(model):
+        if model.steps == 1 and self._up_to_date(model):  # tiles tell one window of a reading, not one for each step
             try:
                 if model.kind != "ranking":
                     return self._from_tiles(model, requests, now)

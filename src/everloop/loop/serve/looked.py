@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from everloop.connect.feast.online import Looked, Status, features_of
+from everloop.errors import EverloopError
 from everloop.features.questions import unit_text
 from everloop.loop.serve.asked import asked_by_key
 from everloop.loop.serve.known import Known
@@ -23,6 +24,8 @@ def looked_up(known: Known, model: Model, requests: Sequence[Row], now: datetime
     Of a unit no source has a row of nothing is known, its count of 0 included; the rows of a source are asked about before they are known.
     Raises Unknown and EverloopError as ``asked_by_key`` does.
     """
+    if model.steps > 1:
+        raise EverloopError(f"{model.name} answers in {model.steps} steps, and knows of each what a vector of features has no place for.")
     names = features_of(model)
     if not requests:
         empty: dict[str, list[object]] = {name: [] for name in names}

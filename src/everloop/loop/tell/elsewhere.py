@@ -112,6 +112,8 @@ def _read(row: Row, meant: Meant, now: datetime) -> Foreign:
 
 def _answer(model: Model, row: Row) -> dict[str, Any]:
     """What it answered, by the model's kind. Raises Refused where it is of another kind, or none."""
+    if model.steps > 1:
+        raise Refused(f"{model.name} answers in {model.steps} steps, and answers of another service have one")
     blank: dict[str, Any] = {"value": None, "values": (), "items": (), "shares": {}, "error": None}
     word_of = {"ranking": "items", "shares": "shares", "quantiles": "quantiles"}.get(model.kind, "value")
     there = [key for key in ("value", "shares", "quantiles", "items", "error") if row.get(key) is not None]
@@ -154,7 +156,7 @@ def _levels(shape: Shape, said: object) -> tuple[float, ...]:
         values = values if len(by) == len(shape.levels) and None not in values else []
     else:
         values = list(said) if isinstance(said, list | tuple) else []
-    if len(values) != len(shape.levels) or shape.steps != 1:
+    if len(values) != len(shape.levels):
         raise Refused(f"quantiles are one number for each of the levels {wanted}, and {shown(said)} is not")
     return tuple(sorted(finite(value, "a quantile") for value in values))
 

@@ -92,6 +92,8 @@ def seal_told(house: House) -> None:
 
 def _truth(row: Row, meant: Meant, now: datetime) -> dict[str, object]:
     """One telling as the source keeps it."""
+    if meant.model.steps > 1:
+        raise Refused(f"{meant.model.name} answers in {meant.model.steps} steps, each with a truth of its own, which events tell")
     if meant.moment is None:
         raise Refused("it does not say the moment of the question")
     told_at = not_later(at(row, "known_at"), now, "known_at")

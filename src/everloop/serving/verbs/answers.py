@@ -84,7 +84,7 @@ def _one(answer: asks.Answered) -> Reply:
 def _answer(desk: Desk, model: Model, given: Prediction) -> asks.Answered:
     version = desk.doors.named(given.version)
     labels = tuple(desk.doors.labels(given.version)) if model.kind == "shares" else ()
-    said = asks.answer_of(model.shape, given, version, labels, baseline=desk.doors.is_baseline(given.version))
+    said = asks.answer_of(model.shape, given, version, labels, baseline=desk.doors.is_baseline(given.version), each=model.each)
     desk.metrics.add("everloop_answers_total", model.name, version, given.arm)
     if said.error is not msgspec.UNSET:
         desk.metrics.add("everloop_answer_errors_total", model.name)
