@@ -67,9 +67,10 @@ def test_settings_are_compared_by_the_scaled_error_where_the_gate_asks_for_it(op
     assert 0 < said["best"] <= said["declared"] < 2
 
 
-def test_the_settings_are_on_the_learner_that_was_stored(opened):
-    house, model = opened("shop", tuned(TUNE.format(4)))
-    candidate = learnt(house, model)
+def test_the_settings_are_on_the_learner_that_was_stored(after):
+    house, _ = after(learnt, "shop", tuned())
+    (entry,) = house.journal.read(kind="Candidate")
+    candidate = entry.record
     fitted = house.predictor(candidate).fitted
     settings = json.loads(candidate.parameters)["settings"]
     assert settings
