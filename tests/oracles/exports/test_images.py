@@ -1,8 +1,8 @@
 """The Dockerfiles, built by buildah: every step of them is run, and what comes out is looked at as an image.
 
-Base images lie in registries, so they are built on one that is made of this machine's own Python and shell; and in the place of Everloop and
-all it is installed with stands a wheel of that name, which notes what it is asked. Whether the real packages install by their hashes in a
-clean environment is ``tests/release``'s question.
+Base images lie in registries, so they are built on one that is made of this machine's own Python and shell; and in the place of
+Everloop and all it is installed with stands a wheel of that name, which notes what it is asked. Whether the real packages install by their
+hashes in a clean environment is ``tests/release``'s question.
 """
 
 from __future__ import annotations
