@@ -72,7 +72,7 @@ def seen_from(folder: Path, to: Path) -> str:
     >>> seen_from(Path("/shop"), Path("/shop/infra/aws"))
     'infra/aws'
     """
-    seen = Path(os.path.relpath(to.absolute(), folder.absolute())).as_posix()
+    seen = Path(os.path.relpath(to.resolve(), folder.resolve())).as_posix()
     if seen == ".." or seen.startswith("../") or seen == ".":
         raise EverloopError(
             f"--to {to} is not a folder inside of the project's ({folder}), from which the images are built. Say such as --to "
