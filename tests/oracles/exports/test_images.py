@@ -205,5 +205,3 @@ def test_an_image_for_a_cloud_is_built_on_what_is_said_and_on_nothing_else(build
     assert [path.name for path in (root / "srv/venv/bin").glob("pip*")] == []
     told = built(buildah, base, project, made, argument="OTHER", ok=False)
     assert not told.startswith("exit code 0"), "what it is built on was not said"
-        "on nothing that is said nothing is built"
-    )
