@@ -52,7 +52,7 @@ def all_refused(*looks: Callable[[], object]) -> None:
     if len(wrong) == 1:
         raise wrong[0]
     if wrong:
-        lines = ["Nothing was written; {} things have to be said or mended first.".format(len(wrong)), *map(str, wrong)]
+        lines = [f"Nothing was written; {len(wrong)} things have to be said or mended first.", *map(str, wrong)]
         raise EverloopError("\n  ".join(lines))
 
 
@@ -72,10 +72,11 @@ def seen_from(folder: Path, to: Path) -> str:
     >>> seen_from(Path("/shop"), Path("/shop/infra/aws"))
     'infra/aws'
     """
-    seen = Path(os.path.relpath(to.absolute(), folder.absolute())).as_posix()
+    seen = Path(os.path.relpath(to.resolve(), folder.resolve())).as_posix()
     if seen == ".." or seen.startswith("../") or seen == ".":
         raise EverloopError(
-            f"--to {to} is not a folder inside of the project's ({folder}), from which the images are built. Say such as --to {folder / 'deploy'}"
+            f"--to {to} is not a folder inside of the project's ({folder}), from which the images are built. Say such as --to "
+            f"{folder / 'deploy'}"
         )
     return seen
 

@@ -70,8 +70,8 @@ class Wanted:
 
 
 def deployed(project: Project, settings: Settings, secrets: tuple[str, ...], wanted: Wanted, *looks: Callable[[], object]) -> Deployed:
-    """The facts of a deployment. Raises EverloopError with everything that could not run there, or not as it should; ``looks`` are what else
-    a platform asks for."""
+    """The facts of a deployment. Raises EverloopError with everything that could not run there, or not as it should; ``looks`` are what
+    else a platform asks for."""
     if project.path is None:
         raise EverloopError("Only a project file can be put into an image.")
     path, folder = project.path, settings.folder
@@ -214,8 +214,8 @@ def _below(file: Path, folder: Path, what: str) -> str:
 
 
 def _read(lock: Path, wanted: Mapping[str, str | None], extras: Collection[str]) -> str:
-    """The lock. ``wanted`` are the packages it has to pin, each at the release a version learnt with, else at that which is here: where there
-    is no lock, EverloopError says what to write."""
+    """The lock. ``wanted`` are the packages it has to pin, each at the release a version learnt with, else at that which is here: where
+    there is no lock, EverloopError says what to write."""
     try:
         return lock.read_text(encoding="utf-8")
     except OSError as error:
@@ -223,8 +223,8 @@ def _read(lock: Path, wanted: Mapping[str, str | None], extras: Collection[str])
         own = f"everloop[{','.join(sorted(extras))}]" if extras else "everloop"
         lines = [f"{own}=={version('everloop')}", *sorted(_at(name, release) for name, release in wanted.items() if name not in brought)]
         raise EverloopError(
-            f"There is no {lock} that says what is installed, with hashes ({error.strerror}). Write these lines into requirements.in beside "
-            f"the project file, and lock it: {MAKE}\n      " + "\n      ".join(lines)
+            f"There is no {lock} that says what is installed, with hashes ({error.strerror}). Write these lines into requirements.in "
+            f"beside the project file, and lock it: {MAKE}\n      " + "\n      ".join(lines)
         ) from None
 
 

@@ -99,7 +99,7 @@ def _file(project: Project, run_in: Path | None) -> tuple[str, ...]:
     if project.path is None:
         return ()
     by_itself = project.path.name == "project.py"
-    seen = os.path.relpath(project.path.parent if by_itself else project.path, (run_in or project.path.parent).absolute())
+    seen = os.path.relpath(project.path.parent if by_itself else project.path, (run_in or project.path.parent).resolve())
     return () if seen == "." else ("--project", Path(seen).as_posix())
 
 

@@ -88,8 +88,10 @@ def dvc_pipeline(
 def _pipeline(
     project: Path, stage: str, models: list[str] | None, scheduler: Scheduler, without: list[str] | None, to: Path | None = None
 ) -> Pipeline:
-    """The pipeline of the project, as this scheduler is told it; nothing of the house is opened. ``to``: where its steps are run, if that is
-    where its file is."""
+    """The pipeline of the project, as this scheduler is told it; nothing of the house is opened.
+
+    ``to``: where its file goes, and for one that reads it there its steps are run.
+    """
     from dataclasses import replace
     from functools import partial
 

@@ -16,6 +16,8 @@ from everloop.errors import EverloopError
 if TYPE_CHECKING:
     from everloop.connect.kubernetes.facts import Room
 
+    _Known = Callable[[str | None, float | None, Path], Room]
+
 Image = Annotated[str, typer.Option("--image", help="The repository its images are pushed to, without a tag.")]
 Base = Annotated[str, typer.Option("--base", help="What they are built on, with its digest: python:3.12-slim@sha256:…")]
 Lock = Annotated[Path | None, typer.Option("--lock", help="What is installed, with hashes (default: requirements.txt beside the project).")]
@@ -156,9 +158,7 @@ def _write(kind: str, to: Path, project: Path, stage: str, as_json: bool, *, loc
     say({"files": written.files}, str(written), as_json)
 
 
-def _told(
-    known: Callable[[str | None, float | None, Path], Room], memory: str | None, cpu: float | None, project: Path
-) -> Room | EverloopError:
+def _told(known: _Known, memory: str | None, cpu: float | None, project: Path) -> Room | EverloopError:
     """The room, or why nobody knows it: that is told with whatever else lacks."""
     try:
         return known(memory, cpu, project)

@@ -1,4 +1,4 @@
-"""The image of a house for a cloud, of any kind that does not bring its own: one Dockerfile, and what of the project is sent to its builder.
+"""The image of a house for a cloud: one Dockerfile, and what of the project is sent to its builder.
 
 In: what a project needs, and where the files are. Out: text. What is installed is pinned by its hash and so is what it is built on.
 """
@@ -63,8 +63,8 @@ def _lines(needs: Needs, made: Made) -> list[str]:
         *(f"COPY {json.dumps([name, f'{PROJECT}/{place}'])}" for name, place in _held(needs).items()),
         *(f"COPY {json.dumps([f'{made.folder}/{name}', f'/srv/{name}'])}" for name in made.scripts),
         "# What keeps a worker small, and does not spin; see everloop/loop/serve/lean.py",
-        "ENV PATH=/srv/venv/bin:$PATH PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE \\",
-        "    ARROW_DEFAULT_MEMORY_POOL=system MALLOC_ARENA_MAX=2",
+        "ENV PATH=/srv/venv/bin:$PATH PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 \\",
+        "    OMP_WAIT_POLICY=PASSIVE ARROW_DEFAULT_MEMORY_POOL=system MALLOC_ARENA_MAX=2",
         f"USER {USER}",
         "WORKDIR /srv",
         *made.runs,

@@ -24,8 +24,8 @@ LONGEST: Final = 90
 
 
 def write(folder: Path, needs: Needs, *, machine: bool, base: str = "") -> list[Path]:
-    """A root module and its runbook, for services their image too; the files that were written. ``base``: what the image is built on, by its
-    digest; empty: whoever builds it says so.
+    """A root module and its runbook, for services their image too; the files that were written. ``base``: what the image is built on, by
+    its digest; empty: whoever builds it says so.
 
     Raises EverloopError for what would not run there, named, and where a file of somebody else is in the way; then nothing was written.
     """

@@ -191,6 +191,7 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
     env |= beside(PROPOSED)
     # What nobody has approved yet runs here: it is given no password of a database, and what it is given can be made to wait for a yes.
     env |= {name: f"${{{{ secrets.{name} }}}}" for name in pipeline.secrets_beside}
+    kept = {"name": f"proposed-{MODEL_OF}", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"}
     comment = 'gh pr comment "$NUMBER" --repo "$GITHUB_REPOSITORY" --body-file "reports/comment-$MODEL.md" --edit-last --create-if-none\n'
     steps: list[Data] = [{"uses": CHECKOUT, "with": {"persist-credentials": False}}]
     steps += [_python(pipeline), {"run": installed() + "\n"}]
@@ -205,7 +206,7 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
         {
             "if": "always()",
             "uses": KEEP,
-            "with": {"name": f"proposed-{MODEL_OF}", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"},
+            "with": kept,
         },
     ]
     return {
@@ -227,7 +228,7 @@ def _image(pipeline: Pipeline, repository: str, learns: list[str]) -> Mapping[st
   || echo "No model was let in, so no image was built." >> "$GITHUB_STEP_SUMMARY"
 """
     any_passed = {"if": "steps.passed.outputs.any == 'yes'"}
-    registry = repository.split("/")[0]
+    registry, tag = repository.split("/")[0], f'"{repository}:$GITHUB_SHA"'
     login = f'echo "$TOKEN" | docker login {registry} --username "$GITHUB_ACTOR" --password-stdin'
     push = [
         login,
@@ -250,9 +251,9 @@ def _image(pipeline: Pipeline, repository: str, learns: list[str]) -> Mapping[st
             {
                 **any_passed,
                 "name": "Build",
-                "run": BUILD.format(passed=f'"$RUNNER_TEMP/{PASSED}"', image=f'"{repository}:$GITHUB_SHA"') + "\n",
+                "run": BUILD.format(passed=f'"$RUNNER_TEMP/{PASSED}"', image=tag) + "\n",
             },
-            {**any_passed, "name": "Look through it for known holes", "run": SCAN.format(image=f'"{repository}:$GITHUB_SHA"') + "\n"},
+            {**any_passed, "name": "Look through it for known holes", "run": SCAN.format(image=tag) + "\n"},
             {**any_passed, "id": "push", "name": "Push, by digest", "env": {"TOKEN": "${{ github.token }}"}, "run": "\n".join(push) + "\n"},
         ],
     }
