@@ -265,13 +265,11 @@ def given_bytes(shape: Shape, feed: Feed) -> bytes:
     return msgspec.json.encode({"given": True, "shape": shape, "feed": feed})
 
 
-def leaning(
-    model: Model, other: Candidate, *, named: str, id: str, now: datetime, made_from: tuple[str, ...] = (), rows: int = 0
-) -> Candidate:
+def leaning(model: Model, other: Candidate, *, named: str, id: str, now: datetime, made_from: tuple[str, ...] = ()) -> Candidate:
     """Champion number zero of a model that leans on another: the version ``other``, which people call ``named``, as it answers there.
 
-    It reads what it learnt by, and is judged on nothing it has learnt from; ``stored`` says how its artefact is. ``rows``: how many there
-    are to learn from here.
+    It reads what it learnt by, and is judged on nothing it has learnt from; ``stored`` says how its artefact is. How many rows there
+    are to learn from here says whoever has counted them.
     """
     return replace(
         other,
@@ -283,7 +281,7 @@ def leaning(
         stored=other.stored if other.format == "baseline" else other.format,
         learner=f"{named}, {other.learner}",
         parameters="{}",
-        rows=rows,
+        rows=0,
         seconds=0.0,
         cpu_seconds=0.0,
         cost=None,
