@@ -266,7 +266,8 @@ def test_a_path_has_a_second_dimension_of_steps(front):
         id="a", model="walk", version="v", arm="champion", unit="c1", moment=datetime(2026, 11, 2, tzinfo=UTC), value=5.0, values=(2.0, 3.0)
     )
     told = answer_of(walk.shape, said, "walk@1", (), each=walk.each)
-    given = {one.name: one for one in inference.reply(fit_of(walk), inference.InferAsk([]), [told, told], InForce("walk@1")).outputs}
+    reply = inference.reply(fit_of(walk), inference.InferAsk([]), [told, told], InForce("walk@1"))
+    given = {one.name: one for one in reply.outputs}
     assert (given["value"].shape, given["value"].data) == ([2, 2], [2.0, 3.0, 2.0, 3.0])
     shown = {one.name: one.shape for one in inference.metadata(fit_of(walk), InForce("walk@1")).outputs}
     assert shown["value"] == [-1, 2]

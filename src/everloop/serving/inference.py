@@ -294,7 +294,7 @@ def _tensor(name: str, datatype: str, answers: Sequence[asks.Answered]) -> Tenso
 
 _OF_EACH: Mapping[str, Callable[[Any], Sequence[Any]]] = {
     "value": lambda answer: values_of(answer) if isinstance(answer, asks.PathAnswer) else (answer.value,),
-    "says": lambda answer: [step.says for step in answer.steps] if isinstance(answer, asks.PathAnswer) else (answer.says,),
+    "says": lambda answer: [step.says for step in answer.steps or ()] if isinstance(answer, asks.PathAnswer) else (answer.says,),
     "shares": lambda answer: tuple(answer.shares.values()),
     "labels": lambda answer: tuple(answer.shares),
     "quantiles": lambda answer: tuple(value for step in _quantiles(answer) for value in step),
