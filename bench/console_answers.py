@@ -71,7 +71,7 @@ def answers() -> Iterator[Goal]:
 def house(root: Path) -> Iterator[tuple[Path, dict[str, str], list[str]]]:
     """A shop that was turned once, with somebody who is signed in: its folder, their cookie, and products to ask about."""
     folder = root / "shop"
-    subprocess.run([sys.executable, "-m", "everloop.cli", "init", "shop", str(folder)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "everloop", "init", "shop", str(folder)], check=True, capture_output=True)
     now = datetime.now(UTC)
     opened = open_house(folder / "project.py", ingest=now)
     for model in opened.project.models.values():

@@ -67,7 +67,7 @@ def by_serve(folder: Path, *, server: str = "uvicorn", turned: bool = False) -> 
     before = settings.read_text() if settings.exists() else ""
     settings.write_text(f'{before}\n[serving]\nserver = "{server}"\n')
     port = free_port()
-    words = ["-m", "everloop.cli", "serve", "--project", str(folder), "--port", str(port), *(["--turned-clock"] if turned else [])]
+    words = ["-m", "everloop", "serve", "--project", str(folder), "--port", str(port), *(["--turned-clock"] if turned else [])]
     with _standing([sys.executable, *words], folder, port, dict(os.environ)) as host:
         yield host
 

@@ -60,7 +60,7 @@ class Rival:
 def _everloop(served: Served, folder: Path, port: int) -> Sequence[str]:
     mine = served.copied(folder / "project")
     words = ("--project", str(mine.project), "--house", str(mine.house), "--port", str(port))
-    return (sys.executable, "-m", "everloop.cli", "serve", *words)
+    return (sys.executable, "-m", "everloop", "serve", *words)
 
 
 def _starlette(served: Served, folder: Path, port: int) -> Sequence[str]:

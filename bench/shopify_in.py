@@ -253,7 +253,7 @@ class DoorProcess:
         )
 
     def start(self) -> None:
-        words = [sys.executable, "-m", "everloop.cli", "shopify", "serve", "--project", str(self.folder)]
+        words = [sys.executable, "-m", "everloop", "shopify", "serve", "--project", str(self.folder)]
         self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 120
         while time.monotonic() < end:

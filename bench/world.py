@@ -91,7 +91,7 @@ def the_demo() -> Iterator[Goal]:
 
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "everloop.cli", "demo", "--folder", f"{folder}/demo"], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "everloop", "demo", "--folder", f"{folder}/demo"], check=True, capture_output=True)
         took = time.perf_counter() - began
         near = Path(folder) / "near"
         near.mkdir()
@@ -211,7 +211,7 @@ def undone(shop: Path) -> Iterator[Goal]:
 
             def undo() -> None:
                 time.sleep(1)
-                command = [sys.executable, "-m", "everloop.cli", "undo", "demand", "-p", str(mine), "--house", str(mine / "house")]
+                command = [sys.executable, "-m", "everloop", "undo", "demand", "-p", str(mine), "--house", str(mine / "house")]
                 took.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
             taking = threading.Thread(target=undo)

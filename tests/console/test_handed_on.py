@@ -256,7 +256,7 @@ def running(turned, tmp_path):
     shutil.copytree(turned, path)
     house = open_house(path / "project.py", turned=True)
     said = (path / "said").open("w+")
-    command = [sys.executable, "-m", "everloop.cli", "run", "--turned-clock", "--project", str(path), "--port", "0", "--json"]
+    command = [sys.executable, "-m", "everloop", "run", "--turned-clock", "--project", str(path), "--port", "0", "--json"]
     env = os.environ | {"PYTHONPATH": os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=env)
     line = process.stdout.readline()

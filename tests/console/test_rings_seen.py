@@ -136,7 +136,7 @@ def test_new_requests_are_answered_by_the_former_version_within_a_second_of_the_
     go_on(house, prices(house), by="Kim", reason="seen enough", now=NOW)
     folder = house.project.path.parent
     row = {"area": 80.0, "rooms": 3, "zip": "10115", "advert": "bright", "house_id": "h-new"}
-    command = [sys.executable, "-m", "everloop.cli", "serve", "--project", str(house.project.path), "--port", "0", "--json"]
+    command = [sys.executable, "-m", "everloop", "serve", "--project", str(house.project.path), "--port", "0", "--json"]
     source = str(Path(__file__).parents[2] / "src")
     served = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env=os.environ | {"PYTHONPATH": source}

@@ -74,7 +74,7 @@ def in_tree(text: str) -> set[str]:
 
 def modules(package: Path = PACKAGE) -> set[str]:
     """The top-level modules there are: files, and folders with Python in them."""
-    files = {file.name for file in package.glob("*.py") if file.name != "__init__.py"}
+    files = {file.name for file in package.glob("*.py") if file.name not in ("__init__.py", "__main__.py")}
     return files | {f"{folder.name}/" for folder in package.iterdir() if folder.is_dir() and any(folder.glob("*.py"))}
 
 

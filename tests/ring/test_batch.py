@@ -519,7 +519,7 @@ def test_the_terminal_says_what_came_of_it_and_ends_as_the_house_does(opened, tm
     words = [
         sys.executable,
         "-m",
-        "everloop.cli",
+        "everloop",
         "score",
         "demand",
         "-p",

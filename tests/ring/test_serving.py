@@ -34,7 +34,7 @@ class Served:
     def __init__(self, folder, *words):
         self.folder = folder
         self.said = (folder / "said").open("w")
-        command = [sys.executable, "-m", "everloop.cli", *(words or ("serve",)), "--project", str(folder), "--port", "0", "--json"]
+        command = [sys.executable, "-m", "everloop", *(words or ("serve",)), "--project", str(folder), "--port", "0", "--json"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.said)
         line = self.process.stdout.readline()
         assert line, (folder / "said").read_text()
@@ -282,7 +282,7 @@ def test_undo_from_another_shell_is_confirmed_by_every_worker(opened, served):
         command = [
             sys.executable,
             "-m",
-            "everloop.cli",
+            "everloop",
             "undo",
             "demand",
             "--by",

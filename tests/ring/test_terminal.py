@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -87,3 +90,8 @@ def test_a_bad_delivery_is_seen_in_the_list_and_taken_back(shop, tmp_path):
     assert (code, "1 rows were answered" in said) == (0, True)
     assert "taken back" in run("deliveries", "orders", "-p", shop)[1].splitlines()[-1]
     assert run("withdraw", "orders", "99", "-p", shop)[0] == 2
+
+
+def test_the_package_run_as_a_module_is_the_command():
+    said = subprocess.run([sys.executable, "-m", "everloop", "status", "--help"], capture_output=True, text=True, check=True).stdout
+    assert said.split()[:3] == ["Usage:", "everloop", "status"]

@@ -114,7 +114,7 @@ def main() -> None:
     # Before numerical libraries are loaded: threads that wait by spinning take the cores from everybody else.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        app(prog_name="everloop")
     except EverloopError as error:
         typer.echo(f"everloop: {error}", err=True)
         sys.exit(2)

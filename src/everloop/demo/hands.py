@@ -135,7 +135,7 @@ class Outside:
 
     def _terminal(self, *words: str) -> None:
         where = ("--project", str(self.house.project.path), "--house", str(self.house.settings.house))
-        done = subprocess.run([sys.executable, "-m", "everloop.cli", *words, *where], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-m", "everloop", *words, *where], capture_output=True, text=True, check=False)
         if done.returncode > 1:
             raise EverloopError(f"everloop {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
 
@@ -158,7 +158,7 @@ def started(verb: str, project: Path, house: Path, *words: str) -> Iterator[tupl
     What it says on stderr goes into ``run.log`` of the house. Raises EverloopError where it ends at once.
     """
     where = ["--project", str(project), "--house", str(house), "--port", "0"]
-    command = [sys.executable, "-m", "everloop.cli", verb, *where, "--json", *words]
+    command = [sys.executable, "-m", "everloop", verb, *where, "--json", *words]
     house.mkdir(parents=True, exist_ok=True)
     log = house / "run.log"
     with log.open("a") as errors:

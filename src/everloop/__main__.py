@@ -1,4 +1,4 @@
-"""``python -m everloop.cli`` is ``everloop``."""
+"""``python -m everloop`` is ``everloop``."""
 
 from everloop.cli import main
 
