@@ -52,13 +52,48 @@ def opened(prepared, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def begun(prepared, tmp_path_factory):
+def kept(prepared, tmp_path_factory):
+    """Folders of houses to which something was done: once for each project file, however many tests begin there."""
+    made = {}
+
+    def folder(does, kind, change):
+        text = change((prepared(kind) / "project.py").read_text())
+        if (does, kind, text) not in made:
+            path = tmp_path_factory.mktemp("kept") / kind
+            shutil.copytree(prepared(kind), path)
+            (path / "project.py").write_text(text)
+            house = open_house(path / "project.py")
+            does(house, next(iter(house.project.models.values())))
+            house.store.close()
+            made[does, kind, text] = path
+        return made[does, kind, text]
+
+    return folder
+
+
+@pytest.fixture
+def after(kept, tmp_path):
+    """Open a house of a tiny project to which something was done before, such as a ``first_turn``: the house and its one model."""
+
+    def house(does, kind, change=lambda text: text):
+        shutil.copytree(kept(does, kind, change), tmp_path / kind)
+        made = open_house(tmp_path / kind / "project.py")
+        return made, next(iter(made.project.models.values()))
+
+    return house
+
+
+def first_turn(house, model):
+    turn(house, model, END)
+
+
+@pytest.fixture(scope="session")
+def begun(asking, tmp_path_factory):
     """The folder of a house whose one model is in a canary."""
     folder = tmp_path_factory.mktemp("begun") / "price"
-    shutil.copytree(prepared("price"), folder)
+    shutil.copytree(asking, folder)
     house = open_house(folder / "project.py")
     (model,) = house.project.models.values()
-    turn(house, model, END)
     answer_question(house, model, True, by="Kim", reason="looks right", now=END + timedelta(hours=1))
     house.store.close()
     return folder
@@ -76,12 +111,6 @@ def rolling(begun, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def asking(prepared, tmp_path_factory):
+def asking(kept):
     """The folder of a house whose one candidate waits for a yes."""
-    folder = tmp_path_factory.mktemp("asking") / "price"
-    shutil.copytree(prepared("price"), folder)
-    house = open_house(folder / "project.py")
-    (model,) = house.project.models.values()
-    turn(house, model, END)
-    house.store.close()
-    return folder
+    return kept(first_turn, "price", lambda text: text)

@@ -84,7 +84,6 @@ def half_way(house, model):
             before, id="half", made_from=(before.id,), generation=before.generation + 1, stage="canary", share=0.5, candidate=version.id
         )
         keep_record(house, t, moved, model=model, turn=None, verb="begin")
-    return version
 
 
 def written(path, rows):
@@ -104,9 +103,8 @@ def as_http(row, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_is_what_a_request_for_the_same_unit_gets_at_the_same_moment_to_the_last_digit(opened, http, tmp_path, kind):
-    house, model = opened(kind)
-    half_way(house, model)
+def test_a_row_is_what_a_request_for_the_same_unit_gets_at_the_same_moment_to_the_last_digit(after, http, tmp_path, kind):
+    house, model = after(half_way, kind)
     served, there, tried = http(house), some_requests(house, model, 40), iter(range(1000))
 
     @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -155,9 +153,8 @@ def test_shares_and_quantiles_are_a_column_each(tmp_path, name, columns):
     assert [n for n in rows[0] if n not in (*model.unit, "moment", "version", "arm", "error")] == columns
 
 
-def test_a_moment_in_the_past_gives_the_features_as_they_were_then(opened, tmp_path):
-    house, model = opened("shop")
-    half_way(house, model)
+def test_a_moment_in_the_past_gives_the_features_as_they_were_then(after, tmp_path):
+    house, model = after(half_way, "shop")
     moments = [END - timedelta(days=days, hours=5) for days in (1, 30, 90)]
     keys = tmp_path / "keys.csv"
     keys.write_text("moment,product_id\n" + "".join(f"{m.isoformat()},p0{n}\n" for n in range(3) for m in moments))
@@ -172,9 +169,8 @@ def test_a_moment_in_the_past_gives_the_features_as_they_were_then(opened, tmp_p
     assert {(row["version"], row["arm"]) for row in rows} == {("demand@1", "candidate")}
 
 
-def test_features_that_rows_bring_are_answered_as_http_answers_them(opened, http, tmp_path):
-    house, model = opened("shop")
-    half_way(house, model)
+def test_features_that_rows_bring_are_answered_as_http_answers_them(after, http, tmp_path):
+    house, model = after(half_way, "shop")
     requests = [{"product_id": f"new{n}", "features": dict.fromkeys(model.columns, 2.5 + n)} for n in range(4)]
     due = http(house).predict(model, requests, LATER)
     flat = [{"product_id": r["product_id"], **{f"features.{k}": v for k, v in r["features"].items()}} for r in requests]
@@ -254,9 +250,8 @@ def breaks_off(monkeypatch, after, error):
     return kept
 
 
-def test_what_was_broken_off_goes_on_at_the_same_moment_with_the_same_events(opened, tmp_path, monkeypatch):
-    house, model = opened("shop")
-    half_way(house, model)
+def test_what_was_broken_off_goes_on_at_the_same_moment_with_the_same_events(after, tmp_path, monkeypatch):
+    house, model = after(half_way, "shop")
     whole, to = tmp_path / "whole.parquet", tmp_path / "to.parquet"
     score(house, Batch(model, whole), LATER, size=6)
     breaks_off(monkeypatch, 3, Died())
@@ -282,9 +277,8 @@ def test_what_was_broken_off_goes_on_at_the_same_moment_with_the_same_events(ope
 
 
 @pytest.mark.parametrize("change", ["keys", "version", "moment", "torn part", "torn plan"])
-def test_a_batch_that_asks_something_else_begins_anew_and_says_so(opened, tmp_path, monkeypatch, change):
-    house, model = opened("shop")
-    half_way(house, model)
+def test_a_batch_that_asks_something_else_begins_anew_and_says_so(after, tmp_path, monkeypatch, change):
+    house, model = after(half_way, "shop")
     keys, to = written(tmp_path / "keys.ndjson", [{"product_id": f"p{n:02d}"} for n in range(20)]), tmp_path / "to.parquet"
     batch = Batch(model, to, keys, at_said=True)
     breaks_off(monkeypatch, 2, Died())

@@ -8,13 +8,11 @@ from typer.testing import CliRunner
 from everloop.cli import app
 from everloop.errors import Unknown
 from everloop.loop.carded import card_of, write_card
-from everloop.loop.turn import turn
-from tests.ring.conftest import END
+from tests.ring.conftest import first_turn
 
 
-def test_a_version_and_the_baseline_have_cards_in_every_form(opened, tmp_path):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_a_version_and_the_baseline_have_cards_in_every_form(after, tmp_path):
+    house, model = after(first_turn, "shop")
     found = card_of(house, model, "demand@1")
     assert sum(found["moves"].values()) == pytest.approx(1)
     assert {one["name"] for one in found["sheet"]} > {"truth"}

@@ -13,7 +13,7 @@ from everloop.loop.answers import answer_due, answers_of
 from everloop.loop.house import open_house, with_pause
 from everloop.loop.turn import turn
 from everloop.serving.log import unsealed
-from tests.ring.conftest import END
+from tests.ring.conftest import END, first_turn
 
 
 class Crash(BaseException):
@@ -83,9 +83,8 @@ def test_after_a_crash_at_any_pause_the_work_is_finished_as_if_nothing_had_happe
         shutil.rmtree(again)
 
 
-def test_what_was_kept_is_read_back_and_not_done_again(opened, monkeypatch):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_what_was_kept_is_read_back_and_not_done_again(after, monkeypatch):
+    house, model = after(first_turn, "shop")
     before = house.journal.head()
     calls = []
 
@@ -98,13 +97,12 @@ def test_what_was_kept_is_read_back_and_not_done_again(opened, monkeypatch):
     assert house.journal.head() == before
 
 
-def test_a_keep_that_forgot_would_be_found_by_the_journal(opened, monkeypatch):
+def test_a_keep_that_forgot_would_be_found_by_the_journal(after, monkeypatch):
     """The mutant: a keep that never reads back. Another body under a kept id is refused, so nothing is ever kept twice."""
     from everloop.errors import StoreError
     from everloop.registry.journal import Journal
 
-    house, model = opened("shop")
-    turn(house, model, END)
+    house, model = after(first_turn, "shop")
     before = house.journal.head()
     steps, find = {e.record.id for e in house.journal.read() if e.turn}, Journal.find
     forgetful = {id for id in steps if type(find(house.journal, id)).__name__ in ("Report", "Signals", "Decision")}
@@ -115,9 +113,8 @@ def test_a_keep_that_forgot_would_be_found_by_the_journal(opened, monkeypatch):
     assert house.journal.head() == before
 
 
-def test_a_clock_set_back_does_nothing_and_says_so(opened):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_a_clock_set_back_does_nothing_and_says_so(after):
+    house, model = after(first_turn, "shop")
     before = house.journal.head()
     with pytest.raises(ClockWentBack, match="Nothing was done"):
         turn(house, model, END - timedelta(days=1))
@@ -160,9 +157,8 @@ def test_a_full_disk_while_journaling_loses_nothing_and_is_told(opened):
     assert decision.id in {e.record.id for e in roomy.journal.read(kind="Decision")}
 
 
-def test_a_candidate_whose_bytes_are_gone_never_answers_and_the_champion_does(opened):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_a_candidate_whose_bytes_are_gone_never_answers_and_the_champion_does(after):
+    house, model = after(first_turn, "shop")
     candidate = house.candidate(house.versions.get(house.traffic(model).candidate).candidate)
     path = house.blobs.path(candidate.artefact)
     path.write_bytes(path.read_bytes()[:100])

@@ -17,12 +17,11 @@ from everloop.loop.batch.score import Batch, score
 from everloop.loop.executors import Opened, executor_of
 from everloop.loop.project_file import open_project
 from everloop.loop.steps import train_now
-from everloop.loop.turn import turn
 from everloop.settings import Executor
 from everloop.training.child import called
 from everloop.training.processes import Processes
 from everloop.training.sent import done, outcome_of, packed, work_of
-from tests.ring.conftest import END
+from tests.ring.conftest import END, first_turn
 from tests.ring.test_tuning import TUNE, learnt, opened_anew, tuned
 
 SAID = 'learner=HistGradientBoostingRegressor(loss="absolute_error", max_iter=60),'
@@ -109,9 +108,8 @@ def test_a_batch_is_the_same_file_wherever_it_was_answered(opened, spread, tmp_p
 
 
 @pytest.mark.slow
-def test_windows_of_answers_are_counted_alike(opened, spread, monkeypatch):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_windows_of_answers_are_counted_alike(after, spread, monkeypatch):
+    house, model = after(first_turn, "shop")
     for day in range(1, 4):
         answer_due(house, model, END + timedelta(days=day))
     candidate = train_now(house, model, END + timedelta(days=3))

@@ -18,14 +18,18 @@ from tests.ring.test_doors import doors, some_requests  # noqa: F401
 LATER = END + timedelta(hours=1)
 
 
+def gone_round(house, model):
+    go_round(house, model, END)
+
+
 @pytest.fixture
-def rolling(opened):
+def rolling(after):
     """A house whose candidate answers half of the units."""
-    house, model = opened(
+    house, model = after(
+        gone_round,
         "shop",
         lambda text: text.replace("roll_out=[shadow(days(1)), canary(0.25, every=days(2))]", "roll_out=[canary(0.5, every=days(2))]"),
     )
-    go_round(house, model, END)
     compile_served(house, END)
     assert house.traffic(model).stage == "canary"
     return house, model

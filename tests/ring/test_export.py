@@ -26,6 +26,10 @@ from tests.ring.test_doors import new_row
 LATER = END + timedelta(hours=1)
 
 
+def trained(house, model):
+    train_now(house, model, LATER)
+
+
 def rows_at(table, moment):
     return table.filter([instant == moment for instant in table["event_timestamp"].to_pylist()])
 
@@ -88,9 +92,8 @@ def test_a_house_nothing_has_happened_in_writes_no_row(opened, tmp_path):
 # -- DVC -----------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_training_set_and_its_snapshot_are_read_again_byte_for_byte(opened, tmp_path):
-    house, model = opened("shop")
-    train_now(house, model, LATER)
+def test_a_training_set_and_its_snapshot_are_read_again_byte_for_byte(after, tmp_path):
+    house, model = after(trained, "shop")
     done = to_dvc(house, model, tmp_path / "out")
     assert (done.files, done.same) == (("sources/orders.parquet", "training.parquet"), None)
     record = next(e.record for e in house.journal.read(kind="TrainingSet", newest_first=True))
@@ -107,9 +110,8 @@ def test_a_training_set_and_its_snapshot_are_read_again_byte_for_byte(opened, tm
     assert "These differ: sources/orders.parquet, training.parquet" in spoken_dvc(newer, tmp_path / "out")
 
 
-def test_what_git_brings_back_without_its_data_is_read_from_the_house(opened, tmp_path):
-    house, model = opened("shop")
-    train_now(house, model, LATER)
+def test_what_git_brings_back_without_its_data_is_read_from_the_house(after, tmp_path):
+    house, model = after(trained, "shop")
     to_dvc(house, model, tmp_path / "one")
     (tmp_path / "two").mkdir()
     for name in ("demand.dvc", "demand.pins.toml", ".gitignore"):
@@ -119,9 +121,8 @@ def test_what_git_brings_back_without_its_data_is_read_from_the_house(opened, tm
         assert (tmp_path / "two" / "demand" / name).read_bytes() == (tmp_path / "one" / "demand" / name).read_bytes()
 
 
-def test_pins_name_the_model_the_training_set_and_how_far_each_table_counts(opened, tmp_path):
-    house, model = opened("shop")
-    train_now(house, model, LATER)
+def test_pins_name_the_model_the_training_set_and_how_far_each_table_counts(after, tmp_path):
+    house, model = after(trained, "shop")
     done = to_dvc(house, model, tmp_path / "out")
     pins = dvc.pinned(tmp_path / "out", "demand")
     snapshot = house.journal.get(done.snapshot)
@@ -143,9 +144,8 @@ def test_a_version_names_what_it_learnt_from(opened, tmp_path):
         to_dvc(house, model, tmp_path / "out", version="demand@7")
 
 
-def test_pins_of_another_house_are_refused(opened, tmp_path):
-    house, model = opened("shop")
-    train_now(house, model, LATER)
+def test_pins_of_another_house_are_refused(after, tmp_path):
+    house, model = after(trained, "shop")
     to_dvc(house, model, tmp_path / "out")
     path = tmp_path / "out" / "demand.pins.toml"
     kept = path.read_text()
@@ -191,9 +191,8 @@ def test_only_what_tells_of_the_roll_out_changes_with_it(rolling, tmp_path):
 # -- in a terminal -------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_verbs_say_what_was_written_and_what_to_do_next(opened, tmp_path):
-    house, model = opened("shop")
-    train_now(house, model, LATER)
+def test_the_verbs_say_what_was_written_and_what_to_do_next(after, tmp_path):
+    house, _ = after(trained, "shop")
     house.store.close()
     at = ["--project", str(house.project.path), "--to", str(tmp_path / "out")]
     said = CliRunner().invoke(app, ["export", "feast", "demand", *at, "--now", LATER.isoformat()])

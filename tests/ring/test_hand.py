@@ -19,7 +19,7 @@ from everloop.loop.people import answer_question, undo
 from everloop.loop.serve.routes import read_routes
 from everloop.loop.turn import turn
 from everloop.records import Decision, Traffic
-from tests.ring.conftest import END
+from tests.ring.conftest import END, first_turn
 from tests.ring.shops import Shop, usual
 
 HOUR = timedelta(hours=1)
@@ -104,9 +104,8 @@ def test_a_turn_that_would_go_a_step_on_is_overtaken_by_the_switch(rolling):
     assert (house.traffic(model).stage, bool(house.traffic(model).held)) == ("steady", True)
 
 
-def test_who_says_yes_while_it_is_held_is_told_so_and_the_question_waits_on(opened):
-    house, model = opened("price")
-    turn(house, model, END)
+def test_who_says_yes_while_it_is_held_is_told_so_and_the_question_waits_on(after):
+    house, model = after(first_turn, "price")
     hold(house, model, **KIM, now=LATER)
     waiting = house.approvals.waiting(model.name)
     assert waiting, "nothing was taken back, so nothing is withdrawn"
@@ -131,9 +130,8 @@ def test_a_yes_to_learning_waits_as_well(rolling):
     assert not house.approvals.waiting(model.name)
 
 
-def test_an_answer_to_a_question_that_waits_no_more_is_no_answer_to_another(opened):
-    house, model = opened("price")
-    turn(house, model, END)
+def test_an_answer_to_a_question_that_waits_no_more_is_no_answer_to_another(after):
+    house, model = after(first_turn, "price")
     (waiting,) = house.approvals.waiting(model.name)
     with pytest.raises(Overtaken, match="does not wait for an answer to 0123abcd any more"):
         answer_question(house, model, True, by="Ann", reason="looks right", now=LATER, question="0123abcd" * 2)

@@ -11,8 +11,7 @@ from everloop.features.served import definitions, told
 from everloop.loop.answers import answer_one, answers_of
 from everloop.loop.learnt import otherwise
 from everloop.loop.skew import measure
-from everloop.loop.turn import turn
-from tests.ring.conftest import END
+from tests.ring.conftest import END, first_turn
 from tests.ring.test_doors import doors, some_requests  # noqa: F401
 
 LATER = END + timedelta(hours=1)
@@ -34,10 +33,9 @@ def edited(text):
 
 
 @pytest.fixture
-def learnt(opened):
+def learnt(opened, after):
     """A house whose champion has learnt, before and after its definition was edited; and what was answered before."""
-    house, model = opened("shop", named)
-    turn(house, model, END)
+    house, model = after(first_turn, "shop", named)
     key = [some_requests(house, model, 1)[0]["product_id"]]
     assert house.candidate(house.version(house.traffic(model).champion).candidate).format != "baseline"
     before = answer_one(house, model, key, LATER)

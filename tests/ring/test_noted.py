@@ -19,7 +19,7 @@ from everloop.loop.strategies import compare_strategies
 from everloop.loop.turn import turn
 from everloop.registry.card import markdown
 from everloop.registry.history import told, why
-from tests.ring.conftest import END
+from tests.ring.conftest import END, first_turn
 
 SAID = 'HistGradientBoostingRegressor(loss="absolute_error", max_iter=60)'
 NOTES = """
@@ -43,9 +43,8 @@ def noting(text):
     )
 
 
-def test_what_a_learner_notes_is_kept_with_its_candidate_and_stands_on_its_card(opened):
-    house, model = opened("shop", noting)
-    turn(house, model, END)
+def test_what_a_learner_notes_is_kept_with_its_candidate_and_stands_on_its_card(after):
+    house, model = after(first_turn, "shop", noting)
     candidate = house.candidate(house.versions.named("demand@1").candidate)
     assert dict(candidate.notes) == {"rows": float(candidate.rows), "stopped": "early"}
     assert "| stopped | early |" in markdown(card_of(house, model, "demand@1"))
@@ -121,12 +120,11 @@ def test_the_pin_of_a_tracked_file_is_in_the_lineage_of_what_learnt_from_it(tmp_
     assert any(f"tracked by DVC: orders.csv {delivery.pin}" in line for line in told(why(house.journal, candidate.id)))
 
 
-def test_a_version_becomes_a_run_of_weights_and_biases_without_any_network(opened, tmp_path):
+def test_a_version_becomes_a_run_of_weights_and_biases_without_any_network(after, tmp_path):
     pytest.importorskip("wandb", reason="the extra wandb is not installed")
     from everloop.loop.in_wandb import to_wandb
 
-    house, model = opened("shop", noting)
-    turn(house, model, END)
+    house, model = after(first_turn, "shop", noting)
     run = to_wandb(house, model, "demand@1", tmp_path / "runs")
     assert run.name.startswith("offline-run-")
     assert list(run.glob("run-*.wandb"))

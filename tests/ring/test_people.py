@@ -16,7 +16,7 @@ from everloop.loop.people import admit_file, answer_question, override, undo
 from everloop.loop.spoken import spoken_answer
 from everloop.loop.turn import turn
 from everloop.records import Approval, Verdict
-from tests.ring.conftest import END
+from tests.ring.conftest import END, first_turn
 
 BEGIN = END - timedelta(days=28)  # so that there is truth to come
 
@@ -31,9 +31,8 @@ class Twice:
         return 2.5 * np.asarray(X)[:, 0]
 
 
-def test_where_a_person_has_to_agree_nothing_takes_over_until_they_do(opened):
-    house, model = opened("price")
-    turn(house, model, END)
+def test_where_a_person_has_to_agree_nothing_takes_over_until_they_do(after):
+    house, model = after(first_turn, "price")
     assert not house.traffic(model).rolling
     said = answer_question(house, model, True, by="Kim", reason="looks right", now=END + timedelta(hours=1))
     assert "yes" in said
@@ -43,9 +42,8 @@ def test_where_a_person_has_to_agree_nothing_takes_over_until_they_do(opened):
     assert (word.by, word.reason) == ("Kim", "looks right")
 
 
-def test_a_no_leaves_everything_as_it_is(opened):
-    house, model = opened("price")
-    turn(house, model, END)
+def test_a_no_leaves_everything_as_it_is(after):
+    house, model = after(first_turn, "price")
     answer_question(house, model, False, by="Kim", reason="not now", now=END)
     assert not house.traffic(model).rolling
     assert not house.approvals.waiting(model.name)
@@ -54,17 +52,15 @@ def test_a_no_leaves_everything_as_it_is(opened):
 
 
 @pytest.mark.parametrize(("by", "reason"), [("", "because"), ("Kim", " ")])
-def test_a_word_needs_a_name_and_a_reason(opened, by, reason):
-    house, model = opened("price")
-    turn(house, model, END)
+def test_a_word_needs_a_name_and_a_reason(after, by, reason):
+    house, model = after(first_turn, "price")
     with pytest.raises(EverloopError, match="name and a reason"):
         answer_question(house, model, True, by=by, reason=reason, now=END)
     assert house.approvals.waiting(model.name)
 
 
-def test_undo_takes_a_roll_out_back_at_once_and_says_who_did_it(opened):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_undo_takes_a_roll_out_back_at_once_and_says_who_did_it(after):
+    house, model = after(first_turn, "shop")
     before = house.traffic(model).champion
     assert house.traffic(model).stage == "shadow"
     undo(house, model, by="Kim", reason="I saw odd answers", now=END + timedelta(minutes=5))
@@ -73,9 +69,8 @@ def test_undo_takes_a_roll_out_back_at_once_and_says_who_did_it(opened):
     assert "Kim" in lines[-1]
 
 
-def test_an_undo_too_many_names_the_version_as_the_first_one_did(opened):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_an_undo_too_many_names_the_version_as_the_first_one_did(after):
+    house, model = after(first_turn, "shop")
     undo(house, model, by="Kim", reason="odd", now=END + timedelta(minutes=5))
     with pytest.raises(EverloopError, match="nothing to take back; no version before demand@0 is known"):
         undo(house, model, by="Kim", reason="odder", now=END + timedelta(minutes=6))
@@ -87,11 +82,10 @@ def test_with_nothing_to_take_back_undo_says_so(opened):
         undo(house, model, by="Kim", reason="?", now=END)
 
 
-def test_a_turn_that_was_overtaken_by_undo_is_superseded_and_moves_nothing(opened):
+def test_a_turn_that_was_overtaken_by_undo_is_superseded_and_moves_nothing(after):
     from everloop.loop.house import with_pause
 
-    house, model = opened("shop")
-    turn(house, model, END)
+    house, model = after(first_turn, "shop")
     later = END + timedelta(days=1)
 
     def pause(moment):
@@ -105,9 +99,8 @@ def test_a_turn_that_was_overtaken_by_undo_is_superseded_and_moves_nothing(opene
     assert "superseded" in states
 
 
-def test_what_was_live_then_is_known_later(opened):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_what_was_live_then_is_known_later(after):
+    house, model = after(first_turn, "shop")
     undo(house, model, by="Kim", reason="stop", now=END + timedelta(hours=2))
     lines, _ = history(house, model, END + timedelta(hours=1))
     assert "in shadow" in lines[0]
@@ -161,9 +154,8 @@ def test_a_model_file_that_could_run_code_is_not_loaded_without_leave(opened, tm
     assert not [e for e in house.journal.read() if isinstance(e.record, Verdict)]
 
 
-def test_why_leads_from_a_version_to_everything_behind_it(opened):
-    house, model = opened("shop")
-    turn(house, model, END)
+def test_why_leads_from_a_version_to_everything_behind_it(after):
+    house, _ = after(first_turn, "shop")
     lines, records = why(house, "demand@1")
     assert {"Version", "Candidate", "Verdict", "Contest", "TrainingSet", "Snapshot"} <= {type(r).__name__ for r in records}
     assert lines[0].endswith("]")

@@ -8,7 +8,7 @@ from everloop.cli import app
 from everloop.errors import EverloopError, Unknown
 from everloop.loop.reproduce import reproduce
 from everloop.loop.turn import turn
-from tests.ring.conftest import END
+from tests.ring.conftest import END, first_turn
 
 SAID = 'HistGradientBoostingRegressor(loss="absolute_error", max_iter=60)'
 
@@ -22,9 +22,8 @@ def learnt_by(learner):
 
 
 @pytest.mark.parametrize("learner", [SAID, "LGBMRegressor(n_estimators=20, deterministic=True, verbose=-1)"])
-def test_a_version_made_again_answers_the_same_to_the_last_bit(opened, learner):
-    house, model = opened("shop", lambda text: "from lightgbm import LGBMRegressor\n" + learnt_by(learner)(text))
-    turn(house, model, END)
+def test_a_version_made_again_answers_the_same_to_the_last_bit(after, learner):
+    house, model = after(first_turn, "shop", lambda text: "from lightgbm import LGBMRegressor\n" + learnt_by(learner)(text))
     again = reproduce(house, model, "demand@1")
     assert (again.same, again.rows, again.differing) == (True, True, 0)
     assert again.asked > again.learn_rows > 0
@@ -63,9 +62,8 @@ def test_a_learner_that_draws_by_chance_is_told_with_how_far_it_is_off(opened):
     assert "otherwise, by up to" in str(again)
 
 
-def test_a_snapshot_that_gives_other_rows_now_is_told(opened, monkeypatch):
-    house, model = opened("shop", learnt_by(SAID))
-    turn(house, model, END)
+def test_a_snapshot_that_gives_other_rows_now_is_told(after, monkeypatch):
+    house, model = after(first_turn, "shop", learnt_by(SAID))
     read = type(house).read
     monkeypatch.setattr(
         type(house), "read", lambda self, *words: {name: t.slice(0, t.num_rows // 2) for name, t in read(self, *words).items()}
@@ -75,9 +73,8 @@ def test_a_snapshot_that_gives_other_rows_now_is_told(opened, monkeypatch):
     assert "The snapshot gives other rows now." in str(again)
 
 
-def test_what_was_not_learnt_by_this_file_is_refused_with_the_next_step(opened):
-    house, model = opened("shop", learnt_by(SAID))
-    turn(house, model, END)
+def test_what_was_not_learnt_by_this_file_is_refused_with_the_next_step(opened, after):
+    house, model = after(first_turn, "shop", learnt_by(SAID))
     with pytest.raises(Unknown, match="not learnt here"):
         reproduce(house, model, "demand@0")
     with pytest.raises(Unknown, match="demand@9"):
@@ -88,11 +85,10 @@ def test_what_was_not_learnt_by_this_file_is_refused_with_the_next_step(opened):
         reproduce(house, model, "demand@1")
 
 
-def test_the_terminal_says_equal_or_where_it_differs(opened, monkeypatch):
+def test_the_terminal_says_equal_or_where_it_differs(after, monkeypatch):
     from typer.testing import CliRunner
 
-    house, model = opened("shop", learnt_by(SAID))
-    turn(house, model, END)
+    house, _ = after(first_turn, "shop", learnt_by(SAID))
     words = ["reproduce", "demand@1", "--project", str(house.project.path), "--house", str(house.settings.house)]
     house.store.close()
     monkeypatch.setattr(

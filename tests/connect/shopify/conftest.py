@@ -6,9 +6,9 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from tests.ring.conftest import asking, begun, opened, prepared, rolling
+from tests.ring.conftest import asking, begun, kept, opened, prepared, rolling
 
-__all__ = ["asking", "begun", "opened", "prepared", "rolling"]
+__all__ = ["asking", "begun", "kept", "opened", "prepared", "rolling"]
 
 
 def _named(name, file):

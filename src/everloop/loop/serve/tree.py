@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from everloop.loop.serve.announced import answering, joined
 from everloop.loop.serve.child import SHORTEST, Child, how, now
-from everloop.loop.serve.heard import Ear, Heard, voice_of
+from everloop.loop.serve.ears import Ear, Ears, speaker_of
 from everloop.loop.serve.served import forget
 from everloop.loop.serve.serving import Serving
 from everloop.loop.serve.signalled import Signalled, signalled
@@ -30,9 +30,9 @@ class Tree:
 
     def __init__(self, serving: Serving, listener: socket.socket | None, say: Callable[[str], None], children: list[Child]) -> None:
         self.serving, self.listener, self.children = serving, listener, children
-        self.voice = voice_of(serving.settings.logs, say, as_json=serving.as_json)
+        self.speaker = speaker_of(serving.settings.logs, say, as_json=serving.as_json)
         self.selector = selectors.DefaultSelector()
-        self.heard = Heard(self.selector, self.voice)
+        self.ears = Ears(self.selector, self.speaker)
         self.answers = any(child.works for child in children)
         self.ending: float | None = None
         self.code = 0
@@ -68,7 +68,7 @@ class Tree:
                 case Child() as child:
                     self._wake(child)
                 case Ear():
-                    self.heard.hear(key)
+                    self.ears.hear(key)
                 case _:
                     signals.woke()
 
@@ -82,7 +82,7 @@ class Tree:
     def _start_what_is_due(self) -> None:
         for child in self.children:
             if self.ending is None and child.waits and child.start_at is not None and child.start_at <= now():
-                self.heard.start(child, self._told(child))
+                self.ears.start(child, self._told(child))
 
     def _told(self, child: Child) -> Told:
         s = self.serving
@@ -143,11 +143,11 @@ class Tree:
             code = child.process.poll() if child.process is not None else None
             if code is None:
                 continue
-            self.heard.drain(child)
+            self.ears.drain(child)
             lived = child.buried()
             if child.replaces is not None:
                 self.children.remove(child)
-                self.voice.say(f"{child.name} could not be replaced ({how(code)}); the one before goes on answering.")
+                self.speaker.say(f"{child.name} could not be replaced ({how(code)}); the one before goes on answering.")
             elif self.ending is not None or (child.once and code == 0):
                 child.done = True
             else:
@@ -156,7 +156,7 @@ class Tree:
     def _died(self, child: Child, code: int, lived: float) -> None:
         if code == AGAIN and child.ready:
             child.deaths, child.ready, self.announced, child.start_at = 0, False, False, now() + SHORTEST
-            self.voice.note(f"{child.name} wants to be started again, and is.")
+            self.speaker.note(f"{child.name} wants to be started again, and is.")
             return
         soon = child.count_death(code, lived)
         if child.asked is not None:
@@ -165,19 +165,19 @@ class Tree:
         if not child.ever_ready and (child.tries >= TRIES or code == CANNOT):
             last = "\n  ".join(child.words) or "It said nothing."
             often = f" {child.tries} times in a row" if child.tries > 1 else ""
-            self.voice.complain(f"{child.name} cannot start: it ended{often} ({how(code)}).\n  {last}")
+            self.speaker.complain(f"{child.name} cannot start: it ended{often} ({how(code)}).\n  {last}")
             self._end(CANNOT)
             return
         self.announced = False
         wait = child.pause()
         child.start_at = now() + wait
-        self.voice.complain(f"{child.name} {how(code)}; it is started again in {wait:g} s.")
+        self.speaker.complain(f"{child.name} {how(code)}; it is started again in {wait:g} s.")
 
     def _asked_again(self, child: Child, code: int, soon: bool) -> None:
         """It is started again when it is next asked; who asks now, and would ask for nothing, is let go. The others go on."""
         assert child.asked is not None
         if code != 0:
-            self.voice.complain(f"{child.name} {how(code)}; it is started again when it is next asked.")
+            self.speaker.complain(f"{child.name} {how(code)}; it is started again when it is next asked.")
         with suppress(BlockingIOError):
             while soon:
                 child.asked.socket.accept()[0].close()
@@ -212,6 +212,6 @@ class Tree:
         first, self.said, self.announced = not self.said, True, True
         if self.listener is not None and self.answers:
             for said in answering(self.serving, self.listener, [child.pid for child in lasting if child.works], first=first):
-                self.voice.say(said)
+                self.speaker.say(said)
         elif first:
-            self.voice.say(joined(self.serving, self.listener, [child.pid for child in lasting if not child.listens]))
+            self.speaker.say(joined(self.serving, self.listener, [child.pid for child in lasting if not child.listens]))

@@ -1,4 +1,4 @@
-"""Hearing: what children say, passed on line by line with who said it, and what the supervisor says itself.
+"""Ears: what children say, passed on line by line with who said it, and what the supervisor says itself.
 
 In: the pipes of children. Out: lines, and each child's last words, by which its death is judged.
 """
@@ -23,7 +23,7 @@ LONG = 65536
 
 
 @dataclass(frozen=True)
-class Voice:
+class Speaker:
     """How a supervisor speaks, as the settings want it: ``say`` is what a person waits for, the rest goes to stderr."""
 
     logs: Logs
@@ -42,9 +42,9 @@ class Voice:
         print(f"everloop: {text}" if self.logs.form == "text" else line(ME, level, text), file=sys.stderr, flush=True)
 
 
-def voice_of(logs: Logs, say: Callable[[str], None], *, as_json: bool) -> Voice:
+def speaker_of(logs: Logs, say: Callable[[str], None], *, as_json: bool) -> Speaker:
     """``as_json``: what is said is one object already, whatever the form of the lines."""
-    return Voice(logs, say if logs.form == "text" or as_json else lambda text: say(line(ME, "info", text)))
+    return Speaker(logs, say if logs.form == "text" or as_json else lambda text: say(line(ME, "info", text)))
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Ear:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Ears:
     """Hears children by the selector of a loop, whose keys of children's pipes hold an ``Ear``."""
 
     selector: selectors.BaseSelector
-    voice: Voice
+    speaker: Speaker
 
     def start(self, child: Child, told: Told) -> None:
         """Start a child, and hear it from then on."""
@@ -104,7 +104,7 @@ class Heard:
     def _pass_on(self, child: Child, said: bytes) -> None:
         if text := said.decode(errors="replace").rstrip():
             child.words.append(text)
-            self.voice.pass_on(child.name, text)
+            self.speaker.pass_on(child.name, text)
 
 
 def _readable(fd: int) -> bool:
