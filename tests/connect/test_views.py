@@ -44,10 +44,14 @@ def test_every_gauge_stands_on_the_dashboard():
 
 
 def test_every_label_that_is_named_is_one_of_its_metric():
+    seen = set()
     for expr in expressions(DASHBOARD):
         for name, said in re.findall(r"\b(everloop_\w+)\{([^}]*?)\}", re.sub(r'"[^"]*"', '""', expr)):
             family = FAMILIES[re.sub("|".join(f"{e}$" for e in ENDINGS), "", name)]
-            assert set(re.findall(r"(\w+)(?==)", said)) <= {*family.labels, "le"}, expr
+            named = set(re.findall(r"(\w+)(?==)", said))
+            assert named <= {*family.labels, "le"}, expr
+            seen |= named
+    assert {"model", "status"} <= seen
 
 
 def test_a_series_of_each_rule_that_is_alerted_by_is_recorded():

@@ -15,6 +15,7 @@ from everloop.loop.serve.follow import Absent, Follow
 from everloop.loop.serve.routes import Living, Named, Route, Routes, put_whole, workers
 from everloop.records import Candidate, Shape, Traffic
 from everloop.registry.written import as_data
+from tests.waiting import until
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 NUMBER = Shape(kind="number")
@@ -80,13 +81,6 @@ def following(tmp_path):
     yield follow
     for one in made:
         one.close()
-
-
-def until(holds, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.002)
 
 
 def generation(follow):

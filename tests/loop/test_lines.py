@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from everloop.loop.serve.lines import line, of_requests, passed_on
 from everloop.settings import Logs, read_settings
 from everloop.spans import Asked, about, asked_now
-from tests.loop.test_supervise import SOURCE, WAITS, tree, until
+from tests.loop.test_supervise import SOURCE, WAITS, tree
+from tests.waiting import until
 
 __all__ = ["tree"]
 AS_JSON = Logs(form="json")

@@ -24,6 +24,7 @@ from everloop.loop.serve import supervise
 from everloop.loop.serve.child import how
 from everloop.loop.serve.listening import listening, url_of
 from everloop.loop.serve.scraped import address
+from tests.waiting import until
 
 SOURCE = str(Path(everloop.__file__).parents[1])
 
@@ -110,14 +111,6 @@ def tree(tmp_path):
     yield grow
     for one in made:
         one.end()
-
-
-def until(holds, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.02)
-    return found
 
 
 def lives(pid):

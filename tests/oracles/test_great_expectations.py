@@ -46,6 +46,7 @@ def test_an_expectation_that_raises_and_rows_there_are_none_of_are_not_enough_ev
 
 
 def test_what_is_no_suite_is_refused(told):
+    assert len(told["refused"]) == 4
     assert all(said.startswith("suite.json is no suite of Great Expectations 1.x: ") for said in told["refused"])
 
 

@@ -93,11 +93,10 @@ def test_a_key_said_twice_or_one_nobody_knows_is_left_to_the_long_way(body):
     assert form_of(fit_of(demand)).read(body) is None
 
 
-@pytest.mark.parametrize("body", TWICE)
+@pytest.mark.parametrize("body", [body for body in TWICE if b"\\" not in body])
 def test_the_mutant_that_counts_no_colons_reads_one_of_two(body, monkeypatch):
     monkeypatch.setattr(forms, "_colons", lambda request: body.count(b":"))
-    read = form_of(fit_of(demand)).read(body)
-    assert read is not None or b"\\" in body
+    assert form_of(fit_of(demand)).read(body) is not None
 
 
 @pytest.mark.parametrize("model", [fraud, picks, spread, taste])

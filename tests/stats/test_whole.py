@@ -64,7 +64,9 @@ def test_few_questions_prove_nothing():
 
 def test_every_draw_takes_whole_blocks():
     where = np.array([0, 1, 1, 2, 2, 2])
-    for rows in draws(where, 3, 50, seed=1):
+    drawn = list(draws(where, 3, 50, seed=1))
+    assert len(drawn) == 50
+    for rows in drawn:
         counts = np.bincount(where[rows], minlength=3)
         assert (counts % [1, 2, 3] == 0).all()
         assert (counts // [1, 2, 3]).sum() == 3

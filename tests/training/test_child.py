@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import training_learners as learners
 from everloop_children import run
+from tests.waiting import until
 from training_tables import NOW, Shelf, number, table_of, training_set_of
 
 from everloop.errors import LearnerFailed, Unknown
@@ -82,12 +82,12 @@ def test_a_child_dies_with_its_parent_even_while_it_holds_the_interpreter(tmp_pa
     file = tmp_path / "parent.py"
     file.write_text(textwrap.dedent(script))
     parent = subprocess.Popen([sys.executable, str(file)])
-    wait_until(told.exists, 60)
+    until(told.exists, 60)
     child = int(told.read_text())
     assert alive(child)
     parent.kill()
     parent.wait()
-    wait_until(lambda: not alive(child), 5)
+    until(lambda: not alive(child), 5)
 
 
 def alive(pid):
@@ -95,13 +95,6 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def wait_until(holds, seconds):
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        os.sched_yield()
 
 
 def test_a_model_is_trained_in_a_child_and_its_golden_rows_are_the_parents():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import closing
 
 import pytest
 from everloop_shops import FakeShop
+from tests.waiting import until
 
 from everloop.connect.shopify.beside import Beside
 from everloop.connect.shopify.hand import Hand, follow
@@ -89,13 +89,6 @@ def test_a_body_that_is_none_stops_nobody(place, hand):
     put(place, "metaobjects/update", hand.shop.edit("recs", kill_switch="true"))
     assert Promptly(place, hand).look() == 2
     assert hand.house.held
-
-
-def until(there, most=10.0):
-    last = time.monotonic() + most
-    while not there() and time.monotonic() < last:
-        time.sleep(0.01)
-    return there()
 
 
 def test_both_threads_begin_and_end(place, hand):

@@ -138,8 +138,11 @@ def test_every_field_told_is_one_the_extension_has_and_all_of_them_are_told(trig
     house.entries, house.through = [traffic(11, "recommend@2"), traffic(12, "recommend@1", "undo"), incident(13)], 13
     triggers.look(house)
     triggers.put(runs_out("7", date(2026, 11, 9), 6.5, "12 left."))
-    for handle, payload in told_by(triggers):
-        settings = tomllib.loads(app_files()[f"extensions/{handle}/shopify.extension.toml"])
+    told, files = told_by(triggers), app_files()
+    flows = {name.split("/")[1] for name, text in files.items() if name.endswith("shopify.extension.toml") and "flow_trigger" in text}
+    assert {handle for handle, _ in told} == flows
+    for handle, payload in told:
+        settings = tomllib.loads(files[f"extensions/{handle}/shopify.extension.toml"])
         fields = settings["settings"]["fields"]
         wanted = {field.get("key", "product_id" if field["type"] == "product_reference" else None) for field in fields}
         assert set(payload) == wanted, handle
