@@ -11,7 +11,7 @@ install: $(STAMP)-core
 demo: $(STAMP)-demo
 	$(BIN)/everloop demo
 test: $(STAMP)-test
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 test-slow: $(STAMP)-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 lint: $(STAMP)-lint

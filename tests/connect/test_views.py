@@ -51,7 +51,7 @@ def test_every_label_that_is_named_is_one_of_its_metric():
             named = set(re.findall(r"(\w+)(?==)", said))
             assert named <= {*family.labels, "le"}, expr
             seen |= named
-    assert {"model", "le"} <= seen
+    assert {"model", "status"} <= seen
 
 
 def test_a_series_of_each_rule_that_is_alerted_by_is_recorded():

@@ -111,7 +111,7 @@ def test_there_is_a_champion_before_anything_is_known(make):
     if make is shares:
         assert np.isnan(given.value).all()
     if make is ranking:
-        assert set(given.items) == {()}
+        assert set(given.items) == {("i0", "i1")}
 
 
 def test_an_object_with_predict_is_asked_as_a_learner_would_be():
