@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from everloop.loop.govern import Memory, forbidden
+from everloop.loop.govern import STANDS, Memory, forbidden
 from everloop.monitor.deployed import GUARDRAIL, SOON
 from everloop.project.conditions import slipped
 from everloop.project.model import Model
@@ -30,8 +30,6 @@ BY_TRUTH = ("slip", "truths")
 """Wishes that rest on truth, and mean nothing while truths do not come."""
 BY_ANSWERS = ("drift", "slip")
 """Wishes that rest on answers given lately, and mean nothing where a season, or data that was broken then, explains them."""
-STANDS = "it does not go on, for "
-"""How a reason begins why a roll-out takes no step."""
 A_WEEK = timedelta(days=7)
 """Of truths after a drift was told: so much of them a rehearsal waits for."""
 

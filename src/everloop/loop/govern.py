@@ -13,6 +13,8 @@ from everloop.settings import Governor
 
 ENOUGH = 0.1
 """After failures, much new truth is a tenth of what the last candidate learnt from."""
+STANDS = "it does not go on, for "
+"""How a reason begins why a roll-out takes no step."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from everloop.clock import said
 from everloop.errors import Unknown
-from everloop.loop.decide import STANDS
+from everloop.loop.govern import STANDS
 from everloop.loop.house import House
 from everloop.loop.lineage import by_number
 from everloop.loop.month import Month, month_of, spoken_month
