@@ -86,7 +86,7 @@ def made(shop):
 
 @pytest.fixture(scope="module")
 def turned(tmp_path_factory):
-    """The example file turned once, then asked on three days, and once about one product at the end; a product is out of stock on the day after the first."""
+    """The example file turned once and asked on three days, at last once about one product; another is out of stock on the second day."""
     shop = Shop(tmp_path_factory.mktemp("paths"), days=40, products=6)
     decided, verdict = made(shop)
     first = shop.now
