@@ -225,7 +225,7 @@ def calls(source: Source = visits, **words: object) -> Model:
 
 seconds = visits.total("seconds", last=week)
 WAITING = {
-    "`each=`": lambda: calls(predicts=visits.total("seconds", next=week, each=days(1))),
+    "`each=` of another length than in `predicts`": lambda: calls(knows=visits.total("seconds", last=week, each=days(1))),
     "`one_per=`": lambda: calls(one_per="customer_id"),
     "`baseline=` of a function": lambda: calls(baseline=told_to_wait),
     "`cost(…)` of a reading beyond the gate": lambda: calls(roll_back_when=worse_than_champion(cost(missed=seconds, false_alarm=1))),
@@ -261,6 +261,7 @@ def test_what_is_not_listed_turns():
     revenue = visits.total("seconds", next=week)
     assert calls(roll_out=ab(0.5, wins_when=beats_champion(revenue), within=week), tell_when=worse_than_champion(revenue)).not_yet == ()
     assert calls(tell_when=at_least(seconds, 3)).not_yet == ()
+    assert calls(predicts=visits.total("seconds", next=week, each=days(1))).not_yet == ()
     assert calls(knows=visits.planned("seconds"), void_when=visits.any(next=week)).not_yet == ()
     assert calls(predicts=visits.outcome("closed"), per=visits, asked=None, knows=visits.given("seconds")).not_yet == ()
 

@@ -86,7 +86,7 @@ def made(shop):
 
 @pytest.fixture(scope="module")
 def turned(tmp_path_factory):
-    """The example file turned once, then asked on three days; a product is out of stock on the day after the first."""
+    """The example file turned once and asked on three days, at last once about one product; another is out of stock on the second day."""
     shop = Shop(tmp_path_factory.mktemp("paths"), days=40, products=6)
     decided, verdict = made(shop)
     first = shop.now
@@ -97,7 +97,7 @@ def turned(tmp_path_factory):
         if n == 1:
             gone = {"starts_at": (first + DAY).isoformat(), "ends_at": (first + 2 * DAY).isoformat()}
             shop.tell("stockouts", [{"stockout_id": "g", "product_id": "p3", **gone}])
-    return shop, decided, verdict, first
+    return shop, decided, verdict, first, answer_one(shop.house, shop.model, ["p1"], shop.now)
 
 
 def steps_of(shop, first, now):
@@ -114,7 +114,7 @@ def steps_of(shop, first, now):
 
 @pytest.mark.slow
 def test_the_example_file_learns_a_row_for_each_day_ahead_and_is_judged_step_by_step(turned):
-    shop, decided, verdict, _ = turned
+    shop, decided, verdict, *_ = turned
     assert decided.action == "retrain"
     [contest] = [e.record for e in shop.house.journal.read(kind="Contest") if isinstance(e.record, Contest)]
     paired = read_paired(shop.house.blobs.read(contest.body))
@@ -130,22 +130,21 @@ def test_the_example_file_learns_a_row_for_each_day_ahead_and_is_judged_step_by_
 
 @pytest.mark.slow
 def test_an_answer_is_one_path_and_its_baseline_the_same_day_of_the_last_week(turned):
-    shop, _, _, first = turned
+    shop, _, _, first, asked = turned
     given = answers_of(shop.house, shop.model)
-    assert len(given) == ASKED * len(shop.pace)
+    assert len(given) == ASKED * len(shop.pace) + 1
     one = next(row for row in given.to_pylist() if row["unit"] == "p1" and row["moment"] == int(first.timestamp() * 1e6))
     assert len(one["answer"]["values"]) == 7 * 3
     known = json.loads(one["features"])
     assert known["step"] == [1, 2, 3, 4, 5, 6, 7]
     assert known["baseline"] == [shop.sold["p1", first - (8 - step) * DAY] for step in range(1, 8)]
     assert len(set(known["calendar_weekday"])) == 7, "the weekday is that of the day predicted"
-    asked = answer_one(shop.house, shop.model, ["p1"], shop.now)
     assert asked.value == pytest.approx(sum(asked.values[1::3])), "as one number a path is the sum of its middles"
 
 
 @pytest.mark.slow
 def test_each_step_matures_by_itself_and_only_the_one_out_of_stock_is_void(turned):
-    shop, _, _, first = turned
+    shop, _, _, first, _ = turned
     late = timedelta(hours=6)
     for days in range(8):
         found = steps_of(shop, first, first + days * DAY + late)
@@ -164,7 +163,7 @@ def test_each_step_matures_by_itself_and_only_the_one_out_of_stock_is_void(turne
 def test_watching_holds_every_step_against_its_own_truth(turned):
     shop, *_ = turned
     watched = seen(shop.house, shop.model, shop.house.traffic(shop.model), now=shop.now)
-    assert watched.answers == len(shop.pace), "an answer is one, however many steps it has"
+    assert watched.answers == 1, "an answer is one, however many steps it has"
     due = ASKED * len(shop.pace) * 7 - 2  # p3 was out of stock on a day that was asked about twice
     assert len(watched.answered) == due
     units, moments = watched.answered.units.tolist(), watched.answered.moments.tolist()
@@ -176,11 +175,11 @@ def test_watching_holds_every_step_against_its_own_truth(turned):
 
 @pytest.mark.slow
 def test_what_was_served_is_what_the_log_tells_and_is_answered_again(turned):
-    shop, _, _, first = turned
+    shop, _, _, first, _ = turned
     found = measure_skew(shop.house, shop.model, now=shop.now, since=first - DAY, share=1.0)
     assert found.clean
     assert {skew.feature for skew in found.features} >= {"step", "baseline", "calendar_weekday", "promotions_discount_planned"}
-    assert found.answers == ASKED * len(shop.pace)
+    assert found.answers == ASKED * len(shop.pace) + 1
     again = ask_again(shop.house, shop.model)
     assert (again.other, again.unasked) == ((), 0)
     assert measure_drift(shop.house, shop.model).model == "demand"
@@ -188,20 +187,19 @@ def test_what_was_served_is_what_the_log_tells_and_is_answered_again(turned):
 
 @pytest.mark.slow
 def test_a_batch_of_paths_has_a_column_for_each_step_and_level(turned, tmp_path):
-    shop, *_ = turned
+    shop, *_, asked = turned
     keys = tmp_path / "keys.csv"
     keys.write_text("product_id\np1\np2\n")
     score(shop.house, Batch(shop.model, tmp_path / "out.parquet", keys), shop.now)
     table = pq.read_table(tmp_path / "out.parquet")
     names = [f"quantiles.{step}.{level:g}" for step in range(1, 8) for level in (0.1, 0.5, 0.9)]
     assert [n for n in table.column_names if n.startswith("quantiles")] == names
-    asked = answer_one(shop.house, shop.model, ["p1"], shop.now)
     assert [table.column(name)[0].as_py() for name in names] == list(asked.values)
 
 
 @pytest.mark.slow
 def test_a_truth_that_is_told_of_a_whole_path_is_refused_for_each_step_has_its_own(turned):
-    shop, _, _, first = turned
+    shop, _, _, first, _ = turned
     told = [{"model": "demand", "product_id": "p1", "moment": first.isoformat(), "truth": 7}]
     found = tell_truths(shop.house, told, shop.now)
     assert (found.kept, found.refused) == (0, 1)
