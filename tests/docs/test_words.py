@@ -225,7 +225,9 @@ def calls(source: Source = visits, **words: object) -> Model:
 
 seconds = visits.total("seconds", last=week)
 WAITING = {
-    "`each=` of another length than in `predicts`": lambda: calls(knows=visits.total("seconds", last=week, each=days(1))),
+    "`each=` of another length than in `predicts`": lambda: calls(
+        predicts=visits.total("seconds", next=week, each=days(1)), void_when=visits.any(next=week, each=week)
+    ),
     "`one_per=`": lambda: calls(one_per="customer_id"),
     "`baseline=` of a function": lambda: calls(baseline=told_to_wait),
     "`cost(…)` of a reading beyond the gate": lambda: calls(roll_back_when=worse_than_champion(cost(missed=seconds, false_alarm=1))),
