@@ -22,8 +22,8 @@ NOTHING = np.iinfo(np.int64).min
 
 
 def seen_until(house: House, candidate: Candidate) -> int:
-    """The last moment (µs UTC) of anything a candidate has learnt from, or was judged by; the smallest number where there is nothing, as of
-    a baseline."""
+    """The last moment (µs UTC) of anything a candidate has learnt from, or was judged by; the smallest number where there is nothing, as
+    where it answers elsewhere."""
     learnt = house.learnt_from(candidate)
     moments = (candidate.learnt_until, learnt.last_at if learnt is not None else None)
     return max((microseconds(at) for at in moments if at is not None), default=NOTHING)
