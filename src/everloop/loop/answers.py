@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ from everloop.features.served import as_of_in, definition_of, reach, with_as_of
 from everloop.features.spine import Spine
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
-from everloop.loop.serve.asked import first_of_each, nothing_known, questions_of
+from everloop.loop.serve.asked import first_of_each, left_out, nothing_known, questions_of
 from everloop.loop.signing import proven_here
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
@@ -89,12 +89,14 @@ def _interrupted(house: House, model: Model, since: datetime | None) -> frozense
 def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -> Prediction:
     """One answer, now: ``keys`` are the unit's values in order, or ``column=value`` pairs of a request.
 
-    Raises EverloopError where the request does not fit the model.
+    Of a row that has not arrived, the answer says what the request left out. Raises Unknown for any other unit that nothing is known of, and
+    EverloopError where the request does not fit the model.
     """
     adopt(house, model, now)
     request = _request(model, keys)
     tables = house.tables(model)
-    if not isinstance(model.per, Source) and not _ever_seen(model, tables, request):
+    heard = _ever_seen(model, tables, request)
+    if not isinstance(model.per, Source) and not heard:
         raise nothing_known(model, ", ".join(keys))
     traffic = house.traffic(model)
     here = answers_here(house, traffic)
@@ -102,7 +104,7 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
     given = _given(house, model, traffic, found, now, requests=pa.Table.from_pylist([request])).predictions()[0]
     if here.champion != traffic.champion and given.arm == "champion":
         raise answered_elsewhere(house.champion(traffic))
-    return given
+    return given if heard else replace(given, left_out=left_out(model, request))
 
 
 def answers_of(
