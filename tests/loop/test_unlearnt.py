@@ -15,6 +15,7 @@ import pytest
 from everloop import Model, Source, as_good_as_champion, days, shadow
 from everloop.clock import microseconds
 from everloop.loop.adopt import adopt
+from everloop.loop.ahead import known_ahead
 from everloop.loop.answers import ANSWERED, answer_due, answers_of
 from everloop.loop.arrivals import receive_rows
 from everloop.loop.house import open_house
@@ -97,6 +98,12 @@ def test_a_row_that_is_known_only_later_lets_no_question_be_answered_twice(turne
     assert answer_due(turned_ahead, length, END + 3 * HOUR) == 1
     assert answer_due(turned_ahead, length, END + 4 * HOUR) == 0
     assert sorted(asked(turned_ahead)) == sorted(["new", *(f"h1-{k}" for k in range(12))])
+
+
+def test_rows_that_are_known_only_later_are_told_of(turned_ahead):
+    told = "1 row of calls is known only from 2027-11-01 00:00 UTC on: the house's clock stood later when it came."
+    assert known_ahead(turned_ahead, length, END) == (told,)
+    assert known_ahead(turned_ahead, length, END + 365 * DAY - HOUR) == (), "an hour is no trouble"
 
 
 def test_a_row_that_is_known_only_later_is_answered_when_it_is_known_and_once(house):
