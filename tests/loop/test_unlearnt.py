@@ -141,8 +141,8 @@ def test_a_house_that_answered_before_this_was_noted_answers_nothing_again(turne
 
 @pytest.fixture
 def learnt(house):
-    """A candidate is in shadow that has learnt from, or was judged by, calls until an hour ago; those of the third and the second day before
-    were lost, and come in after."""
+    """A candidate is in shadow that has learnt from, or was judged by, calls until an hour ago; those of the third and second day before were
+    lost, and come in after."""
     adopt(house, length, END - 20 * DAY)
     arrive(house, history(skips=(2, 3)), END)
     answer_due(house, length, END)
