@@ -19,6 +19,8 @@ from everloop.loop.ahead import known_ahead
 from everloop.loop.answers import ANSWERED, answer_due, answers_of
 from everloop.loop.arrivals import receive_rows
 from everloop.loop.house import open_house
+from everloop.loop.lift import _lifts as lifts_of
+from everloop.loop.off_policy import _met as met_in_log
 from everloop.loop.project_file import project_of
 from everloop.loop.turn import turn
 from everloop.loop.unlearnt import seen_by, unlearnt
@@ -141,8 +143,8 @@ def test_a_house_that_answered_before_this_was_noted_answers_nothing_again(turne
 
 @pytest.fixture
 def learnt(house):
-    """A candidate is in shadow that has learnt from, or was judged by, calls until an hour ago; those of the third and second day before were
-    lost, and come in after."""
+    """A candidate is in shadow that has learnt from, or was judged by, calls until an hour ago; those of the second and third day
+    before were lost, and come in after."""
     adopt(house, length, END - 20 * DAY)
     arrive(house, history(skips=(2, 3)), END)
     answer_due(house, length, END)
@@ -179,3 +181,17 @@ def test_both_arms_lose_the_same_questions_by_whoever_could_have_answered_them_t
     arms = np.array(given.column("arm").to_pylist())
     for arm in ("champion", "shadow"):
         assert set(units[arms == arm]) > {f"new{k}" for k in range(5)} == set(units[counts & (arms == arm)])
+
+
+def test_nor_do_they_count_in_what_a_model_brings_or_in_what_another_version_would(learnt):
+    now, traffic = END + 9 * HOUR, learnt.traffic(length)
+    given = answers_of(learnt, length)
+    rows = given.filter(pc.field("arm") == "champion")
+    names = np.array([*rows.column("unit").to_pylist(), None], dtype=object)[:-1]
+    held = replace(traffic, control=0.5, baseline=traffic.champion)
+    (lift,) = lifts_of(learnt, length, held, rows, names, now)
+    assert lift.units + lift.kept == 5
+    met = met_in_log(learnt, length, set(), None, now)
+    assert {met.given.column("unit")[row].as_py() for row in met.first} == {f"new{k}" for k in range(5)}
+    met = met_in_log(learnt, length, set(), END + 3 * HOUR, now)
+    assert {met.given.column("unit")[row].as_py() for row in met.first} == {"new3", "new4"}, "the version that is asked about has learnt"

@@ -48,8 +48,8 @@ def answer_due(house: House, model: Model, now: datetime) -> int:
     """Answer every question that came due since the last time, at its own moment; returns how many were answered.
 
     The first time only the newest tick is answered: nobody asked before. Answers have stable ids, so what was answered already and is
-    asked again after a crash counts once. For a model asked about the rows of a source, every row since the last time is answered once, also
-    what arrives late (by ``LATE`` at most), and nothing that happened earlier than ``BEFORE`` the model had its first version.
+    asked again after a crash counts once. For a model asked about the rows of a source, every row since the last time is answered once,
+    also what arrives late (by ``LATE`` at most), and nothing that happened earlier than ``BEFORE`` the model had its first version.
     """
     adopt(house, model, now)
     fact = house.facts.latest(model.name, ANSWERED)
