@@ -273,6 +273,21 @@ def test_auc_is_judged_as_well():
     assert opinion.sentence.startswith("AUC 0.8")
 
 
+def test_a_win_over_a_champion_that_answers_the_same_to_everybody_says_what_it_is_worth():
+    rng = np.random.default_rng(1)
+    yes = (rng.random(2000) < 0.3).astype(float)
+    better = chances(1 / (1 + np.exp(-(yes + rng.normal(0, 1, 2000)))))
+    average = chances(np.full(2000, 0.3))
+    pair = Paired(words(range(2000)), np.zeros(2000, dtype=np.int64), yes, average, better)
+    said = verdict(pair, beats_champion("auc", by=0.05), model=churn).opinions[0]
+    assert said.outcome == "passed"
+    assert "AUC 0.7" in said.sentence
+    assert said.sentence.endswith("the champion answers the same to everybody, so that any signal passes")
+    others = (replace(pair, champion=chances(np.where(yes == 1, 0.31, 0.3))), replace(pair, champion=better, candidate=average))
+    for other in others:
+        assert "any signal" not in verdict(other, beats_champion("auc", by=0.05), model=churn).opinions[0].sentence
+
+
 def test_one_outlier_does_not_decide():
     """One absurd answer makes the candidate's WAPE absurd, but it is one unit: there is not enough evidence, and no crash."""
     said = BETTER.candidate.value.copy()

@@ -39,7 +39,7 @@ def everywhere(lived):
     named = [{"prediction": given.column("id")[0].as_py(), "name": "kept", "event_id": f"by-{RARE}"}]
     assert tell_outcomes(house, named, then).kept == 1
     house.blobs.save(parquet_again(pa.table({"unit": [RARE, OTHER], "x": [1, 2]})))
-    (house.settings.answers / "torn.damaged").write_bytes(f"half an answer of {RARE}".encode())
+    (house.settings.answers / "torn.answers.damaged").write_bytes(f"half an answer of {RARE}".encode())
     with house.store.transaction() as t:
         house.facts.put(t, "spends", "seen", then, {"unit": RARE})
         alert = Alert(model="spends", severity="info", sentence=f"{RARE} asked twice", owner=None, key="twice")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from tests.stats.shop import DAY, numbers, shop
+from tests.stats.shop import DAY, chances, numbers, shop, words
 
 from everloop import (
     Model,
@@ -25,6 +25,7 @@ from everloop import (
 from everloop.monitor import ANSWERS, Answered, Seen, describe, profile, watch
 from everloop.monitor.schedule import next_due
 from everloop.records import Traffic
+from everloop.stats.shapes import Paired
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOW = EPOCH + timedelta(days=7 * 21)
@@ -164,6 +165,19 @@ def test_a_measure_that_does_not_add_up_is_judged_by_its_interval():
     assert signals(seen(live=pair), SHADOW, roll_back_when=worse_than_champion("rmse", by=0.05)).fired("worse")
     twins = shop(600, 3)
     assert not signals(seen(live=twins), SHADOW, roll_back_when=worse_than_champion("rmse", by=0.05)).fired("worse")
+
+
+def test_a_candidate_better_than_one_answer_for_everybody_is_told_to_be_no_more_than_that():
+    rng = np.random.default_rng(1)
+    yes = (rng.random(2000) < 0.3).astype(float)
+    sides = chances(np.full(2000, 0.3)), chances(0.3 + 0.3 * (yes - 0.3))
+    live = Paired(words(range(2000)), np.zeros(2000, dtype=np.int64), yes, *sides)
+    said = {"predicts": orders.none(next=days(7)), "roll_back_when": worse_than_champion("logloss")}
+    (one,) = signals(seen(live=live), SHADOW, promote_when=(), **said).signals
+    assert "better" in one.sentence
+    assert one.sentence.endswith("; the champion answers the same to everybody, so that any signal passes")
+    (one,) = signals(seen(live=replace(live, champion=sides[1], candidate=sides[0])), SHADOW, promote_when=(), **said).signals
+    assert "any signal" not in one.sentence
 
 
 def test_nothing_beside_it_is_not_enough_evidence():

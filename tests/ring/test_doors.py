@@ -6,6 +6,7 @@ import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -19,7 +20,9 @@ from everloop.loop.serve.known import Known
 from everloop.loop.serve.routes import write_routes
 from everloop.loop.serve.supervised import Told
 from everloop.loop.serve.worker import opened as open_doors
+from everloop.loop.spoken import spoken_answer
 from everloop.rollout.assign import arm_of
+from everloop.serving.asks import answer_of
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 KINDS = ("shop", "churn", "fraud", "price", "recommend")
@@ -100,6 +103,29 @@ def test_requests_that_carry_different_columns_are_each_answered_in_their_place(
     given = both.predict(model.name, [one, bare, three], now)
     assert [p.unit for p in given] == ["\x1f".join(str(r[u]) for u in model.unit) for r in (one, bare, three)]
     assert given[2].features == both.predict(model.name, [three], now + timedelta(microseconds=1))[0].features
+
+
+def test_what_a_request_leaves_out_of_a_row_nobody_has_heard_of_is_said_at_both_doors(opened, doors):
+    house, model = opened("fraud")
+    adopt(house, model, END)
+    (whole,) = some_requests(house, model, 1)
+    arrived, now = house.tables(model)["payments"].column("id")[0].as_py(), END + timedelta(hours=1)
+    requests = [{"payment_id": "nobody"}, {"payment_id": "new", "card_id": "k1", "amount": 5}, whole, {"payment_id": arrived}]
+    left = [("card_id", "merchant_id", "amount", "online"), ("merchant_id", "online"), (), ()]
+    door = doors(house)
+    assert [p.left_out for p in door.predict(model.name, requests, now)] == left
+    at = [now + timedelta(minutes=n) for n in range(1, 5)]
+    assert [door.predict(model.name, [one], when)[0].left_out for one, when in zip(requests, at, strict=True)] == left
+    asked = [[f"{name}={value}" for name, value in request.items()] for request in requests]
+    told = [answer_one(house, model, keys, when + timedelta(seconds=1)) for keys, when in zip(asked, at, strict=True)]
+    assert [p.left_out for p in told] == left
+    assert told[0].value is not None
+    said = [spoken_answer(house, prediction) for prediction in told]
+    assert "Nobody has heard of nobody, and card_id, merchant_id, amount and online were not said" in said[0]
+    assert not any("Nobody" in line for line in said[2:])
+    reply = answer_of(model.shape, told[1], "fraud@0", ())
+    assert msgspec.to_builtins(reply)["left_out"] == ["merchant_id", "online"]
+    assert "left_out" not in msgspec.to_builtins(answer_of(model.shape, told[2], "fraud@0", ()))
 
 
 def test_features_that_a_request_brings_are_answered_as_they_are(opened, doors):

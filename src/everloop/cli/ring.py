@@ -74,6 +74,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Is what has happened fit to learn from?"""
+    from everloop.loop.ahead import known_ahead
     from everloop.loop.spoken import spoken_report
     from everloop.loop.steps import check_now
 
@@ -91,7 +92,8 @@ def check(
         from everloop.connect.whole import put
 
         put(junit, as_junit("everloop check", [(r.model, of_report(r)) for r in reports]).encode())
-    say(reports, "\n\n".join(spoken_report(r) for r in reports), as_json)
+    ahead = dict.fromkeys(line for m in models_of(opened, model) for line in known_ahead(opened, m, at))
+    say(reports, "\n\n".join([*(spoken_report(r) for r in reports), *ahead]), as_json)
     raise typer.Exit(0 if all(r.passed for r in reports) else 1)
 
 

@@ -56,10 +56,12 @@ def score(
 
 
 def _score_due(opened: House, model: str | None, at: datetime, as_json: bool) -> None:
+    from everloop.loop.ahead import known_ahead
     from everloop.loop.answers import answer_due
 
     counts = {m.name: answer_due(opened, m, at) for m in models_of(opened, model)}
-    say(counts, "\n".join(f"{name}: {count:,} answers." for name, count in counts.items()), as_json)
+    ahead = dict.fromkeys(line for m in models_of(opened, model) for line in known_ahead(opened, m, at))
+    say(counts, "\n".join([*(f"{name}: {count:,} answers." for name, count in counts.items()), *ahead]), as_json)
 
 
 def _score_file(opened: House, batch: Batch, at: datetime, as_json: bool) -> None:

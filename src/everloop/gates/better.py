@@ -14,7 +14,7 @@ from everloop.project.spoken_conditions import spoken_metric
 from everloop.records import Opinion, Outcome
 from everloop.stats.blocks import LEAST_BLOCKS, LEAST_ROWS
 from everloop.stats.bootstrap import Effect, compare
-from everloop.stats.known import unanswered
+from everloop.stats.known import SAME_TO_ALL, says_one_thing, unanswered
 from everloop.stats.multiple import share_of_contest
 from everloop.stats.rounded import figure, percent, span_of
 from everloop.stats.shapes import Paired
@@ -42,10 +42,11 @@ def against_champion(
     found = compare(measure_of(condition.on, model), paired, confidence=confidence, seed=seed, span=truth_span(model))
     outcome = outcome_of(condition, found, confidence=confidence)
     needed = _needed(condition, found, confidence) if outcome == "not enough evidence" else None
+    sentence = _sentence(condition, name, found, outcome, confidence, contest, paired) + _of_constant(paired, found)
     return Opinion(
         clause=repr(condition),
         outcome=outcome,
-        sentence=_sentence(condition, name, found, outcome, confidence, contest, paired) + said_needed(needed, found.rows),
+        sentence=sentence + said_needed(needed, found.rows),
         measure=name,
         champion=found.champion,
         candidate=found.candidate,
@@ -145,6 +146,13 @@ def _sentence(
     if isinstance(condition, beats_champion) and _too_few_to_find(condition, found, confidence):
         sentence += f"; {found.rows:,} questions are too few to find {percent(condition.finds or 0)} in nine contests of ten"
     return sentence
+
+
+def _of_constant(paired: Paired, found: Effect) -> str:
+    """What a share better than a champion is worth that tells nobody from anybody, as a baseline of yes and no that is an average."""
+    if found.effect is None or found.effect <= 0 or not says_one_thing(paired.champion):
+        return ""
+    return f"; {SAME_TO_ALL}"
 
 
 def _sure(confidence: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -15,36 +15,42 @@ from everloop.clock import microseconds
 from everloop.errors import EverloopError, HouseBusy, Unknown
 from everloop.features.as_of import featured, live
 from everloop.features.moments import ticks
-from everloop.features.questions import numbered, questions_in
+from everloop.features.questions import asked_in, numbered, questions_in
 from everloop.features.reader import Reader
 from everloop.features.served import as_of_in, definition_of, reach, with_as_of
 from everloop.features.spine import Spine
 from everloop.features.steps import stepped
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
-from everloop.loop.serve.asked import first_of_each, nothing_known, questions_of
+from everloop.loop.serve.asked import first_of_each, left_out, nothing_known, questions_of
 from everloop.loop.signing import proven_here
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
 from everloop.project.source import Source
 from everloop.records import Prediction, Traffic
+from everloop.registry.facts import Fact
 from everloop.serving.answer import Read
 from everloop.serving.answered import SCHEMA, AnswerRows, predictions
 from everloop.serving.log import AnswersLog, once, unsealed
 from everloop.training.predictor import Answering
 
-ANSWERED, ANSWERING = "answered until", "answering"
+ANSWERED, ANSWERING, ARRIVED = "answered until", "answering", "arrived"
 TABLE = "answers"
 SEALING = "house.answers"
 PATIENCE = 60.0
 """Seconds a batch waits for the disk."""
+BEFORE = timedelta(days=1)
+"""The first time rows are answered that happened so long before; what happened earlier, nobody asked."""
+LATE = timedelta(days=7)
+"""Rows that arrive late are answered if they happened so long at most before the last time; or as long as their source says (``late=``)."""
 
 
 def answer_due(house: House, model: Model, now: datetime) -> int:
     """Answer every question that came due since the last time, at its own moment; returns how many were answered.
 
     The first time only the newest tick is answered: nobody asked before. Answers have stable ids, so what was answered already and is
-    asked again after a crash counts once. For a model asked about the rows of a source, every row since the last time is answered.
+    asked again after a crash counts once. For a model asked about the rows of a source, every row since the last time is answered once,
+    also what arrives late (by ``LATE`` at most), and nothing that happened earlier than ``BEFORE`` the model had its first version.
     """
     adopt(house, model, now)
     fact = house.facts.latest(model.name, ANSWERED)
@@ -59,15 +65,15 @@ def answer_due(house: House, model: Model, now: datetime) -> int:
         house.facts.put(t, model.name, ANSWERING, now, {})
     given = 0
     if isinstance(model.per, Source):
-        after = int(fact.body.get("through", 0)) if fact else None
-        given += _answer(house, model, traffic, _since(model, tables, now, after), now, before)
+        begun = house.versions.all(model.name)[0].made_at
+        given += _answer(house, model, traffic, _since(model, tables, now, fact, begun), now, before)
     else:
         for moment in _ticks(model, since, now):
             given += _answer(house, model, traffic, live(model, tables, moment=moment), now, before)
     house.pause("answered, not noted")
     with house.store.transaction() as t:
-        through = _through(tables[model.per.name], now) if isinstance(model.per, Source) else 0
-        house.facts.put(t, model.name, ANSWERED, now, {"answers": given, "through": through})
+        arrived = _arrived(tables[model.per.name]) if isinstance(model.per, Source) else 0
+        house.facts.put(t, model.name, ANSWERED, now, {"answers": given, ARRIVED: arrived})
     return given
 
 
@@ -84,12 +90,14 @@ def _interrupted(house: House, model: Model, since: datetime | None) -> frozense
 def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -> Prediction:
     """One answer, now: ``keys`` are the unit's values in order, or ``column=value`` pairs of a request.
 
-    Raises EverloopError where the request does not fit the model.
+    Of a row that has not arrived, the answer says what the request left out. Raises Unknown for any other unit that nothing is known of,
+    EverloopError where the request does not fit the model.
     """
     adopt(house, model, now)
     request = _request(model, keys)
     tables = house.tables(model)
-    if not isinstance(model.per, Source) and not _ever_seen(model, tables, request):
+    heard = _ever_seen(model, tables, request)
+    if not isinstance(model.per, Source) and not heard:
         raise nothing_known(model, ", ".join(keys))
     traffic = house.traffic(model)
     here = answers_here(house, traffic)
@@ -97,7 +105,7 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
     given = _given(house, model, traffic, found, now, requests=pa.Table.from_pylist([request])).predictions()[0]
     if here.champion != traffic.champion and given.arm == "champion":
         raise answered_elsewhere(house.champion(traffic))
-    return given
+    return given if heard else replace(given, left_out=left_out(model, request))
 
 
 def answers_of(
@@ -244,25 +252,35 @@ def _ticks(model: Model, since: datetime | None, now: datetime) -> list[datetime
     return found if since is not None else found[-1:]
 
 
-def _since(model: Model, tables: dict[str, pa.Table], now: datetime, after: int | None) -> pa.Table:
-    """Questions and features of the rows that arrived after a sequence number, however late; the first time, of the last day's."""
+def _since(model: Model, tables: dict[str, pa.Table], now: datetime, last: Fact | None, begun: datetime) -> pa.Table:
+    """Questions and features of the rows that were not asked about the ``last`` time, late ones too; the first time, of the last day's.
+
+    What is too late, or happened before the last day without any version (it began at ``begun``), is asked about no more: that a history is
+    filled in is no reason to foretell it.
+    """
     assert isinstance(model.per, Source)
-    first = now - timedelta(days=1) if after is None and model.per.time else None
+    first = now - BEFORE if last is None else max(begun - BEFORE, last.at - max(LATE, model.per.late))
     with Reader(tables) as reader:
-        asked = questions_in(reader, model, first=first, last=now)
-        if after:
-            events = tables[model.per.name]
-            known = events.filter(pc.less_equal(events.column("seq"), after)).column("id")
-            asked = numbered(asked.filter(pc.invert(pc.is_in(asked.column("row"), value_set=known.combine_chunks()))))
+        asked = questions_in(reader, model, first=first if model.per.time else None, last=now)
+        if last is not None:
+            before = _asked_before(model, tables, last)
+            asked = numbered(asked.filter(pc.invert(pc.is_in(asked.column("row"), value_set=before))))
         return with_as_of(featured(reader, Spine(model, stepped(model, asked)))[0], reach(tables))
 
 
-def _through(events: pa.Table, now: datetime) -> int:
-    """The last sequence number before the first row that was not known yet: such a row is still to be answered."""
-    if not len(events):
-        return 0
-    later = events.filter(pc.greater_equal(events.column("known_at"), microseconds(now)))
-    return int(later.column("seq")[0].as_py()) - 1 if len(later) else int(events.column("seq")[-1].as_py())
+def _asked_before(model: Model, tables: dict[str, pa.Table], last: Fact) -> pa.Array:
+    """The rows that could be asked about the ``last`` time: those that had arrived by then, and were known and had happened. A clock that
+    was turned can leave rows in the midst of others that are known only later, so no single number tells them apart."""
+    assert isinstance(model.per, Source)
+    name, through = model.per.name, last.body.get(ARRIVED)  # facts of an earlier release lack it: everything known by then was answered
+    events = tables[name] if through is None else tables[name].filter(pc.field("seq") <= through)
+    with Reader({**tables, name: events}) as reader:
+        return reader.rows(asked_in(reader, model, first=None, last=last.at)).column("row").combine_chunks()
+
+
+def _arrived(events: pa.Table) -> int:
+    """The last sequence number there is."""
+    return int(pc.max(events.column("seq")).as_py() or 0)
 
 
 def _ever_seen(model: Model, tables: Mapping[str, pa.Table], request: Mapping[str, object]) -> bool:

@@ -19,6 +19,7 @@ from everloop import rollout
 from everloop.loop.answers import answers_of
 from everloop.loop.house import House
 from everloop.loop.split import READ, SERVED, figures, sizes, split_units
+from everloop.loop.unlearnt import unlearnt
 from everloop.project.metrics import OF_KIND, needs_yes
 from everloop.project.model import Model
 from everloop.project.reading import Arithmetic, Reading
@@ -77,10 +78,12 @@ def _lifts(house: House, model: Model, traffic: Traffic, rows: pa.Table, names: 
     units, first, owner = np.unique(names.astype(str), return_index=True, return_inverse=True)
     order = np.argsort(first)  # in the order in which they were met
     kept = np.array([rollout.kept(str(unit), traffic) for unit in units], dtype=bool)
+    new = unlearnt(house, model.name, rows)
     for on in figures_of(model):
         if isinstance(on, str):
             by = measure(on)
             found, mature = sizes(house, model, by, rows, now)
+            mature &= new
             counts = np.bincount(owner[mature], minlength=len(units))
             means = np.bincount(owner[mature], found[mature], minlength=len(units)) / np.maximum(counts, 1)
             what = f"{'loss' if by.better == 'lower' else 'gain'} by {say_measure(Voice(model), on)}"

@@ -27,6 +27,7 @@ from everloop.loop.house import House
 from everloop.loop.lift import figures_of
 from everloop.loop.lineage import version_named
 from everloop.loop.split import SERVED, figures, sizes, split_units
+from everloop.loop.unlearnt import unlearnt
 from everloop.project.model import Model
 from everloop.project.spoken_conditions import say_measure
 from everloop.project.spoken_voice import Voice
@@ -94,7 +95,7 @@ def off_policy(house: House, model: Model, version: str | None, now: datetime) -
     """
     name, candidate = _meant(house, model, version)
     ids = {v.id for v in house.versions.all(model.name) if v.candidate == candidate.id}
-    met = _met(house, model, ids, now)
+    met = _met(house, model, ids, candidate.learnt_until, now)
     theirs = _said_by(met, ids)
     if not theirs and len(met.first):
         theirs = _asked_again(house, model, candidate, met)
@@ -134,10 +135,14 @@ class _Met:
     lost: int
 
 
-def _met(house: House, model: Model, ids: set[str], now: datetime) -> _Met:
+def _met(house: House, model: Model, ids: set[str], learnt_until: datetime | None, now: datetime) -> _Met:
     """The units as they were first met since the version first answered itself; or, where it never did, since a candidate first did, for
-    what is told to everybody alike says nothing of what else they could be told."""
+    what is told to everybody alike says nothing of what else they could be told. Only by questions that neither it has learnt from nor
+    whoever might have answered them."""
     rows = answers_of(house, model, since=now - LATELY)
+    rows = rows.filter(pa.array(unlearnt(house, model.name, rows)))
+    if learnt_until is not None:
+        rows = rows.filter(pc.field("moment") > microseconds(learnt_until))
     for mine in (pc.is_in(rows.column("version"), pa.array(sorted(ids), pa.string())), pc.starts_with(rows.column("arm"), "candidate")):
         own = rows.filter(mine).column("answered_at")
         if len(own):

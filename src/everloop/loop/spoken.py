@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from everloop.clock import said
+from everloop.project.refuse import listed
 from everloop.records import Contest, Decision, Incident, Lift, Prediction, Record, Report, Shape, Signals, Snapshot
 from everloop.registry.history import names
 from everloop.registry.sentences import Naming, clause
@@ -219,4 +220,8 @@ def spoken_answer(house: House, prediction: Prediction) -> str:
     who = names(house.journal)(prediction.version)
     if house.candidate(house.version(prediction.version).candidate).format == "baseline":
         who += ", the baseline,"
-    return f"{unit}: {what}{says}, by {who} in {prediction.microseconds / 1000:.1f} ms (id {prediction.id})."
+    line = f"{unit}: {what}{says}, by {who} in {prediction.microseconds / 1000:.1f} ms (id {prediction.id})."
+    if not prediction.left_out:
+        return line
+    were = f"{listed(prediction.left_out)} {'were' if len(prediction.left_out) > 1 else 'was'}"
+    return f"{line}\n  Nobody has heard of {unit}, and {were} not said, so that they count as empty. Say such as {prediction.left_out[0]}=…"

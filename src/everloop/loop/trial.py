@@ -23,6 +23,7 @@ from everloop.loop.house import House
 from everloop.loop.lift import lifts
 from everloop.loop.split import QUANTILE, READ, Met, cap, figures, lived, met, sizes, split_before
 from everloop.loop.tell.figures import told_of_units, told_rows, usual_most
+from everloop.loop.unlearnt import unlearnt
 from everloop.loop.watching import failed, seen
 from everloop.monitor.clauses import by_split
 from everloop.monitor.deployed import GUARDRAIL
@@ -377,7 +378,8 @@ def _told(s: Standing, guard: Guard, on: outcome) -> Guard:
 
 
 def _lost(s: Standing, guard: Guard, by: Measure) -> Guard:
-    """What the first answer to each unit came to, by its own truth: how far off it was, or how much of it was right."""
+    """What the first answer to each unit came to, of those nobody had learnt from, by its own truth: how far off it was, or how much of
+    it was right."""
     most: float | None = 1.0 if by.better == "higher" else guard.bound
     if most is None:
         before = _earlier(s.house, s.model, s.traffic.champion, s.before.began_at)
@@ -388,7 +390,8 @@ def _lost(s: Standing, guard: Guard, by: Measure) -> Guard:
         return replace(guard, why_silent="no truth was mature before the start, so that nothing says what is much")
     guard = replace(guard, bound=None if by.better == "higher" else most)
     rows = s.split.answers.take(pa.array(s.split.rows))
-    there = np.flatnonzero(pc.is_null(rows.column("error")).to_numpy(zero_copy_only=False))
+    given = pc.is_null(rows.column("error")).to_numpy(zero_copy_only=False)
+    there = np.flatnonzero(given & unlearnt(s.house, s.model.name, rows))
     units, first = np.unique(s.split.owner[there], return_index=True)
     found, mature = sizes(s.house, s.model, by, rows.take(pa.array(there[first])), s.now)
     chosen = np.zeros(len(s.split.units), dtype=bool)

@@ -44,10 +44,12 @@ class Told:
         name = "begins" if "begins" in self.table.column_names else "moment"
         return np.asarray(self.table.column(name).to_numpy(), dtype=np.int64)
 
-    def of(self, version: str, since: datetime) -> Told:
-        """What one version answered from an instant on, failures aside."""
+    def of(self, version: str, since: datetime, *, seen: int) -> Told:
+        """What one version answered from an instant on, failures aside; only of questions asked after ``seen`` (µs UTC), the last moment
+        that whoever is judged has learnt from (``loop.unlearnt``)."""
         mask = pc.and_(pc.equal(self.table.column("version"), version), pc.is_null(self.table.column("error")))
         mask = pc.and_(mask, pc.greater_equal(self.table.column("answered_at"), microseconds(since)))
+        mask = pc.and_(mask, pc.greater(self.table.column("moment"), seen))
         return self.take(np.flatnonzero(mask.to_numpy(zero_copy_only=False)))
 
     def take(self, rows: NDArray[np.int64]) -> Told:

@@ -29,6 +29,7 @@ from everloop.loop.remembered import began, champion_since, last_trained, newest
 from everloop.loop.slices import NO_SLICES, Slices
 from everloop.loop.tell.answerable import is_elsewhere
 from everloop.loop.truths import Told, as_truth, in_immature_windows, in_mature_windows, maturity_of, told_of
+from everloop.loop.unlearnt import seen_by, seen_until
 from everloop.loop.year_ago import year_ago
 from everloop.monitor.deployed import SOON
 from everloop.monitor.seen import Answered, Seen, Served
@@ -55,7 +56,7 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
     whole = answers_of(house, model, since=beginning)
     given = in_steps(whole, model.shape)
     told = told_of(house, model, given, now)
-    mine = told.of(traffic.champion, beginning if elsewhere else since)
+    mine = told.of(traffic.champion, beginning if elsewhere else since, seen=seen_until(house, champion))
     ripe = maturity_of(model, mine, now)
     done = in_mature_windows(model, mine, ripe)
     reference, windows, seasons = profiles_of(house, model, traffic, given, _labels(model, mine, done.only_mature()))
@@ -157,7 +158,7 @@ def _first_and_rest(house: House, model: Model, traffic: Traffic, told: Told, mi
     span = truth_span(model)
     before = _service_before(house, traffic)
     if before is not None:
-        theirs = told.of(before, EPOCH).only_mature()
+        theirs = told.of(before, EPOCH, seen=seen_by(house, [before])).only_mature()
         which = periods(theirs.moments, span)
         if which.max(initial=-1) + 1 >= FIRST:
             return theirs.take(np.flatnonzero(which > which.max() - LAST)), mine
@@ -177,7 +178,7 @@ def _service_before(house: House, traffic: Traffic) -> str | None:
 
 
 def _live(house: House, model: Model, told: Told, traffic: Traffic, slices: Slices, now: datetime) -> Paired | None:
-    """Old and new on the same questions since the roll-out began, where the truth is mature."""
+    """Old and new on the same questions since the roll-out began, where the truth is mature and neither has learnt from it."""
     old, new = {
         "shadow": (traffic.champion, traffic.candidate),
         "canary": (traffic.champion, traffic.candidate),
@@ -186,7 +187,9 @@ def _live(house: House, model: Model, told: Told, traffic: Traffic, slices: Slic
     if old is None or new is None:
         return None
     since = began(house, traffic)
-    one, other = (in_mature_windows(model, t, maturity_of(model, t, now)).only_mature() for t in (told.of(old, since), told.of(new, since)))
+    seen = seen_by(house, (old, new))
+    each = (told.of(version, since, seen=seen) for version in (old, new))
+    one, other = (in_mature_windows(model, t, maturity_of(model, t, now)).only_mature() for t in each)
     named = [name for name in ("moment", "unit", STEP) if name in one.table.column_names]
     keys = [list(zip(*(t.table.column(name).to_pylist() for name in named), strict=True)) for t in (one, other)]
     place = {key: i for i, key in enumerate(keys[1])}

@@ -29,6 +29,7 @@ from everloop.project.model import Model
 from everloop.project.resolve import truth_span
 from everloop.records import Outcome, Signal
 from everloop.stats.fairness import across
+from everloop.stats.known import SAME_TO_ALL, says_one_thing
 from everloop.stats.measures import measure
 from everloop.stats.rounded import figure, percent, span_of
 from everloop.stats.shapes import Paired
@@ -184,6 +185,8 @@ def _beside(w: Watched, condition: worse_than_champion | beats_champion | as_goo
     found = judge(measure(name), live, by=by, confidence=condition.confidence, span=truth_span(w.model), seed=w.seed)
     effect = found.effect
     sentence = _beside_sentence(name, found, worse, by, live)
+    if found.effect.effect is not None and found.effect.effect > 0 and says_one_thing(live.champion):
+        sentence += f"; {SAME_TO_ALL}"
     return replace(
         blank, fired=found.outcome == "passed", outcome=found.outcome, sentence=sentence, value=effect.effect, low=effect.low,
         high=effect.high, rows=effect.rows, wealth=found.wealth, between=found.between,

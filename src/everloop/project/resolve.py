@@ -158,17 +158,25 @@ def key_columns(columns: dict[str, Kind]) -> list[str]:
 
 def request_of(model: Model) -> tuple[str, ...]:
     """What a request carries: the unit, then the columns of the row asked about that are given, keyed by, or split by, in their order."""
-    unit = model.unit
+    return model.unit + _of_row(model, all_readings(model), (model.split_by, model.one_per))
+
+
+def answered_by(model: Model) -> tuple[str, ...]:
+    """The columns of the row asked about, beyond its unit, by which an answer is made: given, or keyed by; in their order."""
+    return _of_row(model, readings_in((model.knows, model.candidates, model.among, model.baseline)))
+
+
+def _of_row(model: Model, readings: Iterable[Reading], beside: Iterable[str | None] = ()) -> tuple[str, ...]:
     if not isinstance(model.per, Source):
-        return unit
-    wanted = [c for c in (model.split_by, model.one_per) if c is not None]
-    for reading in all_readings(model):
+        return ()
+    wanted = [c for c in beside if c is not None]
+    for reading in readings:
         wanted += reading.columns if reading.verb == "given" else keys(model, reading) or ()
     for condition in model.among:
         column = getattr(condition, "column", getattr(condition, "what", None))
         wanted += [column] if isinstance(condition, Word) and isinstance(column, str) else []
     needed = {root for column in wanted for root in roots(model, model.per, column)}
-    return unit + tuple(c for c in model.per.every_column if c in needed and c not in unit)
+    return tuple(c for c in model.per.every_column if c in needed and c not in model.unit)
 
 
 def roots(model: Model, asked: Source, column: str) -> set[str]:

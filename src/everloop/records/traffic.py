@@ -129,3 +129,4 @@ class Prediction:
     microseconds: int = 0
     error: str | None = None
     propensity: float | None = None  # how likely the unit was to get its arm, when that was drawn; of shadows, and in old logs, none
+    left_out: tuple[str, ...] = ()  # what its request did not say and nobody knows: it counted as empty; not remembered

@@ -31,6 +31,7 @@ class Contribution(Struct):
 class Answered(Struct, kw_only=True):
     """What every answer says: its id, who answered (``version`` as people say it, ``arm``), about whom, when; ``error`` if nobody could.
     ``baseline`` is there, and true, where the baseline answers: nothing better is proven yet, or the unit keeps it.
+    ``left_out`` names what the request of a row did not say where that row has not arrived either: it counted as empty.
 
     Where that was asked, ``because`` has the columns that moved it most; ``base``, their contributions and ``others`` add up to the answer
     on ``scale``. ``unexplained`` says why there is none.
@@ -43,6 +44,7 @@ class Answered(Struct, kw_only=True):
     unit: str
     moment: datetime
     baseline: bool | UnsetType = UNSET
+    left_out: list[str] | UnsetType = UNSET
     error: str | UnsetType = UNSET
     because: list[Contribution] | UnsetType = UNSET
     base: float | UnsetType = UNSET
@@ -144,6 +146,8 @@ def answer_of(
     said: dict[str, Any] = dict(zip(("id", "model", "version", "arm", "unit", "moment"), who, strict=True), error=error)
     if baseline:
         said["baseline"] = True
+    if given.left_out:
+        said["left_out"] = [*given.left_out]
     there = given.error is None
     if each is not None:
         levels = list(shape.levels) if shape.levels else UNSET

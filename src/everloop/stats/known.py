@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from everloop.stats.shapes import Answers, Floats, Paired
 
 Mask: TypeAlias = NDArray[np.bool_]
+SAME_TO_ALL = "the champion answers the same to everybody, so that any signal passes"
+"""What is said beside a comparison with answers that ``says_one_thing``."""
 
 
 def known(truth: NDArray[Any]) -> Mask:
@@ -63,3 +65,17 @@ def as_floats(truth: NDArray[Any]) -> Floats:
     """Truths as float64; yes and no as 1 and 0; the steps of one question added up."""
     numbers = np.asarray(truth, dtype=np.float64)
     return numbers if numbers.ndim == 1 else np.asarray(numbers.sum(axis=1))
+
+
+def says_one_thing(answers: Answers) -> bool:
+    """Whether chances or shares are the same for everybody: such answers tell nobody from anybody, and any signal at all beats them.
+
+    >>> from everloop.records import Shape
+    >>> [says_one_thing(Answers(Shape(kind=kind), np.array([0.2, 0.2, np.nan]))) for kind in ("chance", "number")]
+    [True, False]
+    """
+    there = answers.take(answered(answers)) if answers.shape.kind in ("chance", "shares") else None
+    if there is None or not len(there):
+        return False
+    said = there.value[:, None] if there.values is None else there.values
+    return bool((said == said[0]).all())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from everloop.lake.values import Reads, instant, reader
 from everloop.loop.online import baseline_of
 from everloop.project.model import Model
 from everloop.project.reading import Reading
+from everloop.project.resolve import answered_by
 from everloop.project.source import Source
 from everloop.training.predictor import CART, NEWCOMER, Answering
 
@@ -146,6 +147,19 @@ def with_past(model: Model, features: pa.Table, requests: Sequence[Row], past: C
 def nothing_known(model: Model, unit: str) -> Unknown:
     """What is raised for a unit that no source has a row of."""
     return Unknown(" and ".join(model.unit), unit, where="what has arrived", next=UNKNOWN)
+
+
+def left_out(model: Model, said: Collection[str]) -> tuple[str, ...]:
+    """The columns of the row asked about by which it is known, and which a request that says these does not say.
+
+    >>> from everloop import Source, days
+    >>> paid = Source("paid", id="payment_id", time="at", columns={"card": str, "amount": int, "fraud": bool})
+    >>> knows = [paid.given("amount"), paid.count(last=days(1), per="card")]
+    >>> model = Model("m", predicts=paid.outcome("fraud"), per=paid, knows=knows, learner=print, fed_as="pandas")
+    >>> left_out(model, {"payment_id", "amount"})
+    ('card',)
+    """
+    return tuple(name for name in answered_by(model) if name not in said)
 
 
 def columns_read(predictors: Iterable[Answering]) -> dict[str, frozenset[str]]:

@@ -7,12 +7,14 @@ given theirs. Every answer is in the log before it is given.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
 
 from everloop import rollout
 from everloop.errors import EverloopError
+from everloop.features.questions import unit_text
 from everloop.features.served import as_of_in, definition_of
 from everloop.loop.serve.asked import (
     Row,
@@ -20,6 +22,7 @@ from everloop.loop.serve.asked import (
     asked_with_features,
     carts_of,
     columns_read,
+    left_out,
     newcomers,
     nothing_known,
     questions_of,
@@ -49,8 +52,9 @@ class AtLength:
         self._otherwise: dict[str, dict[str, AnyReading]] = {}
 
     def answered(self, model: Model, seat: Seat, salt: str, requests: Sequence[Row], now: datetime) -> list[Prediction]:
-        """One answer for each request; all of them carry the same columns. Raises Unknown for a unit nothing is known of."""
-        read = Read()
+        """One answer for each request; all of them carry the same columns. Raises Unknown for a unit nothing is known of. Of a row
+        that has not arrived, the answer says what the request left out."""
+        read, unsaid, heard = Read(), tuple[str, ...](), list[bool]()
         if "features" in requests[0]:
             with span("read features", model=model.name, at="length", questions=len(requests)):
                 features = self._with_features(model, seat, requests, now)
@@ -59,6 +63,8 @@ class AtLength:
             asked, carts = asked_by_key(model, requests), carts_of(requests)
             if not newcomers(requests):
                 self._only_seen(model, asked)
+            unsaid = left_out(model, requests[0])
+            heard = self._known.ever_seen(model, unit_text(asked, model.unit).to_pylist()) if unsaid else []
             with span("read features", model=model.name, at="length", questions=len(requests)):
                 features = with_carts(self._known.features(model, asked, now, carts), carts)
             questions = questions_of(model, asked, features, now)
@@ -78,7 +84,10 @@ class AtLength:
             later=self._shadows.later,
             read=read,
         )
-        return rows.predictions()
+        given = rows.predictions()
+        if not unsaid or all(heard):
+            return given
+        return [one if seen else replace(one, left_out=unsaid) for one, seen in zip(given, heard, strict=True)]
 
     def beside(
         self, model: Model, seat: Seat, items: Sequence[str], most: int | None, now: datetime
@@ -137,8 +146,6 @@ class AtLength:
         """Raises Unknown for a unit nothing is known of. The rows of a source are asked about before they are known."""
         if isinstance(model.per, Source):
             return
-        from everloop.features.questions import unit_text
-
         units = unit_text(asked, model.unit).to_pylist()
         for unit, seen in zip(units, self._known.ever_seen(model, units), strict=True):
             if not seen:

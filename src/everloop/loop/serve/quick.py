@@ -23,7 +23,7 @@ from everloop.loop.serve.asked import reads_of
 from everloop.loop.serve.follow import Seat
 from everloop.loop.serve.known import Known
 from everloop.project.model import Model
-from everloop.project.resolve import with_apart
+from everloop.project.resolve import answered_by, with_apart
 from everloop.project.source import Source
 from everloop.records import Traffic
 from everloop.serving.answer import SEPARATOR, asked_in_turn, others
@@ -58,6 +58,8 @@ class Quick:
     salt: str
     row: tuple[str, ...]
     """The columns that name the row asked about, where the model asks about rows."""
+    wants: tuple[str, ...]
+    """The columns of that row by which it is answered: what is left out of them may be known from the row, or is told."""
 
     def question(self, request: Mapping[str, Any], now: datetime) -> Question | None:
         """What a request asks that says itself what is known of it; None where something has to be read."""
@@ -75,7 +77,7 @@ class Quick:
     def looked_up(self, request: Mapping[str, Any], now: datetime) -> Question | None:
         """What a request asks, with what is kept of its keys; None where events have to be read. It waits for the disk."""
         said, model = self._said(request), self.model
-        if said is None or "features" in request:
+        if said is None or "features" in request or not all(name in request for name in self.wants):
             return None
         unit = {name: request[name] for name in model.unit}
         row = {"row": SEPARATOR.join([as_key(request[name]) for name in self.row])} if self.row else {}
@@ -154,6 +156,7 @@ def quick_of(model: Model, seat: Seat, salt: str, known: Known, otherwise: Colle
         definition_of(model),
         salt,
         with_apart(model.per, model.per.id) if isinstance(model.per, Source) else (),
+        answered_by(model),
     )
 
 
