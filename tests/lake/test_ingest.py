@@ -90,7 +90,9 @@ DECIMALS = 'in a column of decimals; money("EUR") is whole minor units: write 12
 AT = "2026-11-02T09:00Z"
 
 
-@pytest.mark.parametrize("prices", [["12.50", "12.00", "7", ""], ["12.00", "7", "8", ""], ["12,50", "7", "8", ""], ["12.50", "1.25", "n/a", ""]])
+@pytest.mark.parametrize(
+    "prices", [["12.50", "12.00", "7", ""], ["12.00", "7", "8", ""], ["12,50", "7", "8", ""], ["12.50", "1.25", "n/a", ""]]
+)
 def test_a_csv_in_euros_is_not_kept_as_cents_where_an_amount_happens_to_be_whole(lake, tmp_path, prices):
     file = tmp_path / "orders.csv"
     file.write_text("line_id,at,price\n" + "".join(f'{n},{AT},"{price}"\n' for n, price in enumerate(prices)))
@@ -116,7 +118,8 @@ def test_one_amount_with_a_fraction_takes_belief_from_all_of_its_delivery_and_of
 
 
 def test_a_message_of_a_stream_in_euros_is_refused_whole():
-    looked = look(orders, [[{"line_id": "a", "at": NOON, "price": 12.5}, {"line_id": "b", "at": NOON, "price": 7}], {"line_id": "c", "at": NOON, "price": 7}])
+    euros = [{"line_id": "a", "at": NOON, "price": 12.5}, {"line_id": "b", "at": NOON, "price": 7}]
+    looked = look(orders, [euros, {"line_id": "c", "at": NOON, "price": 7}])
     assert (looked.good, list(looked.bad)) == ((0, 1), [0])
     assert looked.kept.table.column("line_id").to_pylist() == ["c"]
 

@@ -1,7 +1,8 @@
 """One value as its column's kind has it. In: whatever a row says. Out: what is kept, or a ValueError that says why not. No rows, no clock.
 
 Nothing is guessed: yes is no number, a number is no text ("1" and 1 are different keys), text is no number. Whole numbers may come as
-``3.0``, but text with a decimal point is never minor units: "12.00" is twelve euros to whoever wrote it. NaN and pandas' NaT and NA are empty; infinities are refused. Instants carry a zone, or the source says which they are in.
+``3.0``, but text with a decimal point is never minor units: "12.00" is twelve euros to whoever wrote it.
+NaN and pandas' NaT and NA are empty; infinities are refused. Instants carry a zone, or the source says which they are in.
 ``parse`` is the other reading, for files in which everything is text.
 """
 
