@@ -13,6 +13,9 @@ from everloop.clock import microseconds
 from everloop.errors import EverloopError, HouseFull, StoreError
 from everloop.lake import deliveries, ingest, open_lake, read_source, receive
 from everloop.lake.delta import DeltaTables
+from everloop.lake.rows import kept_together
+from everloop.lake.take import look
+from everloop.records import Refused
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 orders = Source(
@@ -71,7 +74,7 @@ def test_csv_may_be_gzipped(lake, tmp_path):
 def test_bad_csv_rows_are_refused_one_by_one_and_the_file_may_come_again(lake, tmp_path):
     file = tmp_path / "orders.csv"
     file.write_text(
-        "line_id,at,quantity,price\na,2026-11-02T09:00Z,1,1\nb,yesterday,1,1\nc,2026-11-02T09:00Z,many,2\nd,2026-11-02T09:00Z,1,5.50\n"
+        "line_id,at,quantity,price\na,2026-11-02T09:00Z,1,1\nb,yesterday,1,1\nc,2026-11-02T09:00Z,many,2\nd,2026-11-02T09:00Z,1,five\n"
     )
     for kept, duplicates in ((1, 0), (0, 1)):
         received = ingest(lake, orders, file, now=NOON)
@@ -79,8 +82,62 @@ def test_bad_csv_rows_are_refused_one_by_one_and_the_file_may_come_again(lake, t
         assert received.examples == (
             "row 2 (b): at is 'yesterday', no instant; write 2026-11-02T14:03:00Z",
             "row 3 (c): quantity is 'many', no whole number",
-            "row 4 (d): price is '5.50', no whole number of minor units",
+            "row 4 (d): price is 'five', no whole number of minor units",
         )
+
+
+DECIMALS = 'in a column of decimals; money("EUR") is whole minor units: write 1250 for 12.50, or declare it unit("EUR")'
+AT = "2026-11-02T09:00Z"
+
+
+@pytest.mark.parametrize(
+    "prices", [["12.50", "12.00", "7", ""], ["12.00", "7", "8", ""], ["12,50", "7", "8", ""], ["12.50", "1.25", "n/a", ""]]
+)
+def test_a_csv_in_euros_is_not_kept_as_cents_where_an_amount_happens_to_be_whole(lake, tmp_path, prices):
+    file = tmp_path / "orders.csv"
+    file.write_text("line_id,at,price\n" + "".join(f'{n},{AT},"{price}"\n' for n, price in enumerate(prices)))
+    received = ingest(lake, orders, file, now=NOON)
+    assert (received.kept, received.refused) == (1, 3)
+    assert received.reasons == (Refused(column="price", why=DECIMALS, rows=3, example=f"row 1 (0): price is '{prices[0]}', {DECIMALS}"),)
+    assert read_source(lake, orders).select(["line_id", "price"]).to_pylist() == [{"line_id": "3", "price": None}]
+
+
+@pytest.mark.parametrize("dicts", [True, False])
+def test_one_amount_with_a_fraction_takes_belief_from_all_of_its_delivery_and_of_no_other(lake, dicts):
+    def delivery(*prices):
+        rows = [{"line_id": f"{prices}{n}", "at": NOON, "quantity": 1, "price": price} for n, price in enumerate(prices)]
+        return rows if dicts else pa.Table.from_pylist(rows)
+
+    several = [delivery(3.0, 7.0), delivery(7.0, 12.5, None, float("inf")), delivery(5.0, None)]
+    made = kept_together(orders, several)
+    assert made.table.column("price").to_pylist() == [3, 7, None, 5, None]
+    assert [one.refused for one in made.brought] == [0, 3, 0]
+    assert made.brought[1].examples[0].endswith(f"price is 7.0, {DECIMALS}")
+    received = receive(lake, orders, several[1], now=NOON)
+    assert (received.kept, [(one.why, one.rows) for one in received.reasons]) == (1, [(DECIMALS, 3)])
+
+
+def test_a_message_of_a_stream_in_euros_is_refused_whole():
+    euros = [{"line_id": "a", "at": NOON, "price": 12.5}, {"line_id": "b", "at": NOON, "price": 7}]
+    looked = look(orders, [euros, {"line_id": "c", "at": NOON, "price": 7}])
+    assert (looked.good, list(looked.bad)) == ((0, 1), [0])
+    assert looked.kept.table.column("line_id").to_pylist() == ["c"]
+
+
+def test_all_that_is_refused_is_counted_by_reason_the_most_frequent_first(lake, tmp_path):
+    file = tmp_path / "orders.csv"
+    lines = ["a,yesterday,1,1", *(f"b{n},{AT},many,1" for n in range(7)), f",{AT},1,1", f"z,{AT},1,1", f"y,{AT},1,many"]
+    file.write_text("line_id,at,quantity,price\n" + "\n".join(lines) + "\n")
+    received = ingest(lake, orders, [file, _again(file, "again.csv", "many", "lots")], now=NOON)
+    assert [(one.column, one.rows) for one in received.reasons] == [("quantity", 14), ("at", 2), ("line_id", 2), ("price", 2)]
+    assert received.reasons[0].example == "row 2 (b0): quantity is 'many', no whole number"
+    assert received.refused == sum(one.rows for one in received.reasons) == 20
+
+
+def _again(file, name, old, new):
+    other = file.with_name(name)
+    other.write_text(file.read_text().replace(old, new))
+    return other
 
 
 def test_a_csv_column_that_is_nowhere_what_is_declared_is_left_empty_and_remembered(lake, tmp_path):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from everloop.cli.opening import open_light
 from everloop.cli.options import HERE, At, Folder, Json, Project, Source, Stage
 from everloop.cli.saying import instant_of, say, span_of
+
+if TYPE_CHECKING:
+    from everloop.records import Received
 
 
 def ingest(
@@ -33,7 +36,7 @@ def ingest(
     lines = [
         f"{r.source}: {r.kept:,} rows kept"
         + (f", {r.duplicates:,} already known" if r.duplicates else "")
-        + (f", {r.refused:,} refused:\n  " + "\n  ".join(r.examples) if r.refused else "")
+        + (f", {r.refused:,} refused:\n  " + "\n  ".join(_why(r)) if r.refused else "")
         + "."
         for r in received
     ]
@@ -46,6 +49,11 @@ def ingest(
         lines.append("They count as known from now on. If they are history, say how soon they were known: --known-after 0")
     say(list(received), "\n".join(lines), as_json)
     raise typer.Exit(1 if any(r.refused for r in received) else 0)
+
+
+def _why(received: Received) -> list[str]:
+    """How many rows each reason refused, with one of them as an example, the most frequent first."""
+    return [f"{one.rows:,} like {one.example}" if one.rows > 1 else one.example for one in received.reasons] or list(received.examples)
 
 
 def deliveries(source: Source, project: Project = HERE, house: Folder = None, stage: Stage = "", as_json: Json = False) -> None:

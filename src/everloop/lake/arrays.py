@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everloop.lake.shape import arrow_type
-from everloop.lake.values import Reads, parser, reader
+from everloop.lake.values import Reads, has_point, in_decimals, parser, reader
 from everloop.project.columns import Kind, money, text, unit
 
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999 in microseconds
@@ -113,6 +113,8 @@ def _whole(array: pa.Array, kind: Kind) -> Column:
     good[good] = numbers[good] == np.floor(numbers[good])
     values = pa.array(np.where(good, numbers, 0).astype(np.int64), mask=~good)
     wrong = np.flatnonzero(there & ~good)
+    if isinstance(kind, money) and any(map(has_point, numbers[wrong])):
+        return Column(values, dict.fromkeys(wrong.tolist(), in_decimals(kind)))
     return Column(values, _why(array, wrong, kind))
 
 
@@ -226,7 +228,9 @@ def _spelled(array: pa.Array, kind: Kind, zone: str | None) -> Column:
     array = pc.if_else(pc.equal(array, ""), None, array)
     made = _quickly(array, kind, zone) or one_by_one(array.to_pylist(), kind, parser(kind, zone))
     there = len(array) - array.null_count
-    return _retyped(array, kind) if there > 1 and len(made.refused) == there else made
+    if there < 2 or len(made.refused) < there or (isinstance(kind, money) and any(has_point(array[row].as_py()) for row in made.refused)):
+        return made
+    return _retyped(array, kind)
 
 
 def _quickly(array: pa.Array, kind: Kind, zone: str | None) -> Column | None:

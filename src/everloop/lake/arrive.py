@@ -94,7 +94,8 @@ def arrive_together(
     lake.pause("committed")
     return [
         Received(
-            source=source.name, kept=new, duplicates=one.rows - new, refused=one.refused, examples=one.examples, through_seq=through
+            source=source.name, kept=new, duplicates=one.rows - new, refused=one.refused, examples=one.examples, reasons=one.reasons,
+            through_seq=through,
         )
         for one, new, through in zip(kept.brought, settled.kept, reached, strict=True)
     ]  # fmt: skip

@@ -8,11 +8,12 @@ Nothing here knows what came before, what time it is, or where rows are stored.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +24,11 @@ from everloop.errors import EverloopError
 from everloop.lake.arrays import Column, column, one_by_one
 from everloop.lake.digest import FEW
 from everloop.lake.shape import SEPARATOR, arrow_type, own_columns
-from everloop.lake.values import reader, said_deleted, said_id, said_version
-from everloop.project.columns import Kind
+from everloop.lake.values import has_point, in_decimals, reader, said_deleted, said_id, said_version
+from everloop.project.columns import Kind, money
 from everloop.project.resolve import with_apart
 from everloop.project.source import Source
+from everloop.records import Refused
 
 Rows: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, object] | pa.Table | pa.RecordBatch
 Offered: TypeAlias = pa.Table | list[Mapping[str, object]]
@@ -47,6 +49,7 @@ _SAID = pa.schema(
 class Brought:
     """What one delivery brought: ``rows`` that can become events, of those ``offered``; sentences for the first five refused.
 
+    ``reasons`` counts all that are refused, by column and why, the most frequent first.
     ``columns`` are the names and Arrow types that came; ``missing`` and ``retyped`` compare them with what is declared.
     """
 
@@ -57,6 +60,7 @@ class Brought:
     columns: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
     retyped: tuple[str, ...]
+    reasons: tuple[Refused, ...] = ()
 
     @property
     def typed(self) -> bool:
@@ -115,8 +119,8 @@ def kept_together(source: Source, several: Sequence[Offered]) -> Kept:
 
 def _of_table(source: Source, table: pa.Table, spelled: bool) -> Kept:
     came = {f.name: str(f.type) for f in table.schema}
-    reading = _Reading(source, {name: table.column(name) for name in table.column_names}, table.num_rows, spelled)
-    return reading.done([table.num_rows], [came])
+    reading = _Reading(source, {name: table.column(name) for name in table.column_names}, [table.num_rows], spelled)
+    return reading.done([came])
 
 
 def _of_dicts(source: Source, several: Sequence[list[Mapping[str, object]]]) -> Kept:
@@ -124,7 +128,7 @@ def _of_dicts(source: Source, several: Sequence[list[Mapping[str, object]]]) -> 
     came = [{str(name): "" for row in one for name in row} for one in several]
     # Only what is declared is looked at: rows may carry any number of other keys.
     said = {name: [row.get(name) for row in rows] for name in declared(source) if any(name in names for names in came)}
-    return _Reading(source, said, len(rows), spelled=False).done([len(one) for one in several], came)
+    return _Reading(source, said, [len(one) for one in several], spelled=False).done(came)
 
 
 def declared(source: Source) -> list[str]:
@@ -149,16 +153,24 @@ def offered(rows: Rows) -> Offered:
     return several
 
 
-class _Reading:
-    """Deliveries while they are read, column after column."""
+class _Why(NamedTuple):
+    """Why a row is refused: the column and what is wrong there, which ends the sentence "price is 12.34, …" where the value is told."""
 
-    def __init__(self, source: Source, said: Mapping[str, Any], rows: int, spelled: bool) -> None:
-        self.source, self.said, self.rows, self.spelled = source, said, rows, spelled
-        self.why: dict[int, tuple[str, str]] = {}  # row -> column, why
+    column: str
+    wrong: str
+    told: bool
+
+
+class _Reading:
+    """Deliveries while they are read, column after column; ``counts`` of rows came in each."""
+
+    def __init__(self, source: Source, said: Mapping[str, Any], counts: Sequence[int], spelled: bool) -> None:
+        self.source, self.said, self.counts, self.rows, self.spelled = source, said, counts, sum(counts), spelled
+        self.why: dict[int, _Why] = {}  # by row
         self.retyped: dict[str, str] = {}
 
-    def done(self, counts: Sequence[int], came: Sequence[Mapping[str, str]]) -> Kept:
-        """``counts`` of rows came in each delivery, with the columns ``came``."""
+    def done(self, came: Sequence[Mapping[str, str]]) -> Kept:
+        """What the deliveries brought, with the columns ``came`` in each."""
         kinds = own_columns(self.source)
         columns = {name: self.read(name, kind) for name, kind in kinds.items()}
         deleted = self.deleted()
@@ -173,20 +185,26 @@ class _Reading:
             good[list(self.why)] = False
             table = table.filter(pa.array(good))
         if self.source.known:
-            table = self.as_known(table, counts)
+            table = self.as_known(table)
         expected = declared(self.source)
         retyped = tuple(f"{name} came as {kind}" for name, kind in self.retyped.items())
-        brought, refused = [], sorted(self.why)
-        for first, rows, names in zip(accumulate(counts, initial=0), counts, came, strict=False):
-            wrong = refused[bisect_left(refused, first) : bisect_left(refused, first + rows)]
+        brought = []
+        for (first, rows, wrong), names in zip(self.by_delivery(self.why), came, strict=True):
             missing = tuple(name for name in expected if name not in names)
             examples = self.examples(ids, wrong[:5], first)
-            brought.append(Brought(rows - len(wrong), rows, len(wrong), examples, tuple(names.items()), missing, retyped))
+            reasons = self.reasons(ids, wrong, first)
+            brought.append(Brought(rows - len(wrong), rows, len(wrong), examples, tuple(names.items()), missing, retyped, reasons))
         return Kept(table, tuple(brought))
 
-    def as_known(self, table: pa.Table, counts: Sequence[int]) -> pa.Table:
+    def by_delivery(self, rows: Mapping[int, object]) -> Iterator[tuple[int, int, list[int]]]:
+        """The first row of each delivery, how many it has, and which of these rows are its own, in order."""
+        several = sorted(rows)
+        for first, count in zip(accumulate(self.counts, initial=0), self.counts, strict=False):
+            yield first, count, several[bisect_left(several, first) : bisect_left(several, first + count)]
+
+    def as_known(self, table: pa.Table) -> pa.Table:
         """The rows of each delivery in the order in which they say they were known; those that do not say so come last."""
-        known, of = table.column("said_known"), np.repeat(np.arange(len(counts)), counts)
+        known, of = table.column("said_known"), np.repeat(np.arange(len(self.counts)), self.counts)
         of = np.delete(of, sorted(self.why))
         at = (pc.fill_null(known, _LAST) if known.null_count else known).to_numpy()
         order = np.lexsort((at, of))
@@ -201,12 +219,25 @@ class _Reading:
         made = one_by_one(said, kind, reader(kind, zone)) if isinstance(said, list) else column(said, kind, zone, spelled=self.spelled)
         if made.retyped:
             self.retyped[name] = made.retyped
+        if isinstance(kind, money) and made.refused:
+            made = self.believed(name, kind, made)
         self.refuse(name, made)
         return made.values
 
+    def believed(self, name: str, kind: money, made: Column) -> Column:
+        """Money as kept, without every value of a delivery in which one has a decimal point: its whole ones are euros too, not cents."""
+        said, refused = self.said[name], dict(made.refused)
+        filled = made.values.is_valid().to_numpy(zero_copy_only=False)
+        for first, count, wrong in self.by_delivery(made.refused):
+            if any(has_point(_python(said[row])) for row in wrong):
+                beside = (np.flatnonzero(filled[first : first + count]) + first).tolist()
+                refused |= dict.fromkeys([*wrong, *beside], in_decimals(kind))
+        return Column(made.values, refused)
+
     def refuse(self, name: str, made: Column) -> None:
+        whys: dict[str, _Why] = {}
         for row, why in made.refused.items():
-            self.why.setdefault(row, (name, f"{name} is {_shown(self.said[name][row])}, {why}"))
+            self.why.setdefault(row, whys.setdefault(why, _Why(name, why, told=True)))
 
     def deleted(self) -> NDArray[np.bool_]:
         said = self.said.get(self.source.deleted) if self.source.deleted else None
@@ -257,7 +288,7 @@ class _Reading:
             if name in self.source.time and self.source.zone is None:
                 said += "; instants written without an offset need zone= in the Source, such as zone='Europe/Berlin'"
         for row in np.flatnonzero(gone if unless is None else gone & ~unless).tolist():
-            self.why.setdefault(row, (name, said))
+            self.why.setdefault(row, _Why(name, said, told=False))
 
     def ids(self, columns: Mapping[str, pa.Array]) -> pa.Array:
         names = with_apart(self.source, self.source.id)
@@ -266,7 +297,7 @@ class _Reading:
             return parts[0]
         for name, part in zip(names, parts, strict=True):
             for row in np.flatnonzero(pc.fill_null(pc.match_substring(part, SEPARATOR), False).to_numpy(zero_copy_only=False)).tolist():
-                self.why.setdefault(row, (name, f"{name} holds the character U+001F, which keeps the parts of an id apart"))
+                self.why.setdefault(row, _Why(name, f"{name} holds the character U+001F, which keeps the parts of an id apart", told=False))
         return pc.binary_join_element_wise(*parts, SEPARATOR)
 
     def event_at(self, columns: Mapping[str, pa.Array]) -> pa.Array:
@@ -282,9 +313,20 @@ class _Reading:
         """A sentence for each of these rows, counted from the ``first`` of their delivery."""
         found = []
         for row in wrong:
-            name = (ids[row].as_py() or "").replace(SEPARATOR, " ")[:60]
-            found.append(f"row {row - first + 1}{f' ({name})' if name else ''}: {self.why[row][1]}")
+            name, why = (ids[row].as_py() or "").replace(SEPARATOR, " ")[:60], self.why[row]
+            what = f"{why.column} is {_shown(self.said[why.column][row])}, {why.wrong}" if why.told else why.wrong
+            found.append(f"row {row - first + 1}{f' ({name})' if name else ''}: {what}")
         return tuple(found)
+
+    def reasons(self, ids: pa.Array, wrong: Sequence[int], first: int) -> tuple[Refused, ...]:
+        """How many of these rows are refused for each reason, with the first of them as an example."""
+        firsts: dict[_Why, int] = {}
+        for row in wrong:
+            firsts.setdefault(self.why[row], row)
+        return tuple(
+            Refused(column=why.column, why=why.wrong, rows=rows, example=self.examples(ids, [firsts[why]], first)[0])
+            for why, rows in Counter(map(self.why.__getitem__, wrong)).most_common()
+        )
 
 
 def _unsaid(words: pa.Array) -> NDArray[np.bool_]:
@@ -301,9 +343,13 @@ def _id_text(values: pa.Array) -> pa.Array:
     return pa.array([None if v is None else said_id(v) for v in values.to_pylist()], pa.string())
 
 
+def _python(value: Any) -> Any:
+    return value.as_py() if isinstance(value, pa.Scalar) else value
+
+
 def _shown(value: Any) -> str:
     try:
-        shown = repr(value.as_py() if isinstance(value, pa.Scalar) else value)
+        shown = repr(_python(value))
     except (ValueError, OverflowError):  # an instant no Python has
         shown = str(value.value)
     return shown if len(shown) <= 60 else shown[:57] + "…"

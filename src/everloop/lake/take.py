@@ -17,6 +17,7 @@ from everloop.lake.place import Lake
 from everloop.lake.rows import Kept, Offered, Rows, offered
 from everloop.project.source import Source
 from everloop.records import Received
+from everloop.records.data import by_reason
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def take(lake: Lake, source: Source, looked: Looked, *, now: datetime, marks: Ma
         duplicates=sum(one.duplicates for one in several),
         refused=sum(one.refused for one in several) + len(looked.bad.keys() - set(looked.good)),
         examples=tuple(looked.bad.values())[:5],
+        reasons=by_reason(reason for one in several for reason in one.reasons),
         through_seq=several[-1].through_seq,
     )
     # Before anything was ever kept there is nothing to note it with: such messages are read again.

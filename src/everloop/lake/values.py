@@ -1,17 +1,20 @@
 """One value as its column's kind has it. In: whatever a row says. Out: what is kept, or a ValueError that says why not. No rows, no clock.
 
 Nothing is guessed: yes is no number, a number is no text ("1" and 1 are different keys), text is no number. Whole numbers may come as
-``3.0``; NaN and pandas' NaT and NA are empty; infinities are refused. Instants carry a zone, or the source says which they are in.
+``3.0``, but text with a decimal point is never minor units: "12.00" is twelve euros to whoever wrote it.
+NaN and pandas' NaT and NA are empty; infinities are refused. Instants carry a zone, or the source says which they are in.
 ``parse`` is the other reading, for files in which everything is text.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from everloop.clock import microseconds
@@ -21,6 +24,7 @@ _LONG = 2**63
 _YES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _EMPTY = ("NAType", "NaTType")
 _AS_THEY_ARE = frozenset({str, int, bool, datetime, date})
+_POINT = re.compile(r"\d[.,]|[.,]\d")
 
 Reads = Callable[[object], object]
 
@@ -32,12 +36,12 @@ def reader(kind: Kind, zone: str | None = None) -> Reads:
     (3, True)
     >>> reader(money("EUR"))(12.34)
     Traceback (most recent call last):
-    ValueError: no whole number of minor units
+    ValueError: in a column of decimals; money("EUR") is whole minor units: write 1250 for 12.50, or declare it unit("EUR")
 
     Raises ValueError, which ends the sentence "price is 12.34, …".
     """
     if isinstance(kind, money):
-        return _guarded(lambda value: _whole(value, "no whole number of minor units"))
+        return _guarded(lambda value: _whole(value, _no_minor_units(value, kind)))
     if isinstance(kind, unit) or kind is float:
         return _guarded(_decimal)
     if kind is datetime:
@@ -61,6 +65,36 @@ def parser(kind: Kind, zone: str | None = None) -> Reads:
         return reads(_unquoted(str(text), kind))
 
     return parse
+
+
+def has_point(value: object) -> bool:
+    """Whether a value has a fraction, or as text or Decimal a decimal point (or comma): then it counts no minor units.
+
+    >>> [has_point(value) for value in (12.5, 12.0, "12.00", "12,50", "12", None, Decimal("12.00"))]
+    [True, False, True, True, False, False, True]
+    """
+    value = _plain(value)
+    if isinstance(value, Decimal):
+        return value.is_finite() and int(value.as_tuple().exponent) < 0
+    if isinstance(value, float):
+        return math.isfinite(value) and not value.is_integer()
+    return isinstance(value, str) and _POINT.search(value) is not None
+
+
+@lru_cache(maxsize=256)
+def in_decimals(kind: money) -> str:
+    """Why no value of a column of money is believed in which one has a decimal point, and the cure.
+
+    >>> in_decimals(money("JPY"))
+    'in a column of decimals; money("JPY") is whole minor units: write 1250 for 1250.0, or declare it unit("JPY")'
+    """
+    from everloop.project.spoken_values import decimals
+
+    code = kind.currency
+    places = decimals(code) if code else 2
+    called, decimal = (f'money("{code}")', f'unit("{code}")') if code else (f'money(column="{kind.column}")', "float")
+    written = f"1250 for {1250 / 10**places:.{places or 1}f}"
+    return f"in a column of decimals; {called} is whole minor units: write {written}, or declare it {decimal}"
 
 
 def said_version(value: object) -> int | None:
@@ -145,6 +179,11 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
+def _no_minor_units(value: object, kind: money) -> str:
+    # Asked of every value, so what is plainly whole is not looked at.
+    return in_decimals(kind) if type(value) is not int and has_point(value) else "no whole number of minor units"
+
+
 def _whole(value: object, otherwise: str = "no whole number") -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or (isinstance(value, float) and not value.is_integer()):
         raise ValueError(otherwise)
@@ -200,6 +239,8 @@ def _unquoted(text: str, kind: Kind) -> object:
     """Text as the value it spells; what spells none stays text and is refused as such."""
     if "_" in text and kind is not str:
         return text  # Python would read 1_000 as a number
+    if isinstance(kind, money) and has_point(text):
+        return text
     try:
         if isinstance(kind, money) or kind is int:
             return int(text) if text.strip().lstrip("+-").isdigit() else float(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from everloop.records.autonomy import Autonomy
 from everloop.records.contest import Alone, Candidate, Contest, Listed, Opinion, Shaken, Verdict, Version
-from everloop.records.data import Extent, Finding, Outcome, Received, Report, Snapshot, TrainingSet
+from everloop.records.data import Extent, Finding, Outcome, Received, Refused, Report, Snapshot, TrainingSet
 from everloop.records.decision import HELD, Action, Approval, Decision
 from everloop.records.handover import Handover
 from everloop.records.incident import Alert, Incident, Symptom
@@ -53,6 +53,7 @@ __all__ = [
     "Received",
     "Record",
     "Redaction",
+    "Refused",
     "Report",
     "Says",
     "Severity",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -12,14 +13,40 @@ Outcome: TypeAlias = Literal["passed", "failed", "not enough evidence"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refused:
+    """How many rows were refused for one reason: the column, what is wrong there, and the sentence of the first such row."""
+
+    column: str
+    why: str
+    rows: int
+    example: str
+
+
+def by_reason(several: Iterable[Refused]) -> tuple[Refused, ...]:
+    """The same reasons together, the most frequent first.
+
+    >>> two = Refused(column="price", why="no number", rows=2, example="row 1 (a): price is 'x', no number")
+    >>> [one.rows for one in by_reason([two, two])]
+    [4]
+    """
+    found: dict[tuple[str, str], Refused] = {}
+    for one in several:
+        before = found.get((one.column, one.why))
+        found[one.column, one.why] = replace(before, rows=before.rows + one.rows) if before else one
+    return tuple(sorted(found.values(), key=lambda one: -one.rows))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Received:
-    """What became of a delivery: rows kept, rows already known, rows refused (with at most five examples)."""
+    """What became of a delivery: rows kept, rows already known, rows refused (with at most five examples, and all of them counted by
+    reason, the most frequent first)."""
 
     source: str
     kept: int
     duplicates: int
     refused: int
     examples: tuple[str, ...] = ()
+    reasons: tuple[Refused, ...] = ()
     through_seq: int
 
     def then(self, other: Received) -> Received:
@@ -35,6 +62,7 @@ class Received:
             duplicates=self.duplicates + other.duplicates,
             refused=self.refused + other.refused,
             examples=(self.examples + other.examples)[:5],
+            reasons=by_reason(self.reasons + other.reasons),
             through_seq=other.through_seq,
         )
 
