@@ -1,4 +1,4 @@
-"""docs/tutorial.md as a stranger follows it: its files are saved, its commands typed in order, and what it shows comes out, but for figures."""
+"""docs/tutorial.md as a stranger follows it: files saved, commands typed in order, and what it shows comes out, but for figures."""
 
 from __future__ import annotations
 
