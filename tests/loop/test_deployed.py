@@ -130,7 +130,7 @@ REFUSED = {
     "a password in the file": (lambda f: toml(f, "${REDIS_PASSWORD}", "hunter2") or {}, "online.url in everloop.toml holds a password"),
     "a person's address, which is a token": (
         lambda f: toml(f, "[prod]", '[people]\nada = "slack://T/B/hunter2"\n\n[prod]') or {},
-        "people.ada",
+        "people.ada in everloop.toml may be one",
     ),
     "a shop's secret, of another stage": (
         lambda f: toml(f, "[prod]", '[dev.shopify]\nshop = "a.myshopify.com"\nclient_id = "1"\nsecret = "hunter2"\n\n[prod]') or {},
@@ -286,6 +286,8 @@ def test_what_trainings_took_is_in_the_journal_and_read_from_there(project):
     assert seen is not None
     assert seen.peak_bytes >= record.cost.peak_bytes, "and the process it hangs on"
     assert seen.seen.startswith("seen in 1 trainings")
+    toml(project, "[prod]", '[people]\nada = "json://${HOOK}"\n\n[prod]')
+    assert learning_room(project) == seen, "whatever else has a secret"
 
 
 @pytest.mark.parametrize("said", ["600", "600MB", "-1Mi", "Mi"])
