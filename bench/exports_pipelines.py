@@ -24,6 +24,7 @@ from everloop.errors import LearnerFailed
 from everloop.loop.arrivals import ingest_files
 from everloop.loop.house import open_house
 from everloop.loop.judged import let_in_judged
+from everloop.loop.moved import move
 from everloop.loop.start import start_project
 from everloop.loop.steps import check_now, judge_now, train_now
 from everloop.settings import HOUSE
@@ -57,6 +58,8 @@ retries = 1
 retry_after = "1s"
 timeout = "10m"
 shared = "{house}"
+runner = "self-hosted"
+tags = ["shop"]
 image = "python:3.12-slim"
 """
 Left = Mapping[str, tuple[list[str], list[tuple[str, str]], list[str]]]
@@ -126,6 +129,7 @@ def natively(folder: Path) -> None:
     house = open_house(folder / "project.py", folder=folder / "house")
     ingest_files(house, None, [], now=END)
     for name, model in house.project.models.items():
+        assert move(house, model, END, answer=True).waits is None
         assert check_now(house, model, END).passed
         try:
             train_now(house, model, END)

@@ -154,7 +154,9 @@ def test_a_house_on_one_machine_is_refused_with_everything_that_keeps_it_there(p
     assert not (project / "out").exists()
 
 
-WHICH = "prod.streams.bus.url in everloop.toml holds a password or a token; dev.people.ada in everloop.toml may be one: .* the address itself"
+WHICH = (
+    "prod.streams.bus.url in everloop.toml holds a password or a token; dev.people.ada in everloop.toml may be one: .* the address itself"
+)
 
 
 def test_a_password_that_would_be_in_the_image_is_refused(project, tmp_path):

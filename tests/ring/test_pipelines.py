@@ -184,7 +184,10 @@ def test_the_terminal_judges_for_ci_and_writes_the_pipeline_of_every_scheduler(o
     assert told == ""  # main() says the message; nothing was written
     assert not (tmp_path / "written").exists()
     settings = tmp_path / "shop" / "everloop.toml"
-    settings.write_text(settings.read_text() + '\n[pipeline]\nevery = "7d"\nshared = "/srv/house"\nrunner = "shop"\ntags = ["shop"]\nimage = "shop@sha256:00"\n')
+    settings.write_text(
+        settings.read_text()
+        + '\n[pipeline]\nevery = "7d"\nshared = "/srv/house"\nrunner = "shop"\ntags = ["shop"]\nimage = "shop@sha256:00"\n'
+    )
     written = {"airflow": "shop.py", "kubeflow": "shop_pipeline.py", "github": ".github/workflows/everloop.yml"}
     for target, file in (written | {"gitlab": ".gitlab-ci.yml", "dvc-pipeline": "dvc.yaml"}).items():
         told = said("export", target, "demand", "--to", tmp_path / "written", *where)

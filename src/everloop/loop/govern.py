@@ -16,7 +16,7 @@ ENOUGH = 0.1
 STANDS = "it does not go on, for "
 """How a reason begins why a roll-out takes no step."""
 WATCH = "watch"
-"""The cause of a turn that moves or takes back what answers, and learns nothing: whoever runs its steps says when (``turn --no-learning``)."""
+"""The cause of a turn that moves or takes back what answers and learns nothing: who runs its steps says when (``turn --no-learning``)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -330,7 +330,7 @@ SEEDED = [
     ("a pod of GitLab", lambda p: with_task(p, "train", pod=True), GITLAB, "pods: GitLab CI starts none for train"),
     ("a pod of GitHub", lambda p: with_task(p, "train", pod=True), GITHUB, "pods: GitHub Actions starts none for train"),
     ("no image for Kubeflow", lambda p: replace(p, image=None), KUBEFLOW, "image: each step of Kubeflow Pipelines runs in one"),
-    ("a mounted folder on GitHub's own", lambda p: replace(p, shared="/srv/house"), GITHUB, "runner: ubuntu-latest is a machine that GitHub"),
+    ("a mounted folder on GitHub's own", lambda p: replace(p, shared="/srv/house"), GITHUB, "runner: ubuntu-latest is a machine"),
     ("a mounted folder and any runner", lambda p: replace(p, shared="/srv/house"), GITLAB, "tags: any runner of GitLab may take a job"),
     ("two gates at once", lambda p: with_task(p, "card", needs=("judge", "admit")), KUBEFLOW, "needs: Kubeflow Pipelines runs card inside"),
 ]  # fmt: skip
