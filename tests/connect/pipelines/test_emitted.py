@@ -106,7 +106,7 @@ def test_a_gate_of_kubeflow_holds_all_that_waits_for_it(pipeline):
     loop = "dsl.ParallelFor(items=['demand', 'dull'])"
     judged = "dsl.If(judge.output == 'yes')"
     assert depth["ingest"] == ()
-    assert depth["check"] == (loop,)
+    assert depth["check"] == (loop, "dsl.If(turn.output == 'yes')")
     assert depth["admit"][-1] == judged
     assert depth["card"] == (*depth["admit"], "dsl.If(admit.output == 'yes')")
 
