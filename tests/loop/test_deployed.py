@@ -290,6 +290,19 @@ def test_what_trainings_took_is_in_the_journal_and_read_from_there(project):
     assert learning_room(project) == seen, "whatever else has a secret"
 
 
+def test_of_a_house_whose_journal_is_a_database_nobody_says_that_it_never_learnt(project):
+    from typer.testing import CliRunner
+
+    from everloop.cli import app
+
+    file = project / "everloop.toml"
+    file.write_text('registry = "postgresql://house:${PG}@db/house"\n' + file.read_text())
+    words = ["export", "kubernetes", "--project", str(project), "--to", str(project / "out"), "--memory", "600Mi"]
+    refused = str(CliRunner().invoke(app, words).exception)
+    assert "The trainings of this house are written down in a database" in refused
+    assert "was measured" not in refused
+
+
 @pytest.mark.parametrize("said", ["600", "600MB", "-1Mi", "Mi"])
 def test_what_is_no_size_is_refused(said):
     with pytest.raises(EverloopError, match="is no room"):
