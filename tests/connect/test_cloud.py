@@ -154,11 +154,16 @@ def test_a_house_on_one_machine_is_refused_with_everything_that_keeps_it_there(p
     assert not (project / "out").exists()
 
 
+WHICH = (
+    "prod.streams.bus.url in everloop.toml holds a password or a token; dev.people.ada in everloop.toml may be one: .* the address itself"
+)
+
+
 def test_a_password_that_would_be_in_the_image_is_refused(project, tmp_path):
     said_in(project, '\n[prod.streams.bus]\nurl = "nats://house:hunter2@bus:4222"\nsubject = "orders"\nsource = "orders"\n')
     said_in(project, '[dev.people]\nada = "slack://T1/B1/hunter2"\n')
     for write in WRITERS.values():
-        with pytest.raises(EverloopError, match=r"prod.streams.bus.url, dev.people.ada in everloop.toml hold passwords") as refused:
+        with pytest.raises(EverloopError, match=WHICH) as refused:
             write(project / "out", needs_of(project / "project.py", stage="prod"))
         assert "hunter2" not in str(refused.value)
     assert not (project / "out").exists()

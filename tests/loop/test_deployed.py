@@ -130,7 +130,7 @@ REFUSED = {
     "a password in the file": (lambda f: toml(f, "${REDIS_PASSWORD}", "hunter2") or {}, "online.url in everloop.toml holds a password"),
     "a person's address, which is a token": (
         lambda f: toml(f, "[prod]", '[people]\nada = "slack://T/B/hunter2"\n\n[prod]') or {},
-        "people.ada",
+        "people.ada in everloop.toml may be one",
     ),
     "a shop's secret, of another stage": (
         lambda f: toml(f, "[prod]", '[dev.shopify]\nshop = "a.myshopify.com"\nclient_id = "1"\nsecret = "hunter2"\n\n[prod]') or {},
@@ -286,6 +286,21 @@ def test_what_trainings_took_is_in_the_journal_and_read_from_there(project):
     assert seen is not None
     assert seen.peak_bytes >= record.cost.peak_bytes, "and the process it hangs on"
     assert seen.seen.startswith("seen in 1 trainings")
+    toml(project, "[prod]", '[people]\nada = "json://${HOOK}"\n\n[prod]')
+    assert learning_room(project) == seen, "whatever else has a secret"
+
+
+def test_of_a_house_whose_journal_is_a_database_nobody_says_that_it_never_learnt(project):
+    from typer.testing import CliRunner
+
+    from everloop.cli import app
+
+    file = project / "everloop.toml"
+    file.write_text('registry = "postgresql://house:${PG}@db/house"\n' + file.read_text())
+    words = ["export", "kubernetes", "--project", str(project), "--to", str(project / "out"), "--memory", "600Mi"]
+    refused = str(CliRunner().invoke(app, words).exception)
+    assert "The trainings of this house are written down in a database" in refused
+    assert "was measured" not in refused
 
 
 @pytest.mark.parametrize("said", ["600", "600MB", "-1Mi", "Mi"])

@@ -29,7 +29,7 @@ def test_every_step_is_a_command_of_the_terminal_and_waits_for_the_one_before_it
     assert mistakes_of(PIPELINE, VERB_NAMES) == []
     order = [(task.name, model) for task, model in PIPELINE.runs()]
     assert order[0] == ("ingest", "")
-    assert len(order) == len(set(order)) == 1 + 6 * 2
+    assert len(order) == len(set(order)) == 1 + 7 * 2
     assert [need.name for need, model in PIPELINE.waits_for(PIPELINE.task("judge"), "churn")] == ["train"]
     assert PIPELINE.waits_for(PIPELINE.task("judge"), "churn")[0][1] == "churn"
     assert [name for name in order if name[0] in ("card", "deploy")] == [(n, m) for n in ("card", "deploy") for m in MODELS]
@@ -38,7 +38,7 @@ def test_every_step_is_a_command_of_the_terminal_and_waits_for_the_one_before_it
 
 def test_without_files_nothing_is_taken_in_and_checks_come_first():
     tasks = learning(MODELS, files=False, words=WORDS)
-    assert tasks[0].name == "check"
+    assert tasks[0].name == "turn"
     assert tasks[0].needs == ()
 
 

@@ -16,7 +16,9 @@ from everloop import every
 from everloop.cli import VERBS, app
 from everloop.connect.needed import asked_settings
 from everloop.errors import SettingsError, Unknown
+from everloop.loop import hand
 from everloop.loop.judged import let_in_judged
+from everloop.loop.moved import move
 from everloop.loop.pipelines import pipeline_of
 from everloop.loop.project_file import open_project
 from everloop.loop.reproduce import reproduce
@@ -58,7 +60,7 @@ def made(project, words="", environ=None, models=()):
 
 def test_a_project_that_says_nothing_has_a_pipeline_all_the_same(project):
     found = made(project)
-    assert [task.name for task in found.tasks] == ["ingest", "check", "train", "judge", "admit", "card"]
+    assert [task.name for task in found.tasks] == ["ingest", "turn", "check", "train", "judge", "admit", "card"]
     assert (found.name, found.models, found.apart) == ("shop", ("demand",), False)
     assert found.schedule.span == timedelta(days=28)  # as often as it wishes to learn anew
     assert found.folder == str(project)
@@ -182,12 +184,15 @@ def test_the_terminal_judges_for_ci_and_writes_the_pipeline_of_every_scheduler(o
     assert told == ""  # main() says the message; nothing was written
     assert not (tmp_path / "written").exists()
     settings = tmp_path / "shop" / "everloop.toml"
-    settings.write_text(settings.read_text() + '\n[pipeline]\nevery = "7d"\nshared = "/srv/house"\nimage = "shop@sha256:00"\n')
+    settings.write_text(
+        settings.read_text()
+        + '\n[pipeline]\nevery = "7d"\nshared = "/srv/house"\nrunner = "shop"\ntags = ["shop"]\nimage = "shop@sha256:00"\n'
+    )
     written = {"airflow": "shop.py", "kubeflow": "shop_pipeline.py", "github": ".github/workflows/everloop.yml"}
     for target, file in (written | {"gitlab": ".gitlab-ci.yml", "dvc-pipeline": "dvc.yaml"}).items():
         told = said("export", target, "demand", "--to", tmp_path / "written", *where)
         assert file in told
-        assert "6 steps, 1 model." in told
+        assert "7 steps, 1 model." in told
         assert "everloop" in (tmp_path / "written" / file).read_text()
     stages = yaml.safe_load((tmp_path / "written" / "dvc.yaml").read_text())["stages"]
     assert all("--project ../shop" in stage.get("do", stage)["cmd"] for stage in stages.values())
@@ -201,3 +206,38 @@ def test_the_terminal_judges_for_ci_and_writes_the_pipeline_of_every_scheduler(o
     (tmp_path / "written" / "dvc.yaml").write_text("mine: 1\n")
     said("export", "dvc-pipeline", "--to", tmp_path / "written", *where, code=1)
     assert (tmp_path / "written" / "dvc.yaml").read_text() == "mine: 1\n"
+
+
+def test_a_turn_without_learning_moves_a_roll_out_and_learns_nothing_until_it_is_over(opened, tmp_path):
+    house, model = opened("shop")
+    train_now(house, model, END)
+    judge_now(house, model, None, END)
+    let_in_judged(house, model, None, END)
+    stages, at = [house.traffic(model).stage], END
+    learnt = len(list(house.journal.read(kind="Candidate", model="demand")))
+    while house.traffic(model).rolling and at < END + timedelta(days=90):
+        at += timedelta(days=1)
+        done = move(house, model, at)
+        stages.append(house.traffic(model).stage)
+        assert (done.waits is None) is not house.traffic(model).rolling
+    assert "canary" in stages or "steady" in stages, stages
+    assert len(list(house.journal.read(kind="Candidate", model="demand"))) == learnt
+
+
+def test_a_steady_model_that_wishes_to_learn_is_let_go_on_by_a_turn_that_learns_nothing(opened, tmp_path):
+    house, model = opened("shop")
+    done = move(house, model, END, answer=True)
+    assert (done.decision.action, done.decision.cause, done.waits) == ("hold", "watch", None)
+    assert done.decision.because[-1].startswith("whoever runs its steps")
+    assert done.answers > 0
+    assert move(house, model, END, answer=True).answers == 0, "the same instant is the same turn"
+    assert [e for e in house.journal.read(kind="Candidate", model="demand") if e.record.format != "baseline"] == []
+    hand.hold(house, model, by="ada", reason="a look", now=END)
+    assert "it is held" in move(house, model, END + timedelta(hours=1)).waits
+    house.store.close()
+    where = ("--project", tmp_path / "shop", "--now", "2026-11-01T02:00")
+    assert "nothing is learnt before: everloop release demand" in said("turn", "demand", "--no-learning", "--score", *where, code=1)
+    said("release", "demand", "--by", "ada", "--reason", "looked", *where)
+    assert "answers." in said("turn", "demand", "--no-learning", "--score", "--project", tmp_path / "shop", "--now", "2026-11-01T03:00")
+    for words in (("--no-learning", "--retrain"), ("--score",)):
+        said("turn", "demand", *words, *where, code=1)

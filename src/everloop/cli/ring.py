@@ -20,6 +20,11 @@ JUnit = Annotated[Path | None, typer.Option("--junit", help="Also each condition
 def turn(
     model: Models = None,
     demand: Annotated[bool, typer.Option("--retrain", help="Retrain even if nothing asks for it.")] = False,
+    no_learning: Annotated[
+        bool,
+        typer.Option("--no-learning", help="Only watch, and move a roll-out or take it back; exit code 1 while one is under way."),
+    ] = False,
+    score: Annotated[bool, typer.Option("--score", help="With --no-learning: then answer every question that has come due.")] = False,
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -33,14 +38,26 @@ def turn(
     from everloop.loop.spoken import story
     from everloop.loop.traced import traced
 
+    if no_learning and demand:
+        raise EverloopError("--no-learning and --retrain say the opposite of each other. Say one of them.")
+    if score and not no_learning:
+        raise EverloopError("--score goes with --no-learning. Or turn first, and then: everloop score")
     opened, at = open_whole(project, house, stage), instant_of(now)
     models = models_of(opened, model)
     idle = {m.name: why for m in models if opened.pointers.current(m.name) is None and (why := nothing_yet(opened, m))}
     waits = [f"{name}: {why}" for name, why in idle.items()]
-    if idle and len(idle) == len(models):
+    if idle and len(idle) == len(models) and not no_learning:
         raise EverloopError("\n".join(waits))
+    awake = [m for m in models if m.name not in idle]
+    if no_learning:
+        from everloop.loop.moved import move
+
+        with traced(opened.settings, "terminal"):
+            moved = [move(opened, m, at, answer=score) for m in awake]
+        say([vars(one) for one in moved], "\n\n".join([*(one.spoken(story(opened, one.decision)) for one in moved), *waits]), as_json)
+        raise typer.Exit(1 if waits or any(one.waits for one in moved) else 0)
     with traced(opened.settings, "terminal"):
-        decisions = [go_round(opened, m, at, "demand" if demand else "schedule") for m in models if m.name not in idle]
+        decisions = [go_round(opened, m, at, "demand" if demand else "schedule") for m in awake]
     say(decisions, "\n\n".join([*(story(opened, d) for d in decisions), *waits]), as_json)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from everloop.errors import EverloopError
 from everloop.project.model import Model
-from everloop.settings import FILE, STAGE, Settings, read_settings, secrets_aloud
+from everloop.settings import FILE, STAGE, Settings, of_person, read_settings, secrets_aloud
 
 HIDDEN: Final = "secret://"
 """How a value begins that only the environment knows."""
@@ -116,11 +116,17 @@ def urls_of(settings: Settings) -> dict[str, str]:
 
 def no_secret_inside(settings: Settings) -> None:
     """Raises EverloopError where everloop.toml holds a password or a token itself, in whichever stage: the file goes into the image."""
-    if said := secrets_aloud(settings.folder):
-        hold = "hold passwords or tokens" if len(said) > 1 else "holds a password or a token"
+    said = secrets_aloud(settings.folder)
+    held, addresses = [key for key in said if not of_person(key)], [key for key in said if of_person(key)]
+    if said:
+        told = []
+        if held:
+            told.append(f"{', '.join(held)} in {FILE} {'hold passwords or tokens' if len(held) > 1 else 'holds a password or a token'}")
+        if addresses:
+            told.append(f"{', '.join(addresses)} in {FILE} may be one: with most services the address itself is the token")
         raise EverloopError(
-            f'{", ".join(said)} in {FILE} {hold}, and the file would be in the image. Say "${{NAME}}" there, such as '
-            f'"${{PG_PASSWORD}}", and its value in a Secret.'
+            f'{"; ".join(told)}; and the file would be in the image. Say "${{NAME}}" there, such as "${{PG_PASSWORD}}", and its value in a '
+            "Secret."
         )
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from everloop.loop.govern import STANDS, Memory, forbidden
+from everloop.loop.govern import STANDS, WATCH, Memory, forbidden
 from everloop.monitor.deployed import GUARDRAIL, SOON
 from everloop.project.conditions import slipped
 from everloop.project.model import Model
@@ -32,6 +32,7 @@ BY_ANSWERS = ("drift", "slip")
 """Wishes that rest on answers given lately, and mean nothing where a season, or data that was broken then, explains them."""
 A_WEEK = timedelta(days=7)
 """Of truths after a drift was told: so much of them a rehearsal waits for."""
+BY_ITS_STEPS = "whoever runs its steps one by one says when it learns"
 
 
 def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, now: datetime, id: str) -> Decision:
@@ -92,6 +93,9 @@ def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: dat
     wishes = tuple(s for s in signals.signals if s.fired and s.clause in said and not (frozen and s.kind in BY_TRUTH))
     if memory.nothing is not None:
         return _decision(model, "hold", (memory.nothing,), memory.cause, now, id, made_from)
+    if memory.cause == WATCH:
+        seen = (*_sentences(wishes), *frozen, *broken) or ("nothing fired",)
+        return _decision(model, "hold", (*seen, BY_ITS_STEPS), memory.cause, now, id, made_from)
     if memory.cause in ("demand", "approved"):
         asked = _sentences(wishes) or ("somebody asked for it",)
         return _decision(model, "retrain", asked, memory.cause, now, id, made_from, learn_from=_since(wishes))

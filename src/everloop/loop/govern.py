@@ -15,6 +15,8 @@ ENOUGH = 0.1
 """After failures, much new truth is a tenth of what the last candidate learnt from."""
 STANDS = "it does not go on, for "
 """How a reason begins why a roll-out takes no step."""
+WATCH = "watch"
+"""The cause of a turn that moves or takes back what answers and learns nothing: who runs its steps says when (``turn --no-learning``)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from everloop.errors import CodeChanged, LearnerFailed, Overtaken, StoreError
+from everloop.loop.govern import WATCH
 from everloop.loop.house import House
 from everloop.loop.keep import Cancelled, turn_id
 from everloop.loop.serve.compiled import compile_served
@@ -14,7 +15,7 @@ from everloop.loop.turn import turn
 from everloop.project.model import Model
 from everloop.records import Decision
 
-OF_THE_RING = ("schedule", "demand", "approved")
+OF_THE_RING = ("schedule", "demand", "approved", WATCH)
 NEXT = timedelta(microseconds=1)
 
 

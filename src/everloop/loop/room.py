@@ -16,7 +16,7 @@ from everloop.errors import EverloopError
 from everloop.loop.serve.processes import PROC, used_by
 from everloop.loop.serve.served import served
 from everloop.records import Candidate
-from everloop.registry.store import JournalStore
+from everloop.registry.store import JournalStore, open_store
 
 NEWEST = 20
 """Trainings that are looked at."""
@@ -57,18 +57,19 @@ def serving_room(house: Path, *, proc: Path = PROC) -> Room | None:
 def learning_room(project: Path) -> Room | None:
     """What the newest trainings of the house on this machine took; None where there is no such house, or none was measured in it."""
     from everloop.connect.needed import asked_settings
-    from everloop.loop.house import open_house
+    from everloop.loop.project_file import open_project
+    from everloop.registry.journal import Journal
 
     folder = project if project.is_dir() else project.parent
-    settings, secrets = asked_settings(folder, None)
+    settings, _ = asked_settings(folder, None)  # the journal alone is opened, whatever else has a secret
     file = Path(settings.registry.removeprefix("sqlite:///"))
-    if secrets or not settings.registry.startswith("sqlite:") or not file.is_file():
+    if not settings.registry.startswith("sqlite:") or not file.is_file():
         return None
-    house = open_house(project)
+    store = open_store(settings.registry, keep=settings.house)
     try:
-        return trained_in(house.journal, list(house.project.models))
+        return trained_in(Journal(store), list(open_project(project).models))
     finally:
-        house.store.close()
+        store.close()
 
 
 def trained_in(journal: JournalStore, models: list[str]) -> Room | None:

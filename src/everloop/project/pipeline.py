@@ -37,6 +37,8 @@ class Task:
     foreach: tuple[str, ...] = ()
     gate: bool = False
     """Does exit code 1 end what needs it, quietly?"""
+    waits: bool = False
+    """Is its no nothing to mend, such as a roll-out that is under way? Then a scheduler whose gates fail shows no failure."""
     retries: int = 0
     retry_after: timedelta = timedelta(minutes=5)
     timeout: timedelta = timedelta(hours=2)
@@ -83,6 +85,12 @@ class Pipeline:
     """Is everything the tasks share reached by URL, so that each may run on a machine of its own?"""
     shared: str | None = None
     """The folder that every machine has mounted and the house is in, where somebody says there is one."""
+    runner: str = "ubuntu-latest"
+    """The machines of GitHub, by their label, that run what is done in the house."""
+    tags: tuple[str, ...] = ()
+    """The runners of GitLab, by their tags, that do the same; none: any."""
+    asked: every | None = None
+    """How often the most impatient model is asked, where that is said."""
     deploy: str | None = None
     """The stage a version goes to once it was let in; none: it stays."""
     backup: str | None = None
@@ -207,13 +215,15 @@ def learning(
     deploy: str | None = None,
     pods: tuple[str, ...] = (),
 ) -> tuple[Task, ...]:
-    """The tasks that take every model once from what happened to a roll-out: taken in, checked, trained, judged, let in, written down.
+    """The tasks that take every model once from what happened to a roll-out: taken in, turned without learning (watched, its roll-out moved
+    or taken back, what is due answered), checked, trained, judged, let in, written down. While a roll-out is under way, ``turn`` says no.
 
     ``files``: rows lie in files that are to be taken in first. ``words``: retries, timeout and the rest, for all tasks. ``common`` stands
     behind every command.
     """
     last = (*common, "--now", NOW)
     steps: list[tuple[str, tuple[str, ...], bool]] = [
+        ("turn", ("turn", MODEL, "--no-learning", "--score", *last), True),
         ("check", ("check", MODEL, *last, "--junit", f"reports/check-{MODEL}.xml"), True),
         ("train", ("train", MODEL, *last), True),
         ("judge", ("judge", MODEL, *last, "--junit", f"reports/judge-{MODEL}.xml", "--metrics", f"reports/judge-{MODEL}.json"), True),
@@ -225,5 +235,5 @@ def learning(
     made = [Task("ingest", ("ingest", *last), **words)] if files else []  # type: ignore[arg-type]
     for step, command, gate in steps:
         needs = ("admit",) if step == "deploy" else tuple(task.name for task in made[-1:])
-        made.append(Task(step, command, needs, models, gate, pod=step in pods, **words))  # type: ignore[arg-type]
+        made.append(Task(step, command, needs, models, gate, step == "turn", pod=step in pods, **words))  # type: ignore[arg-type]
     return tuple(made)

@@ -4,6 +4,7 @@
 ``pipeline.py`` of pipelines, ``aloud.py`` which secrets stand there themselves, ``read.py`` puts it together.
 """
 
+from everloop.settings.aloud import of_person
 from everloop.settings.checks import span
 from everloop.settings.pipeline import HOUSE, IMAGE, NOT_THE_CODE, STAGE, beside
 from everloop.settings.read import ENVIRONMENT, read_settings, secrets_aloud
@@ -67,6 +68,7 @@ __all__ = [
     "WhenFull",
     "Workers",
     "beside",
+    "of_person",
     "read_settings",
     "secrets_aloud",
     "span",

@@ -30,6 +30,16 @@ def said_aloud(tables: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name, value in _leaves(tables) if _aloud(name, value)))
 
 
+def of_person(name: str) -> bool:
+    """Is a key, in whichever stage, an address of somebody?
+
+    >>> of_person("prod.people.ada"), of_person("sources.people")
+    (True, False)
+    """
+    table = name.split(".")
+    return table[0] == "people" or (table[1:2] == ["people"] and table[0] not in ("sources", "streams"))
+
+
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
@@ -48,5 +58,4 @@ def _aloud(name: str, value: str) -> bool:
     if "${" in value:
         return False
     table = name.split(".")
-    person = table[0] == "people" or (table[1:2] == ["people"] and table[0] not in ("sources", "streams"))
-    return ".".join(table[-2:]) in SECRET or (person and "://" in value and not value.strip().startswith(_PLAIN))
+    return ".".join(table[-2:]) in SECRET or (of_person(name) and "://" in value and not value.strip().startswith(_PLAIN))

@@ -47,6 +47,12 @@ def _pods(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _tags(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) and name for name in value):
+        raise ValueError('must be a list of tags, such as ["shop"]')
+    return tuple(value)
+
+
 KEYS: dict[str, Checker] = {
     "every": _longer_than_nothing,
     "at": _time_of_day,
@@ -59,6 +65,8 @@ KEYS: dict[str, Checker] = {
     "pods": _pods,
     "folder": text,
     "shared": text,
+    "runner": text,
+    "tags": _tags,
     "deploy": text,
     "backup": text,
 }

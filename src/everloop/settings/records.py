@@ -251,6 +251,10 @@ class Pipelines:
     """Where the project lies on the machines that run the steps; None: where it lies here."""
     shared: str | None = None
     """The house folder, where every machine that runs a step has it mounted."""
+    runner: str = "ubuntu-latest"
+    """The machines of GitHub that run what is done in the house, by their label."""
+    tags: tuple[str, ...] = ()
+    """The runners of GitLab that do, by their tags."""
     deploy: str | None = None
     """The stage that a version goes to once it was let in here."""
     backup: str | None = None

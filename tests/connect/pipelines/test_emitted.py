@@ -14,7 +14,7 @@ import yaml
 
 from everloop import days, every, minutes
 from everloop.connect.pipelines import airflow, dvc_pipeline, github, gitlab, kubeflow
-from everloop.connect.pipelines.carried import AIRFLOW, DVC, GITHUB, GITLAB, KUBEFLOW, carried, left_over
+from everloop.connect.pipelines.carried import AIRFLOW, DVC, GITHUB, GITLAB, KUBEFLOW, ROLLS, carried, left_over
 from everloop.connect.pipelines.lines import command, tried
 from everloop.errors import EverloopError, SettingsError, Unknown
 
@@ -38,7 +38,7 @@ def test_every_run_stands_in_the_dag_once_and_waits_for_those_it_needs(pipeline)
     operators = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "BashOperator"]
     assert len(operators) == len(list(pipeline.runs()))
     arrows = [ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.RShift)]
-    assert {"arrived_orders >> ingest", "ingest >> check_demand", "judge_dull >> admit_dull"} <= set(arrows)
+    assert {"arrived_orders >> ingest", "ingest >> turn_demand", "turn_demand >> check_demand", "judge_dull >> admit_dull"} <= set(arrows)
     assert len(arrows) == 1 + sum(len(pipeline.waits_for(*run)) for run in pipeline.runs())
     gates = [n for n in operators if any(k.arg == "skip_on_exit_code" for k in n.keywords)]
     assert len(gates) == 2 * sum(task.gate for task in pipeline.tasks if task.foreach)
@@ -106,7 +106,7 @@ def test_a_gate_of_kubeflow_holds_all_that_waits_for_it(pipeline):
     loop = "dsl.ParallelFor(items=['demand', 'dull'])"
     judged = "dsl.If(judge.output == 'yes')"
     assert depth["ingest"] == ()
-    assert depth["check"] == (loop,)
+    assert depth["check"] == (loop, "dsl.If(turn.output == 'yes')")
     assert depth["admit"][-1] == judged
     assert depth["card"] == (*depth["admit"], "dsl.If(admit.output == 'yes')")
 
@@ -118,7 +118,7 @@ def test_a_job_of_github_goes_on_where_a_record_said_yes_and_stays_green_where_i
     assert jobs["learn"]["needs"] == ["moment", "ingest"]
     assert jobs["learn"]["strategy"]["matrix"]["model"] == ["demand", "dull"]
     steps = [step for step in jobs["learn"]["steps"] if step.get("id")]
-    assert [step["id"] for step in steps] == ["check", "train", "judge", "admit", "card"]
+    assert [step["id"] for step in steps] == ["turn", "check", "train", "judge", "admit", "card"]
     ran = {}
     for model in ("demand", "dull"):
         said: dict[str, str] = {}
@@ -132,9 +132,9 @@ def test_a_job_of_github_goes_on_where_a_record_said_yes_and_stays_green_where_i
             assert code == 0, step
             said[step["id"]] = "no" if "said=no" in out.read_text() else ""
             ran.setdefault(model, []).extend(calls)
-    assert [line.split()[0] for line in ran["demand"]] == ["check", "train", "train", "judge", "admit", "card"]
-    assert [line.split()[0] for line in ran["dull"]] == ["check", "train", "judge"]
-    assert "reports/check-demand.xml" in ran["demand"][0]
+    assert [line.split()[0] for line in ran["demand"]] == ["turn", "check", "train", "train", "judge", "admit", "card"]
+    assert [line.split()[0] for line in ran["dull"]] == ["turn", "check", "train", "judge"]
+    assert "reports/check-demand.xml" in ran["demand"][1]
 
 
 def test_github_builds_an_image_where_a_model_was_let_in_and_none_where_every_gate_said_no(pipeline, shell, tmp_path):
@@ -144,7 +144,7 @@ def test_github_builds_an_image_where_a_model_was_let_in_and_none_where_every_ga
     assert jobs["image"]["needs"] == ["learn", "learn1"]
     tells = [step for step in jobs["learn"]["steps"] if "passed" in str(step.get("with", step.get("run", "")))]
     gates = [task.name for task in pipeline.tasks if task.gate and task.foreach]
-    assert gates == ["check", "train", "judge", "admit"]
+    assert gates == ["turn", "check", "train", "judge", "admit"]
     assert len(tells) == 2
     assert {step["if"] for step in tells} == {" && ".join(f"steps.{gate}.outputs.said != 'no'" for gate in gates)}
     assert "passed" not in str(jobs["learn1"]), "no gate, so nobody was let in"
@@ -241,8 +241,9 @@ def test_a_proposed_change_is_given_what_a_house_of_its_own_reads_and_waits_for_
 def test_each_run_of_gitlab_is_a_job_that_needs_its_own(pipeline, shell):
     (text,) = gitlab.files(pipeline, "$CI_REGISTRY_IMAGE").values()
     body = yaml.safe_load(text)
-    assert body["judge dull"]["needs"] == ["train dull"]
-    assert body["check dull"]["needs"] == ["ingest"]
+    assert body["judge dull"]["needs"] == ["train dull", "turn dull"], "whose note says whether anything is to be learnt"
+    assert body["check dull"]["needs"] == ["turn dull"]
+    assert body["turn dull"]["needs"] == ["ingest"]
     assert body["ingest"]["needs"] == ["test"]
     assert body["train demand"]["retry"]["when"] == ["runner_system_failure", "stuck_or_timeout_failure"]
     lines = body["train demand"]["script"][0]
@@ -267,6 +268,49 @@ def test_a_stage_of_dvc_waits_for_the_note_of_the_one_before(pipeline, shell):
     assert shell(line, fails=3)[0] == 2
 
 
+def test_gitlab_leaves_out_what_comes_after_a_roll_out_that_is_under_way_and_shows_no_failure(pipeline, shell, tmp_path):
+    body = yaml.safe_load("".join(gitlab.files(pipeline).values()))
+    assert body["turn demand"]["allow_failure"] == {"exit_codes": [1]}
+    assert [name for name, job in body.items() if isinstance(job, dict) and "allow_failure" in job] == ["turn demand", "turn dull"]
+    for model, left_out in (("demand", True), ("dull", False)):
+        code, calls = shell(body[f"turn {model}"]["script"][0], NOW=NOW, ROLLS="demand")
+        assert (code, len(calls)) == (int(left_out), 1)
+        assert "waiting/" in body[f"turn {model}"]["artifacts"]["paths"]
+        for step in ("check", "train", "admit", "card"):
+            assert f"turn {model}" in body[f"{step} {model}"]["needs"], "whose artifacts it is given"
+            code, calls = shell(body[f"{step} {model}"]["script"][0], NOW=NOW)
+            assert (code, calls == []) == (0, left_out)
+    assert not (tmp_path / "passed" / "demand").exists()
+    assert shell(body["turn demand"]["script"][0], NOW=NOW)[0] == 0, "it is over"
+    assert len(shell(body["check demand"]["script"][0], NOW=NOW)[1]) == 1
+
+
+def test_what_is_done_in_the_house_goes_to_the_machines_that_have_it_and_what_is_proposed_does_not(pipeline):
+    own = replace(pipeline, shared="/srv/house", runner="self-hosted", tags=("shop",))
+    jobs = yaml.safe_load("".join(github.files(carried(own, GITHUB), "ghcr.io/shop/models").values()))["jobs"]
+    at = {name: job["runs-on"] for name, job in jobs.items()}
+    assert at == dict.fromkeys(("test", "propose", "moment", "image"), "ubuntu-latest") | dict.fromkeys(("ingest", "learn"), "self-hosted")
+    body = yaml.safe_load("".join(gitlab.files(carried(own, GITLAB)).values()))
+    tagged = {name.split()[0] for name, job in body.items() if isinstance(job, dict) and job.get("tags") == ["shop"]}
+    assert tagged == {task.name for task in pipeline.tasks}
+
+
+def test_a_clock_that_ticks_more_seldom_than_models_are_asked_is_said_with_what_to_run_in_between(pipeline):
+    seldom = replace(pipeline, schedule=every(days(28)), asked=every(days(1)), stage="prod")
+    (told,) = [line for line in left_over(seldom, AIRFLOW) if "in between" in line]
+    assert "every 28 days" in told
+    assert told.endswith("everloop ingest --stage prod; everloop turn --no-learning --score --stage prod")
+    assert f"# {told}" in "".join(airflow.files(seldom).values())
+    assert not [line for line in left_over(replace(seldom, schedule=every(days(1))), AIRFLOW) if "in between" in line]
+
+
+def test_every_file_says_what_becomes_of_a_roll_out(pipeline):
+    for target, scheduler in ((airflow, AIRFLOW), (kubeflow, KUBEFLOW), (github, GITHUB), (gitlab, GITLAB)):
+        (text,) = target.files(carried(pipeline, scheduler, ["arrivals"])).values()
+        assert ROLLS in text
+    assert ROLLS in dvc_pipeline.files(carried(pipeline, DVC, ["arrivals"]), NOW)["dvc.yaml"]
+
+
 def one_machine(pipeline):
     return replace(pipeline, apart=False)
 
@@ -286,6 +330,8 @@ SEEDED = [
     ("a pod of GitLab", lambda p: with_task(p, "train", pod=True), GITLAB, "pods: GitLab CI starts none for train"),
     ("a pod of GitHub", lambda p: with_task(p, "train", pod=True), GITHUB, "pods: GitHub Actions starts none for train"),
     ("no image for Kubeflow", lambda p: replace(p, image=None), KUBEFLOW, "image: each step of Kubeflow Pipelines runs in one"),
+    ("a mounted folder on GitHub's own", lambda p: replace(p, shared="/srv/house"), GITHUB, "runner: ubuntu-latest is a machine"),
+    ("a mounted folder and any runner", lambda p: replace(p, shared="/srv/house"), GITLAB, "tags: any runner of GitLab may take a job"),
     ("two gates at once", lambda p: with_task(p, "card", needs=("judge", "admit")), KUBEFLOW, "needs: Kubeflow Pipelines runs card inside"),
 ]  # fmt: skip
 
@@ -308,3 +354,17 @@ def test_what_is_given_up_is_not_refused(pipeline):
 def test_airflow_counts_any_span(pipeline):
     (text,) = airflow.files(carried(replace(pipeline, schedule=every(days(28))), AIRFLOW)).values()
     assert f"timedelta(seconds={int(timedelta(days=28).total_seconds())})" in text
+
+
+def test_a_project_without_tests_is_told_so_and_one_whose_tests_fail_fails(pipeline, shell, tmp_path):
+    steps = yaml.safe_load("".join(github.files(pipeline).values()))["jobs"]["test"]["steps"]
+    (of_github,) = [step["run"] for step in steps if step.get("name") == "Test"]
+    (of_gitlab,) = [line for line in yaml.safe_load("".join(gitlab.files(pipeline).values()))["test"]["script"] if "pytest --" in line]
+    python = tmp_path / "bin" / "python"
+    for line in (of_github, of_gitlab):
+        for exits, code in ((0, 0), (5, 0), (1, 1), (2, 2)):
+            python.write_text(f"#!/bin/sh\nexit {exits}\n")
+            python.chmod(0o755)
+            assert shell(line)[0] == code
+    assert 'echo "::warning::There are no tests yet' in of_github
+    assert 'echo "Warning: There are no tests yet' in of_gitlab

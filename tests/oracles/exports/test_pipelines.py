@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from bench.exports_pipelines import (
+    again_in_gitlab,
     in_airflow,
     in_dvc,
     in_gitlab,
@@ -80,6 +81,10 @@ def test_gitlab_runs_the_file_and_leaves_what_we_leave(folder, native, rsync):
     (build,) = [line for line in asked if line.startswith("build ")]
     assert "--build-arg PASSED=demand --tag" in build, "one gate said no, and the image is built of the other model"
     assert [line.split()[0] for line in asked][-6:-1] == ["login", "build", "run", "push", "inspect"]
+    told = again_in_gitlab(folder, "2026-11-01T06:00:00Z", "turn demand", "check demand")
+    assert "a roll-out is in shadow" in told
+    assert "so this is left out" in told
+    assert left_by(folder) == native, "nothing is learnt beside it, and the run is green"
 
 
 def test_dvc_leaves_what_we_leave_and_then_has_nothing_to_do(folder, native):

@@ -188,6 +188,7 @@ def _serving(memory: str | None, cpu: float | None, project: Path) -> Room:
 
 
 def _learning(memory: str | None, cpu: float | None, project: Path) -> Room:
+    from everloop.connect.needed import asked_settings
     from everloop.loop.room import learning_room, said_room
 
     if memory is None and cpu is not None:
@@ -196,6 +197,11 @@ def _learning(memory: str | None, cpu: float | None, project: Path) -> Room:
         return said_room(1.0 if cpu is None else cpu, memory, "--learning-memory")
     seen = learning_room(project)
     if seen is None:
+        if not asked_settings(_folder(project), None)[0].registry.startswith("sqlite:"):
+            raise EverloopError(
+                "The trainings of this house are written down in a database (registry), which no export opens, so nobody here knows how "
+                "much room it takes to learn. Say --learning-memory 2Gi --learning-cpu 1"
+            )
         raise EverloopError(
             "No training of this house was measured, so nobody knows how much room it takes to learn. Train once (everloop turn), or say "
             "--learning-memory 2Gi --learning-cpu 1"

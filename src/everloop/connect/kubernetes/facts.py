@@ -15,7 +15,7 @@ HOUSE, BAKED, APP = "/house", "/baked", "/app"
 SECRET: Final = "predict_key"
 """What a builder calls the key that may ask a version in an image; the image holds its hash."""
 ENDS_WITHIN: Final = 20
-"""Seconds after the drain in which everything ends by itself (``loop/serve/supervise.py``)."""
+"""Seconds after the drain in which everything ends by itself (``PATIENCE`` of ``loop/serve/tree.py``)."""
 BEFORE_IT_ENDS: Final = 10
 """Seconds a pod waits before it is told to end, where the house itself does not drain: as long as load balancers take to notice."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from everloop.connect.pipelines.carried import AIRFLOW, left_over, said
+from everloop.connect.pipelines.carried import AIRFLOW, ROLLS, left_over, said
 from everloop.connect.pipelines.lines import command
 from everloop.project.pipeline import A_DAY, Pipeline, Task, cron
 from everloop.settings import HOUSE
@@ -32,6 +32,7 @@ def _lines(pipeline: Pipeline) -> Iterator[str]:
     yield "#"
     yield from (f"# {line}" for line in left_over(pipeline, AIRFLOW))
     yield "# Gates: a step whose record said no (exit code 1) is skipped, and so is what waits for it."
+    yield f"# {ROLLS}"
     yield ""
     yield "from datetime import timedelta"
     yield ""

@@ -6,12 +6,14 @@ In: a pipeline. Out: the same without what somebody gave up, or SettingsError; a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from everloop.errors import SettingsError, Unknown
 from everloop.project.pipeline import A_DAY, Pipeline, cron
+from everloop.project.spans import every
 
 Name = Literal["airflow", "kubeflow", "github", "gitlab", "dvc"]
 PARTS: Final = ("schedule", "arrivals", "pods")
@@ -47,6 +49,13 @@ DVC: Final = Scheduler("dvc", "DVC", arrivals=False)
 SCHEDULERS: Final = {each.name: each for each in (AIRFLOW, KUBEFLOW, GITHUB, GITLAB, DVC)}
 
 
+HOSTED: Final = ("ubuntu-", "windows-", "macos-")
+"""How the labels of machines begin that GitHub makes for a job."""
+ROLLS: Final = (
+    "A roll-out is moved on, or taken back, by turn, once a run; while one is under way turn says no (exit code 1), and nothing is learnt."
+)
+
+
 def carried(pipeline: Pipeline, scheduler: Scheduler, without: Collection[str] = ()) -> Pipeline:
     """The pipeline as this scheduler is told it. ``without``: parts that are given up.
 
@@ -69,6 +78,8 @@ def carried(pipeline: Pipeline, scheduler: Scheduler, without: Collection[str] =
 def left_over(pipeline: Pipeline, scheduler: Scheduler) -> list[str]:
     """What somebody has to do beside what is written, a sentence each."""
     left = []
+    if (seldom := _seldom(pipeline)) is not None:
+        left.append(seldom)
     if pipeline.schedule is not None and scheduler.clock == "none":
         left.append(f"{scheduler.called} has no clock: run it every {said(pipeline)} by whatever has one.")
     if pipeline.secrets:
@@ -102,12 +113,27 @@ def said(pipeline: Pipeline) -> str:
     >>> said(Pipeline("shop", (), (), every(days(1), at="04:30", zone="Europe/Berlin")))
     'day at 04:30 Europe/Berlin'
     """
-    clock = pipeline.schedule
-    if clock is None:
-        return "time somebody asks"
+    return _every(pipeline.schedule) if pipeline.schedule is not None else "time somebody asks"
+
+
+def _every(clock: every) -> str:
     count = clock.span / A_DAY
     span = "day" if count == 1 else f"{count:g} days" if count > 1 else f"{clock.span.total_seconds() / 3600:g} hours"
     return span + (f" at {clock.at} {clock.zone}" if clock.at else "")
+
+
+def _seldom(pipeline: Pipeline) -> str | None:
+    """That all steps have one clock, where the models are asked more often than it ticks; None where they are not."""
+    clock, asked = pipeline.schedule, pipeline.asked
+    if clock is None or asked is None or clock.span <= asked.span:
+        return None
+    common = shlex.join([*pipeline.file, *(("--stage", pipeline.stage) if pipeline.stage else ())])
+    steps = [f"everloop {verb} {common}".strip() for verb in ("ingest", "turn --no-learning --score")]
+    steps = steps if any(task.name == "ingest" for task in pipeline.tasks) else steps[1:]
+    return (
+        f"All steps run every {_every(clock)}, and models are asked every {_every(asked)}: in between nothing comes in, is answered or is "
+        f"watched, and no roll-out moves. Give that a clock of its own: {'; '.join(steps)}"
+    )
 
 
 def _refused(pipeline: Pipeline, scheduler: Scheduler) -> Iterator[str]:
@@ -132,6 +158,16 @@ def _refused(pipeline: Pipeline, scheduler: Scheduler) -> Iterator[str]:
         )
     if any(task.pod for task in pipeline.tasks) and not scheduler.apart and not pipeline.apart and pipeline.shared is None:
         yield "house: a pod has its own disk, and this house is a folder of one machine. Give it URLs, or say [pipeline] shared."
+    if scheduler.name == "github" and pipeline.shared is not None and pipeline.runner.startswith(HOSTED):
+        yield (
+            f"runner: {pipeline.runner} is a machine that GitHub makes for a job, and none has {pipeline.shared} mounted. Name your own: "
+            '[pipeline] runner = "self-hosted".'
+        )
+    if scheduler.name == "gitlab" and pipeline.shared is not None and not pipeline.tags:
+        yield (
+            f"tags: any runner of GitLab may take a job, and not all have {pipeline.shared} mounted. Name those that have: "
+            '[pipeline] tags = ["shop"].'
+        )
     for task in pipeline.tasks if not scheduler.joins else ():
         if len(task.needs) > 1 or any(pipeline.task(need).foreach and not task.foreach for need in task.needs):
             waits = ", ".join(task.needs)

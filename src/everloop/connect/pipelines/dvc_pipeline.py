@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from everloop.connect.pipelines.carried import DVC, left_over
+from everloop.connect.pipelines.carried import DVC, ROLLS, left_over
 from everloop.connect.pipelines.lines import command, limited, one_line, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import MODEL, NOW, Pipeline, Task
@@ -26,6 +26,7 @@ def files(pipeline: Pipeline, now: str, deps: tuple[str, ...] = ()) -> dict[str,
         f"The models of {pipeline.name}. A run is about the instant in {PARAMS}; this moves it, and runs:",
         f"  dvc exp run -S {PARAMS}:everloop.now=2026-11-22",
         "Gates: a step whose record said no fails (exit code 1); dvc repro --keep-going goes on with the other models.",
+        ROLLS,
         *left_over(pipeline, DVC),
     ]
     stages: dict[str, Data] = {task.name: _stage(pipeline, task, deps) for task in pipeline.tasks}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from everloop.connect.pipelines.carried import GITHUB, left_over
+from everloop.connect.pipelines.carried import GITHUB, ROLLS, left_over
 from everloop.connect.pipelines.ci import BUILD, PASSED, PROPOSED, SCAN, below, image_of, installed, judged_apart, pushed_to, tests
 from everloop.connect.pipelines.lines import command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
@@ -24,6 +24,8 @@ KEEP = "actions/upload-artifact@v6"
 FETCH = "actions/download-artifact@v7"
 MODEL_OF = "${{ matrix.model }}"
 NOW = "${{ needs.moment.outputs.now }}"
+OWN = "ubuntu-latest"
+"""Where GitHub runs what is not done in the house: tests, what somebody proposes, images. Nobody's code comes to other machines unread."""
 ENVIRONMENT = "everloop-proposed"
 """GitHub's environment of the job that runs what a pull request proposes: who has to approve it first is said there."""
 
@@ -38,6 +40,7 @@ def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
         f"{MARK}; written anew by the next one.",
         f"The models of {pipeline.name}.",
         "Gates: where a record says no (exit code 1), the steps after it are not run, and the job stays green.",
+        ROLLS,
         *left_over(pipeline, GITHUB),
     ]
     if repository:
@@ -75,7 +78,7 @@ def _jobs(pipeline: Pipeline, repository: str) -> Mapping[str, Data]:
     moment: dict[str, Data] = {
         "if": learns,
         "needs": ["test"],
-        "runs-on": "ubuntu-latest",
+        "runs-on": OWN,
         "outputs": {"now": "${{ steps.now.outputs.now }}"},
         "steps": [
             {
@@ -106,7 +109,7 @@ def _job(pipeline: Pipeline, tasks: list[Task], needs: list[str], model: str) ->
     minutes = (
         sum((task.retries + 1) * task.timeout.total_seconds() + task.retries * task.retry_after.total_seconds() for task in tasks) / 60
     )
-    job: dict[str, Data] = {"needs": needs, "runs-on": "ubuntu-latest", "timeout-minutes": min(360, max(1, round(minutes)))}
+    job: dict[str, Data] = {"needs": needs, "runs-on": pipeline.runner, "timeout-minutes": min(360, max(1, round(minutes)))}
     if model:
         job["strategy"] = {"fail-fast": False, "matrix": {"model": list(tasks[0].foreach)}}
     job |= _inside(pipeline)
@@ -180,9 +183,9 @@ def _python(pipeline: Pipeline) -> Mapping[str, Data]:
 def _test(pipeline: Pipeline) -> Mapping[str, Data]:
     steps: list[Data] = [{"uses": CHECKOUT, "with": {"persist-credentials": False}}]
     steps += [_python(pipeline), {"run": installed(tests=True) + "\n"}]
-    steps += [{"name": name, "run": line + "\n"} for name, line in tests(pipeline).items()]
+    steps += [{"name": name, "run": line + "\n"} for name, line in tests(pipeline, "::warning::").items()]
     kept = {"name": "tests", "path": below(pipeline, "reports/"), "if-no-files-found": "ignore"}
-    return {"runs-on": "ubuntu-latest", "timeout-minutes": 30, "steps": [*steps, {"if": "always()", "uses": KEEP, "with": kept}]}
+    return {"runs-on": OWN, "timeout-minutes": 30, "steps": [*steps, {"if": "always()", "uses": KEEP, "with": kept}]}
 
 
 def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
@@ -213,7 +216,7 @@ def _propose(pipeline: Pipeline) -> Mapping[str, Data]:
         "if": "github.event_name == 'pull_request'",
         "needs": ["test"],
         "environment": ENVIRONMENT,
-        "runs-on": "ubuntu-latest",
+        "runs-on": OWN,
         "timeout-minutes": 120,
         "permissions": {"contents": "read", "pull-requests": "write"},
         "strategy": {"fail-fast": False, "max-parallel": 1, "matrix": {"model": list(pipeline.models)}},
@@ -240,7 +243,7 @@ def _image(pipeline: Pipeline, repository: str, learns: list[str]) -> Mapping[st
     return {
         "if": "github.event_name != 'pull_request'",
         "needs": list[Data](learns),
-        "runs-on": "ubuntu-latest",
+        "runs-on": OWN,
         "timeout-minutes": 60,
         "permissions": {"contents": "read", "packages": "write"},
         "outputs": {"digest": "${{ steps.push.outputs.digest }}"},

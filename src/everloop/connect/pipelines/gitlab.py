@@ -11,15 +11,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from everloop.connect.pipelines.carried import GITLAB, left_over, said
+from everloop.connect.pipelines.carried import GITLAB, ROLLS, left_over, said
 from everloop.connect.pipelines.ci import BUILD, PASSED, PROPOSED, SCAN, below, image_of, installed, judged_apart, pushed_to, tests
-from everloop.connect.pipelines.lines import command, limited, tried
+from everloop.connect.pipelines.lines import NO, command, limited, tried
 from everloop.connect.pipelines.texts import Data, yaml
 from everloop.project.pipeline import Pipeline, Task, cron, in_order
 from everloop.settings import HOUSE, IMAGE, beside
 
 MARK = "Written by everloop export gitlab"
 FILE = ".gitlab-ci.yml"
+WAITING = "waiting"
+"""The folder with a sentence for each model that nothing is learnt of now, called as the model."""
 AT = "$CI_PIPELINE_CREATED_AT"
 """The instant a run is about, unless somebody says NOW: it stays the same when a job is run again."""
 PROPOSAL = '$CI_PIPELINE_SOURCE == "merge_request_event"'
@@ -42,6 +44,7 @@ def files(pipeline: Pipeline, repository: str = "") -> dict[str, str]:
         f"{MARK}; written anew by the next one.",
         f"The models of {pipeline.name}.",
         "Gates: a job whose record said no fails (exit code 1) and is not tried again; what needs it is not run.",
+        ROLLS,
         *_clock(pipeline),
         *left_over(pipeline, GITLAB),
     ]
@@ -100,7 +103,8 @@ def _called(task: Task, model: str) -> str:
 
 
 def _job(pipeline: Pipeline, task: Task, model: str) -> Mapping[str, Data]:
-    needs: list[Data] = [_called(need, at) for need, at in pipeline.waits_for(task, model)] or ["test"]
+    waits = [_called(each, model) for each in _waited_for(pipeline, task)] if model else []
+    needs = list[Data](dict.fromkeys([_called(need, at) for need, at in pipeline.waits_for(task, model)] + waits)) or ["test"]
     longest = (task.retries + 1) * task.timeout + task.retries * task.retry_after
     job: dict[str, Data] = {
         "stage": task.name,
@@ -108,13 +112,17 @@ def _job(pipeline: Pipeline, task: Task, model: str) -> Mapping[str, Data]:
         "needs": needs,
         # Two runs of one model would wait for each other in the house; here they wait where somebody sees it.
         "resource_group": f"everloop-{model or task.name}",
-        "script": [_lines(task, model)],
+        "script": [_lines(pipeline, task, model)],
         "timeout": f"{max(1, round(longest.total_seconds() / 60))} minutes",
         "retry": {"max": 2, "when": list(MACHINES)},
+        **({"tags": list(pipeline.tags)} if pipeline.tags else {}),
+        **({"allow_failure": {"exit_codes": [NO]}} if task.waits else {}),
     }
     kept: list[Data] = [below(pipeline, "reports/")] if any(word.startswith("reports/") for word in task.command) else []
+    if task.waits:
+        kept.append(below(pipeline, f"{WAITING}/"))
     if model and task == _last_gate(pipeline, model):
-        job["script"] = [f"{_lines(task, model)}mkdir -p {PASSED}\necho {model} > {PASSED}/{model}\n"]
+        job["script"] = [f"{_lines(pipeline, task, model)}mkdir -p {PASSED}\necho {model} > {PASSED}/{model}\n"]
         kept.append(below(pipeline, f"{PASSED}/"))
     if not kept:
         return job
@@ -122,8 +130,22 @@ def _job(pipeline: Pipeline, task: Task, model: str) -> Mapping[str, Data]:
     return job | {"artifacts": {"paths": kept, "when": "always", **junit}}
 
 
-def _lines(task: Task, model: str) -> str:
-    return tried(limited(command(task, model, "$NOW"), task.timeout), task)
+def _lines(pipeline: Pipeline, task: Task, model: str) -> str:
+    """A task's command with its tries. Behind a job that may fail GitLab goes on: so such a one leaves a note, and who finds it is done."""
+    line, note = limited(command(task, model, "$NOW"), task.timeout), f"{WAITING}/{model}"
+    if task.waits:
+        left = f'mkdir -p {WAITING}; echo "{model}: {task.name} said that nothing is to be learnt now, so this is left out." > {note}'
+        return f"rm -f {note}\n" + tried(line, task, lambda code: f"[ {code} -ne {NO} ] || {{ {left}; }}; exit {code}")
+    first = f"if [ -e {note} ]; then cat {note}; exit 0; fi\n" if model and _waited_for(pipeline, task) else ""
+    return first + tried(line, task)
+
+
+def _waited_for(pipeline: Pipeline, task: Task) -> list[Task]:
+    """The tasks before one, however far, whose no is nothing to mend."""
+    found: list[Task] = []
+    for need in map(pipeline.task, task.needs):
+        found += [*([need] if need.waits else []), *_waited_for(pipeline, need)]
+    return list(dict.fromkeys(found))
 
 
 def _last_gate(pipeline: Pipeline, model: str) -> Task | None:
@@ -135,7 +157,7 @@ def _test(pipeline: Pipeline) -> Mapping[str, Data]:
     reports = below(pipeline, "reports/")
     return {
         "stage": "test",
-        "script": [installed(tests=True), *(line for lines in tests(pipeline).values() for line in lines.split("\n"))],
+        "script": [installed(tests=True), *(line for lines in tests(pipeline, "Warning: ").values() for line in lines.split("\n"))],
         "timeout": "30 minutes",
         "artifacts": {"paths": [reports], "when": "always", "reports": {"junit": f"{reports}tests.xml"}},
     }

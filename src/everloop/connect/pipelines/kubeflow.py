@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from everloop.connect.pipelines.carried import KUBEFLOW, left_over, said
+from everloop.connect.pipelines.carried import KUBEFLOW, ROLLS, left_over, said
 from everloop.project.pipeline import Pipeline, Task, cron, in_order
 from everloop.settings import HOUSE
 
@@ -43,6 +43,7 @@ def _lines(pipeline: Pipeline) -> Iterator[str]:
         yield f"python {name}_pipeline.py --schedule KUBEFLOW     and lets Kubeflow at that address run it every {said(pipeline)}"
     yield '"""'
     yield ""
+    yield f"# {ROLLS}"
     yield from (f"# {line}" for line in left_over(pipeline, KUBEFLOW))
     yield "import os"
     yield "import sys"
