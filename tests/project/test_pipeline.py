@@ -95,3 +95,9 @@ def test_cron_ticks_as_often_as_the_clock_says_or_is_not_said(span):
         assert {timedelta(minutes=b - a) for a, b in pairwise(found)} == {span}, fields
     else:
         assert span > days(1) or timedelta(days=1) % span or (span % hours(1) and hours(1) % span)
+
+
+def test_the_share_of_rows_that_may_be_refused_is_said_to_taking_in_and_to_nobody_else():
+    tasks = learning(MODELS, files=True, words=WORDS, refused=0.01)
+    assert tasks[0].command[-2:] == ("--most-refused", "0.01")
+    assert not any("--most-refused" in task.command for task in tasks[1:])

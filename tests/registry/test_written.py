@@ -24,7 +24,7 @@ def verdict(**words):
 def test_every_record_of_the_ring_is_a_kind():
     assert set(KINDS) == {
         "Snapshot", "Report", "TrainingSet", "Candidate", "Contest", "Verdict", "Version", "Traffic", "Signals", "Decision", "Approval",
-        "Incident", "Membership", "Handover", "Redaction", "Autonomy",
+        "Incident", "Membership", "Handover", "Redaction", "Autonomy", "Withdrawal",
     }  # fmt: skip
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from everloop.cli import app
 from everloop.errors import EverloopError
+from everloop.loop.house import open_house
+from everloop.loop.project_file import open_project
 
 
 def run(*words):
@@ -75,6 +78,8 @@ def test_rows_that_cannot_be_read_are_named_and_the_others_are_kept(shop, tmp_pa
     assert code == 1
     assert "1 refused" in said
     assert "3 rows kept" in said
+    again = "ingest", "orders", str(file), "--known-after", "0", "-p", shop
+    assert [run(*again, "--most-refused", share)[0] for share in ("0.2", "0.25")] == [1, 0]
 
 
 def test_a_bad_delivery_is_seen_in_the_list_and_taken_back(shop, tmp_path):
@@ -86,9 +91,11 @@ def test_a_bad_delivery_is_seen_in_the_list_and_taken_back(shop, tmp_path):
     number = said.splitlines()[-1].split()[0]
     assert "colour may come" in run("accept", "orders", "-p", shop)[1]
     assert "no delivery brought" in run("accept", "orders", "-p", shop)[1]
-    code, said = run("withdraw", "orders", number, "-p", shop)
+    code, said = run("withdraw", "orders", number, "--by", "Ada", "--reason", "red again", "-p", shop)
     assert (code, "1 rows were answered" in said) == (0, True)
     assert "taken back" in run("deliveries", "orders", "-p", shop)[1].splitlines()[-1]
+    (kept,) = open_house(open_project(Path(shop))).journal.read(kind="Withdrawal")
+    assert (kept.record.by, kept.record.reason, kept.record.rows) == ("Ada", "red again", 1)
     assert run("withdraw", "orders", "99", "-p", shop)[0] == 2
 
 

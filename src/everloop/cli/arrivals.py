@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from everloop.cli.opening import open_light
-from everloop.cli.options import HERE, At, Folder, Json, Project, Source, Stage
+from everloop.cli.options import HERE, At, By, Folder, Json, Project, Reason, Source, Stage
 from everloop.cli.saying import instant_of, say, span_of
 
 if TYPE_CHECKING:
@@ -22,13 +22,19 @@ def ingest(
         str | None,
         typer.Option("--known-after", help="History: how long after it happened a row was known (0, 10m, 1d). Default: known now."),
     ] = None,
+    most_refused: Annotated[
+        float, typer.Option("--most-refused", min=0, max=1, help="The share of the rows that may be refused, such as 0.01.")
+    ] = 0.0,
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
     now: At = None,
     as_json: Json = False,
 ) -> None:
-    """Take files in. A file enters once; rows that come twice are harmless; rows that cannot be read are named."""
+    """Take files in. A file enters once; rows that come twice are harmless; rows that cannot be read are named.
+
+    Exit code 1 where more rows of a source were refused than --most-refused says.
+    """
     from everloop.loop.arrivals import columns_told, ingest_files
 
     opened = open_light(project, house, stage)
@@ -48,7 +54,7 @@ def ingest(
     if known_after is None and unsaid & dated:
         lines.append("They count as known from now on. If they are history, say how soon they were known: --known-after 0")
     say(list(received), "\n".join(lines), as_json)
-    raise typer.Exit(1 if any(r.refused for r in received) else 0)
+    raise typer.Exit(1 if any(r.refused > most_refused * (r.kept + r.duplicates + r.refused) for r in received) else 0)
 
 
 def _why(received: Received) -> list[str]:
@@ -71,6 +77,8 @@ def deliveries(source: Source, project: Project = HERE, house: Folder = None, st
 def withdraw(
     source: Source,
     number: Annotated[int, typer.Argument(help="The delivery's number, as everloop deliveries tells it.")],
+    by: By = "somebody at the terminal",
+    reason: Reason = "withdraw",
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
@@ -80,7 +88,7 @@ def withdraw(
     """Take a delivery back: what stood before stands again. What was trained on it can still be read."""
     from everloop.loop.arrivals import take_back
 
-    answered = take_back(open_light(project, house, stage), source, number, now=instant_of(now))
+    answered = take_back(open_light(project, house, stage), source, number, by=by, reason=reason, now=instant_of(now))
     say([answered], f"{source}: delivery {number} is taken back; {answered.kept:,} rows were answered.", as_json)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from everloop.clock import utc
 from everloop.connect.dvc import pin_of
 from everloop.connect.lying import lying
 from everloop.errors import EverloopError
@@ -18,7 +19,8 @@ from everloop.lake.tables import Delivery
 from everloop.lake.withdraw import accept_columns, deliveries, withdraw
 from everloop.loop.arriving import take_file
 from everloop.loop.house import House
-from everloop.records import Received
+from everloop.loop.keep import ANY
+from everloop.records import Received, Withdrawal, identity
 from everloop.settings import SourceFiles
 
 
@@ -88,9 +90,21 @@ def delivered(house: House, source: str) -> list[Delivery]:
     return deliveries(house.lake, house.project.source(source))
 
 
-def take_back(house: House, source: str, number: int, *, now: datetime) -> Received:
-    """A delivery is taken back: newer rows answer it. Raises Unknown for a number there is not."""
-    return withdraw(house.lake, house.project.source(source), number, now=now)
+def take_back(house: House, source: str, number: int, *, by: str, reason: str, now: datetime) -> Received:
+    """A delivery is taken back: newer rows answer it, and the journal keeps by whom and why, once for each delivery.
+
+    Raises Unknown for a number there is not; EverloopError without a name and a reason.
+    """
+    if not by.strip() or not reason.strip():
+        raise EverloopError("Taking a delivery back needs a name and a reason. Say --by and --reason.")
+    answered = withdraw(house.lake, house.project.source(source), number, now=now)
+    record = Withdrawal(
+        id=identity("withdrawal", source, number), made_at=utc(now), source=source, number=number, rows=answered.kept, by=by, reason=reason
+    )
+    with house.store.transaction() as t:
+        if house.journal.find(record.id, within=t) is None:
+            house.journal.append(t, record, verb="withdraw", back=ANY)
+    return answered
 
 
 def accept(house: House, source: str) -> tuple[str, ...]:

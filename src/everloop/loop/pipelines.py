@@ -38,13 +38,14 @@ def pipeline_of(
     common = (*file, *(("--stage", settings.stage) if settings.stage else ()))
     words = {"retries": said.retries, "retry_after": said.retry_after, "timeout": said.timeout or longest}
     files = any(source.name in settings.sources for model in chosen for source in model.sources)
-    tasks = learning(names, files=files, words=words, common=common, deploy=said.deploy, pods=said.pods)
+    tasks = learning(names, files=files, words=words, common=common, deploy=said.deploy, pods=said.pods, refused=said.refused)
     _known(said.pods, [task.name for task in tasks], "step", f"[pipeline] pods of {FILE}")
     _known(tuple(said.arrives), sorted(project.sources), "source", f"[pipeline] arrives of {FILE}")
     made = Pipeline(
         name=_name(project),
         tasks=tasks,
         models=names,
+        refused=said.refused,
         schedule=schedule,
         arrivals=tuple(Arrival(source, url) for source, url in said.arrives.items()),
         image=said.image,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from everloop.project.refuse import did_you_mean, listed
 from everloop.project.spans import every
@@ -97,6 +98,8 @@ class Pipeline:
     """A place of backups, from which a pull request is judged against the champion."""
     proposes: bool = True
     """Can a proposed change be judged in a house of its own, that shares nothing with this one?"""
+    refused: float = 0.0
+    """The share of a source's rows that may be refused before a run ends at taking in."""
 
     def task(self, name: str) -> Task:
         """The task of this name. Raises KeyError."""
@@ -206,6 +209,15 @@ def cron(schedule: every) -> str | None:
     return None
 
 
+def most_refused(share: float) -> tuple[str, ...]:
+    """How ``ingest`` is told which share of its rows may be refused; nothing where none may.
+
+    >>> most_refused(0.01), most_refused(1e-05), most_refused(0.0)
+    (('--most-refused', '0.01'), ('--most-refused', '0.00001'), ())
+    """
+    return ("--most-refused", f"{Decimal(repr(share)):f}") if share else ()
+
+
 def learning(
     models: tuple[str, ...],
     *,
@@ -214,12 +226,13 @@ def learning(
     common: tuple[str, ...] = (),
     deploy: str | None = None,
     pods: tuple[str, ...] = (),
+    refused: float = 0.0,
 ) -> tuple[Task, ...]:
     """The tasks that take every model once from what happened to a roll-out: taken in, turned without learning (watched, its roll-out moved
     or taken back, what is due answered), checked, trained, judged, let in, written down. While a roll-out is under way, ``turn`` says no.
 
     ``files``: rows lie in files that are to be taken in first. ``words``: retries, timeout and the rest, for all tasks. ``common`` stands
-    behind every command.
+    behind every command. ``refused`` is the share of a source's rows that may be refused before the run ends.
     """
     last = (*common, "--now", NOW)
     steps: list[tuple[str, tuple[str, ...], bool]] = [
@@ -232,7 +245,7 @@ def learning(
     ]
     if deploy is not None:
         steps.append(("deploy", ("copy", f"{MODEL}@newest", "--to", deploy, *last), True))
-    made = [Task("ingest", ("ingest", *last), **words)] if files else []  # type: ignore[arg-type]
+    made = [Task("ingest", ("ingest", *last, *most_refused(refused)), **words)] if files else []  # type: ignore[arg-type]
     for step, command, gate in steps:
         needs = ("admit",) if step == "deploy" else tuple(task.name for task in made[-1:])
         made.append(Task(step, command, needs, models, gate, step == "turn", pod=step in pods, **words))  # type: ignore[arg-type]

@@ -196,7 +196,8 @@ def _mistakes(source: Source) -> list[Mistake]:
         if column in RESERVED:
             tell(
                 f"{name} cannot have a column {column!r}: Everloop keeps one of its own under that name.",
-                "Rename it at the door.",
+                f"Send and declare it under another name, such as {name}_{column}: in the file's header, by SELECT {column} AS "
+                f'{name}_{column}, or in pandas by df.rename(columns={{"{column}": "{name}_{column}"}}).',
                 "columns",
             )
     for parent in source.of:

@@ -19,6 +19,7 @@ from everloop.records.redaction import Redaction
 from everloop.records.shape import Kind, Shape
 from everloop.records.signals import Cause, Confidence, Epoch, Followed, Guard, Lift, Part, Says, Severity, Signal, Signals, Trial
 from everloop.records.traffic import MOST_CANDIDATES, Arm, Prediction, Stage, Traffic, candidate_arms
+from everloop.records.withdrawal import Withdrawal
 
 __all__ = [
     "HELD",
@@ -69,6 +70,7 @@ __all__ = [
     "Trial",
     "Verdict",
     "Version",
+    "Withdrawal",
     "candidate_arms",
     "identity",
 ]

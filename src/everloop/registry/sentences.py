@@ -24,6 +24,7 @@ from everloop.records import (
     TrainingSet,
     Verdict,
     Version,
+    Withdrawal,
 )
 
 Naming: TypeAlias = Callable[[str], str]
@@ -110,6 +111,8 @@ def _made(record: Record, name: Naming) -> str:
             return _redaction(record)
         case Autonomy():
             return f"no model acts above {record.level} here, by {record.by}: {record.reason}"
+        case Withdrawal():
+            return f"delivery {record.number} of {record.source} is taken back ({record.rows:,} rows), by {record.by}: {record.reason}"
         case Membership(role=None):
             return f"{record.person} is let out, by {record.by}" + (f": {record.reason}" if record.reason else "")
         case Membership(reason=what) if what:

@@ -29,6 +29,12 @@ def _retries(value: Any) -> int:
     return value
 
 
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError("must be a share from 0 to below 1, such as 0.01")
+    return float(value)
+
+
 def _longer_than_nothing(value: Any) -> timedelta:
     if span_of(value) <= timedelta(0):
         raise ValueError('must be a span above 0, such as "2h"')
@@ -59,6 +65,7 @@ KEYS: dict[str, Checker] = {
     "zone": text,
     "retries": _retries,
     "retry_after": span_of,
+    "refused": _share,
     "timeout": _longer_than_nothing,
     "arrives": _arrives,
     "image": text,

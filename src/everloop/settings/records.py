@@ -239,6 +239,8 @@ class Pipelines:
     retries: int = 2
     """How often a step is tried again that could not be done; a record that says no is an answer."""
     retry_after: timedelta = timedelta(minutes=5)
+    refused: float = 0.0
+    """The share of a source's rows that may be refused before a run ends at taking in."""
     timeout: timedelta | None = None
     """Of one try; None: two hours, or the time to the next run where that is shorter."""
     arrives: Mapping[str, str] = field(default_factory=dict)

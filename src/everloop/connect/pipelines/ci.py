@@ -8,7 +8,7 @@ from typing import Final
 
 from everloop.connect.needed import REPOSITORY
 from everloop.errors import EverloopError
-from everloop.project.pipeline import Pipeline
+from everloop.project.pipeline import Pipeline, most_refused
 
 PASSED: Final = "passed"
 """The folder with a file for each model that every gate let through, called as the model."""
@@ -94,7 +94,7 @@ def judged_apart(pipeline: Pipeline) -> list[str]:
     now = '--now "$NOW"'
     words = [
         *begin,
-        f"ingest {now}",
+        " ".join(("ingest", now, *most_refused(pipeline.refused))),
         f'check "$MODEL" {now} --junit "reports/check-$MODEL.xml"',
         f'train "$MODEL" {now}',
         f'judge "$MODEL" {now} --junit "reports/judge-$MODEL.xml" --comment "reports/comment-$MODEL.md"',
