@@ -185,7 +185,7 @@ def test_a_contest_says_its_verdict_in_sentences_with_intervals_and_what_more_it
     assert first.asks == "it is proven at least 5 % better than the champion on MAE"
     assert first.better_by.startswith("+")
     assert "(+" in first.better_by
-    assert view.overridable == "The gate let it pass."
+    assert view.overridable == "The gate let this candidate pass already; there is nothing to override."
     with pytest.raises(Unknown, match="contest"):
         contest_view(house, model, "0" * 16)
 

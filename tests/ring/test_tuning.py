@@ -69,7 +69,7 @@ def test_settings_are_compared_by_the_scaled_error_where_the_gate_asks_for_it(op
 
 def test_the_settings_are_on_the_learner_that_was_stored(after):
     house, _ = after(learnt, "shop", tuned())
-    (entry,) = house.journal.read(kind="Candidate")
+    (entry,) = house.journal.read(kind="Candidate", newest_first=True, limit=1)
     candidate = entry.record
     fitted = house.predictor(candidate).fitted
     settings = json.loads(candidate.parameters)["settings"]
@@ -113,7 +113,7 @@ def test_a_search_that_was_killed_goes_on_and_ends_where_it_would_have_ended(ope
 def learnt_in(folder):
     """The candidate of a house in which one search went through, undisturbed."""
     house = open_house(folder / "project.py")
-    (entry,) = house.journal.read(kind="Candidate")
+    (entry,) = house.journal.read(kind="Candidate", newest_first=True, limit=1)
     house.store.close()
     return entry.record
 

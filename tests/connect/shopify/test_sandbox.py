@@ -414,7 +414,7 @@ def test_the_terminal_says_what_to_put_into_everloop_toml_and_ends_by_ctrl_c():
         time.sleep(0.5)
     finally:
         running_one.send_signal(signal.SIGINT)
-        rest, wrong = running_one.communicate(timeout=30)
+        rest, wrong = running_one.communicate(timeout=120)
     assert "orders in all" in rest
     assert running_one.returncode == 0, wrong
 
