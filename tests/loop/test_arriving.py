@@ -375,7 +375,7 @@ def test_what_is_overdue_is_told_once_and_that_it_came_too(tmp_path):
     looking.look(at("01T05:30"))
     for moment in ("02T07:59", "02T08:00", "02T08:01", "02T11:00"):
         looking.look(at(moment))
-    due_told = "orders were due at 2026-11-02 06:00 UTC and have not come; 2 hours more is what they may take."
+    due_told = "orders were due at 2026-11-02 06:00 UTC and have not come; they may take 2 hours, which is over since 2026-11-02 08:00 UTC."
     assert news_of(house) == [due_told]
     [finding] = [f for f in findings_now(house, demand, at("02T11:00")) if f.clause.startswith("arrives=")]
     assert finding.sentence == due_told.rstrip(".")
@@ -392,7 +392,7 @@ def test_data_is_called_fit_only_as_far_as_it_came_where_something_is_overdue(tm
     fit, late = (check_now(house, demand, at(when)) for when in ("01T06:00", "02T11:00"))
     assert fit.passed
     assert late.passed, "nobody is stopped from learning what did come"
-    told = "orders were due at 2026-11-02 06:00 UTC and have not come; 2 hours more is what they may take"
+    told = "orders were due at 2026-11-02 06:00 UTC and have not come; they may take 2 hours, which is over since 2026-11-02 08:00 UTC"
     assert "As far as it came" not in spoken_report(fit)
     assert f"As far as it came: {told}." in spoken_report(late)
     assert clause(late) == f"the data was fit to learn from, as far as it came: {told}"
