@@ -21,7 +21,7 @@ from everloop.records import Finding, Report
 
 SCREEN, DELIVERIES, REPORTS, STANDING = 25, 20, 12, 8
 APART = timedelta(minutes=1)
-"""What came and counts as known within this is of one time."""
+"""What came and counts as known within this of it is of one time."""
 FAR = "fit to learn from, as far as it came"
 
 
@@ -36,8 +36,8 @@ class Held:
 
 @dataclass(frozen=True)
 class Fresh:
-    """One source on a line. ``ago``: how long since a row last arrived; ``known``: since when it counts as known, where that is another
-    time. ``state``: fit, fit as far as it came (``FAR``), not fit, not
+    """One source on a line. ``ago``: how long since a row last arrived; ``apart``: the newest of them count as known at times of their
+    own. ``state``: fit, fit as far as it came (``FAR``), not fit, not
     enough evidence, or unchecked."""
 
     name: str
@@ -48,7 +48,7 @@ class Fresh:
     state: str
     checked: datetime | None
     models: tuple[str, ...]
-    known: datetime | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ def _line(house: House, source: Source, now: datetime, reports: Sequence[Report]
     newest = next(iter(reports), None)
     state = _state([f for f in newest.findings if f.source == source.name]) if newest is not None else "unchecked"
     state = FAR if state == "fit" and late else state
-    known = from_microseconds(counters.last_known) if counters.last_known > microseconds(EPOCH) else None
-    known = known if known is not None and arrived is not None and abs(known - arrived) > APART else None
-    return Fresh(source.name, counters.last_seq, arrived, ago, late, state, newest.made_at if newest is not None else None, models, known)
+    # The counter moves with rows that are known as they arrive, and with no others.
+    apart = bool(source.time) and arrived is not None and counters.last_known < microseconds(arrived - APART)
+    return Fresh(source.name, counters.last_seq, arrived, ago, late, state, newest.made_at if newest is not None else None, models, apart)
 
 
 def last_arrived(house: House, source: str) -> datetime | None:

@@ -180,6 +180,5 @@ def _line(one: Drift, seasonal: bool) -> str:
     where = f" ({now.most})" if now.most else ""
     far = "" if now.wasserstein is None else f", {figure(now.wasserstein)} sd"
     mark = "season " if seasonal else "DRIFTED" if one.drifted else "farther" if one.but else "as ever"
-    but = f"; {one.but}" if one.but else ""
-    empty = f", empty {percent(now.empty)} more" if now.empty > 0.005 else ""
-    return f"{mark}  {one.feature}: D {figure(now.d)}{where}{habit}; PSI {figure(now.psi)}, JS {figure(now.jensen_shannon)}{far}{empty}{but}"
+    more = (f", empty {percent(now.empty)} more" if now.empty > 0.005 else "") + (f"; {one.but}" if one.but else "")
+    return f"{mark}  {one.feature}: D {figure(now.d)}{where}{habit}; PSI {figure(now.psi)}, JS {figure(now.jensen_shannon)}{far}{more}"

@@ -32,8 +32,8 @@ LITTLE = 0.01
 @dataclass(frozen=True)
 class Drift:
     """What became of one feature: ``drifted``, since which window (index into the windows handed in), its distances now, the farthest D by
-    habit, and how many of its habit's spreads the newest window is off (``score``). ``but``: why one that moved farther than by habit has not
-    drifted all the same.
+    habit, and how many of its habit's spreads the newest window is off (``score``). ``but``: why one that moved farther than by habit
+    has not drifted all the same.
     """
 
     feature: str
