@@ -11,6 +11,7 @@ from tests.console.test_ring import NOW, prices
 
 from everloop.console.contests import contests_of
 from everloop.console.said import called
+from everloop.gates.enough import said_needed
 from everloop.loop.keep import keep_record
 from everloop.loop.turn import turn
 from everloop.records import Decision
@@ -167,16 +168,23 @@ def test_a_candidate_no_gate_let_pass_is_let_in_by_a_person_with_a_reason_and_it
     client = signed_in("Petra")
     client.send_form("/console/models/prices/undo", looked_at(house), page=ROLLOUT)
     passed = next(e.record for e in house.journal.read(kind="Verdict", model="prices"))
-    refused = replace(passed, id="no", outcome="failed", made_at=NOW)
+    first, *others = passed.opinions
+    unsure = replace(first, needed=37_594, sentence=f"it is not proven{said_needed(37_594, first.rows)}")
+    refused = replace(passed, id="no", outcome="failed", made_at=NOW, opinions=(unsure, *others))
     with house.store.transaction() as t:
         keep_record(house, t, refused, model=model, turn=None, verb="judge")
     page = "/console/models/prices/contests/no"
-    assert "Let it in past the gate" in client.get(page).text
+    shown = client.get(page).text
+    assert "Let it in past the gate" in shown
+    assert (shown.count("would settle it"), "37,594" in shown, shown.count("about 38,000")) == (1, False, 2)
     assert client.send_form("/console/models/prices/override", {"verdict": "no", "reason": ""}, page=page).status_code == 409
     done = client.send_form("/console/models/prices/override", {"verdict": "no", "reason": "we want it"}, page=page)
     assert (done.status_code, done.headers.get("location")) == (303, ROLLOUT), done.text
     said = newest(house, "Verdict")
     assert (said.by, said.reason, said.outcome, said.made_from) == ("Petra", "we want it", "passed", ("no",))
+    told = client.get(f"/console/models/prices/contests/{said.id}").text
+    assert "let in by hand" in told.split("Petra let it in past the gate")[0]
+    assert "let in by hand" in client.get("/console/models/prices/contests").text
     assert house.traffic(model).stage == "canary"
     house.journal.verify()
     assert turn(house, model, END.replace(hour=5)).action == "hold", "a turn goes on with what a person began"

@@ -13,7 +13,7 @@ from everloop.console import over_time, rollout
 from everloop.console.contests import contest_view, contests_of
 from everloop.console.hands import share_of
 from everloop.console.model import model_view
-from everloop.console.ring import drift_of, parts_of, ring_of
+from everloop.console.ring import Data, data_of, drift_of, parts_of, ring_of
 from everloop.console.rollout import rollout_view, steps_said
 from everloop.console.said import called
 from everloop.errors import EverloopError, Unknown
@@ -24,7 +24,8 @@ from everloop.loop.project_file import project_of
 from everloop.loop.realised import newest_realised
 from everloop.loop.remembered import champion_since
 from everloop.loop.turn import turn
-from everloop.records import Signal, Signals
+from everloop.records import Finding, Incident, Report, Signal, Signals, Symptom
+from everloop.registry.turns import Turn
 from everloop.settings import read_settings
 
 HOUR = timedelta(hours=1)
@@ -127,6 +128,37 @@ def test_a_drift_that_fired_is_a_drift_and_one_that_cannot_be_judged_is_none(sho
     assert drift_of(replace(look, signals=tuple(drifts))) == ("drifted", "price drifted")
     assert drift_of(replace(look, signals=(drifts[0], drifts[2]))) == ("as usual", "inputs keep to the habit")
     assert drift_of(replace(look, signals=(drifts[2],))) == ("not told yet", "too few")
+    moved = [replace(drifts[1], sentence=f"{name} drifted", value=psi) for name, psi in (("price", 0.3), ("area", 0.9), ("age", 0.4))]
+    assert drift_of(replace(look, signals=tuple(moved))) == ("drifted", "area drifted; and 2 more")
+
+
+def test_the_data_of_a_model_is_as_bad_as_the_worst_that_is_known_of_it(house):
+    model, quiet = prices(house), Signal(clause="d", kind="drift", fired=False, outcome="failed", sentence="inputs keep to the habit")
+    look = Signals(id="look", made_at=NOW, model="prices", until=NOW, signals=(quiet,))
+    assert data_of(house, model, look, (), NOW) == Data("as usual", "inputs keep to the habit")
+    told = "Of houses half have no area."
+    unfit = Finding(source="houses", clause="always", outcome="failed", rows=4, broken=2, met=0.5, share=1.0, sentence=told)
+    with house.store.transaction() as t:
+        house.journal.append(t, Report(id="unfit", made_at=NOW, model="prices", findings=(unfit,)))
+    assert data_of(house, model, look, (), NOW) == Data("not fit", "Of houses half have no area")
+    shown = Symptom(clause="data", kind="data", about="houses", sentence="no row of houses came")
+    late = replace(shown, clause="arrives=every(days(1))", kind="volume", sentence="houses were due and have not come")
+    open_one = Incident(
+        id="i-1", made_at=NOW, model="prices", incident="abcd", change=1, cause="data", state="firing", severity="critical",
+        symptoms=(late, shown), opened_at=NOW, fired_at=NOW,
+    )  # fmt: skip
+    found = data_of(house, model, look, (open_one,), NOW)
+    assert (found, found.tone) == (Data("broken", "no row of houses came"), "bad")
+    over = replace(open_one, symptoms=(late,))
+    assert data_of(house, model, look, (over,), NOW).word == "not fit", "whether rows are overdue is asked of the deliveries"
+
+
+def test_a_turn_under_way_says_when_it_began_and_no_step_that_ends(house):
+    model, began = prices(house), NOW + timedelta(minutes=1)
+    with house.store.transaction() as t:
+        house.turns.open(t, Turn(id="turn-9", model="prices", now=NOW, cause="schedule", started_at=began))
+    state = rollout_view(house, model, NOW).state
+    assert (state.until, state.since, state.tone) == (None, began, "busy")
 
 
 def test_the_roll_out_shows_where_it_is_what_comes_and_what_undo_does(house):

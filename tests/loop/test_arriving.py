@@ -32,6 +32,7 @@ from everloop.loop.project_file import project_of
 from everloop.loop.serve.doors import HouseDoors
 from everloop.loop.spoken import spoken_report
 from everloop.loop.steps import check_now
+from everloop.monitor.unfit import unfit
 from everloop.project.spoken_sources import spoken_source
 from everloop.registry.sentences import clause
 from everloop.serving.notices import Notice, Notices
@@ -375,7 +376,7 @@ def test_what_is_overdue_is_told_once_and_that_it_came_too(tmp_path):
     looking.look(at("01T05:30"))
     for moment in ("02T07:59", "02T08:00", "02T08:01", "02T11:00"):
         looking.look(at(moment))
-    due_told = "orders were due at 2026-11-02 06:00 UTC and have not come; 2 hours more is what they may take."
+    due_told = "orders were due at 2026-11-02 06:00 UTC and have not come; they may take 2 hours, which is over since 2026-11-02 08:00 UTC."
     assert news_of(house) == [due_told]
     [finding] = [f for f in findings_now(house, demand, at("02T11:00")) if f.clause.startswith("arrives=")]
     assert finding.sentence == due_told.rstrip(".")
@@ -392,12 +393,41 @@ def test_data_is_called_fit_only_as_far_as_it_came_where_something_is_overdue(tm
     fit, late = (check_now(house, demand, at(when)) for when in ("01T06:00", "02T11:00"))
     assert fit.passed
     assert late.passed, "nobody is stopped from learning what did come"
-    told = "orders were due at 2026-11-02 06:00 UTC and have not come; 2 hours more is what they may take"
+    told = "orders were due at 2026-11-02 06:00 UTC and have not come; they may take 2 hours, which is over since 2026-11-02 08:00 UTC"
     assert "As far as it came" not in spoken_report(fit)
     assert f"As far as it came: {told}." in spoken_report(late)
     assert clause(late) == f"the data was fit to learn from, as far as it came: {told}"
     assert source_of(house, "orders", at("02T11:00")).line.state == "fit to learn from, as far as it came"
     assert source_of(house, "orders", at("02T07:00")).line.state == "fit"
+
+
+def test_a_row_last_arrived_when_it_was_delivered_whenever_it_counts_as_known(tmp_path):
+    house = house_of(tmp_path, "in/*.csv")
+    (tmp_path / "history.csv").write_text(csv(("l1", 1)))
+    ingest_files(house, "orders", [tmp_path / "history.csv"], now=at("09T11:00"), known_after=timedelta(0))
+    line = source_of(house, "orders", at("09T12:00")).line
+    assert (line.arrived, line.ago) == (at("09T11:00"), "1 hour ago")
+    assert line.apart, "it counts as known since it happened"
+    ingest_files(house, "orders", [tmp_path / "history.csv"], now=at("09T11:30"), known_after=timedelta(0))
+    assert source_of(house, "orders", at("09T12:00")).line.arrived == at("09T11:00"), "nothing of it was new"
+    (tmp_path / "more.csv").write_text(csv(("l2", 1)))
+    ingest_files(house, "orders", [tmp_path / "more.csv"], now=at("09T11:40"))
+    assert not source_of(house, "orders", at("09T12:00")).line.apart
+
+
+def test_a_check_calls_data_fit_just_where_a_turn_would_learn_from_it(tmp_path):
+    house = house_of(tmp_path, "in/*.csv")
+    rows = [f"l{n},2026-11-{1 + n // 40:02}T{n % 24:02}:30Z,p1,1\n" for n in range(400)]
+    (tmp_path / "history.csv").write_text("line_id,at,product_id,quantity\n" + "".join(rows))
+    ingest_files(house, "orders", [tmp_path / "history.csv"], now=at("11T00:00"), known_after=timedelta(0))
+    assert check_now(house, demand, at("11T00:00")).passed
+    assert check_now(house, demand, at("11T19:00")).passed, "a day of which an eighth came is only told of"
+    stopped = check_now(house, demand, at("13T12:00"))
+    assert not stopped.passed
+    assert "not fit to learn from" in spoken_report(stopped)
+    assert "In orders, 0 rows happened in the last day" in spoken_report(stopped)
+    said = [signal.sentence for signal in unfit(demand, findings_now(house, demand, at("13T12:00"))) if signal.kind == "data"]
+    assert said == [one.sentence.removesuffix(".") for one in stopped.findings if one.outcome == "failed"]
 
 
 def test_what_came_too_late_yesterday_is_not_taken_for_what_is_due_today():
@@ -452,7 +482,6 @@ def test_the_one_day_that_stays_out_is_overdue_until_the_next_is_due(missing):
 
 def test_an_overdue_source_opens_an_incident_of_the_models_that_read_it_and_stops_nobody_from_learning():
     from everloop.monitor.incident import CAUSE_OF, TOLD
-    from everloop.monitor.unfit import unfit
 
     finding = overdue_finding(orders, [at("01T05:00")], at("02T09:00"))
     [signal] = unfit(demand, [finding])

@@ -52,7 +52,12 @@ def test_a_shift_of_a_third_of_a_standard_deviation_is_found_in_two_windows_and_
 
 def test_one_strange_window_is_not_a_drift():
     reference, windows, *_ = watched(3, windows=21, shift=0.5, at=20)
-    assert not any(d.drifted for d in drifts(reference, windows, FEATURES))
+    found = drifts(reference, windows, FEATURES)
+    assert not any(d.drifted for d in found)
+    strange = next(d for d in found if d.feature == "x0")
+    assert strange.now.d > strange.habit
+    assert strange.but == "no drift yet: that takes two of the three newest windows on the same side, or a PSI of 0.25"
+    assert all(not d.but for d in found if d.now.d <= d.habit)
 
 
 def test_without_a_habit_yet_only_what_is_large_counts():

@@ -10,6 +10,7 @@ from everloop import plots
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.said import called
 from everloop.errors import Unknown
+from everloop.gates.enough import about_so_many
 from everloop.loop.house import House
 from everloop.loop.people import why_settled
 from everloop.loop.sliced import Slice, slices_of
@@ -197,7 +198,7 @@ def _weighed(model: Model, opinion: Opinion, condition: object) -> Weighed:
         candidate=figure(opinion.candidate) if opinion.candidate is not None else "",
         better_by=interval(opinion) if opinion.effect is not None else "",
         rows=opinion.rows,
-        needed=opinion.needed,
+        needed=about_so_many(opinion.needed) if opinion.needed is not None else None,
         confidence=percent(opinion.confidence) if opinion.confidence is not None else None,
     )
 

@@ -19,7 +19,9 @@ from everloop.project.spoken_rows import spoken_rows
 from everloop.project.spoken_values import spoken_column
 from everloop.records import Finding, Report
 
-SCREEN, DELIVERIES, REPORTS = 25, 20, 12
+SCREEN, DELIVERIES, REPORTS, STANDING = 25, 20, 12, 8
+APART = timedelta(minutes=1)
+"""What came and counts as known within this of it is of one time."""
 FAR = "fit to learn from, as far as it came"
 
 
@@ -34,7 +36,8 @@ class Held:
 
 @dataclass(frozen=True)
 class Fresh:
-    """One source on a line. ``ago``: how long since a row last arrived. ``state``: fit, fit as far as it came (``FAR``), not fit, not
+    """One source on a line. ``ago``: how long since a row last arrived; ``apart``: the newest of them count as known at times of their
+    own. ``state``: fit, fit as far as it came (``FAR``), not fit, not
     enough evidence, or unchecked."""
 
     name: str
@@ -45,6 +48,7 @@ class Fresh:
     state: str
     checked: datetime | None
     models: tuple[str, ...]
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,17 +104,23 @@ def _line(house: House, source: Source, now: datetime, reports: Sequence[Report]
     newest = next(iter(reports), None)
     state = _state([f for f in newest.findings if f.source == source.name]) if newest is not None else "unchecked"
     state = FAR if state == "fit" and late else state
-    return Fresh(source.name, counters.last_seq, arrived, ago, late, state, newest.made_at if newest is not None else None, models)
+    # The counter moves with rows that are known as they arrive, and with no others.
+    apart = bool(source.time) and arrived is not None and counters.last_known < microseconds(arrived - APART)
+    return Fresh(source.name, counters.last_seq, arrived, ago, late, state, newest.made_at if newest is not None else None, models, apart)
 
 
 def last_arrived(house: House, source: str) -> datetime | None:
-    """When a row of this source last arrived; of one without dates, when it was last delivered. None: none ever did."""
+    """When the newest delivery with a row of this source came, whenever its rows count as known. None: none ever did."""
     counters = house.lake.log.counters(source)
     if not counters.last_seq:
         return None
-    if counters.last_known > microseconds(EPOCH):
-        return from_microseconds(counters.last_known)
-    return next((one.at for one in house.lake.log.deliveries(source, newest=1)), None)
+    known = from_microseconds(counters.last_known) if counters.last_known > microseconds(EPOCH) else None
+    kept = house.lake.log.deliveries(source, newest=STANDING)
+    newest = next((one for one in reversed(kept) if one.withdrawn_at is None and one.last_seq >= one.first_seq), None)
+    if newest is None:
+        return known
+    # Single rows of a day are one delivery, which is of the first of them.
+    return max(newest.at, known) if newest.singles and known is not None else newest.at
 
 
 def _state(findings: Sequence[Finding]) -> str:

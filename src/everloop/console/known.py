@@ -37,11 +37,18 @@ class Feature:
     weight: float
     emptier: float = 0.0
     svg: str | None = None
+    but: str = ""
+    """Why one that moved farther than by habit has not drifted all the same."""
 
     @property
     def called(self) -> str:
         """What it is called on the page."""
         return "what it answers" if self.name == ANSWERS else self.name
+
+    @property
+    def word(self) -> str:
+        """Whether it moved, for who scans."""
+        return "drifted" if self.drifted else "farther than usual" if self.but else "as usual"
 
     @property
     def says(self) -> str:
@@ -51,8 +58,9 @@ class Feature:
         'moved by 31 %, by habit at most 5 % (PSI 0.400); 10 % more are empty'
         """
         empty = f"; {percent(self.emptier)} more are empty" if self.emptier > 0.005 else ""
+        but = f"; {self.but}" if self.but else ""
         habit = f", by habit at most {percent(self.habit)}" if self.habit is not None else ", no habit is known yet"
-        return f"moved by {percent(self.moved)}{f' ({self.where})' if self.where else ''}{habit} (PSI {figure(self.psi)}){empty}"
+        return f"moved by {percent(self.moved)}{f' ({self.where})' if self.where else ''}{habit} (PSI {figure(self.psi)}){empty}{but}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ def _feature(drift: Drift, importance: dict[str, float], svg: str | None) -> Fea
     carries = importance.get(drift.feature) if importance and drift.feature != ANSWERS else None
     return Feature(
         drift.feature, carries, drift.now.d, drift.habit, drift.now.psi, drift.drifted, drift.now.most, _weight(drift, importance),
-        drift.now.empty, svg,
+        drift.now.empty, svg, drift.but,
     )  # fmt: skip
 
 

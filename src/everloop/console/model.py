@@ -64,7 +64,7 @@ def model_view(house: House, model: Model, now: datetime, *, span: str = USUAL) 
     name = naming(house)
     traffic = house.pointers.current(model.name)
     waiting = next(iter(house.approvals.waiting(model.name)), None)
-    line = line_of(house, model, traffic, waiting, len(house.incidents.open(model.name)), name, now)
+    line = line_of(house, model, traffic, waiting, house.incidents.open(model.name), name, now)
     spans = tuple(SPANS.items())
     if traffic is None:
         nothing = Known((), why="It has learnt nothing yet.")

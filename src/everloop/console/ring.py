@@ -3,7 +3,6 @@ under way, and what comes next. In: a house, and now. Out: what the page shows; 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Literal, TypeAlias
 from everloop.console.page import Asking, Route, Shown
 from everloop.console.said import about, age, error_said, naming, within
 from everloop.loop.control.due import coming, step_ends
+from everloop.loop.findings import overdue_now
 from everloop.loop.house import House
 from everloop.loop.look import waits
 from everloop.loop.realised import newest_realised
@@ -19,7 +19,7 @@ from everloop.loop.remembered import champion_since
 from everloop.loop.spoken import ASKED
 from everloop.monitor.watched import title
 from everloop.project.model import Model
-from everloop.records import Signal, Signals, Traffic, Version
+from everloop.records import Incident, Report, Signal, Signals, Traffic, Version
 from everloop.registry.approvals import Question
 from everloop.registry.errands import Errands
 from everloop.registry.sentences import Naming
@@ -28,6 +28,7 @@ from everloop.stats.rounded import percent
 
 LINES = 25
 Drifts: TypeAlias = Literal["as usual", "drifted", "not told yet", "not watched"]
+DataTone: TypeAlias = Literal["calm", "bad", "unknown"]
 Tone: TypeAlias = Literal["calm", "busy", "asks"]
 
 
@@ -61,6 +62,21 @@ class State:
     sentence: str
     tone: Tone = "calm"
     until: datetime | None = None
+    """When this step of a roll-out ends."""
+    since: datetime | None = None
+    """When the turn that is under way began."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The worst that is known of what a model is given: a word for who scans, and a sentence."""
+
+    word: Drifts | Literal["broken", "not fit", "overdue"]
+    sentence: str
+
+    @property
+    def tone(self) -> DataTone:
+        return "calm" if self.word == "as usual" else "unknown" if self.word in ("not told yet", "not watched") else "bad"
 
 
 @dataclass(frozen=True)
@@ -74,8 +90,7 @@ class Line:
     since: datetime | None
     age: str
     wrong: Wrong | None
-    drift: Drifts
-    drift_says: str
+    data: Data
     parts: tuple[Part, ...]
     shadow: tuple[str, ...]
     state: State
@@ -104,12 +119,14 @@ def ring_of(house: House, now: datetime, *, find: str = "", page: int = 1) -> Ri
     """The ring as it stands ``now`` (aware, business time); of many models the ``page`` of it, counted from 1."""
     models = house.project.models
     traffics, waiting = house.pointers.all(), _first_of_each(house.approvals.waiting())
-    incidents = Counter(incident.model for incident in house.incidents.open())
+    incidents: dict[str, list[Incident]] = {}
+    for incident in house.incidents.open():
+        incidents.setdefault(incident.model, []).append(incident)
     turning = {errand.model for errand in Errands(house.store).unfinished() if errand.state == "taken"}
 
     def urgency(name: str) -> tuple[int, str]:
         traffic = traffics.get(name)
-        if name in waiting or incidents[name]:
+        if name in waiting or name in incidents:
             return 0, name
         if traffic is not None and (traffic.rolling or traffic.held or name in turning):
             return 1, name
@@ -120,7 +137,7 @@ def ring_of(house: House, now: datetime, *, find: str = "", page: int = 1) -> Ri
     page = min(max(1, page), pages)
     shown = named[(page - 1) * LINES : page * LINES]
     name = naming(house)
-    lines = [line_of(house, models[m], traffics.get(m), waiting.get(m), incidents[m], name, now) for m in shown]
+    lines = [line_of(house, models[m], traffics.get(m), waiting.get(m), incidents.get(m, ()), name, now) for m in shown]
     return Ring(
         lines=tuple(lines),
         models=len(models),
@@ -134,15 +151,15 @@ def ring_of(house: House, now: datetime, *, find: str = "", page: int = 1) -> Ri
 
 
 def line_of(
-    house: House, model: Model, traffic: Traffic | None, asked: Question | None, incidents: int, name: Naming, now: datetime
+    house: House, model: Model, traffic: Traffic | None, asked: Question | None, incidents: Sequence[Incident], name: Naming,
+    now: datetime,
 ) -> Line:  # fmt: skip
-    """One model on one line."""
+    """One model on one line; ``incidents`` are those of it that are open."""
     looks = house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)
     look = next((entry.record for entry in looks if isinstance(entry.record, Signals)), None)
     opened = house.turns.opened(model.name)
     next_at, next_why = coming(model, now, traffic=traffic)
     held = bool(traffic and traffic.held)
-    drift, drift_says = drift_of(look)
     return Line(
         model=model.name,
         about=about(model),
@@ -151,14 +168,13 @@ def line_of(
         since=traffic.since if traffic else None,
         age=age(now - champion_since(house, traffic)) if traffic else "",
         wrong=wrong_of(house, model, traffic, look),
-        drift=drift,
-        drift_says=drift_says,
+        data=data_of(house, model, look, incidents, now),
         parts=parts_of(traffic, name) if traffic else (),
         shadow=tuple(map(name, shadows_of(traffic))) if traffic else (),
         state=state_of(house, model, traffic, asked, opened, name),
         next_at=next_at,
         next_why=f"{next_why}; it is held, so nothing is learnt or rolled out" if held else next_why,
-        incidents=incidents,
+        incidents=len(incidents),
         asks=ASKED.get(asked.action, asked.action) if asked else None,
     )
 
@@ -176,8 +192,36 @@ def wrong_of(house: House, model: Model, traffic: Traffic | None, look: Signals 
     return Wrong(said, f"estimated for {estimate.rows:,} answers before their truth", estimated=True)
 
 
+def data_of(house: House, model: Model, look: Signals | None, incidents: Sequence[Incident], now: datetime) -> Data:
+    """The worst that is known of a model's data: what an open incident says is broken, what the newest report says is not fit, what is
+    overdue at ``now`` (aware), what has drifted."""
+    shown = [s for incident in incidents if incident.cause == "data" for s in incident.symptoms if not s.also]
+    # Whether what was overdue has come meanwhile is asked of the deliveries, not of an incident that lives on for a while.
+    if broken := [s.sentence for s in shown if not s.clause.startswith("arrives=")]:
+        return Data("broken", and_more(broken))
+    report = next((e.record for e in house.journal.read(kind="Report", model=model.name, newest_first=True, limit=1)), None)
+    findings = report.findings if isinstance(report, Report) else ()
+    if unfit := [f.sentence for f in findings if f.outcome == "failed"]:
+        return Data("not fit", and_more(unfit))
+    if overdue := [finding.sentence for finding in overdue_now(house, model, now)]:
+        return Data("overdue", and_more(overdue))
+    word, sentence = drift_of(look)
+    unsure = [f.sentence for f in findings if f.outcome == "not enough evidence"]
+    return Data("not told yet", and_more(unsure)) if unsure and word in ("as usual", "not watched") else Data(word, sentence)
+
+
+def and_more(sentences: Sequence[str]) -> str:
+    """The first of them, and how many more there are.
+
+    >>> and_more(["Prices are cents."]), and_more(["Prices are cents.", "No row came.", "No row came."])
+    ('Prices are cents', 'Prices are cents; and 1 more')
+    """
+    first, *rest = dict.fromkeys(sentence.removesuffix(".") for sentence in sentences)
+    return f"{first}; and {len(rest)} more" if rest else first
+
+
 def drift_of(look: Signals | None) -> tuple[Drifts, str]:
-    """Whether what a model is given, or what it answers, has moved: a word, and the sentence of what was found.
+    """Whether what a model is given, or what it answers, has moved: a word, and the sentence of what was found; of several the worst.
 
     >>> drift_of(None)
     ('not told yet', 'nobody has looked yet')
@@ -189,7 +233,7 @@ def drift_of(look: Signals | None) -> tuple[Drifts, str]:
         return "not watched", "no condition of the model is about drift"
     fired = [signal for signal in found if signal.fired]
     if fired:
-        return "drifted", "; ".join(signal.sentence for signal in fired)
+        return "drifted", and_more([signal.sentence for signal in sorted(fired, key=lambda s: -(s.value or 0.0))])
     judged = [signal for signal in found if signal.outcome != "not enough evidence"]
     return ("as usual", judged[0].sentence) if judged else ("not told yet", found[0].sentence)
 
@@ -222,7 +266,7 @@ def state_of(house: House, model: Model, traffic: Traffic | None, asked: Questio
     if opened is not None:
         done = next(iter(house.journal.read(turn=opened.id, newest_first=True, limit=1)), None)
         step = STEPS.get(done.verb, "looking") if done is not None else "looking"
-        return State(step, f"A turn is under way: {step}.", "busy", opened.started_at)
+        return State(step, f"A turn is under way: {step}.", "busy", since=opened.started_at)
     if traffic is None:
         return State("not begun", f"It has not begun. Next: everloop turn {model.name}")
     if traffic.held:
@@ -263,13 +307,13 @@ def _first_of_each(waiting: Sequence[Question]) -> dict[str, Question]:
 
 
 def _counts(
-    models: Mapping[str, Model], traffics: Mapping[str, Traffic], waiting: Mapping[str, Question], incidents: Counter[str]
+    models: Mapping[str, Model], traffics: Mapping[str, Traffic], waiting: Mapping[str, Question], incidents: Mapping[str, object]
 ) -> tuple[str, ...]:
     """What there is to know of all of them, in a few clauses; none is said that counts nothing."""
     there = [traffics[name] for name in models if name in traffics]
     sums = (
         (sum(name in waiting for name in models), "waits for a person", "wait for a person"),
-        (sum(bool(incidents[name]) for name in models), "has an incident", "have an incident"),
+        (sum(name in incidents for name in models), "has an incident", "have an incident"),
         (sum(bool(traffic.held) for traffic in there), "is held", "are held"),
         (sum(traffic.rolling for traffic in there), "is being rolled out", "are being rolled out"),
         (len(models) - len(there), "has not begun", "have not begun"),

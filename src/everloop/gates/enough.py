@@ -41,5 +41,14 @@ def said_needed(needed: int | None, rows: int) -> str:
     """
     if needed is None or needed <= rows:
         return ""
+    return f"; about {about_so_many(needed):,} questions like these would settle it"
+
+
+def about_so_many(needed: int) -> int:
+    """So many, in two digits, and not fewer.
+
+    >>> about_so_many(37_594), about_so_many(8173), about_so_many(7)
+    (38000, 8200, 7)
+    """
     digits = max(0, len(str(needed)) - 2)
-    return f"; about {ceil(needed / 10**digits) * 10**digits:,} questions like these would settle it"
+    return ceil(needed / 10**digits) * 10**digits

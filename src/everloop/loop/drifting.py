@@ -179,6 +179,6 @@ def _line(one: Drift, seasonal: bool) -> str:
     habit = f", by habit at most {figure(one.habit)}" if one.habit is not None else ", no habit yet"
     where = f" ({now.most})" if now.most else ""
     far = "" if now.wasserstein is None else f", {figure(now.wasserstein)} sd"
-    mark = "season " if seasonal else "DRIFTED" if one.drifted else "as ever"
-    empty = f", empty {percent(now.empty)} more" if now.empty > 0.005 else ""
-    return f"{mark}  {one.feature}: D {figure(now.d)}{where}{habit}; PSI {figure(now.psi)}, JS {figure(now.jensen_shannon)}{far}{empty}"
+    mark = "season " if seasonal else "DRIFTED" if one.drifted else "farther" if one.but else "as ever"
+    more = (f", empty {percent(now.empty)} more" if now.empty > 0.005 else "") + (f"; {one.but}" if one.but else "")
+    return f"{mark}  {one.feature}: D {figure(now.d)}{where}{habit}; PSI {figure(now.psi)}, JS {figure(now.jensen_shannon)}{far}{more}"

@@ -90,8 +90,17 @@ def looked_at_since(clock: every, now: datetime) -> datetime:
 
 
 def overdue_sentence(due: Due, source: Source) -> str:
-    """What is overdue, in words without a stop at the end."""
-    return f"{source.name} were due at {said(due.at)} and have not come; {spoken_span(source.patience)} more is what they may take"
+    """What is overdue, in words without a stop at the end.
+
+    >>> from datetime import UTC
+    >>> from everloop import Source, days, every, hours
+    >>> orders = Source("orders", id="line_id", columns={"n": int}, arrives=every(days(1), at="17:00", zone="UTC"), overdue=hours(1))
+    >>> five = datetime(2026, 11, 2, 17, tzinfo=UTC)
+    >>> overdue_sentence(Due("orders", five, five + hours(1), None), orders)
+    'orders were due at 2026-11-02 17:00 UTC and have not come; they may take 1 hour, which is over since 2026-11-02 18:00 UTC'
+    """
+    may = f"they may take {spoken_span(source.patience)}, which is over since {said(due.until)}"
+    return f"{source.name} were due at {said(due.at)} and have not come; {may}"
 
 
 def overdue_finding(source: Source, arrived: Sequence[datetime], now: datetime) -> Finding | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+
+import pyarrow as pa
 
 from everloop import checks, lake
 from everloop.checks.volume import volume, volume_finding
 from everloop.loop.arriving import arrived
 from everloop.loop.expected import overdue_finding
 from everloop.loop.house import House
+from everloop.monitor.unfit import stands_in_the_way
 from everloop.project.conditions import usual_volume
 from everloop.project.model import Model
 from everloop.project.resolve import awaited
@@ -24,13 +28,20 @@ def findings_now(house: House, model: Model, now: datetime) -> tuple[Finding, ..
         everything, tables, model, deliveries=deliveries, since_seq=house.last_fit(model),
         awaited=awaited(house.project.models.values()), now=now, id="now",
     )  # fmt: skip
-    unasked = [s for s in model.sources if s.time and not any(isinstance(c, usual_volume) for c in s.must)]
+    return (*report.findings, *overdue_now(house, model, now), *_volumes_unasked(model, tables, now))
+
+
+def stopped(model: Model, tables: Mapping[str, pa.Table], now: datetime) -> tuple[Finding, ...]:
+    """Sources of which next to nothing happened in the last day, though they do not say ``usual_volume()``: a turn learns nothing from such
+    data, so no check calls it fit. ``tables`` has the event table of each source."""
+    return tuple(finding for finding in _volumes_unasked(model, tables, now) if stands_in_the_way(model, finding))
+
+
+def _volumes_unasked(model: Model, tables: Mapping[str, pa.Table], now: datetime) -> Iterator[Finding]:
     usual = usual_volume()
-    return (
-        *report.findings,
-        *overdue_now(house, model, now),
-        *(volume_finding(usual, s, volume(tables[s.name], now, late=s.late, by=usual.by)) for s in unasked),
-    )
+    for source in model.sources:
+        if source.time and not any(isinstance(c, usual_volume) for c in source.must):
+            yield volume_finding(usual, source, volume(tables[source.name], now, late=source.late, by=usual.by))
 
 
 def overdue_now(house: House, model: Model, now: datetime) -> tuple[Finding, ...]:

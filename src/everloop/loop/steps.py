@@ -18,9 +18,9 @@ from everloop.records import Candidate, Report, Signals, TrainingSet, Verdict, i
 
 
 def check_now(house: House, model: Model, now: datetime) -> Report:
-    """Is what has happened fit to learn from?"""
+    """Is what has happened fit to learn from, by everything that would keep a turn from it?"""
     with house.keeping(model, now, "check") as keep:
-        return keep(do.check, keep(do.snapshot))
+        return keep(do.check, keep(do.snapshot), as_watched=True)
 
 
 def watch_now(house: House, model: Model, now: datetime) -> Signals:

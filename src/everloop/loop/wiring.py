@@ -23,7 +23,7 @@ from everloop.loop import decide as deciding
 from everloop.loop import met, remembered, trial, tuning
 from everloop.loop.beside import why_not_beside
 from everloop.loop.executors import executor_of, opened
-from everloop.loop.findings import overdue_now
+from everloop.loop.findings import overdue_now, stopped
 from everloop.loop.house import load_any
 from everloop.loop.keep import Step
 from everloop.loop.learnt import changed_at, new_reference, new_since
@@ -95,8 +95,8 @@ def snapshot(step: Step) -> Snapshot:
     return lake.snapshot(step.house.lake, (*step.model.sources, *told.own_sources(step.house)), now=step.now, id=step.id)
 
 
-def check(step: Step, snapshot: Snapshot) -> Report:
-    """Is it fit to learn from?"""
+def check(step: Step, snapshot: Snapshot, *, as_watched: bool = False) -> Report:
+    """Is it fit to learn from? ``as_watched``: also by what a turn has seen before it decides to learn, for who asks without a turn."""
     house, model = step.house, step.model
     deliveries = [d for s in model.sources for d in lake.deliveries(house.lake, s, through_seq=_through(snapshot, s.name))]
     tables = house.read(snapshot, model)
@@ -110,6 +110,7 @@ def check(step: Step, snapshot: Snapshot) -> Report:
         now=step.now,
         id=step.id,
     )
+    report = replace(report, findings=(*report.findings, *stopped(model, tables, step.now))) if as_watched else report
     overdue = tuple(finding.sentence for finding in overdue_now(house, model, step.now))
     return met.with_files(house, model, replace(report, overdue=overdue or None), tables, step.now)
 

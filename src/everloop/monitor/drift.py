@@ -15,7 +15,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from everloop.monitor.habit import HABIT, Past, judge
+from everloop.monitor.habit import HABIT, Judged, Past, judge, takes
 from everloop.monitor.lots import LEAST_ROWS, Lots, lots_of
 from everloop.monitor.profile import Profile
 from everloop.monitor.rhythm import LEAST, Season, names_of, reference_for
@@ -32,7 +32,8 @@ LITTLE = 0.01
 @dataclass(frozen=True)
 class Drift:
     """What became of one feature: ``drifted``, since which window (index into the windows handed in), its distances now, the farthest D by
-    habit, and how many of its habit's spreads the newest window is off (``score``).
+    habit, and how many of its habit's spreads the newest window is off (``score``). ``but``: why one that moved farther than by habit
+    has not drifted all the same.
     """
 
     feature: str
@@ -41,6 +42,7 @@ class Drift:
     habit: float | None
     since: int | None = None
     score: float = 0.0
+    but: str = ""
 
 
 def moved(reference: Profile, window: Profile, features: Sequence[str] | None = None, *, least: int = LEAST_ROWS) -> dict[str, Moved]:
@@ -93,9 +95,18 @@ def drifts(
         Drift(
             n, bool(found.alarm[-1, j]), now[n], float(found.upper[j]) if np.isfinite(found.upper[j]) else None,
             lots.first[_first(found.beyond[:, j])] if found.alarm[-1, j] else None, float(found.score[j]),
+            _but(found, j, now[n], mine[-1].rows),
         )
         for j, n in enumerate(names)
     ]  # fmt: skip
+
+
+def _but(found: Judged, j: int, now: Moved, rows: int) -> str:
+    if found.alarm[-1, j] or not (found.beyond[-1, j] or now.d > found.upper[j]):
+        return ""
+    if found.beyond[-1, j]:
+        return f"no drift yet: that takes {takes(rows)}"
+    return "no drift: it is small, or of so many features one comes so far by chance"
 
 
 def judged(reference: Profile, windows: Sequence[Profile], span: timedelta | None, zone: str | None) -> Lots:

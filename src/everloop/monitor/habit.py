@@ -76,6 +76,17 @@ class Judged:
     score: Floats
 
 
+def takes(rows: float) -> str:
+    """What else a window of ``rows`` has to be, that lies beyond its habit, for an alarm (the rule above).
+
+    >>> takes(5000)
+    'two of the three newest windows on the same side, or a PSI of 0.25'
+    >>> takes(60)[-10:]
+    'PSI of 0.5'
+    """
+    return f"two of the three newest windows on the same side, or a PSI of {max(CRITICAL_PSI, 2 * NOISE / rows):.2g}"
+
+
 def judge(past: Past, *, cold: Past | None = None, floor_psi: float | None = None) -> Judged:
     """Each window by those before it, oldest first. ``cold`` stands in while there are fewer than ``HABIT``; PSI then has to reach 0.1.
     ``floor_psi`` is a PSI below which nothing counts.

@@ -31,11 +31,21 @@ def unfit(model: Model, findings: Iterable[Finding]) -> Iterator[Signal]:
             yield _signal(finding, "season", finding.source)
         if finding.outcome != "failed":
             continue
-        clauses = {repr(c): c for s in model.sources if s.name == finding.source for c in s.must}
-        condition = clauses.get(finding.clause)
-        only_told = condition is None and finding.clause != "columns" and (finding.met is None or finding.met > GONE)
+        condition = _clauses(model, finding).get(finding.clause)
         column = getattr(condition, "column", None) or getattr(condition, "what", None)
-        yield _signal(finding, "volume" if only_told else "data", f"{finding.source}.{column}" if column else finding.source)
+        about = f"{finding.source}.{column}" if column else finding.source
+        yield _signal(finding, "data" if stands_in_the_way(model, finding) else "volume", about)
+
+
+def stands_in_the_way(model: Model, finding: Finding) -> bool:
+    """Whether nothing is learnt from the data while this is found; what failed beside is only told."""
+    if finding.outcome != "failed":
+        return False
+    return finding.clause in _clauses(model, finding) or finding.clause == "columns" or (finding.met is not None and finding.met <= GONE)
+
+
+def _clauses(model: Model, finding: Finding) -> dict[str, object]:
+    return {repr(c): c for s in model.sources if s.name == finding.source for c in s.must}
 
 
 def came_apart(reference: Profile, windows: Sequence[Profile]) -> Iterator[Signal]:
