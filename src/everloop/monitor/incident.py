@@ -83,9 +83,7 @@ def after_look(stands: Stands, signals: Signals, before: Sequence[Signals]) -> l
 def after_report(stands: Stands, report: Report) -> list[Incident]:
     """The changes that a report of the data brings: what is broken is an incident, and over with the first report that finds nothing."""
     broken = [f for f in report.findings if f.outcome != "passed"]
-    found = _each_once(
-        Symptom(clause=f.clause, kind=CONTRACT, about=f.source, direction="broken", sentence=_of_source(f)) for f in broken
-    )
+    found = _each_once(Symptom(clause=f.clause, kind=CONTRACT, about=f.source, direction="broken", sentence=_of_source(f)) for f in broken)
     there = next((i for i in stands.incidents if i.open and i.cause == "data"), None)
     if there is None:
         made = _opened(stands, "data", found, report) if found else None

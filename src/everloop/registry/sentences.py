@@ -115,7 +115,7 @@ def _made(record: Record, name: Naming) -> str:
         case Membership(reason=what) if what:
             return f"{record.person} {what}, by {record.by}"
         case Membership():
-            return f"{record.person} is let in as {record.role}, by {record.by}"
+            return f"{record.person} is let in as {record.role}, by {record.by}" + (f": {record.why}" if record.why else "")
         case _:
             return f"{type(record).__name__} {record.id}"
 
