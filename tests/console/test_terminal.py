@@ -14,6 +14,7 @@ from everloop.cli import app
 from everloop.console.sessions import Letting
 from everloop.errors import EverloopError
 from everloop.loop.house import open_house
+from everloop.registry.sentences import clause
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_people_are_let_in_given_another_role_and_let_out_by_name(said):
     assert told.startswith("kim@shop.example is let in as admin.\n")
     assert re.search(r"http://127\.0\.0\.1:8321/console/set-up/[\w-]{43}\n$", told)
     said("person", "add", "Vera")
-    assert said("person", "role", "Vera", "operator") == "Vera is operator now.\n"
+    assert said("person", "role", "Vera", "operator", "--reason", "on call") == "Vera is operator now.\n"
     assert re.search(r"^Vera: operator, since .*; has not set a password yet\.$", said("person", "list"), re.MULTILINE)
     assert said("person", "remove", "Vera", "--reason", "left") == "Vera is let out.\n"
     assert [(p["name"], p["role"], p["ready"]) for p in json.loads(said("person", "list", "--json"))] == [
@@ -54,6 +55,9 @@ def test_people_are_let_in_given_another_role_and_let_out_by_name(said):
     assert next((r.person, r.by) for r in kept if "link" in r.reason) == ("kim@shop.example", "Root")
     assert kept[0].by == "Root"
     assert kept[-1].reason == "left"
+    assert [(r.role, r.why) for r in kept if r.why] == [("operator", "on call")]
+    assert clause(next(r for r in kept if r.why)).startswith("Vera is let in as operator, by ")
+    assert clause(next(r for r in kept if r.why)).endswith(": on call")
     house.store.close()
 
 

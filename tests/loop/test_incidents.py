@@ -15,7 +15,7 @@ from everloop.cli import app
 from everloop.errors import EverloopError, Overtaken, Unknown
 from everloop.loop.adopt import adopt
 from everloop.loop.house import fenced
-from everloop.loop.incidents import acknowledge, snooze, snoozed_until, spoken_incident, spoken_incidents
+from everloop.loop.incidents import acknowledge, incidents_of, snooze, snoozed_until, spoken_incident, spoken_incidents
 from everloop.loop.keep import keep_record
 from everloop.loop.serve.doors import HouseDoors
 from everloop.records import Signal, Signals
@@ -277,3 +277,14 @@ def test_what_cannot_be_said_of_an_incident_is_refused_over_the_web_and_nothing_
 def test_no_incident_is_said_and_one_without_a_symptom_of_its_own_too(house):
     assert spoken_incidents([]) == "No incident."
     assert at("/v1/incidents")[0]["GET"].scope == "operate"
+
+
+def test_what_was_wrong_at_an_instant_is_told_as_it_stood_then(house):
+    look(house, 0, SLIP)
+    for day in (1, 2, 3, 4):
+        look(house, day, FINE)
+    assert incidents_of(house) == []
+    (then,) = incidents_of(house, at=NOW + DAY)
+    assert (then.state, then.cause) == ("firing", "change")
+    assert incidents_of(house, at=NOW - DAY, every=True) == []
+    assert [one.state for one in incidents_of(house, every=True, at=NOW + 5 * DAY)] == ["resolved"]

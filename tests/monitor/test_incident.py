@@ -7,6 +7,7 @@ import pytest
 
 from everloop.monitor.incident import Stands, after_look, after_release, after_report, calm_windows, said_by
 from everloop.records import Finding, Report, Signal, Signals, Traffic
+from everloop.registry.sentences import clause
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -185,12 +186,56 @@ def test_broken_data_is_an_incident_until_a_report_finds_it_fit():
     assert (broken.cause, broken.severity, broken.news, len(broken.symptoms)) == ("data", "critical", True, 2)
     assert model.keep(after_report(model.stands, report(1, "always(price)", "unique(id)"))) == [], "the same once"
     (less,) = model.keep(after_report(model.stands, report(2, "unique(id)")))
-    assert (less.state, len(less.symptoms), less.news) == ("firing", 1, False)
+    assert (less.state, [s.clause for s in less.symptoms], less.news) == ("firing", ["unique(id)", "always(price)"], False)
+    assert (less.shown, less.mended) == (("orders: unique(id) is broken",), ("orders: always(price) is broken",))
+    assert less.because == "1 of 2 is mended"
     for day in (3, 4, 5, 6):
         assert model.look(day, CALM) == [], "what a report found no look can end"
     (over,) = model.keep(after_report(model.stands, report(7)))
     assert (over.state, over.news) == ("resolved", True)
     assert after_report(model.stands, report(8)) == []
+
+
+def held(clause, outcome, sentence):
+    return Finding(source="orders", clause=clause, outcome=outcome, rows=9, broken=0, met=1.0, share=1.0, sentence=sentence)
+
+
+def found_by(day, *findings):
+    return Report(id=f"report-{day}", made_at=MONDAY + day * DAY, model="demand", findings=findings)
+
+
+def test_of_one_symptom_only_the_newest_sentence_stands_whoever_found_it():
+    model = Watched()
+    volume = signal("usual_volume()", "volume", about="orders")
+    model.look(0, replace(volume, sentence="In orders, 0 rows happened in the last day"))
+    (more,) = model.look(1, replace(volume, sentence="In orders, 119 rows happened in the last day"))
+    assert more.shown == ("In orders, 119 rows happened in the last day",)
+    assert (more.because, more.news) == ("it is still so", False)
+    again = held("usual_volume()", "failed", "In orders, 119 rows happened in the last day.")
+    model.keep(after_report(model.stands, found_by(2, again)))
+    assert clause(model.open[0]).count("In orders") == 1, "a report and a look say the same once"
+
+
+def test_a_report_that_finds_it_met_ends_what_a_look_had_found():
+    model = Watched()
+    weight = signal('at_most("weight_kg", 30)', "data", about="orders.weight_kg")
+    model.look(0, weight, signal('always("price")', "data", about="orders.price"))
+    met = held('at_most("weight_kg", 30)', "passed", "In orders, weight_kg is at most 30 in all 51 newest rows.")
+    (half,) = model.keep(after_report(model.stands, found_by(1, met)))
+    assert (half.shown, half.mended, half.because) == (("orders.price passed",), ("orders.weight_kg passed",), "1 of 2 is mended")
+    assert clause(half) == "1 of 2 is mended: orders.price passed (mended: orders.weight_kg passed)"
+    (back,) = model.look(1.5, weight)
+    assert (back.because, back.mended) == ("new is orders.weight_kg", ())
+    price = held('always("price")', "passed", "In orders, price is said in all rows.")
+    (over,) = model.keep(after_report(model.stands, found_by(2, met, price)))
+    assert (over.state, over.mended) == ("resolved", ())
+
+
+def test_what_comes_with_it_is_said_by_its_name():
+    model = Watched()
+    model.look(0, DRIFT)
+    (more,) = model.look(1, signal(about="quantity"))
+    assert clause(more).startswith("new is quantity: ")
 
 
 # -- people ----------------------------------------------------------------------------------------------------------------------------

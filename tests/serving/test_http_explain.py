@@ -54,3 +54,10 @@ def test_reasons_are_told_of_a_hundred_at_once_and_of_no_more(tmp_path):
     front.doors.asked.clear()
     assert front.post(f"{PATH}?explain=true", {"requests": [ONE] * 101}).status_code == 413
     assert front.doors.asked == []
+
+
+def test_what_is_unusual_comes_with_the_reasons(tmp_path):
+    front = Front(tmp_path)
+    front.doors.why = [Because((("a", None, 1.0),), 1.0, 0.0, "log", ("carrier: 'Blitz ' is none of the 5 it learnt from",))]
+    assert front.post(f"{PATH}?explain=true", ONE).json()["unusual"] == ["carrier: 'Blitz ' is none of the 5 it learnt from"]
+    assert "unusual" not in front.post(PATH, ONE).json()

@@ -19,12 +19,13 @@ def incidents(
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
+    now: At = None,
     as_json: Json = False,
 ) -> None:
     """What is wrong now, with which model, since when, and who is at it."""
     from everloop.loop.incidents import incidents_of, spoken_incidents
 
-    found = incidents_of(open_light(project, house, stage), model, every=every)
+    found = incidents_of(open_light(project, house, stage), model, every=every, at=instant_of(now) if now else None)
     say(found, spoken_incidents(found), as_json)
 
 

@@ -21,14 +21,15 @@ As = Annotated[str, typer.Option("--role", help="viewer, operator, approver or a
 
 @persons.command("add")
 def person_add(
-    name: Who, role: As = "viewer", by: By = "", project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None,
+    name: Who, role: As = "viewer", by: By = "", reason: Reason = "", project: Project = HERE, house: Folder = None, stage: Stage = "",
+    now: At = None,
 ) -> None:  # fmt: skip
     """Let somebody in. Told is a link by which they set a password, once, within a day."""
     from everloop.loop import let_in
 
     opened = open_light(project, house, stage)
     by, at = by or _me(), instant_of(now)
-    kept = let_in.add(opened, name, role, by=by, now=at)
+    kept = let_in.add(opened, name, role, by=by, reason=reason, now=at)
     typer.echo(f"{kept.name} is let in as {kept.role}.")
     link = let_in.set_up_link(opened, kept.name, by=by, now=at)
     typer.echo(f"To set a password, once, within a day: {_address(opened, link)}")
@@ -49,13 +50,13 @@ def person_list(project: Project = HERE, house: Folder = None, stage: Stage = ""
 
 @persons.command("role")
 def person_role(
-    name: Who, role: Annotated[str, typer.Argument(help="viewer, operator, approver or admin.")], by: By = "", project: Project = HERE,
-    house: Folder = None, stage: Stage = "", now: At = None,
+    name: Who, role: Annotated[str, typer.Argument(help="viewer, operator, approver or admin.")], by: By = "", reason: Reason = "",
+    project: Project = HERE, house: Folder = None, stage: Stage = "", now: At = None,
 ) -> None:  # fmt: skip
     """Give somebody another role. They are signed out, and sign in again."""
     from everloop.loop import let_in
 
-    kept = let_in.give(open_light(project, house, stage), name, role, by=by or _me(), now=instant_of(now))
+    kept = let_in.give(open_light(project, house, stage), name, role, by=by or _me(), reason=reason, now=instant_of(now))
     typer.echo(f"{kept.name} is {kept.role} now.")
 
 

@@ -34,6 +34,7 @@ class Trouble:
     took: timedelta | None
     symptoms: tuple[str, ...]
     also: tuple[str, ...]
+    mended: tuple[str, ...]
     acknowledged_by: str | None
     snoozed_until: datetime | None
     reason: str | None
@@ -75,8 +76,9 @@ def _trouble(incident: Incident) -> Trouble:
         incident.since,
         ended,
         ended - fired if ended is not None and fired is not None else None,
-        tuple(dict.fromkeys(s.sentence for s in incident.symptoms if not s.also)),
-        tuple(dict.fromkeys(s.sentence for s in incident.symptoms if s.also)),
+        incident.shown,
+        incident.also,
+        incident.mended,
         incident.acknowledged_by,
         incident.snoozed_until,
         incident.reason,

@@ -23,6 +23,7 @@ from everloop.features.steps import stepped
 from everloop.loop.adopt import adopt
 from everloop.loop.house import House
 from everloop.loop.serve.asked import first_of_each, left_out, nothing_known, questions_of
+from everloop.loop.serve.unusual import unusual
 from everloop.loop.signing import proven_here
 from everloop.loop.tell.answerable import answered_elsewhere, answers_here
 from everloop.project.model import Model
@@ -105,7 +106,13 @@ def answer_one(house: House, model: Model, keys: Sequence[str], now: datetime) -
     given = _given(house, model, traffic, found, now, requests=pa.Table.from_pylist([request])).predictions()[0]
     if here.champion != traffic.champion and given.arm == "champion":
         raise answered_elsewhere(house.champion(traffic))
-    return given if heard else replace(given, left_out=left_out(model, request))
+    strange = _unusual(house, model, here, given)
+    return replace(given, unusual=strange, left_out=() if heard else left_out(model, request))
+
+
+def _unusual(house: House, model: Model, here: Traffic, given: Prediction) -> tuple[str, ...]:
+    predictor = predictors_of(house, here).get(given.version)
+    return () if predictor is None else unusual(model, predictor, dict(given.features))
 
 
 def answers_of(

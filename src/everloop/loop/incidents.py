@@ -174,13 +174,22 @@ def _say_of(
 # -- what there is -------------------------------------------------------------------------------------------------------------------
 
 
-def incidents_of(house: House, model: str | None = None, *, every: bool = False) -> list[Incident]:
-    """What is wrong now, the oldest first; ``every``: also what is over, what changed last first. Of one model or of all.
+def incidents_of(house: House, model: str | None = None, *, every: bool = False, at: datetime | None = None) -> list[Incident]:
+    """What is wrong now, the oldest first; ``every``: also what is over, what changed last first. Of one model or of all. ``at``: as
+    they stood at an instant of business time.
 
     Raises Unknown.
     """
     name = house.project.model(model).name if model else None
-    return house.incidents.all(name) if every else house.incidents.open(name)
+    if at is None:
+        return house.incidents.all(name) if every else house.incidents.open(name)
+    stood: dict[str, Incident] = {}
+    for entry in house.journal.read(kind="Incident", model=name, until=at):
+        if isinstance(entry.record, Incident):
+            stood[entry.record.incident] = entry.record
+    if every:
+        return sorted(stood.values(), key=lambda incident: incident.made_at, reverse=True)
+    return sorted((one for one in stood.values() if one.open), key=lambda incident: (incident.opened_at, incident.incident))
 
 
 def spoken_incidents(incidents: list[Incident]) -> str:

@@ -22,7 +22,7 @@ from everloop.serving.keys import digest_of
 LINK_LASTS = timedelta(hours=24)
 
 
-def add(house: House, name: str, role: str, *, by: str, now: datetime) -> KeptPerson:
+def add(house: House, name: str, role: str, *, by: str, reason: str = "", now: datetime) -> KeptPerson:
     """Somebody is let in; they set their password by a link (``link``). The sessions of this machine end, since from now on people sign in
     by name. Raises EverloopError for a name in use or that is none, a role there is not, and a first person who is not admin."""
     with house.store.transaction() as t:
@@ -32,18 +32,18 @@ def add(house: House, name: str, role: str, *, by: str, now: datetime) -> KeptPe
         if first and kept.role != "admin":
             raise EverloopError(f"The first person of a house lets the others in. Say: everloop person add {kept.name!r} --role admin")
         Sessions(house.store).end_of(t, None)
-        _journalled(house, t, kept.name, kept.role, by=by, reason="", now=now)
+        _journalled(house, t, kept.name, kept.role, by=by, why=reason, now=now)
     return kept
 
 
-def give(house: House, name: str, role: str, *, by: str, now: datetime) -> KeptPerson:
+def give(house: House, name: str, role: str, *, by: str, reason: str = "", now: datetime) -> KeptPerson:
     """Another role for somebody, who signs in again. Raises Unknown; EverloopError where nobody would be admin."""
     with house.store.transaction() as t:
         people = People(house.store)
         kept = people.give(t, name, role)
         _somebody_is_admin(people, t)
         Sessions(house.store).end_of(t, kept.name)
-        _journalled(house, t, kept.name, kept.role, by=by, reason="", now=now)
+        _journalled(house, t, kept.name, kept.role, by=by, why=reason, now=now)
     return kept
 
 
@@ -98,9 +98,12 @@ def _somebody_is_admin(people: People, t: Connection) -> None:
         raise EverloopError("Nobody would be left who lets people in. Make somebody else admin first: everloop person role NAME admin")
 
 
-def _journalled(house: House, t: Connection, name: str, role: str | None, *, by: str, reason: str, now: datetime) -> None:
+def _journalled(
+    house: House, t: Connection, name: str, role: str | None, *, by: str, reason: str = "", why: str = "", now: datetime
+) -> None:  # fmt: skip
     if not by.strip():
         raise EverloopError("Who lets people in or out says their own name. Say --by.")
     # Two changes of one person in the same instant are two records: the head of the journal is another.
     id = identity("membership", name, role, by, utc(now).isoformat(), house.journal.head(within=t).seq)
-    house.journal.append(t, Membership(id=id, made_at=utc(now), person=name, role=role, by=by, reason=reason), verb="membership", back=ANY)
+    made = Membership(id=id, made_at=utc(now), person=name, role=role, by=by, reason=reason, why=why.strip() or None)
+    house.journal.append(t, made, verb="membership", back=ANY)

@@ -24,6 +24,9 @@ from everloop.registry.one_file import records_in
 from everloop.registry.sentences import Naming, clause
 from everloop.stats.rounded import percent
 
+LEAST_ANSWERS = 20
+"""Fewer say nothing of how sure a version is."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -188,10 +191,10 @@ def spent_until(house: House, model: str, until: datetime, *, over: timedelta = 
 
 
 def _confidence(house: House, model: Model, name: Naming) -> str | None:
-    """How sure the versions were, when that was last looked at."""
+    """How sure the versions were, when that was last looked at; of a few answers nothing is said."""
     newest = house.journal.read(kind="Signals", model=model.name, newest_first=True, limit=1)
-    said = [c for e in newest if isinstance(e.record, Signals) for c in e.record.confidence]
-    return ", ".join(f"{name(c.version)} {percent(c.mean)} sure of {c.rows:,} answers" for c in said) or None
+    said = [c for e in newest if isinstance(e.record, Signals) for c in e.record.confidence if c.rows >= LEAST_ANSWERS]
+    return ", ".join(f"{name(c.version)} was on average {percent(c.mean)} sure of its {c.rows:,} newest answers" for c in said) or None
 
 
 def _trained(house: House, model: Model, now: datetime | None) -> str | None:

@@ -221,6 +221,7 @@ def spoken_answer(house: House, prediction: Prediction) -> str:
     if house.candidate(house.version(prediction.version).candidate).format == "baseline":
         who += ", the baseline,"
     line = f"{unit}: {what}{says}, by {who} in {prediction.microseconds / 1000:.1f} ms (id {prediction.id})."
+    line += "".join(f"\n  Unusual is {one}." for one in prediction.unusual)
     if not prediction.left_out:
         return line
     were = f"{listed(prediction.left_out)} {'were' if len(prediction.left_out) > 1 else 'was'}"

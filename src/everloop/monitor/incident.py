@@ -24,7 +24,8 @@ from typing import Literal
 
 from everloop.monitor.deployed import GUARDRAIL
 from everloop.monitor.profile import ANSWERS
-from everloop.records import Cause, Incident, Record, Report, Severity, Signal, Signals, Symptom, Traffic, identity
+from everloop.project.spoken_values import spoken_list
+from everloop.records import Cause, Finding, Incident, Record, Report, Severity, Signal, Signals, Symptom, Traffic, identity
 
 CALM = 3
 YOUNG = 2
@@ -33,6 +34,7 @@ LISTED = 20
 CONTRACT = "contract"
 """The kind of a symptom that a report of the data shows, not a signal."""
 SPLIT = "split"
+STILL = "it is still so"
 
 CAUSE_OF: dict[str, Cause] = {
     "data": "data", "volume": "data", CONTRACT: "data", "drift": "change", "slip": "change", "figure": "change", "errors": "service",
@@ -81,21 +83,25 @@ def after_look(stands: Stands, signals: Signals, before: Sequence[Signals]) -> l
 def after_report(stands: Stands, report: Report) -> list[Incident]:
     """The changes that a report of the data brings: what is broken is an incident, and over with the first report that finds nothing."""
     broken = [f for f in report.findings if f.outcome != "passed"]
-    found = tuple(
-        Symptom(clause=f.clause, kind=CONTRACT, about=f.source, direction="broken", sentence=f"{f.source}: {f.sentence}") for f in broken
-    )
+    found = _each_once(Symptom(clause=f.clause, kind=CONTRACT, about=f.source, direction="broken", sentence=_of_source(f)) for f in broken)
     there = next((i for i in stands.incidents if i.open and i.cause == "data"), None)
     if there is None:
         made = _opened(stands, "data", found, report) if found else None
         return [made] if made is not None else []
-    still = {s.fingerprint(stands.model) for s in found}
-    kept = tuple(s for s in there.symptoms if s.kind != CONTRACT or s.fingerprint(stands.model) in still)
-    if not found and not any(not s.also for s in kept):
+    still, fit = set(map(_place, found)), {(f.source, f.clause) for f in report.findings if f.outcome == "passed"}
+
+    def is_mended(one: Symptom) -> bool:
+        return one.mended_at is None and _place(one) not in still and (one.kind == CONTRACT or _place(one) in fit)
+
+    kept = tuple(replace(one, mended_at=report.made_at) if is_mended(one) else one for one in there.symptoms)
+    if not found and all(one.also or one.mended_at is not None for one in kept):
         return [_change(there, report, state="resolved", because="the data is fit to learn from again")]
-    mended = replace(there, symptoms=kept)
+    mended = replace(there, symptoms=_mended_last(kept))
     made = _gone_on(stands, mended, found, report)
-    if made is None and kept != there.symptoms:
-        made = _change(mended, report, because="part of it is mended", news=False)
+    over, of = sum(one.mended_at is not None for one in kept), len(kept)
+    if kept != there.symptoms and (made is None or made.because == STILL):
+        because = f"{over} of {of} {'is' if over == 1 else 'are'} mended"
+        made = _change(mended, report, because=because, news=False) if made is None else replace(made, because=because)
     return [made] if made is not None else []
 
 
@@ -147,7 +153,7 @@ def symptoms_of(signals: Signals) -> tuple[Symptom, ...]:
     What a season that comes every year moves is none.
     """
     no_symptoms = ("truths", "schedule", "better", "season", *(("drift", "slip", "volume") if signals.fired("season") else ()))
-    found = [_symptom(s) for s in signals.signals if s.fired and s.kind not in no_symptoms]
+    found = [*_each_once(_symptom(s) for s in signals.signals if s.fired and s.kind not in no_symptoms)]
     trial = next((trial for trial in signals.trials if trial.frozen), None)
     if trial is not None:
         found.append(Symptom(clause="split", kind=SPLIT, about=trial.candidate, sentence=trial.because))
@@ -202,22 +208,58 @@ def _opened(stands: Stands, cause: Cause, shown: tuple[Symptom, ...], by: Record
 
 def _gone_on(stands: Stands, there: Incident, shown: tuple[Symptom, ...], by: Record) -> Incident | None:
     """An incident that shows itself again: with what is new about it, as firing where it was pending long enough, else None."""
-    known = {s.fingerprint(stands.model) for s in there.symptoms}
-    new = tuple(s for s in shown if s.fingerprint(stands.model) not in known)
-    more = replace(there, symptoms=(*there.symptoms, *new)[:LISTED])
+    now, known = {_place(s): s for s in shown}, {_place(s) for s in there.symptoms if s.mended_at is None}
+    new = tuple(s for s in shown if _place(s) not in known)
+    before = tuple(_said_now(s, now[_place(s)]) if _place(s) in now else s for s in _each_once(there.symptoms))
+    listed = {_place(s) for s in before}
+    more = replace(there, symptoms=_mended_last((*before, *(s for s in new if _place(s) not in listed)))[:LISTED])
+    because = f"new is {spoken_list(list(dict.fromkeys(s.about or s.clause for s in new)))}" if new else STILL
+    because = because if there.state == "firing" else there.because
     if there.state == "pending":
         sure = not stands.young(by.made_at) or any(_cause(s) != "change" for s in shown)
         if sure:
             return _fires(stands, more, by, "it is still so with the release grown old")
     if not _awake_at(there, by.made_at):
-        return _change(more, by, because="it shows more", news=False) if new else None
+        return _change(more, by, because=because, news=False) if more.symptoms != there.symptoms else None
     if there.snoozed_until is not None:
         return _awake(more, by)
     if more.symptoms == there.symptoms:
         return None
     first = there.told_at is None and there.state == "firing"
     told = _told(stands, more, by.made_at)
-    return _change(told, by, because="it shows more", news=first and told.told_at is not None)
+    return _change(told, by, because=because, news=first and told.told_at is not None)
+
+
+def _place(symptom: Symptom) -> tuple[str, ...]:
+    """What makes two sentences one symptom: of what a source is held to the source and the clause, whoever found it; else what it is of,
+    about and which way."""
+    if CAUSE_OF.get(symptom.kind) == "data" and symptom.clause != "data" and symptom.about:
+        return (symptom.about.partition(".")[0], symptom.clause)
+    return (symptom.clause, symptom.about or "", symptom.direction)
+
+
+def _each_once(symptoms: Iterable[Symptom]) -> tuple[Symptom, ...]:
+    """Of each symptom the first."""
+    once: dict[tuple[str, ...], Symptom] = {}
+    for symptom in symptoms:
+        once.setdefault(_place(symptom), symptom)
+    return tuple(once.values())
+
+
+def _said_now(there: Symptom, now: Symptom) -> Symptom:
+    """A symptom as it is said now. What a report found stays so, for a report has to end it."""
+    if there.sentence == now.sentence and there.mended_at is None:
+        return there
+    return replace(there, sentence=now.sentence, kind=CONTRACT if now.kind == CONTRACT else there.kind, mended_at=None)
+
+
+def _mended_last(symptoms: Iterable[Symptom]) -> tuple[Symptom, ...]:
+    return tuple(sorted(symptoms, key=lambda one: one.mended_at is not None))
+
+
+def _of_source(finding: Finding) -> str:
+    sentence = finding.sentence.removesuffix(".")
+    return sentence if finding.source in sentence else f"{finding.source}: {sentence}"
 
 
 def _fires(stands: Stands, incident: Incident, by: Record, because: str) -> Incident:
@@ -235,8 +277,8 @@ def _told(stands: Stands, incident: Incident, now: datetime) -> Incident:
 
 def _over(stands: Stands, incident: Incident, looks: Sequence[Signals], by: Signals) -> Incident | None:
     """The incident resolved, where it has been calm for long enough."""
-    mine = {s.clause for s in incident.symptoms if not s.also}
-    if any(s.kind == CONTRACT and not s.also for s in incident.symptoms):
+    mine = {s.clause for s in incident.symptoms if not s.also and s.mended_at is None}
+    if any(s.kind == CONTRACT and not s.also and s.mended_at is None for s in incident.symptoms):
         return None  # a report tells, not a look
     since = incident.fired_at or incident.opened_at
     calm = calm_windows(mine, [look for look in looks if look.until > since], stands.window)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -13,7 +14,7 @@ from everloop.records.signals import Cause, Severity
 @dataclass(frozen=True, kw_only=True)
 class Symptom:
     """One thing an incident shows: which condition fired, about what, and which way. ``also``: it is put down to the incident's cause, and
-    does not keep the incident open by itself."""
+    does not keep the incident open by itself. ``mended_at``: since when it is over, while the incident is not."""
 
     clause: str
     kind: str  # of the signal; or contract: a condition on the data itself
@@ -22,6 +23,7 @@ class Symptom:
     sentence: str
     since: datetime | None = None
     also: bool = False
+    mended_at: datetime | None = field(default=None, metadata={"empty": "left out"})
 
     def fingerprint(self, model: str) -> str:
         """The same condition of the same model about the same thing in the same direction has the same."""
@@ -58,9 +60,28 @@ class Incident(Record):
         return self.state != "resolved"
 
     @property
+    def shown(self) -> tuple[str, ...]:
+        """The sentences of what it shows, each once; of one that is over what it showed."""
+        return _said(s for s in self.symptoms if not s.also and (s.mended_at is None or not self.open))
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """The sentences of what is put down to the same cause."""
+        return _said(s for s in self.symptoms if s.also and (s.mended_at is None or not self.open))
+
+    @property
+    def mended(self) -> tuple[str, ...]:
+        """The sentences of what is over, while the incident is not."""
+        return _said(s for s in self.symptoms if s.mended_at is not None and self.open)
+
+    @property
     def since(self) -> datetime | None:
         """Since when it does harm, where watching can tell."""
-        return min((s.since for s in self.symptoms if s.since is not None and not s.also), default=None)
+        return min((s.since for s in self.symptoms if s.since is not None and not s.also and s.mended_at is None), default=None)
+
+
+def _said(symptoms: Iterable[Symptom]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(s.sentence for s in symptoms))
 
 
 @dataclass(frozen=True, kw_only=True)

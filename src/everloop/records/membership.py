@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from everloop.records.record import Record
 
@@ -18,3 +18,4 @@ class Membership(Record):
     role: str | None
     by: str
     reason: str = ""
+    why: str | None = field(default=None, metadata={"empty": "left out"})  # what was said for letting them in, or for another role

@@ -130,3 +130,4 @@ class Prediction:
     error: str | None = None
     propensity: float | None = None  # how likely the unit was to get its arm, when that was drawn; of shadows, and in old logs, none
     left_out: tuple[str, ...] = ()  # what its request did not say and nobody knows: it counted as empty; not remembered
+    unusual: tuple[str, ...] = ()  # what of its question its version has never met, where that was looked at; not remembered

@@ -65,9 +65,9 @@ _BY_HAND = {"hold": "put a stop to roll-outs", "release": "lets roll-outs go on"
 
 
 def _incident(incident: Incident) -> str:
-    shown = "; ".join(s.sentence for s in incident.symptoms if not s.also) or "nothing any more"
-    also = [s.sentence for s in incident.symptoms if s.also]
-    what = f"{shown} (and with it: {'; '.join(also)})" if also else shown
+    what = "; ".join(incident.shown) or "nothing any more"
+    what += f" (and with it: {'; '.join(incident.also)})" if incident.also else ""
+    what += f" (mended: {'; '.join(incident.mended)})" if incident.mended else ""
     if incident.reason is not None:
         snoozes = incident.snoozed_until is not None and "hear no more" in incident.because
         until = f" until {said(incident.snoozed_until)}" if snoozes and incident.snoozed_until is not None else ""
@@ -118,7 +118,7 @@ def _made(record: Record, name: Naming) -> str:
         case Membership(reason=what) if what:
             return f"{record.person} {what}, by {record.by}"
         case Membership():
-            return f"{record.person} is let in as {record.role}, by {record.by}"
+            return f"{record.person} is let in as {record.role}, by {record.by}" + (f": {record.why}" if record.why else "")
         case _:
             return f"{type(record).__name__} {record.id}"
 

@@ -34,7 +34,8 @@ class Answered(Struct, kw_only=True):
     ``left_out`` names what the request of a row did not say where that row has not arrived either: it counted as empty.
 
     Where that was asked, ``because`` has the columns that moved it most; ``base``, their contributions and ``others`` add up to the answer
-    on ``scale``. ``unexplained`` says why there is none.
+    on ``scale``, and ``unusual`` has what of the question is no category learnt from or outside the source's ``must``. ``unexplained``
+    says why there is none.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Answered(Struct, kw_only=True):
     base: float | UnsetType = UNSET
     others: float | UnsetType = UNSET
     scale: Scale | UnsetType = UNSET
+    unusual: list[str] | UnsetType = UNSET
     unexplained: str | UnsetType = UNSET
 
 
@@ -188,13 +190,14 @@ class Because:
     """Why an answer is what it is: ``top`` are the columns that moved it most, with what each held and what that added.
 
     ``base`` is what would be said of nobody in particular; base, all that ``top`` adds and ``others`` add up to the answer on its
-    ``scale``: the answer itself, its log-odds or its logarithm.
+    ``scale``: the answer itself, its log-odds or its logarithm. ``unusual``: what of the question its version has never met.
     """
 
     top: tuple[tuple[str, float | str | None, float], ...]
     base: float
     others: float
     scale: Scale
+    unusual: tuple[str, ...] = ()
 
 
 def explain(answer: Answered, because: Because | str) -> None:
@@ -204,6 +207,8 @@ def explain(answer: Answered, because: Because | str) -> None:
     else:
         answer.because = [Contribution(*one) for one in because.top]
         answer.base, answer.others, answer.scale = because.base, because.others, because.scale
+        if because.unusual:
+            answer.unusual = list(because.unusual)
 
 
 # -- what goes with what --------------------------------------------------------------------------------------------------------------

@@ -6,9 +6,11 @@ An answer remembers the features it was made from, as its version knew them; so 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from everloop.errors import EverloopError
+from everloop.loop.serve.unusual import unusual
 from everloop.project.model import Model
 from everloop.records import Prediction
 from everloop.serving.answered import private_columns
@@ -37,7 +39,7 @@ def _one(model: Model, predictors: Mapping[str, Answering], answer: Prediction) 
         return f"{', '.join(sorted(private))} is private: of what it held only a hash is remembered, and a hash explains nothing."
     features = {name: value for name, value in answer.features if not isinstance(value, tuple)}
     try:
-        return reasons(predictor, features, answer.value)
+        return replace(reasons(predictor, features, answer.value), unusual=unusual(model, predictor, features))
     except EverloopError as error:
         return str(error)
 
