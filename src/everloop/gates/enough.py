@@ -50,5 +50,5 @@ def about_so_many(needed: int) -> int:
     >>> about_so_many(37_594), about_so_many(8173), about_so_many(7)
     (38000, 8200, 7)
     """
-    digits = max(0, len(str(needed)) - 2)
-    return ceil(needed / 10**digits) * 10**digits
+    unit = int(10 ** max(0, len(str(needed)) - 2))
+    return -(-needed // unit) * unit
