@@ -291,3 +291,12 @@ def test_windows_are_counted_not_looks():
     looks = [look(2, CALM), look(1.9, CALM), look(1, CALM), look(0, DRIFT)]
     assert calm_windows({"drifted()"}, looks, DAY) == 2
     assert calm_windows({"drifted()"}, [], DAY) == 0
+
+
+def test_a_symptom_that_is_mended_keeps_no_incident_from_ending():
+    model = Watched()
+    model.look(0, signal('at_most("weight_kg", 30)', "data", about="orders.weight_kg"), signal("data", "data", about="price"))
+    model.keep(after_report(model.stands, found_by(0.5, held('at_most("weight_kg", 30)', "passed", "fine"))))
+    for day in (1, 2, 3):
+        model.look(day, CALM)
+    assert not model.open

@@ -77,7 +77,8 @@ def error_over_time(
     if guessed:
         said = next((s.sentence for s in reversed(looks[-1].signals) if s.kind == "estimate"), "")
         says += f" {said[:1].upper()}{said[1:]}." if said else ""
-    return Drawn(f"How wrong it is: {name}", svg, says, empty)
+    better = model.metric in METRICS and METRICS[model.metric].good == "high"
+    return Drawn(f"{'How well it does' if better else 'How wrong it is'}: {name}", svg, says, empty)
 
 
 def worth_over_time(looks: Sequence[Signals]) -> tuple[Drawn, ...]:
