@@ -393,7 +393,9 @@ def test_buyers_buy_all_the_same_where_nobody_opened_the_door(shop):
 
 
 def test_the_terminal_says_what_to_put_into_everloop_toml_and_ends_by_ctrl_c():
-    code = "import sys; sys.argv = ['everloop', 'shopify', 'sandbox', '--port', '0', '--emit', 'none', '--orders', '600', '--days', '2', "
+    # Whoever runs the tests in the background of a shell has Ctrl-C ignored, which processes inherit.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "sys.argv = ['everloop', 'shopify', 'sandbox', '--port', '0', '--emit', 'none', '--orders', '600', '--days', '2', "
     code += "'--app', 'http://127.0.0.1:1']; "
     running_one = subprocess.Popen([sys.executable, "-c", f"{code}from everloop.cli import main; main()"], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})  # fmt: skip
@@ -414,7 +416,10 @@ def test_the_terminal_says_what_to_put_into_everloop_toml_and_ends_by_ctrl_c():
         time.sleep(0.5)
     finally:
         running_one.send_signal(signal.SIGINT)
-        rest, wrong = running_one.communicate(timeout=120)
+        try:
+            rest, wrong = running_one.communicate(timeout=120)
+        finally:
+            running_one.kill()
     assert "orders in all" in rest
     assert running_one.returncode == 0, wrong
 
