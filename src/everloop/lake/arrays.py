@@ -113,9 +113,11 @@ def _whole(array: pa.Array, kind: Kind) -> Column:
     good[good] = numbers[good] == np.floor(numbers[good])
     values = pa.array(np.where(good, numbers, 0).astype(np.int64), mask=~good)
     wrong = np.flatnonzero(there & ~good)
-    if isinstance(kind, money) and any(map(has_point, numbers[wrong])):
-        return Column(values, dict.fromkeys(wrong.tolist(), in_decimals(kind)))
-    return Column(values, _why(array, wrong, kind))
+    if not isinstance(kind, money):
+        return Column(values, _why(array, wrong, kind))
+    # A column of decimals may be refused whole: one sentence for all of them.
+    pointed = np.isfinite(numbers[wrong]) & (numbers[wrong] != np.floor(numbers[wrong]))
+    return Column(values, dict.fromkeys(wrong[pointed].tolist(), in_decimals(kind)) | _why(array, wrong[~pointed], kind))
 
 
 def _decimal(array: pa.Array, kind: Kind) -> Column:
