@@ -193,6 +193,7 @@ def test_a_house_of_before_has_the_same_runs_after_its_upgrade(tmp_path):
     store.close()
     with closing(sqlite3.connect(tmp_path / "house.db")) as file:
         file.executescript("DROP TABLE runs; DROP INDEX ix_journal_kind_seq; DROP INDEX ix_errands_asked_at")
+        file.executescript("DROP INDEX ix_turns_state_now; DROP INDEX ix_turns_state_started_at")
         file.execute("UPDATE alembic_version SET version_num = '0007'")
         file.commit()
     upgrade(url).dispose()
@@ -220,6 +221,7 @@ def test_parameters_noted_as_python_writes_them_are_found_as_what_they_are_after
         before = json.loads(said)
         before["parameters"] |= {"max_iter": "60", "loss": "'absolute_error'", "l2": "0.1"}
         file.execute("UPDATE runs SET said = ?", (json.dumps(before),))
+        file.executescript("DROP INDEX ix_turns_state_now; DROP INDEX ix_turns_state_started_at")
         file.execute("UPDATE alembic_version SET version_num = '0008'")
         file.commit()
     again = open_store(url)

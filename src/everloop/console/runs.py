@@ -142,7 +142,7 @@ def shown(asking: Asking) -> Shown:
         unread = () if wrong else tuple(unknown(house, text, by, names))
     under_way, failed, count = doing(house)
     values = {
-        "table": table, "text": text, "by": by, "falling": falling, "page": page, "wrong": wrong, "count": house.runs.count(),
+        "table": table, "text": text, "by": by, "falling": falling, "page": page, "wrong": wrong,
         "under_way": under_way, "failed": failed, "waiting": count, "turns": house.turns.under_way(limit=FEW), "figure": figure,
         "unread": unread, "names": names, "short": short,
         "words": {"q": text or None, "by": by or None, "order": "falling" if falling else None},

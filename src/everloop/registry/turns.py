@@ -28,6 +28,8 @@ TURNS = Table(
     Column("code", Text),
 )
 Index(None, TURNS.c.model, TURNS.c.now)
+Index(None, TURNS.c.state, TURNS.c.now)
+Index(None, TURNS.c.state, TURNS.c.started_at)
 Index(
     "one_open_turn",
     TURNS.c.model,

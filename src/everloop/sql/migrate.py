@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from everloop.errors import StoreError
 from everloop.sql.engine import open_engine, reading, writing
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every revision this release knows, oldest first; the last is what its code expects."""
 _FOLDER = Path(__file__).parent / "migrations"
 
