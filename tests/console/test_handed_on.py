@@ -271,14 +271,16 @@ def running(turned, tmp_path):
 
 
 @pytest.mark.slow
-def test_everloop_run_opens_the_console_once_and_starts_it_when_it_is_asked(running):
+def test_everloop_run_opens_the_console_once_and_starts_it_when_it_is_asked(running, request):
     told, house, process, said = running
-    here = Client(told["url"])
+    here, other = Client(told["url"]), Client(told["url"])
+    request.addfinalizer(here.close)
+    request.addfinalizer(other.close)
     before = below(process.pid)
     assert not any("everloop.console.serve" in words for words in before.values())
     assert here.get(told["console"]).headers["location"] == "/console/"
     assert "at this machine, admin" in here.get("/console/people").text
-    assert Client(told["url"]).get(told["console"]).status_code == 404
+    assert other.get(told["console"]).status_code == 404
     (console,) = [pid for pid, words in below(process.pid).items() if "everloop.console.serve" in words]
     # Killed, it is there again with the next page, and the session with it.
     os.kill(console, signal.SIGKILL)
