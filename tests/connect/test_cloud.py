@@ -325,11 +325,16 @@ def test_no_file_holds_a_secret_or_a_word_that_was_to_be_put_in(project, tmp_pat
         )
 
 
-@pytest.mark.parametrize("kind", WRITERS)
-def test_each_is_written_inside_of_the_project_from_which_it_is_built(project, tmp_path, kind):
+@pytest.mark.parametrize("kind", ["lambda", "ecs", "machine"])
+def test_what_an_image_is_built_from_is_written_inside_of_the_project(project, tmp_path, kind):
     with pytest.raises(EverloopError, match="not a folder inside"):
         WRITERS[kind](tmp_path / "elsewhere", needs_of(project / "project.py", stage="prod"))
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_files_of_ray_may_lie_beside_the_project_where_its_app_looks_for_it(project):
+    WRITERS["rayserve"](project, needs_of(project / "project.py", stage="prod"))
+    assert 'with_name("project.py")' in (project / "serve_app.py").read_text()
 
 
 @pytest.mark.parametrize("kind", WRITERS)

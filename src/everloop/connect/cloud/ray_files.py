@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from everloop.connect.cloud.needs import Needs, filled, lying, requirements
-from everloop.connect.needed import all_refused, no_secret_inside, seen_from
+from everloop.connect.needed import all_refused, no_secret_inside
 from everloop.connect.whole import put_own
 from everloop.errors import EverloopError
 
@@ -20,14 +20,10 @@ HEAD_NODE: Final = '          resources: {"node:__internal_head__": 0.001} # thi
 def write(folder: Path, needs: Needs, *, replicas: int) -> list[Path]:
     """The application, its configuration, what it is installed with, and a runbook; the files that were written.
 
-    Replicas of a house on SQLite stay on Ray's head node. Raises EverloopError where a password would be in the image, and where a file of
-    somebody else is in the way.
+    They are no image's: where Ray runs them they lie beside the project. Replicas of a house on SQLite stay on Ray's head node. Raises
+    EverloopError where a password would be among them, and where a file of somebody else is in the way.
     """
-    all_refused(
-        lambda: _some(replicas),
-        lambda: no_secret_inside(needs.settings),
-        lambda: seen_from(needs.settings.folder, folder),
-    )
+    all_refused(lambda: _some(replicas), lambda: no_secret_inside(needs.settings))
     own = lying("ray")
     own["serve_app.py"] = filled(own["serve_app.py"], {'stage=""': f'stage="{needs.stage}"'})
     one_machine = needs.settings.registry.startswith("sqlite:")
