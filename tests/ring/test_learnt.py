@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from everloop.features.served import definitions, told
-from everloop.loop.answers import answer_one, answers_of
+from everloop.loop.answers import answer_due, answer_one, answers_of
 from everloop.loop.learnt import otherwise
 from everloop.loop.skew import measure
 from tests.ring.conftest import END, first_turn
@@ -77,3 +77,39 @@ def test_the_next_candidate_is_judged_against_a_champion_that_reads_its_own(lear
     own = house.with_columns_of(model, champion, asked, house.tables)
     assert own.drop_columns(["sold"]).equals(asked.drop_columns(["sold"]))
     assert sum(own["sold"].to_pylist()) < sum(asked["sold"].to_pylist())
+
+
+def of_cards(text):
+    for old, new in (
+        ('payments.count(last=[hours(1), days(1)], per="card_id")', 'payments.count(last=days(56), per="card_id").named("paid")'),
+        ('promote_when=[beats_champion("auc", by=0.02), answers_within(ms=100)]', "promote_when=[]"),
+        ("roll_out=[shadow(days(1)), canary(0.1, 0.5, every=days(1))]", "roll_out=[]"),
+        ('autonomy={"retrain": "act", "promote": "suggest", "roll_back": "act"}', 'autonomy="act"'),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace('last=days(56), per="card_id").named("paid")', 'last=hours(1), per="card_id").named("paid")'),
+        lambda text: text.replace('        payments.count(last=days(56), per="card_id").named("paid"),\n', ""),
+    ],
+    ids=["edited", "dropped"],
+)
+def test_a_row_that_has_not_come_in_is_read_by_the_definition_the_version_learnt_by(opened, after, doors, edit):  # noqa: F811
+    house, model = after(first_turn, "fraud", of_cards)
+    (known, *_) = house.tables(model)["payments"].slice(0, 1).select(["card_id", "merchant_id"]).to_pylist()
+    request = {"payment_id": "p-new", "amount": 1200, "online": True, **known}
+    said = [f"{name}={value}" for name, value in request.items()]
+    before = answer_one(house, model, said, LATER)
+    assert dict(before.features)["paid"] > 0
+    house.store.close()
+    house, model = opened("fraud", edit)
+    again = answer_one(house, model, said, LATER)
+    assert (again.version, again.value) == (before.version, before.value)
+    (over_http,) = doors(house).predict("fraud", [request], LATER)
+    assert over_http.value == before.value
+    assert answer_due(house, model, LATER) > 0

@@ -237,7 +237,7 @@ def _given(
             log=log if here.champion == traffic.champion else Unseen(log),
             salt=house.salt,
             propensities=traffic.propensities,
-            read=Read(as_of_in(features), definition_of(model), requests, house.older(model, here, features)),
+            read=Read(as_of_in(features), definition_of(model), requests, house.older(model, here, features, requests)),
         )
 
 

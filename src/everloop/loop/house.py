@@ -286,23 +286,25 @@ class House:
         """How far a source has come, and when something last went from it: what was read at the same two is what would be read now."""
         return self.lake.log.counters(source).last_seq, self.lake.log.went
 
-    def older(self, model: Model, traffic: Traffic, features: pa.Table) -> dict[str, Older]:
+    def older(self, model: Model, traffic: Traffic, features: pa.Table, said: pa.Table | None = None) -> dict[str, Older]:
         """What the versions in the traffic know otherwise than the project file says today, by version."""
         found = {}
         for version in traffic.versions:
             columns = otherwise(model, self.candidate(self.version(version).candidate), self.project.sources)
             if columns and len(features):
-                found[version] = as_learnt(model, columns, features, self.tables)
+                found[version] = as_learnt(model, columns, features, self.tables, said)
         return found
 
     def as_fed(self, model: Model, candidate: Candidate, rows: pa.Table) -> pa.Table:
         """Rows of a model as its candidate reads them: one that another model learnt may know other things."""
         return rows if candidate.stored is None else self.with_columns_of(model, candidate, rows, self.tables)
 
-    def with_columns_of(self, model: Model, candidate: Candidate, asked: pa.Table, tables: Tables) -> pa.Table:
+    def with_columns_of(
+        self, model: Model, candidate: Candidate, asked: pa.Table, tables: Tables, said: pa.Table | None = None
+    ) -> pa.Table:
         """The same questions as a candidate knows them; what the project file says otherwise today is heard from its record."""
         columns = otherwise(model, candidate, self.project.sources)
-        return as_learnt(model, columns, asked, tables).features if columns and len(asked) else asked
+        return as_learnt(model, columns, asked, tables, said).features if columns and len(asked) else asked
 
     def read(self, snapshot: Snapshot, model: Model) -> dict[str, pa.Table]:
         """The event tables of a snapshot that a model reads, by source."""

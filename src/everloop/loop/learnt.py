@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from everloop.errors import EverloopError
+from everloop.features.questions import unit_text
 from everloop.features.served import definitions, letters
 from everloop.project.conditions import only_new, since_change
 from everloop.project.heard import hear
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading, column_names
+from everloop.project.resolve import with_apart
 from everloop.project.source import Source
 from everloop.records import Candidate, Decision
 from everloop.serving.answer import Older
@@ -41,16 +43,31 @@ def otherwise(model: Model, candidate: Candidate, sources: Mapping[str, Source])
     return {name: heard[name] for name in candidate.columns if name in heard and letters(model, heard[name]) != today.get(name)}
 
 
-def as_learnt(model: Model, columns: Mapping[str, AnyReading], asked: pa.Table, tables: Tables) -> Older:
-    """Questions with these columns read by these readings, whatever stood in their place; and by which definitions all were read."""
+def as_learnt(model: Model, columns: Mapping[str, AnyReading], asked: pa.Table, tables: Tables, said: pa.Table | None = None) -> Older:
+    """Questions with these columns read by these readings, whatever stood in their place; and by which definitions all were read.
+
+    ``said``: what requests say beside their units, a row for each question: a row that is asked about need not have come in yet.
+    """
     from everloop.features.compile import features
 
-    found = features(tuple(dict.fromkeys(columns.values())), asked, tables(model), model=model)
+    found = features(tuple(dict.fromkeys(columns.values())), _questions(model, asked, said), tables(model), model=model)
     for name in columns:
         at = asked.schema.get_field_index(name)
         asked = asked.append_column(name, found.column(name)) if at < 0 else asked.set_column(at, name, found.column(name))
     read = definitions(model) | {name: letters(model, reading) for name, reading in columns.items()}
     return Older(asked, "".join(read.values()))
+
+
+def _questions(model: Model, asked: pa.Table, said: pa.Table | None) -> pa.Table:
+    """The questions of these features: which row each is about, where it is about one, and what its request said of that."""
+    if not isinstance(model.per, Source):
+        return asked
+    if said is not None:
+        for name in (name for name in said.column_names if name not in asked.column_names):
+            asked = asked.append_column(name, said[name].take(asked["question"].combine_chunks()))
+    if "row" in asked.column_names:
+        return asked
+    return asked.append_column("row", unit_text(asked, with_apart(model.per, model.per.id)))
 
 
 def new_reference(house: House, candidate: Candidate) -> str | None:

@@ -130,7 +130,7 @@ def _answered(house: House, model: Model, served: Sequence[Served], logged: Mapp
         with Reader(cut) as reader:
             questions = stepped(model, questions_of(model, part))
             read = featured(reader, Spine(model, questions))[0]
-            features = house.with_columns_of(model, candidate, read, partial(_as_cut, cut))
+            features = house.with_columns_of(model, candidate, read, partial(_as_cut, cut), questions)
         yield from zip(part, _said(predictor, features, len(part), [logged[row.id] for row in part], model.steps), strict=True)
 
 

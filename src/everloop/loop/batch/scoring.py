@@ -115,7 +115,9 @@ class Scoring:
             split = [model.split_by] if model.split_by in made.column_names and model.split_by not in model.unit else []
             questions = made.select(["question", "moment", *model.unit, *split])
             older = {
-                v: as_learnt(model, columns, features, lambda _: self.tables) for v, columns in self.otherwise.items() if len(features)
+                v: as_learnt(model, columns, features, lambda _: self.tables, made)
+                for v, columns in self.otherwise.items()
+                if len(features)
             }
             read = Read(as_of_in(features), definition_of(model), asked, older)
         rows = serving.answer(

@@ -69,7 +69,7 @@ class AtLength:
                 features = with_carts(self._known.features(model, asked, now, carts), carts)
             questions = questions_of(model, asked, features, now)
             said = asked.append_column(CART, pa.array(carts, pa.list_(pa.string()))) if carts else asked
-            read = Read(as_of_in(features), definition_of(model), said, self._older(model, seat, features))
+            read = Read(as_of_in(features), definition_of(model), said, self._older(model, seat, features, asked))
         rows = answer(
             model,
             here(seat),
@@ -130,13 +130,13 @@ class AtLength:
             self._otherwise[candidate.id] = otherwise(model, candidate, self._sources)
         return self._otherwise[candidate.id]
 
-    def _older(self, model: Model, seat: Seat, features: pa.Table) -> dict[str, Older]:
+    def _older(self, model: Model, seat: Seat, features: pa.Table, asked: pa.Table) -> dict[str, Older]:
         found = self.otherwise(model, seat) if len(features) else {}
         if not found:
             return {}
         from everloop.loop.learnt import as_learnt
 
-        return {version: as_learnt(model, columns, features, self._known.tables) for version, columns in found.items()}
+        return {version: as_learnt(model, columns, features, self._known.tables, asked) for version, columns in found.items()}
 
     def _with_features(self, model: Model, seat: Seat, requests: Sequence[Row], now: datetime) -> pa.Table:
         table = asked_with_features(model, requests, now, columns_read(seat.predictors.values()))
