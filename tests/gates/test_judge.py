@@ -233,6 +233,8 @@ def test_yeses_are_compared_where_no_metric_is_said():
     pair = Paired(words(range(3000)), np.zeros(3000, dtype=np.int64), yes, said, said, {DEPARTMENT.reading.name: groups})
     opinion = verdict(pair, fair_across(orders.latest("department")), model=churn).opinions[0]
     assert opinion.outcome == "failed"
+    by_metric = verdict(pair, fair_across(orders.latest("department"), on="logloss"), model=churn).opinions[0]
+    assert (by_metric.measure, by_metric.candidate is None) == (None, False), "a ratio of groups is no log loss"
     assert opinion.sentence.startswith("women is told yes ")
 
 

@@ -22,7 +22,7 @@ def fair(condition: fair_across, paired: Paired, model: Model, *, seed: int) -> 
     groups = paired.groups.get(name)
     if groups is None:
         sentence = f"The contest does not say which {name} each question belongs to"
-        return Opinion(clause=repr(condition), outcome="not enough evidence", sentence=sentence, measure=condition.on)
+        return Opinion(clause=repr(condition), outcome="not enough evidence", sentence=sentence)
     by = None if condition.on is None else measure(condition.on)
     found = across(groups, paired.units, paired.truth, paired.candidate, by, seed=seed)
     outcome, needed = outcome_of(condition, found), None
@@ -30,7 +30,7 @@ def fair(condition: fair_across, paired: Paired, model: Model, *, seed: int) -> 
         needed = questions_needed(found.rows, found.low, found.high, found.ratio - condition.ratio, confidence=0.95)
     return Opinion(
         clause=repr(condition), outcome=outcome, sentence=sentence_of(condition, found, name) + said_needed(needed, found.rows),
-        measure=condition.on, candidate=found.ratio, low=found.low, high=found.high, rows=found.rows,
+        candidate=found.ratio, low=found.low, high=found.high, rows=found.rows,
         confidence=None if found.low is None else 0.95, needed=needed,
     )  # fmt: skip
 

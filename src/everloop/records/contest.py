@@ -101,7 +101,8 @@ class Alone:
 
 @dataclass(frozen=True, kw_only=True)
 class Opinion:
-    """What one condition says. ``effect`` is a share of the champion's value in the good direction, with its interval."""
+    """What one condition says. ``champion`` and ``candidate`` are values of the metric ``measure``, or without one of what the clause says,
+    such as a ratio of groups. ``effect`` is a share of the champion's value in the good direction, with its interval."""
 
     clause: str
     outcome: Outcome
