@@ -74,8 +74,9 @@ def opened(folder: Path, now: datetime, span: str) -> Iterator[Open]:
             with (
                 started("run", PROJECT, settings.house, "--turned-clock") as (url, _),
                 httpx.Client(base_url=url, timeout=PATIENCE) as client,
+                clock.client() as dated,
             ):
-                asked, place = Asked(url, client=clock.client()), Place(settings.house / "shopify.db")
+                asked, place = Asked(url, client=dated), Place(settings.house / "shopify.db")
                 assert settings.shopify is not None
                 with _served(_door(settings.shopify, place, asked, shop), port) as address:
                     yield Open(clock, shop, house, Outside(house, client), asked, place, address)
