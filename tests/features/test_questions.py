@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
 
 from everloop import Model, Source, at_least, days, every
 from everloop.errors import Unknown
+from everloop.features.compile import features
 from everloop.features.moments import ALWAYS, EPOCH, micros
 from everloop.features.questions import of_units, questions, unit_text
+from everloop.lake import open_lake, read_source, receive, withdraw
 from everloop.testing.plain import Said, event_table
+from everloop.testing.portable import on_duckdb
 
 DAY = 86_400_000_000
 
@@ -83,6 +86,53 @@ def test_the_rows_of_a_source_are_asked_about_once_at_their_first_version(shop):
     assert list(zip(made["moment"].to_pylist(), made["payment_id"].to_pylist(), made["row"].to_pylist(), strict=True)) == [
         (10, "p1", "p1"), (20, "p2", "p2"),
     ]  # fmt: skip
+
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+PARCELS = {
+    "plain": Source("parcels", id="parcel_id", time="at", columns={"weight": int, "mass": int}),
+    "versioned": Source("parcels", id="parcel_id", time="at", version="v", deleted="gone", columns={"weight": int, "mass": int}),
+}
+
+
+@pytest.fixture(params=PARCELS)
+def withdrawn(request, tmp_path, shop):
+    """A lake from which a delivery was taken back: ``bad`` came with it alone, ``mended`` came again, ``good`` was there before; and what
+    masses questions about their rows read, by unit, here and in portable text."""
+    source, lake = PARCELS[request.param], open_lake(tmp_path / "lake")
+    model = Model("late", predicts=source.outcome("weight"), per=source, knows=source.given("mass"), learner=shop.learner)
+
+    def came(**masses):
+        rows = [{"parcel_id": name, "at": NOON - days(1), "mass": mass, "v": 1} for name, mass in masses.items()]
+        receive(lake, source, rows, now=NOON)
+
+    def read():
+        tables = {"parcels": read_source(lake, source)}
+        asked = questions(model, tables, last=NOON + days(1))
+        found = features(model.knows, asked, tables, model=model)["mass"].to_pylist()
+        assert on_duckdb(model.knows, asked, tables, model=model)["mass"].to_pylist() == found
+        return dict(zip(asked["parcel_id"].to_pylist(), found, strict=True))
+
+    came(good=1)
+    came(bad=4200, mended=4300)
+    assert read() == {"bad": 4200, "good": 1, "mended": 4300}
+    withdraw(lake, source, 2, now=NOON)
+    return came, read
+
+
+def test_rows_of_a_delivery_that_was_taken_back_are_asked_about_no_more_and_mended_ones_as_mended(withdrawn):
+    came, read = withdrawn
+    assert read() == {"good": 1}
+    came(mended=4)
+    assert read() == {"good": 1, "mended": 4}
+
+
+def test_a_row_that_went_later_was_asked_about_all_the_same(shop):
+    source = PARCELS["versioned"]
+    model = Model("late", predicts=source.outcome("weight"), per=source, knows=source.given("mass"), learner=shop.learner)
+    log = [Said("p1", 1, 20, 20, {"mass": 2}), Said("p1", 2, 20, 40, {}, deleted=True)]
+    made = questions(model, {"parcels": event_table(source, log)}, last=EPOCH + timedelta(microseconds=50))
+    assert made["parcel_id"].to_pylist() == ["p1"]
 
 
 def test_rows_of_an_undated_source_are_all_asked_about_now(shop):

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from everloop.errors import Unknown
 from everloop.features.definition import Nature, condition_column, nature_of
 from everloop.features.moments import FOREVER
-from everloop.features.versions import inheritance
+from everloop.features.versions import inheritance, taken_back
 from everloop.project.conditions import RowCondition, always, at_least, at_most, one_of
 from everloop.project.source import Source
 
@@ -66,7 +66,8 @@ def _said(source: Source, columns: Mapping[str, str]) -> str:
     held = "".join(f",\n  {_clean(name, nature_of(source, column))} AS {name}" for column, name in columns.items())
     return (
         f"SELECT seq, id, event_at, known_at, COALESCE(deleted, false) AS deleted,\n  COALESCE({NEXT_KNOWN}, {FOREVER}) AS next_known,\n"
-        f"  ROW_NUMBER() OVER (PARTITION BY id ORDER BY version, seq) AS nth_said{held}\nFROM events_{source.name}"
+        f"  CASE WHEN back THEN 0 ELSE ROW_NUMBER() OVER (PARTITION BY id ORDER BY back, version, seq) END AS nth_said{held}\n"
+        f"FROM (SELECT e.*, {taken_back(source)} AS back FROM events_{source.name} e) e"
     )
 
 

@@ -64,12 +64,27 @@ def chain(reader: Reader, source: Source) -> str:
     if key not in reader.prepared:
         events = reader.events(source)
         # Most rows never change: only ids that come more than once are put in order.
+        again = (
+            f"SELECT *, {taken_back(source)} AS back FROM {events} WHERE id IN (SELECT id FROM {events} GROUP BY id HAVING count(*) > 1)"
+        )
         reader.prepared[key] = reader.make(
             f"SELECT nr, coalesce({NEXT_KNOWN}, {FOREVER}) AS next_known, "
-            f"row_number() OVER (PARTITION BY id ORDER BY version, seq) = 1 AS first_said FROM {events} "
-            f"WHERE id IN (SELECT id FROM {events} GROUP BY id HAVING count(*) > 1)"
+            f"NOT back AND row_number() OVER (PARTITION BY id ORDER BY back, version, seq) = 1 AS first_said FROM ({again})"
         )
     return reader.prepared[key]
+
+
+def taken_back(source: Source) -> str:
+    """SQL over versions: whether one came with a delivery that was withdrawn later, or is what answers it (``lake/withdraw.py``).
+
+    Nobody else says that a row is gone under a version that was said already, or at all where a source has no column for it. Without
+    versions and with such a column nothing tells a row that was withdrawn from one that went.
+    """
+    if source.version is None and source.deleted is not None:
+        return "false"
+    same = "PARTITION BY id, version" if source.version is not None else "PARTITION BY id"
+    gone = f"MAX(CASE WHEN deleted THEN seq END) OVER ({same})"
+    return f"COALESCE({gone} > MIN(seq) OVER ({same}) AND seq <= {gone}, false)"
 
 
 def ever_changed(reader: Reader, source: Source) -> bool:
