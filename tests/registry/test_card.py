@@ -48,6 +48,15 @@ def test_a_card_says_what_a_stranger_would_ask():
         assert said in text, said
 
 
+def test_a_card_of_a_version_from_elsewhere_says_what_is_only_of_here():
+    text, here = markdown(whole(learnt_here=False)), markdown(whole())
+    learnt, tried = text.index("## What it learnt from"), text.index("## What it was tried on here")
+    assert learnt < text.index("12,345") < tried < text.index("2,000 questions from")
+    assert "What letting it in took" in text
+    assert "tried on here" not in here
+    assert "What learning it took" in here
+
+
 def test_a_card_is_plain_data_too():
     assert json.loads(json.dumps(whole())) == whole()
     assert whole()["lineage"]["snapshot"] == ["s1"]

@@ -12,7 +12,7 @@ import pyarrow as pa
 from everloop.errors import EverloopError, StoreError, Unknown
 from everloop.loop.hints import importance_of
 from everloop.loop.house import House
-from everloop.loop.lineage import version_named
+from everloop.loop.lineage import handover_of, version_named
 from everloop.loop.serve.explained import reasons
 from everloop.loop.spoken import spoken_lift, spoken_lists
 from everloop.project.model import Model
@@ -51,6 +51,7 @@ def card_of(house: House, model: Model, name: str) -> dict[str, object]:
         sheet=summaries(table, [*candidate.columns, "relevant" if model.kind == "ranking" else "truth"]) if table is not None else (),
         worth=(*_lists(house, version), *_worth(house, version)),
         examples=_examples(house, model, candidate, training_set, table) if training_set is not None and table is not None else (),
+        learnt_here=training_set is None or (candidate.rows > 0 and handover_of(house, candidate) is None),
     )
 
 

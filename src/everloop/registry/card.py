@@ -42,10 +42,12 @@ def card(
     sheet: Sequence[Summary] = (),
     worth: Sequence[str] = (),
     examples: Sequence[Example] = (),
+    learnt_here: bool = True,
 ) -> dict[str, Any]:
     """A version's card as plain data. ``explained`` is the model read aloud; a baseline has neither verdict nor training set. ``moves`` is
     the share of each column in what moves its answers, ``sheet`` what its columns held, ``worth`` what answering by it is worth, in
-    sentences, ``examples`` answers with what made them so."""
+    sentences, ``examples`` answers with what made them so. One that was not ``learnt_here`` was tried on the training set, and learnt
+    from other data."""
     return {
         "version": version.name,
         "admitted_at": _instant(version.made_at),
@@ -54,7 +56,7 @@ def card(
         "learner": {"name": candidate.learner, "parameters": candidate.parameters, "format": candidate.format, "seed": candidate.seed},
         "knows": list(candidate.knows or candidate.columns),
         "noted": dict(candidate.notes or ()),
-        "data": _data(candidate, training_set),
+        "data": _data(candidate, training_set) | {"learnt_here": learnt_here},
         "sheet": [vars(one) | {"most": list(one.most) if one.most else None} for one in sheet],
         "moves": dict(sorted((moves or {}).items(), key=lambda pair: -pair[1])),
         "worth": list(worth),
@@ -129,18 +131,20 @@ def _contest(card: dict[str, Any]) -> str:
 def markdown(card: dict[str, Any]) -> str:
     """A card as Markdown, for people. What came from outside (names, reasons, sentences) cannot break its layout."""
     data, learner, lineage = card["data"], card["learner"], card["lineage"]
+    tried = (
+        ("held out", f"{data['held_out']:,} questions from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
+        ("not mature", f"{data['immature']:,}"),
+        ("void", f"{data['void']:,}"),
+    )
+    sheet, took = (
+        ("Its data", "What learning it took") if data["learnt_here"] else ("The data it was tried on here", "What letting it in took")
+    )
     parts = [
         f"# {_plain(card['version'])}",
         _quoted(card["predicts"]) or "_Nobody read the model aloud._",
         "## What it learnt from",
-        _rows(
-            ("rows", f"{data['rows']:,}"),
-            ("from", data["from"]),
-            ("until", data["until"]),
-            ("held out", f"{data['held_out']:,} questions from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
-            ("not mature", f"{data['immature']:,}"),
-            ("void", f"{data['void']:,}"),
-        ),
+        _rows(("rows", f"{data['rows']:,}"), ("from", data["from"]), ("until", data["until"]), *(tried if data["learnt_here"] else ())),
+        *_section("## What it was tried on here", "" if data["learnt_here"] else _rows(*tried)),
         "## How it answers",
         _rows(
             ("learner", learner["name"]),
@@ -159,10 +163,10 @@ def markdown(card: dict[str, Any]) -> str:
         ),
         *_section("## What moves its answers", _rows(*((name, f"{share:.1%}") for name, share in card["moves"].items()))),
         *_section("## Answers, and what made them so", "\n".join(map(_told, card["examples"]))),
-        *_section("## Its data, column by column", _sheet(card["sheet"])),
+        *_section(f"## {sheet}, column by column", _sheet(card["sheet"])),
         "## Where it comes from",
         _rows(*((name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value) for name, value in lineage.items())),
-        "## What learning it took",
+        f"## {took}",
         _rows(*((name.replace("_", " "), None if value is None else f"{value:,.6g}") for name, value in card["cost"].items())),
         _rows(("commit", card["code"]["commit"]), ("uncommitted", card["code"]["uncommitted"]), *card["environment"].items()),
         f"Journal head: `{card['journal_head'] or 'not anchored'}`",
