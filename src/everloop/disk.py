@@ -47,7 +47,7 @@ def put_whole(path: Path, body: bytes) -> None:
 
 NEARLY_NOTHING = 1 << 20
 """Bytes free below which a database may find no room for what it writes beside itself."""
-MEND_THE_DISK = "There is room, so it is the disk, its mount or a quota: see dmesg and mount, mend it, and run it again; then: everloop verify"
+MEND_THE_DISK = "There is room, so it is the disk, its mount or a quota. See dmesg, mend it, run it again, and then: everloop verify"
 """What to do where a disk fails that is not full."""
 
 

@@ -57,8 +57,10 @@ def _of_delta(error: Exception) -> bool:
 def _ours(error: Exception, where: str) -> StoreError:
     what = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).strip().split("\n")[0].rstrip(".")
     low = str(error).lower()
+    # SQLite says no more than that where it cannot make its -wal and -shm, also where that is for want of room.
     failed = isinstance(error, sqlite3.Error) and "disk i/o error" in low
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(word in low for word in _FULL) or (failed and full(Path(where))):
+    no_room = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(word in low for word in _FULL)
+    if no_room or (failed and full(Path(where))):
         return HouseFull(f"There is no room left for {where}: {what}. Nothing was half-written. Make room and run it again.")
     if isinstance(error, sqlite3.OperationalError) and "locked" in low:
         return HouseBusy(f"Another process has been writing to {where} for too long ({what}). Run it again, or see who holds it.")
