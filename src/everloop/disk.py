@@ -43,3 +43,24 @@ def put_whole(path: Path, body: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+NEARLY_NOTHING = 1 << 20
+"""Bytes free below which a database may find no room for what it writes beside itself."""
+MEND_THE_DISK = "There is room, so it is the disk, its mount or a quota. See dmesg, mend it, run it again, and then: everloop verify"
+"""What to do where a disk fails that is not full."""
+
+
+def full(path: Path) -> bool:
+    """Whether the disk of a file or folder has next to nothing free; False where nobody can tell.
+
+    >>> full(Path("/nowhere/at/all/house.db"))
+    False
+    """
+    for place in (path, path.parent):
+        try:
+            there = os.statvfs(place)
+        except OSError:
+            continue
+        return there.f_bavail * there.f_frsize < NEARLY_NOTHING
+    return False

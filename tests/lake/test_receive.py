@@ -1,9 +1,12 @@
 """Receiving rows: what is kept, what is refused and why, and when it is known."""
 
+import os
+import sqlite3
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,9 +15,10 @@ import pytest
 
 from everloop import Source, money, text, unit
 from everloop.clock import microseconds
-from everloop.errors import EverloopError, HouseBusy, HouseFull
+from everloop.errors import EverloopError, HouseBusy, HouseFull, StoreError
 from everloop.lake import ALWAYS, deliveries, event_schema, open_lake, read_source, receive
 from everloop.lake.shape import SEPARATOR
+from everloop.lake.trouble import told
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 NINE = NOON - timedelta(hours=3)
@@ -388,6 +392,14 @@ def test_what_is_done_alongside_happens_in_the_same_commit_or_neither_does(lake)
         receive(beside, orders, row("bad"), now=NOON)
     assert column(lake, orders, "id") == ["good"]
     assert lake.log.connection().execute("SELECT id FROM tiles").fetchall() == [("good",)]
+
+
+@pytest.mark.parametrize("free", [0, 1 << 18])
+def test_an_event_log_that_cannot_be_written_is_on_a_full_disk_only_where_nothing_is_free(tmp_path, monkeypatch, free):
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=4096))
+    with pytest.raises(StoreError) as raised, told(str(tmp_path / "events.db")):
+        raise sqlite3.OperationalError("disk I/O error")
+    assert type(raised.value) is (StoreError if free else HouseFull)
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(lake):

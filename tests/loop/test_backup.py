@@ -419,8 +419,13 @@ def test_older_backups_go_with_what_only_they_are_made_of(lived):
     assert set(place.pieces()) == done.manifest.pieces
     assert place.told_gone() == []
     assert drill(house, to, now=now).passed
-    with pytest.raises(Unknown):
+    with pytest.raises(Unknown, match="There is no backup '2020'"):
         place.manifest("2020")
+
+
+def test_a_place_without_a_backup_says_so(tmp_path):
+    with pytest.raises(EverloopError, match=r"^There is no backup in .*elsewhere\. Make one: everloop backup TO$"):
+        Place(open_shelf(str(tmp_path / "elsewhere"), NO_STORAGE)).manifest()
 
 
 def test_a_place_is_of_one_house(lived, tmp_path):

@@ -126,6 +126,21 @@ def test_a_row_is_what_a_request_for_the_same_unit_gets_at_the_same_moment_to_th
     assert arms == {"champion", "candidate"}
 
 
+def test_what_lies_in_the_cart_is_listed_by_a_batch_as_little_as_by_http(after, http, tmp_path):
+    house, model = after(half_way, "recommend")
+    served, now = http(house), END + timedelta(hours=2)
+    there = some_requests(house, model, 20)
+    best = [[one["item"] for one in answer["items"]] for answer in served.predict(model, there, now)]
+    requests = [request | {"cart": items[:2]} for request, items in zip(there, best, strict=True)]
+    to = tmp_path / "lists.parquet"
+    score(house, Batch(model, to, written(tmp_path / "keys.ndjson", requests), as_served=True), LATER + timedelta(hours=3), size=7)
+    due = served.predict(model, requests, LATER + timedelta(hours=3))
+    rows = pq.read_table(to).to_pylist()
+    assert [row["items"] for row in rows] == [answer["items"] for answer in due]
+    assert {row["arm"] for row in rows} == {"champion", "candidate"}
+    assert not any({one["item"] for one in row["items"]} & set(items[:2]) for row, items in zip(rows, best, strict=True))
+
+
 @pytest.mark.parametrize(
     ("name", "columns"),
     [("topics", ["shares.billing", "shares.spam", "says"]), ("spread", ["quantiles.0.1", "quantiles.0.5", "quantiles.0.9"])],

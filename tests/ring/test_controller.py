@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 import everloop
-from everloop.errors import ClockWentBack, EverloopError, HouseBusy, HouseFull, LearnerFailed, Overtaken, Unknown
+from everloop.errors import ClockWentBack, EverloopError, HouseBusy, HouseFull, LearnerFailed, Overtaken, UnderWay, Unknown
 from everloop.loop.control import chores, controller
 from everloop.loop.control import errands as wishes
 from everloop.loop.control.controller import control
@@ -193,7 +193,7 @@ def test_nobody_is_waited_for_where_nobody_turns_the_house(turned, monkeypatch):
     monkeypatch.setattr(wishes, "GIVE_UP", 0.05)
     monkeypatch.setattr(wishes, "controller_of", lambda _house: None)
     errand = ask(house, "turn", model.name, END)
-    with pytest.raises(EverloopError, match="Nobody turns this house: start everloop run"):
+    with pytest.raises(UnderWay, match=r"Nobody turns this house: start everloop run.* is waiting; whoever comes carries it out"):
         awaited(house, errand.id, LONG)
 
 

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pyarrow as pa
 import pytest
 
-from everloop.errors import EverloopError, Unknown
+from everloop.errors import EverloopError, HouseBusy, Unknown
 from everloop.features.as_of import live
 from everloop.lake.receive import receive
 from everloop.loop.adopt import adopt
 from everloop.loop.answers import answer_one, answers_of
+from everloop.loop.control import errands
 from everloop.loop.online import online_of
 from everloop.loop.serve.known import Known
 from everloop.loop.serve.routes import write_routes
 from everloop.loop.serve.supervised import Told
 from everloop.loop.serve.worker import opened as open_doors
 from everloop.loop.spoken import spoken_answer
+from everloop.registry.errands import Errands
 from everloop.rollout.assign import arm_of
 from everloop.serving.asks import answer_of
+from everloop.serving.refused import refusal
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 KINDS = ("shop", "churn", "fraud", "price", "recommend")
@@ -290,7 +294,6 @@ def test_a_turn_that_is_asked_for_is_told_as_that_and_the_request_says_which_tra
     from everloop.clock import wall
     from everloop.loop.control.errands import carry_out, line_of
     from everloop.loop.keep import turn_id
-    from everloop.registry.errands import Errands
     from everloop.spans import collected, trace_of
 
     house, model = opened("shop")
@@ -304,8 +307,46 @@ def test_a_turn_that_is_asked_for_is_told_as_that_and_the_request_says_which_tra
             return Errands(of.store).finish(t, id, "done", said, wall())
 
     monkeypatch.setattr("everloop.loop.control.errands.awaited", at_once)
+    monkeypatch.setattr("everloop.loop.control.errands.controller_of", lambda _house: "somebody")
     with collected(SimpleNamespace(begin=lambda *_: nullcontext(), learn=known.update, now=dict)):
         (told,) = doors(house).turn(model.name, END, "schedule")
     assert lines[0].startswith("demand turned (asked), ")
     assert told["turn"] == turn_id(model, END, "schedule")  # the turn itself is the one a schedule would have had
     assert known == {"turn": told["turn"], "turn_trace": trace_of(told["turn"])}
+
+
+@pytest.mark.parametrize("cause", ["schedule", "demand"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_equal_wishes_for_a_turn_are_one_while_it_waits_and_on_a_turned_clock_each_its_own(opened, doors, monkeypatch, cause, turned):
+    house, model = opened("shop")
+    house = replace(house, turned=turned)
+    opened_doors, awaited = doors(house, turned), []
+
+    def at_once(of, id, *_words, **_more):
+        awaited.append(id)
+        return replace(Errands(of.store).find(id), state="done", said="{}")
+
+    monkeypatch.setattr("everloop.loop.control.errands.awaited", at_once)
+    monkeypatch.setattr("everloop.loop.control.errands.controller_of", lambda _house: "somebody")
+    moments = [END + timedelta(hours=number) for number in range(3)]
+    for moment in moments:
+        opened_doors.turn(model.name, moment, cause)
+    waiting = Errands(house.store).unfinished()
+    assert [errand.now for errand in waiting] == (moments if turned else moments[-1:])
+    assert awaited == ([errand.id for errand in waiting] if turned else [waiting[0].id] * 3)
+    opened_doors.turn(model.name, END, cause, once="by name")
+    assert len(Errands(house.store).unfinished()) == len(waiting) + 1
+
+
+def test_a_wish_that_nobody_takes_is_refused_and_leaves_nothing_to_be_done_later(opened, doors, monkeypatch):
+    house, model = opened("shop")
+    opened_doors = doors(house)
+    monkeypatch.setattr(errands, "GIVE_UP", 0.05)
+    for wish in (lambda: opened_doors.turn(None, END, "schedule"), lambda: opened_doors.score(model.name, END)):
+        with pytest.raises(EverloopError, match="Nobody turns this house") as refused:
+            wish()
+        assert refusal(refused.value).status == 422
+    assert Errands(house.store).unfinished() == []
+    opened_doors.draining = True
+    with pytest.raises(HouseBusy, match="nothing was asked"):
+        opened_doors.turn(model.name, END, "schedule")

@@ -135,6 +135,11 @@ def test_a_candidate_that_did_not_pass_and_one_that_needs_a_yes_are_told_and_not
     assert let_in_judged(house, model, None, END).version is None
     assert house.traffic(model).stage == "steady"
     assert [v.number for v in house.versions.all("demand")] == [0]
+    house.store.close()
+    words = ("--model", "demand", "--project", house.project.path.parent, "--now", "2026-11-01")
+    assert "it is not let in" in said("admit", "newest", *words, code=1)
+    assert "Kim" in said("admit", "newest", *words, "--override", "--by", "Kim", "--reason", "to be seen")
+    assert "demand@1" in said("status", "--project", house.project.path.parent)
 
 
 @pytest.mark.parametrize(

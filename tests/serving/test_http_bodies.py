@@ -34,6 +34,7 @@ BAD = {
     "deep": b'{"customer_id":' + b"[" * 40 + b"]" * 40 + b"}",
     "very deep": b"[" * 100_000 + b"]" * 100_000,
     "deep and never closed": b'{"a":' * 100_000,
+    "deep in a name nobody knows": b'{"more":' + b'{"a":' * 5_000 + b"1" + b"}" * 5_001,
     "a long number": b'{"customer_id":' + b"9" * 10_000 + b"}",
     "a control character": b'{"customer_id":"\n"}',
     "single quotes": b"{'customer_id':'c1'}",

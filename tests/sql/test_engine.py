@@ -1,7 +1,11 @@
 """Opening a house's database, and what a writer may count on."""
 
+import os
+import resource
+import signal
 import sqlite3
 import sys
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event, text
@@ -69,6 +73,24 @@ def test_a_full_disk_is_told_from_other_trouble(engine):
     with pytest.raises(StoreError, match="UNIQUE") as other, writing(engine) as connection:
         connection.execute(text("INSERT INTO n VALUES (1, NULL), (1, NULL)"))
     assert type(other.value) is StoreError
+
+
+@pytest.mark.parametrize("free", [0, 1 << 30])
+def test_a_disk_that_fails_is_full_only_where_nothing_is_free_on_it(engine, monkeypatch, free):
+    engine.dispose()  # so that the next who opens it has to make the files beside it
+    (soft, hard), before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free // 4096, f_frsize=4096))
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        with pytest.raises(StoreError, match=r"house\.db.*disk I/O error.* Nothing was half-written") as told:
+            count(engine)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert type(told.value) is (StoreError if free else HouseFull)
+    assert ("Make room" in str(told.value)) == (not free)
+    assert ("mend it" in str(told.value)) == bool(free)
+    assert count(engine) == 0
 
 
 def test_what_is_no_text_is_refused(engine):

@@ -148,3 +148,11 @@ def test_bytes_that_were_changed_are_seen():
 def test_nan_in_the_past_is_no_answer():
     table = pa.table({"baseline": [np.nan, np.inf, 1.0], "truth": [1.0, 1.0, 1.0]})
     assert np.isnan(past(Shape(kind="number"), table).answer(table).value).tolist() == [True, True, False]
+
+
+def test_what_everybody_buys_is_cut_after_the_rules():
+    lists = pa.table({"question": [0, 1, 2], "item": ["a", "a", "a"], "truth": [["a", "b", "c"], ["a", "b"], ["a"]]})
+    said = average(Shape(kind="ranking", most=2), lists)
+    asked = pa.table({"question": [0, 0, 1, 1, 1], "item": ["b", "c", "a", "b", "c"]})
+    assert said.answer(asked).items == (("b", "c"), ("a", "b"))
+    assert said.answer(pa.table({"question": [0]})).items == (("a", "b"),)

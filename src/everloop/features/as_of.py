@@ -194,17 +194,21 @@ def _before(reader: Reader, spine: Spine, judge_from: int | None) -> pa.Array:
     return pa.concat_arrays([lists, pa.array([[]], lists.type)]).take(pa.array(places))
 
 
-def featured(reader: Reader, spine: Spine) -> tuple[pa.Table, pa.Table]:
-    """Questions (with their candidates) and all that is known of them; beside it the expanded questions themselves."""
+def featured(reader: Reader, spine: Spine, carts: Sequence[Sequence[str]] = ()) -> tuple[pa.Table, pa.Table]:
+    """Questions (with their candidates) and all that is known of them; beside it the expanded questions themselves. ``carts``: as for
+    ``candidates.expanded``."""
     model = spine.model
-    made = candidates.expanded(reader, spine)
+    made = candidates.expanded(reader, spine, carts)
     table = made.select(["question", "moment"]).append_column("unit", unit_text(made, model.unit))
     for column in (*model.unit, *(c for c in ("item", "step") if c in made.column_names)):
         table = table.append_column(column, made[column]) if column not in table.column_names else table
     for name, column in _named(columns(reader, Spine(model, made), model.knows)):
         table = table.append_column(name, column)
     past = model.baseline_reading
-    if isinstance(past, Reading | Arithmetic):
+    if isinstance(past, Reading) and past.verb == "which" and "item" in made.column_names:
+        said = candidates.past_of(reader, spine, made, past)
+        table = table.append_column("baseline", said.take(made["question"].combine_chunks()))
+    elif isinstance(past, Reading | Arithmetic):
         said = columns(reader, spine, [past]).column(0).combine_chunks()
         table = table.append_column("baseline", said if "step" in made.column_names else said.take(made["question"].combine_chunks()))
     return table, made

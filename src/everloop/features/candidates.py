@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from everloop.features.compile import columns
 from everloop.features.definition import nature_of
@@ -31,10 +33,11 @@ def candidate_readings(model: Model) -> tuple[Reading, ...]:
     return (replace(model.predicts, next=None, last=None, most=OWN, label=None),)
 
 
-def expanded(reader: Reader, spine: Spine) -> pa.Table:
+def expanded(reader: Reader, spine: Spine, carts: Sequence[Sequence[str]] = ()) -> pa.Table:
     """Every question with each of its candidates, as known before its moment, where the candidate's own ``among`` holds.
 
-    Adds ``item`` (text) and the candidate's column under its own name. A question without any candidate has no row.
+    Adds ``item`` (text) and the candidate's column under its own name. A question without any candidate has no row. ``carts``: for each
+    question what lies in its cart, which is no candidate of it.
     """
     model = spine.model
     column = candidate_column(model)
@@ -48,12 +51,57 @@ def expanded(reader: Reader, spine: Spine) -> pa.Table:
         items.append(pc.list_flatten(listed))
     pairs = pa.table({"at": pa.chunked_array(numbers, pa.int64()), "item": pa.chunked_array(items, pa.string())})
     pairs = pairs.group_by(["at", "item"]).aggregate([]).sort_by([("at", "ascending"), ("item", "ascending")])
+    if any(carts):
+        inside = [set(cart) for cart in carts]
+        free = [item not in inside[at] for at, item in zip(pairs["at"].to_pylist(), pairs["item"].to_pylist(), strict=True)]
+        pairs = pairs.filter(pa.array(free, pa.bool_()))
     made = spine.questions.take(pairs["at"])
     kind = pa.int64() if nature_of(model.predicts.source, column) == "whole" else pa.string()
     made = made.append_column("item", pairs["item"])
     made = made.append_column(column, pairs["item"].cast(kind)) if column not in made.column_names else made
     wanted = [word for word in model.among if about_candidates(model, word)]
     return made.filter(pa.array(all_hold(reader, replace(spine, questions=made), wanted)))
+
+
+def past_of(reader: Reader, spine: Spine, made: pa.Table, past: Reading) -> pa.Array:
+    """What a baseline lists for each question: the first ``most`` of its past that are candidates of it (``made``: as ``expanded``).
+
+    The past is read as long as it is and cut after the rules, so that what is no candidate takes nobody's place.
+    """
+    asked, of = spine.questions, np.arange(spine.questions.num_rows)
+    if not spine.keys(past) and spine.asked is None:
+        # Everybody's past can be as long as the catalogue: once for each moment.
+        _, first, of = np.unique(asked["moment"].to_numpy(), return_index=True, return_inverse=True)
+        asked = asked.take(pa.array(first))
+    ever = replace(past, most=EVERYTHING, label="past")
+    lists = columns(reader, replace(spine, questions=asked), [ever]).column(0).combine_chunks()
+    return first_among(made, lists, of, past.most)
+
+
+def first_among(made: pa.Table, lists: pa.Array, of: NDArray[np.int64], most: int | None) -> pa.Array:
+    """For each question the first ``most`` of its list that are candidates of it, in the list's order; ``of``: which list is its own.
+
+    >>> made = pa.table({"question": [0, 0, 1], "item": ["a", "c", "b"]})
+    >>> first_among(made, pa.array([["b", "c", "a"]]), np.array([0, 0]), 1).to_pylist()
+    [['c'], ['b']]
+    """
+    whose, mine, listed = made["question"].to_numpy().astype(np.int64), made["item"].combine_chunks(), pc.list_flatten(lists)
+    items = pc.unique(pa.chunked_array([mine, listed.cast(mine.type)]))
+    wide = max(1, len(items))
+
+    def key(at: NDArray[np.int64], said: pa.Array) -> pa.Array:
+        return pa.array(at * wide + pc.index_in(said, value_set=items).to_numpy().astype(np.int64))
+
+    # What comes first in a list comes first among all that is listed.
+    theirs = key(pc.list_parent_indices(lists).to_numpy().astype(np.int64), listed.cast(mine.type))
+    place = pc.fill_null(pc.index_in(key(of[whose], mine), value_set=theirs), -1).to_numpy().astype(np.int64)
+    rows = np.flatnonzero(place >= 0)
+    rows = rows[np.lexsort((place[rows], whose[rows]))]
+    begins = np.searchsorted(whose[rows], np.arange(len(of) + 1))
+    if most is not None:
+        rows = rows[np.arange(len(rows)) - begins[whose[rows]] < most]
+        begins = np.searchsorted(whose[rows], np.arange(len(of) + 1))
+    return pa.ListArray.from_arrays(pa.array(begins, pa.int32()), mine.take(pa.array(rows)))
 
 
 def relevant(made: pa.Table, truth: pa.Array) -> pa.Array:

@@ -8,13 +8,14 @@ clock; disk only behind the store.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import pyarrow as pa
 
 from everloop.clock import from_microseconds
 from everloop.features.as_of import featured
-from everloop.features.candidates import candidate_readings
+from everloop.features.candidates import EVERYTHING, candidate_readings
 from everloop.features.compile import features
 from everloop.features.definition import nature_of
 from everloop.features.holds import all_hold
@@ -62,9 +63,9 @@ class Shortlists:
         of_unit = [reading for reading in asked if self.column not in _keys(model, reading)]
         of_item = [reading for reading in asked if self.column in _keys(model, reading)]
         self._past = past if isinstance(past, Reading) else None
-        self._lists = Online(
-            model, [r.named(f"c{i}") for i, r in enumerate([*mine, *([self._past] if self._past is not None else [])])], states
-        )
+        # Rules first, then the first so many of it.
+        whole = [replace(self._past, most=EVERYTHING)] if self._past is not None else []
+        self._lists = Online(model, [r.named(f"c{i}") for i, r in enumerate([*mine, *whole])], states)
         self._mine = len(mine)
         self._lookups = _lookups(model)
         self._looked = Online(model, list(self._lookups.values()), states) if self._lookups else None
@@ -132,7 +133,9 @@ class Shortlists:
             for name, kind in zip(column_names(reading), _types(reading), strict=True):
                 table = table.append_column(name, pa.array([values[at][name] for at in kept], kind))
         if self._past is not None:
-            table = table.append_column("baseline", pa.array([past] * count, pa.list_(pa.string())))
+            left = {items[at] for at in kept}
+            best = [item for item in past or () if item in left][: self._past.most]  # type: ignore[union-attr]
+            table = table.append_column("baseline", pa.array([best] * count, pa.list_(pa.string())))
         return table
 
     def _known(
@@ -162,12 +165,7 @@ class Shortlists:
 def from_tables(model: Model, tables: Tables, requests: pa.Table, moment: int, carts: Sequence[Sequence[str]] = ()) -> pa.Table:
     """As ``Shortlists.now``, from event tables alone."""
     with Reader(tables) as reader:
-        table = featured(reader, Spine(model, of_units(model, requests, from_microseconds(moment))))[0]
-    if not any(carts):
-        return table
-    inside = [set(cart) for cart in carts]
-    kept = [item not in inside[q] for q, item in zip(table["question"].to_pylist(), table["item"].to_pylist(), strict=True)]
-    return table.filter(pa.array(kept, pa.bool_()))
+        return featured(reader, Spine(model, of_units(model, requests, from_microseconds(moment))), carts)[0]
 
 
 def allowed_by_tables(model: Model, tables: Tables, items: Sequence[str], moment: int) -> list[str]:

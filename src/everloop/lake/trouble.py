@@ -7,7 +7,9 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from everloop.disk import MEND_THE_DISK, full
 from everloop.errors import EverloopError, HouseBusy, HouseFull, StoreError
 
 #: How clouds and their libraries say that they do not know who asks; the addresses are where a machine of theirs would be told.
@@ -55,12 +57,17 @@ def _of_delta(error: Exception) -> bool:
 def _ours(error: Exception, where: str) -> StoreError:
     what = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).strip().split("\n")[0].rstrip(".")
     low = str(error).lower()
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(word in low for word in _FULL):
+    # SQLite says no more than that where it cannot make its -wal and -shm, also where that is for want of room.
+    failed = isinstance(error, sqlite3.Error) and "disk i/o error" in low
+    no_room = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(word in low for word in _FULL)
+    if no_room or (failed and full(Path(where))):
         return HouseFull(f"There is no room left for {where}: {what}. Nothing was half-written. Make room and run it again.")
     if isinstance(error, sqlite3.OperationalError) and "locked" in low:
         return HouseBusy(f"Another process has been writing to {where} for too long ({what}). Run it again, or see who holds it.")
     if isinstance(error, sqlite3.DatabaseError) and ("not a database" in low or "malformed" in low):
         return StoreError(f"{where} is no event log, or a broken one ({what}). Restore the house folder from a backup.")
+    if failed:
+        return StoreError(f"{where}: {what}. Nothing was half-written. {MEND_THE_DISK}")
     if (cure := asked_by(where, low)) is not None:
         return StoreError(f"{where}: {cure} Nothing was half-written. (It said: {what}.)")
     return StoreError(f"{where}: {what}. Nothing was half-written.")

@@ -18,6 +18,7 @@ from everloop.loop.judged import newest_verdict
 from everloop.loop.mirror import tracking_of
 from everloop.loop.people import admit_file
 from everloop.loop.people import override as letting_in
+from everloop.loop.steps import newest_candidate
 from everloop.project.model import Model
 from everloop.records import Candidate, Handover, Verdict
 from everloop.registry.one_file import ENDING
@@ -33,13 +34,15 @@ def admitted(
     house: House, model: Model, what: str, now: datetime, *, override: bool = False, trust: bool = False, by: str = "", reason: str = ""
 ) -> Admitted:
     """Let what was learnt elsewhere in as a candidate of a model, through the same gates. ``what`` is a path, or ``models:/name@alias``; or
-    the id of a candidate that was judged here, which ``override`` lets in all the same.
+    the id of a candidate that was judged here (``newest``: the newest), which ``override`` lets in all the same.
 
     Raises what ``people.override``, ``handover.from_file`` and ``people.admit_file`` raise; for MLflow also Unreachable, and Unknown for a
     version in a form nobody here can read.
     """
     if what.startswith("models:/"):
         return _from_mlflow(house, model, what, now, override=override, trust=trust, by=by, reason=reason)
+    if what == "newest" and of_this_house(what):
+        what = newest_candidate(house, model, None).id
     if isinstance(known := house.journal.find(what), Candidate):
         if not override:
             raise EverloopError(f"{what} was judged here already. To let it in against its verdict: --override, --by and --reason.")

@@ -35,7 +35,7 @@ class Form:
             return None
         try:
             request = self.decoder.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         # Each key has a colon behind it, so that one said twice, or one nobody knows, leaves a colon too many.
         if body.count(b":") != _colons(request):

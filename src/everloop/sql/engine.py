@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from everloop.disk import MEND_THE_DISK, full
 from everloop.errors import HouseBusy, HouseFull, Missing, StoreError
 from everloop.sql.trouble import postgres_trouble
 from everloop.sql.wal import write_ahead
@@ -92,12 +93,16 @@ def translated(error: Exception, where: str) -> StoreError:
     said = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
     what = said[0] if said else type(error).__name__
     low = what.lower()
-    if "disk is full" in low or "no space left" in low or "could not extend file" in low:
+    # SQLite says no more than that where it cannot make its -wal and -shm, also where that is for want of room.
+    failed = "disk i/o error" in low
+    if "disk is full" in low or "no space left" in low or "could not extend file" in low or (failed and full(Path(where))):
         return HouseFull(f"There is no room left for {where}: {what}. Nothing was half-written. Make room and run it again.")
     if "database is locked" in low or "lock timeout" in low or "database table is locked" in low:
         return HouseBusy(f"Another process has been writing to {where} for too long ({what}). Run it again, or see who holds it.")
     if "not a database" in low or "malformed" in low:
         return StoreError(f"{where} is no house, or a broken one ({what}). Restore the house folder from a backup.")
+    if failed:
+        return StoreError(f"{where}: {what}. Nothing was half-written. {MEND_THE_DISK}")
     return StoreError(f"{where}: {what}")
 
 

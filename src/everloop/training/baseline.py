@@ -244,8 +244,8 @@ def average(shape: Shape, learnt: pa.Table) -> Baseline:
     if shape.kind == "ranking":
         lists = [learnt.column("truth")[int(at)].as_py() or [] for at in first_rows(learnt)]
         found, counts = np.unique([i for one in lists for i in one] or [""], return_counts=True)
-        best = sorted(zip(-counts, found, strict=True))[: shape.most or None]
-        return Baseline(shape, "average", items=tuple(str(i) for _, i in best if i))
+        # All of them: which may be listed is known when somebody asks.
+        return Baseline(shape, "average", items=tuple(str(i) for _, i in sorted(zip(-counts, found, strict=True)) if i))
     if shape.kind == "shares":
         said = learnt.column("truth").to_pylist()
         return Baseline(shape, "average", tuple(said.count(label) / len(said) for label in shape.labels))

@@ -82,7 +82,7 @@ def asked(place: Place, id: str, topic: str, body: bytes, triggered_at: datetime
     """
     try:
         said = msgspec.json.decode(body or b"{}", type=_Body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise EverloopError(f"{topic} ({id}) cannot be read: {error}.") from None
     customer = "" if said.customer is None or said.customer.id is None else str(said.customer.id)
     orders = sorted({str(order) for order in (*said.orders_requested, *said.orders_to_redact)})

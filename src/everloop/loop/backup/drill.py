@@ -27,11 +27,12 @@ from everloop.loop.answers import answers_of
 from everloop.loop.backup.restore import Restored, alone_in, restore
 from everloop.loop.house import House, open_house
 from everloop.loop.reread import Served, cuts, questions_of, with_private
+from everloop.loop.serve.asked import with_carts
 from everloop.loop.skew import served_of
 from everloop.project.model import Model
 from everloop.serving.answered import ANSWER
 from everloop.stats.shapes import paths
-from everloop.training.predictor import Answering
+from everloop.training.predictor import CART, Answering
 
 MOST = 1_000
 """So many of a model's newest answers are asked again."""
@@ -129,7 +130,8 @@ def _answered(house: House, model: Model, served: Sequence[Served], logged: Mapp
     for part, cut in cuts(model, with_private(model, served, tables, house.salt), tables):
         with Reader(cut) as reader:
             questions = stepped(model, questions_of(model, part))
-            read = featured(reader, Spine(model, questions))[0]
+            carts = [list(row.request.get(CART) or []) for row in part] if CART in part[0].request else []  # type: ignore[call-overload]
+            read = with_carts(featured(reader, Spine(model, questions), carts)[0], carts)
             features = house.with_columns_of(model, candidate, read, partial(_as_cut, cut), questions)
         yield from zip(part, _said(predictor, features, len(part), [logged[row.id] for row in part], model.steps), strict=True)
 

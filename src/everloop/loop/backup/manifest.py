@@ -14,7 +14,7 @@ from datetime import datetime
 
 import msgspec
 
-from everloop.errors import StoreError, Unknown
+from everloop.errors import EverloopError, StoreError, Unknown
 from everloop.loop.backup.shelf import Shelf
 
 FORM = 1
@@ -89,12 +89,14 @@ class Place:
         return sorted(name.rpartition("/")[2].removesuffix(".json") for name in self.shelf.names(BACKUPS) if name.endswith(".json"))
 
     def manifest(self, id: str | None = None) -> tuple[str, Manifest]:
-        """A backup by its id, or the beginning of it; the newest. Raises Unknown; StoreError where it was changed or is of a newer
-        release."""
+        """A backup by its id, or the beginning of it; the newest. Raises Unknown, EverloopError where there is none at all, StoreError
+        where it was changed or is of a newer release."""
         ids = self.ids()
+        if not ids:
+            raise EverloopError(f"There is no backup in {self.shelf.said}. Make one: everloop backup TO")
         found = [one for one in ids if one.startswith(id)] if id else ids[-1:]
         if len(found) != 1:
-            raise Unknown("backup", id or "at all", ids, where=self.shelf.said, next="Make one: everloop backup TO")
+            raise Unknown("backup", str(id), ids, where=self.shelf.said, next="Make one: everloop backup TO")
         body = self.shelf.read(f"{BACKUPS}/{found[0]}.json")
         if hashlib.sha256(body).hexdigest()[:12] != found[0].rpartition("-")[2]:
             raise StoreError(

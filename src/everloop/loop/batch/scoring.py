@@ -26,14 +26,25 @@ from everloop.loop.batch.columns import Columns
 from everloop.loop.batch.keys import FEATURES, Part, Row
 from everloop.loop.batch.parts import EXAMPLES, Count, keep
 from everloop.loop.learnt import as_learnt
-from everloop.loop.serve.asked import UNKNOWN, alike, asked_by_key, asked_with_features, columns_read, once_each, with_past, with_split
+from everloop.loop.serve.asked import (
+    UNKNOWN,
+    alike,
+    asked_by_key,
+    asked_with_features,
+    carts_of,
+    columns_read,
+    once_each,
+    with_carts,
+    with_past,
+    with_split,
+)
 from everloop.project.model import Model
 from everloop.project.reading import AnyReading
 from everloop.project.source import Source
 from everloop.records import Traffic
 from everloop.serving.answer import Read, Remembers
 from everloop.serving.answered import SCHEMA
-from everloop.training.predictor import Answering
+from everloop.training.predictor import CART, Answering
 
 LATER = "Its moment is later than now."
 
@@ -105,12 +116,13 @@ class Scoring:
             features = self._brought(requests)
             questions = with_split(model, features.select(["question", "moment", *model.unit]), requests)
         else:
-            asked = asked_by_key(model, requests)
+            asked, carts = asked_by_key(model, requests), carts_of(requests)
             made = of_units(model, asked, self.now)
             at = made.schema.get_field_index("moment")
             made = made.set_column(at, "moment", pa.array(moments, pa.int64()))
             with Reader(self.tables) as reader:
-                features = with_as_of(featured(reader, Spine(model, stepped(model, made)))[0], self.reach)
+                found = featured(reader, Spine(model, stepped(model, made)), carts)[0]
+            features = with_as_of(with_carts(found, carts), self.reach)
             # Of a list without a candidate there is no feature, but there is a question.
             split = [model.split_by] if model.split_by in made.column_names and model.split_by not in model.unit else []
             questions = made.select(["question", "moment", *model.unit, *split])
@@ -119,7 +131,8 @@ class Scoring:
                 for v, columns in self.otherwise.items()
                 if len(features)
             }
-            read = Read(as_of_in(features), definition_of(model), asked, older)
+            said = asked.append_column(CART, pa.array(carts, pa.list_(pa.string()))) if carts else asked
+            read = Read(as_of_in(features), definition_of(model), said, older)
         rows = serving.answer(
             model,
             self.traffic,

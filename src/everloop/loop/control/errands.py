@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from everloop import errors
 from everloop.clock import monotonic, utc, wall
-from everloop.errors import EverloopError, UnderWay, Unknown
+from everloop.errors import EverloopError, HouseBusy, UnderWay, Unknown
 from everloop.loop.house import House
 from everloop.records import Decision, Report, Verdict, Version
 from everloop.registry.errands import Errand, Errands, Verb, errand_id, once_id
@@ -28,6 +28,7 @@ ASKED = "asked"
 """The cause of an errand that is a turn as of the schedule, and that somebody asked for."""
 NOBODY = "Nobody turns this house: start everloop run, or everloop worker."
 LOOK_EVERY = 0.02
+LOOK_FOR_A_LEADER_EVERY = 0.2
 GIVE_UP = 30.0
 """Seconds without a controller after which nobody is waited for: longer than a lease lasts and a takeover takes."""
 SIMPLE = (
@@ -62,7 +63,7 @@ def ask(
     """
     house.project.model(model)
     now = utc(now)
-    id = errand_id(verb, model, now, cause) if once is None else once_id(verb, model, cause, once)
+    id = _id(verb, model, now, cause, once)
     wish = Errand(id=id, verb=verb, model=model, now=now, cause=cause, asked_at=wall())
     if within is not None:
         return Errands(house.store).ask(within, wish, joins=joins)
@@ -70,10 +71,19 @@ def ask(
         return Errands(house.store).ask(t, wish, joins=joins)
 
 
+def asked_before(house: House, verb: Verb, model: str, now: datetime, cause: str, once: str | None = None) -> bool:
+    """Whether this very wish was asked before, whatever came of it."""
+    return Errands(house.store).find(_id(verb, model, utc(now), cause, once)) is not None
+
+
+def _id(verb: Verb, model: str, now: datetime, cause: str, once: str | None) -> str:
+    return errand_id(verb, model, now, cause) if once is None else once_id(verb, model, cause, once)
+
+
 def awaited(house: House, id: str, timeout: float, *, ends: Callable[[], bool] = lambda: False) -> Errand:
     """The errand when it has ended; looked at 50 times a second for at most ``timeout`` seconds, and until ``ends`` says so.
 
-    Raises EverloopError while nobody turns the house, UnderWay after ``timeout`` or where this process ends, Unknown.
+    Raises UnderWay after ``timeout``, where nobody turns the house any more or where this process ends, Unknown.
     """
     until, next_look, alone_since = monotonic() + timeout, 0.0, None
     while True:
@@ -89,7 +99,7 @@ def awaited(house: House, id: str, timeout: float, *, ends: Callable[[], bool] =
             elif alone_since is None:
                 alone_since = monotonic()  # it is starting, or it died and another one is
             elif monotonic() - alone_since > GIVE_UP:
-                raise EverloopError(NOBODY)
+                raise UnderWay(f"{NOBODY} The {errand.verb} of {errand.model} asked for is {errand.state}; whoever comes carries it out.")
         if monotonic() >= until:
             raise UnderWay(
                 f"The {errand.verb} of {errand.model} asked for was not done within {timeout:g} seconds; it is {errand.state}. "
@@ -98,6 +108,20 @@ def awaited(house: House, id: str, timeout: float, *, ends: Callable[[], bool] =
         if ends():
             raise UnderWay(f"This process ends. The {errand.verb} of {errand.model} is carried out all the same: everloop status")
         time.sleep(LOOK_EVERY)
+
+
+def led(house: House, *, ends: Callable[[], bool] = lambda: False) -> None:
+    """Wait until somebody turns the house, at most ``GIVE_UP`` seconds: what is asked only then is not left behind where nobody does.
+
+    Raises EverloopError where nobody does by then, HouseBusy where this process ends.
+    """
+    until = monotonic() + GIVE_UP
+    while controller_of(house) is None:
+        if ends():
+            raise HouseBusy("This process ends; nothing was asked of the house. Ask again.")
+        if monotonic() >= until:
+            raise EverloopError(NOBODY)
+        time.sleep(LOOK_FOR_A_LEADER_EVERY)
 
 
 def controller_of(house: House) -> Lease | None:

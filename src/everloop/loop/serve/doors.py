@@ -34,6 +34,7 @@ from everloop.spans import learnt, trace_of
 if TYPE_CHECKING:
     from everloop.lake.gather import Gathering
     from everloop.loop.house import House
+    from everloop.registry.errands import Verb
     from everloop.serving.asks import Because, OnlineFeaturesAsk, OnlineFeaturesReply
     from everloop.serving.log import AnswersLog
     from everloop.serving.notices import Notices
@@ -187,23 +188,35 @@ class HouseDoors:
         from everloop.loop.control.errands import ASKED
 
         # What nobody wants a candidate of is turned as its schedule would have it be, and told as what it was: asked for.
-        done = self._carried_out("turn", model, now, ASKED if cause == "schedule" else cause, once)
+        done = self._wished("turn", model, now, ASKED if cause == "schedule" else cause, once)
         if turns := [str(said["turn"]) for _, said in done if "turn" in said]:
             learnt(turn=",".join(turns), turn_trace=",".join(map(trace_of, turns)))
         return [{"model": name, **said} for name, said in done]
 
     def score(self, model: str | None, now: datetime) -> Mapping[str, int]:
         """Every question that has come due, answered in the controller."""
-        return {name: int(said.get("answers", 0)) for name, said in self._carried_out("score", model, now, "demand")}
+        return {name: int(said.get("answers", 0)) for name, said in self._wished("score", model, now, "demand")}
+
+    def _wished(
+        self, verb: Verb, model: str | None, now: datetime, cause: str, once: str | None = None
+    ) -> list[tuple[str, Mapping[str, Any]]]:
+        """What came of a wish that is kept only once somebody is there to carry it out: who is told that nobody is has left nothing."""
+        from everloop.loop.control.errands import asked_before, led
+
+        names = self._names(model)
+        if not all(asked_before(self.house, verb, name, now, cause, once) for name in names):
+            led(self.house, ends=lambda: self.draining)
+        # A thousand who wish the same while it is under way are one that follows. On a turned clock each asks about a moment of its own.
+        return self._carried_out(verb, names, now, cause, once, joins=once is None and not self.house.turned)
+
+    def _names(self, model: str | None) -> Sequence[str]:
+        return [self._model(model).name] if model else sorted(self.models)
 
     def _carried_out(
-        self, verb: Any, model: str | None, now: datetime, cause: str, once: str | None = None
+        self, verb: Verb, names: Sequence[str], now: datetime, cause: str, once: str | None = None, *, joins: bool = False
     ) -> list[tuple[str, Mapping[str, Any]]]:
         from everloop.loop.control.errands import ask, awaited, came_of
 
-        names = [self._model(model).name] if model else sorted(self.models)
-        # A thousand who wish the same while it is under way are one that follows. On a turned clock each asks about a moment of its own.
-        joins = once is None and cause == "demand" and not self.house.turned
         asked = [(name, ask(self.house, verb, name, now, cause, once=once, joins=joins)) for name in names]
         return [(name, came_of(awaited(self.house, errand.id, HOURS, ends=lambda: self.draining))) for name, errand in asked]
 
@@ -239,7 +252,7 @@ class HouseDoors:
 
         def in_the_controller(_house: House, model: Model, now: datetime, cause: str) -> str:
             try:
-                [(_, said)] = self._carried_out("turn", model.name, now, cause)
+                [(_, said)] = self._carried_out("turn", [model.name], now, cause)
             except EverloopError as error:  # the word is given already, and stands
                 return str(error)
             return str(said.get("sentence", ""))
