@@ -66,4 +66,5 @@ def _of_outcomes(house: House, model: Model, now: datetime) -> Iterator[str]:
             done = f"{percent(arm.with_outcome / arm.units)} ({span_of(*wilson(arm.with_outcome, arm.units))})" if arm.units else "none"
             amount = f", {figure(arm.mean)} a unit" if arm.mean is not None and arm.sum != arm.with_outcome else ""
             arms.append(f"{done} of {arm.units:,} units of {name(arm.version)} as {arm.arm}{amount}")
-        yield f"“{told}”: {'; '.join(arms) or 'of nobody who was answered'} in {LOOKS_BACK.days} days"
+        both = ". Who changed arms counts in each, so these are not held against one another" if len(arms) > 1 else ""
+        yield f"“{told}”: {'; '.join(arms) or 'of nobody who was answered'} in {LOOKS_BACK.days} days{both}"
