@@ -51,6 +51,21 @@ def parquet_file(tmp_path, name="orders.parquet", **words):
     return tmp_path / name
 
 
+def test_rows_that_say_they_happened_after_they_were_known_are_counted_and_told(lake, tmp_path):
+    shift = timedelta(hours=6)
+    late = parquet_file(tmp_path, at=[NOON - timedelta(minutes=n) + (shift if n < 7 else timedelta(0)) for n in range(10)])
+    received = ingest(lake, orders, late, now=NOON)
+    assert (received.kept, received.ahead) == (10, 7)
+    assert received.doubt.startswith("7 rows say they happened after they were known; they count as happened when they were known.")
+    assert ingest(lake, orders, late, now=NOON).doubt == ""
+    single = {"line_id": "s1", "at": NOON + shift, "quantity": 1}
+    one = receive(lake, orders, single, now=NOON)
+    assert (one.ahead, one.then(received).ahead) == (1, 8)
+    # A clock may be half a minute off; history is known after it happened, whenever that was.
+    assert receive(lake, orders, {**single, "line_id": "s2", "at": NOON + timedelta(seconds=30)}, now=NOON).ahead == 0
+    assert receive(lake, orders, {**single, "line_id": "s3"}, now=NOON, known_after=timedelta(0)).ahead == 0
+
+
 def test_csv_is_read_as_declared(lake, tmp_path):
     file = tmp_path / "orders.csv"
     file.write_text(CSV)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from everloop import Model, Source, beats_champion, days, drifted, every, hours, slipped, worse_than_champion
+from everloop import Model, Source, at_most, beats_champion, days, drifted, every, hours, slipped, usual_volume, worse_than_champion
 from everloop.loop.decide import decide, permit
 from everloop.loop.govern import Memory
 from everloop.records import Opinion, Signal, Signals, Traffic, Trial, Verdict
@@ -71,6 +71,21 @@ def test_a_roll_out_that_is_held_says_what_holds_it():
     held = replace(signals(), trial=Trial(says="not enough evidence", because="300 units are waited for", **words))
     found = decide(model(), canary, held, Memory(**LEARNT), now=NOW, id="d")
     assert (found.action, found.because) == ("hold", ("a roll-out is in progress (canary)", "300 units are waited for"))
+
+
+@pytest.mark.parametrize("plan", ["advance", "promote", "divide", "finish"])
+def test_rows_that_break_what_they_must_be_hold_a_roll_out_and_an_unusual_day_does_not(plan):
+    must = [at_most("quantity", 9), usual_volume()]
+    strict = Source("orders", id="line_id", time="ordered_at", columns={"product_id": str, "quantity": int}, must=must)
+    reads = {"predicts": strict.total("quantity", next=days(7)), "knows": strict.total("quantity", last=days(7))}
+    words = {"traffic": steady(stage="canary", candidate="v2", previous=None, share=0.2), "memory": Memory(**LEARNT, plan=plan), **reads}
+    broken = signal(repr(must[0]), "data")
+    held = decided(broken, **words)
+    assert (held.action, held.cause, held.because[-1]) == ("hold", "data", "it does not go on, for data it is")
+    for guess in (repr(must[1]), "data", "volume"):
+        assert decided(signal(guess, "data"), **words).advances
+    back = decided(broken, WORSE, **words)
+    assert (back.action, back.cause) == ("undo", "worse")
 
 
 def test_nothing_fired_means_nothing_is_done():

@@ -48,7 +48,17 @@ def test_weekdays_held_against_all_days_together_see_nothing_of_it():
 
 def few(some):
     """Its first ten features."""
-    return replace(some, d=some.d[:, :10], psi_raw=some.psi_raw[:, :10], psi=some.psi[:, :10], side=some.side[:, :10])
+    d, raw, psi, side, rows = (of[:, :10] for of in (some.d, some.psi_raw, some.psi, some.side, some.rows))
+    return replace(some, d=d, psi_raw=raw, psi=psi, side=side, rows=rows)
+
+
+def test_a_feature_that_half_of_a_window_has_is_allowed_the_noise_of_that_half():
+    d = np.full((20, 2), 0.03)
+    d[-1] = 0.13
+    rows, learnt = np.full((20, 2), 200.0), np.arange(20) < 19
+    rows[:, 1] = 100.0
+    found = judge(Past(d, np.zeros_like(d), np.zeros_like(d), np.ones(d.shape, dtype=np.int64), rows, learnt))
+    assert found.beyond[-1].tolist() == [True, False]
 
 
 def test_two_of_three_windows_on_the_same_side_or_one_by_far_are_an_alarm():

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from everloop import Model, days, drifted
+from everloop import Model, canary, days, drifted
 from everloop.cli import app
 from everloop.loop.answers import answer_due, answers_of
 from everloop.loop.drifting import measure
 from everloop.loop.look import status
 from everloop.loop.profiles import profiles_of, rows_learnt
+from everloop.loop.steps import watch_now
 from everloop.loop.tell.elsewhere import tell_predictions
 from everloop.loop.turn import turn
 from everloop.monitor import ANSWERS
 from tests.loop.houses import NOW, Mean, daily, day, demand, house_at, orders
 from tests.ring.conftest import END
+from tests.ring.shops import Says, Shop, usual
 from tests.ring.test_learnt import named
 
 
@@ -96,6 +98,20 @@ def test_what_a_champion_learnt_from_has_seasons_and_answers_it_had_not_learnt(l
     assert json.loads(json.dumps(measure(house, model).as_plain(), default=str))["waiting"]["rows"] == 120
     again = profiles_of(house, model, house.traffic(model), answers_of(house, model))
     assert [w.to_plain() for w in again[1]] == [w.to_plain() for w in windows]
+
+
+def test_what_a_candidate_answers_is_not_held_against_what_the_champion_answers(tmp_path):
+    shop = Shop(tmp_path, usual.but("offers", roll_out=[canary(0.5, every=days(9))], tell_when=drifted("answers")), Says(times=50.0))
+    shop.day()
+    given = answers_of(shop.house, shop.model, since=shop.now - days(1))
+    own = [version for version, arm in zip(*(given.column(n).to_pylist() for n in ("version", "arm")), strict=True) if arm != "shadow"]
+    assert 50 < own.count(shop.traffic.champion) < len(own) - 50
+    _, windows, _ = profiles_of(shop.house, shop.model, shop.traffic, given)
+    assert windows[-1].rows == len(own)
+    counts = windows[-1].counts[ANSWERS]
+    assert (counts.sum(), counts[0], counts[-1]) == (own.count(shop.traffic.champion), 0, 0)
+    told_of = [signal.sentence for signal in watch_now(shop.house, shop.model, shop.now).fired("data")]
+    assert not any("above anything seen" in sentence for sentence in told_of)
 
 
 def test_status_says_what_could_not_be_judged_and_what_a_quiet_year_costs_without_working_it_out(tmp_path, monkeypatch):

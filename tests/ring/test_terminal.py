@@ -82,6 +82,14 @@ def test_rows_that_cannot_be_read_are_named_and_the_others_are_kept(shop, tmp_pa
     assert [run(*again, "--most-refused", share)[0] for share in ("0.2", "0.25")] == [1, 0]
 
 
+def test_rows_of_another_time_zone_are_told(shop, tmp_path):
+    file = tmp_path / "orders.csv"
+    file.write_text("line_id,ordered_at,product_id,quantity,price\nz1,2026-10-31T10:00:00Z,p01,1,100\nz2,2026-10-31T16:00:00Z,p01,1,100\n")
+    code, said = run("ingest", "orders", str(file), "--now", "2026-10-31T12:00Z", "-p", shop)
+    told = "orders: 2 rows kept.\n  1 row says it happened after it was known; it counts as happened when it was known. Is its time"
+    assert (code, told in said) == (0, True)
+
+
 def test_a_bad_delivery_is_seen_in_the_list_and_taken_back(shop, tmp_path):
     file = tmp_path / "more.csv"
     file.write_text("line_id,ordered_at,product_id,quantity,price,colour\nx1,2026-10-31T10:00:00Z,p01,1,100,red\n")

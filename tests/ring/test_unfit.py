@@ -6,11 +6,15 @@ from datetime import timedelta
 
 import pytest
 
+from everloop import Source, at_most, canary, days
+from everloop.console.ring import ring_of
+from everloop.lake.receive import receive
 from everloop.loop.answers import answer_due
 from everloop.loop.arrivals import delivered, receive_rows
 from everloop.loop.look import status
 from everloop.loop.turn import turn
 from everloop.records import Candidate, Signals
+from tests.ring import shops
 from tests.ring.conftest import END
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -34,6 +38,33 @@ def turned(house, model, now):
 
 def told(house):
     return [(e.alert.severity, e.alert.sentence) for e in house.outbox.all()]
+
+
+def priced(shop, amount):
+    """A few orders come, or are set right, of an amount."""
+    when = shops.BEGIN + days(8)
+    rows = [{"order_id": f"x{n}", "ordered_at": when.isoformat(), "customer_id": f"c{n}", "amount": amount} for n in range(40)]
+    receive(shop.house.lake, shops.orders, rows, now=shop.now)
+
+
+def test_a_canary_and_a_bake_wait_while_rows_break_what_they_must_be_and_go_on_by_themselves_once_they_are_set_right(tmp_path):
+    strict = Source("orders", id="order_id", time="ordered_at", columns=dict(shops.orders.columns), must=at_most("amount", 1_000_000))
+    total = strict.total("amount", next=days(1)), strict.total("amount", last=days(7))
+    shop = shops.Shop(tmp_path, shops.usual.but("offers", predicts=total[0], knows=total[1], roll_out=[canary(0.5, every=days(1))]))
+    before = shop.traffic
+    for stage in ("canary", "bake"):
+        assert shop.traffic.stage == stage
+        priced(shop, 90_000_000)
+        for _ in range(4):
+            shop.day()
+        assert shop.traffic.stage == stage
+        waits = "the roll-out waits: it does not go on, for In orders, amount is at most 1,000,000 in "
+        assert waits in str(status(shop.house)[0])
+        assert waits in ring_of(shop.house, shop.now).lines[0].state.sentence
+        priced(shop, 1_000)
+        shop.day()
+        assert "the roll-out waits" not in str(status(shop.house)[0])
+    assert (shop.traffic.stage, shop.traffic.champion) == ("steady", before.candidate)
 
 
 def learnt(house):

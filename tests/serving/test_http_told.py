@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pyarrow as pa
@@ -23,6 +24,12 @@ def front(tmp_path):
 
 def received(kept=0, duplicates=0, refused=0):
     return Received(source="orders", kept=kept, duplicates=duplicates, refused=refused, examples=("row 1: quantity",), through_seq=9)
+
+
+def test_rows_that_say_they_happened_after_they_were_known_are_told_in_the_reply(front):
+    front.doors.received = replace(received(kept=3), ahead=2)
+    reply = front.ask("POST", "/v1/events/orders", json=ROW)
+    assert reply.json()["doubt"].startswith("2 rows say they happened after they were known;")
 
 
 @pytest.mark.parametrize(

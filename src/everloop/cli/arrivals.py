@@ -44,6 +44,7 @@ def ingest(
         + (f", {r.duplicates:,} already known" if r.duplicates else "")
         + (f", {r.refused:,} refused:\n  " + "\n  ".join(_why(r)) if r.refused else "")
         + "."
+        + (f"\n  {r.doubt}" if r.doubt else "")
         for r in received
     ]
     lines += [told for r in received if (told := columns_told(opened, r.source))]

@@ -95,9 +95,9 @@ def arrive_together(
     return [
         Received(
             source=source.name, kept=new, duplicates=one.rows - new, refused=one.refused, examples=one.examples, reasons=one.reasons,
-            through_seq=through,
+            through_seq=through, ahead=ahead,
         )
-        for one, new, through in zip(kept.brought, settled.kept, reached, strict=True)
+        for one, new, through, ahead in zip(kept.brought, settled.kept, reached, settled.ahead, strict=True)
     ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from everloop.lake.digest import digest_of
 from everloop.lake.rows import Brought, Offered, declared
-from everloop.lake.settle import UNSAID, Callers, Settled
+from everloop.lake.settle import APART, UNSAID, Callers, Settled
 from everloop.lake.shape import ALWAYS, SEPARATOR, EventRows, event_schema, own_columns
 from everloop.lake.tables import Counters, Version
 from everloop.lake.values import Reads, reader, said_deleted, said_id, said_version
@@ -143,7 +143,7 @@ def settle_few(source: Source, few: Few, found: Sequence[Version], counters: Cou
     for one in sorted(found, key=lambda one: one.version):
         there.setdefault(one.id, []).append(one)
     last, seq, undated = counters.last_known, counters.last_seq, not source.time
-    events, digests, kept, reached = list[tuple[Any, ...]](), list[int](), [0] * len(now), -1
+    events, digests, kept, ahead, reached = list[tuple[Any, ...]](), list[int](), [0] * len(now), [0] * len(now), -1
     for row, of in zip(few.rows, few.of, strict=True):
         before = there.get(row.id)
         version = row.version
@@ -167,6 +167,7 @@ def settle_few(source: Source, few: Few, found: Sequence[Version], counters: Cou
             reached = of
         if before:
             known_at = max(known_at, max(one.known_at for one in before) + 1)
+        ahead[of] += event_at is not None and event_at > known_at + APART
         event_at = known_at if event_at is None else min(event_at, known_at)
         seq += 1
         events.append((seq, row.id, version, event_at, known_at, row.deleted, *row.values))
@@ -174,4 +175,4 @@ def settle_few(source: Source, few: Few, found: Sequence[Version], counters: Cou
         kept[of] += 1
     reading = _reading(source)
     assert reading is not None, "what was read before is read again"
-    return Settled(EventRows(reading.schema, events), digests, last, kept)
+    return Settled(EventRows(reading.schema, events), digests, last, kept, ahead)

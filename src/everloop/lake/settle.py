@@ -29,6 +29,8 @@ from everloop.project.source import Source
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+#: So many microseconds apart the clocks of two machines may be: an event that comes from another is not ahead of its time for that.
+APART = 60_000_000
 #: Where an instant or a span is not said.
 UNSAID = int(np.iinfo(np.int64).min)
 
@@ -57,12 +59,14 @@ class Callers:
 
 @dataclass(frozen=True)
 class Settled:
-    """The events that are new, a digest for each, the last arrival's instant, and how many are new of each delivery."""
+    """The events that are new, a digest for each, the last arrival's instant, and how many are new of each delivery; and how many of those
+    say they happened after they were known (``ahead``)."""
 
     events: Events
     digests: Longs | list[int]
     last_known: int
     kept: list[int]
+    ahead: list[int]
 
 
 @dataclass(frozen=True)
@@ -122,13 +126,15 @@ def settle(source: Source, rows: Delivered, of: Longs, found: Sequence[Version],
     arriving = known_at == UNSAID
     known_at[arriving], last_known = _arrivals(whose[arriving], callers.now, counters.last_known)
     _one_after_another(known_at, codes, ids)
+    ahead = event_at > known_at + APART
     event_at = np.minimum(np.where(event_at == UNSAID, known_at, event_at), known_at)
     seq = counters.last_seq + 1 + np.arange(len(keep), dtype=np.int64)
     made = {"seq": seq, "version": version, "event_at": event_at, "known_at": known_at}
     kept = rows.table.take(pa.array(keep)) if len(keep) < len(rows.codes) else rows.table
     schema = event_schema(source)
     events = pa.table([pa.array(made[n]) if n in made else kept.column(n) for n in schema.names], schema=schema)
-    return Settled(events, rows.digests[keep], last_known, np.bincount(whose, minlength=len(callers.now)).tolist())
+    new, early = (np.bincount(of, minlength=len(callers.now)).tolist() for of in (whose, whose[ahead]))
+    return Settled(events, rows.digests[keep], last_known, new, early)
 
 
 def _arrivals(whose: Longs, now: Sequence[int], last: int) -> tuple[Longs, int]:

@@ -87,6 +87,7 @@ def take(lake: Lake, source: Source, looked: Looked, *, now: datetime, marks: Ma
         examples=tuple(looked.bad.values())[:5],
         reasons=by_reason(reason for one in several for reason in one.reasons),
         through_seq=several[-1].through_seq,
+        ahead=sum(one.ahead for one in several),
     )
     # Before anything was ever kept there is nothing to note it with: such messages are read again.
     return total, marks.after if total.through_seq or marks.before else marks.before

@@ -13,6 +13,7 @@ absence of a yes always wins over a wish.
 | drift of what hardly matters, or that the season explains | it is noted in the signal, which does not fire |
 | truths that stopped coming | their owner is told; nothing that rests on truth is decided |
 | a source that truth is read from, and that is overdue | no step of a roll-out, nothing learnt by itself; the way back stays open |
+| newest rows that break what the project says they must be | the same |
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from datetime import datetime, timedelta
 
 from everloop.loop.govern import STANDS, WATCH, Memory, forbidden
 from everloop.monitor.deployed import GUARDRAIL, SOON
-from everloop.project.conditions import slipped
+from everloop.project.conditions import slipped, usual_volume
 from everloop.project.model import Model
 from everloop.records import HELD, Action, Decision, Signal, Signals, Traffic, Verdict
 
@@ -49,7 +50,8 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
     if traffic.held:
         stopped = (f"it is held ({traffic.held}), and nothing is learnt or rolled out before: everloop release {model.name}",)
         return _decision(model, "hold", stopped, HELD, now, id, made_from)
-    frozen = (*_sentences(signals.fired("outage")), *(signals.overdue or ()))
+    late = (*_sentences(signals.fired("outage")), *(signals.overdue or ()))
+    frozen = (*late, *(s for s in _sentences(unfit_rows(model, signals)) if s not in late))
     if traffic.rolling and memory.plan and not frozen:
         action: Action = "promote" if memory.plan == "promote" else "advance"
         because: tuple[str, ...] = ("units move to whichever version does better",)
@@ -60,7 +62,7 @@ def decide(model: Model, traffic: Traffic, signals: Signals, memory: Memory, *, 
         because += tuple(dict.fromkeys(trial.because for trial in signals.trials if trial.says == "not enough evidence"))
         because += tuple(f"{STANDS}{one}" for one in frozen)
         because += (f"it stays at {100 * traffic.share:.4g} %, as was set by hand ({traffic.by_hand})",) if traffic.by_hand else ()
-        return _decision(model, "hold", because, "outage" if frozen else memory.cause, now, id, made_from)
+        return _decision(model, "hold", because, "outage" if late else "data" if frozen else memory.cause, now, id, made_from)
     return _retrain_or_hold(model, signals, memory, now=now, id=id, made_from=made_from)
 
 
@@ -86,6 +88,12 @@ def _harming(traffic: Traffic, harm: tuple[Signal, ...]) -> tuple[str, ...]:
     about = {signal.about for signal in harm}
     some = traffic.arms and about < set(traffic.candidates)
     return tuple(version for version in traffic.candidates if version in about) if some else ()
+
+
+def unfit_rows(model: Model, signals: Signals) -> tuple[Signal, ...]:
+    """What the newest rows break of what their sources say they must be; not how many came, which can only be guessed at."""
+    must = _said(tuple(c for source in model.sources for c in source.must if not isinstance(c, usual_volume)))
+    return tuple(s for s in signals.fired("data") if s.clause in must)
 
 
 def _retrain_or_hold(model: Model, signals: Signals, memory: Memory, *, now: datetime, id: str, made_from: tuple[str, ...]) -> Decision:

@@ -41,6 +41,7 @@ PIECE = ROWS
 """Answers counted in one piece of work: as many as are counted at a time anyhow, so that names come out alike."""
 MANY = 2 * PIECE
 """So many are worth sending away."""
+OWN = "own"  # whether an answer is of the version whose reference it is held against
 
 
 def reference_of(house: House, model: Model, champion: Candidate) -> Profile | None:
@@ -236,13 +237,14 @@ def in_windows(model: Model, given: pa.Table) -> pa.Table:
 def windows_of(
     house: House, model: Model, champion: Candidate, reference: Profile | None, given: pa.Table, labels: Labels | None = None
 ) -> tuple[Profile, ...]:
-    """One profile for each window of answers, oldest first, counted against the reference's bins."""
+    """One profile for each window of answers, oldest first, counted against the reference's bins. What others answered meanwhile, such as
+    the candidate of a roll-out, is none of its answers: the reference is of what the champion answered."""
     if reference is None or not len(given):
         return ()
     name = f"seen {champion.id}"
     habit = house.facts.latest(model.name, f"learnt {champion.id}")
-    served = given.filter(pc.not_equal(given.column("arm"), "shadow"))
-    moments = served.column("moment").to_numpy()
+    served = _with_own(house, model, champion, given.filter(pc.not_equal(given.column("arm"), "shadow")))
+    moments, own = served.column("moment").to_numpy(), served.column(OWN).to_numpy(zero_copy_only=False)
     starts = _starts(model, moments)
     windows = np.unique(starts)[-HABIT:]
     if not len(windows):
@@ -253,8 +255,8 @@ def windows_of(
     told = None if labels is None else labels.beside(champion.shape, served)
     places = {start: np.flatnonzero(starts == start) for start in windows.tolist()}
     there = {start: Profile.from_plain(kept[start], reference.spec) for start in places if start in kept}
-    # A window that has grown since is counted again.
-    grown = {start: rows for start, rows in places.items() if start not in there or there[start].rows != len(rows)}
+    # A window that has grown since is counted again, and one that counts answers of others.
+    grown = {start: rows for start, rows in places.items() if start not in there or _other(there[start], int(own[rows].sum()), len(rows))}
     fresh = _each_counted(house, reference.spec, served, grown, champion.shape)
     for start, rows in places.items():
         before = there.get(start)
@@ -268,6 +270,17 @@ def windows_of(
     if fresh:
         _keep(house.facts, house, model, name, fresh)
     return tuple(found)
+
+
+def _with_own(house: House, model: Model, champion: Candidate, served: pa.Table) -> pa.Table:
+    """Answers, each with whether it is the champion's own."""
+    mine = [v.id for v in house.versions.all(model.name) if v.candidate == champion.id]
+    return served.append_column(OWN, pc.is_in(served.column("version"), value_set=pa.array(mine, served.schema.field("version").type)))
+
+
+def _other(kept: Profile, own: int, rows: int) -> bool:
+    """Whether a window that was counted held other rows, or other answers, than are there now."""
+    return kept.rows != rows or (ANSWERS in kept.counts and int(kept.counts[ANSWERS].sum()) != own)
 
 
 def _starts(model: Model, moments: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -289,15 +302,27 @@ def _each_counted(house: House, spec: Spec, served: pa.Table, windows: Mapping[i
 def _counted(spec: Spec, shape: Shape, rows: pa.Table) -> Profile:
     if shape.kind == "ranking":
         return profile(spec, pa.table({}).select([]), rows.column("moment").to_numpy().astype(np.int64))
-    columns = _with_answers(rows, [n for n in spec.features if n != ANSWERS], shape)
-    return profile(spec, columns, rows.column("moment").to_numpy().astype(np.int64))
+    own = rows.column(OWN).to_numpy(zero_copy_only=False)
+    answered = _answers_of(rows.filter(pa.array(own)), shape)
+    answers = answered.take(pa.array(np.cumsum(own) - 1, mask=~own))
+    columns = _beside(features_of(rows, [n for n in spec.features if n != ANSWERS]), answers)
+    found = profile(spec, columns, rows.column("moment").to_numpy().astype(np.int64))
+    if ANSWERS in found.counts:
+        found.counts[ANSWERS][0] -= int((~own).sum())
+    return found
 
 
 def _with_answers(rows: pa.Table, names: Sequence[str], shape: Shape) -> pa.Table:
     """What was known when these answers were given, and the answers."""
-    known = features_of(rows, names)
-    answers = _as_column(Answers.from_arrow(of_a_step(shape), rows.column("answer")))
+    return _beside(features_of(rows, names), _answers_of(rows, shape))
+
+
+def _beside(known: pa.Table, answers: pa.Array) -> pa.Table:
     return pa.table({**{name: known.column(name) for name in known.column_names}, ANSWERS: answers})
+
+
+def _answers_of(rows: pa.Table, shape: Shape) -> pa.Array:
+    return _as_column(Answers.from_arrow(of_a_step(shape), rows.column("answer")))
 
 
 def _as_column(answers: Answers) -> pa.Array:

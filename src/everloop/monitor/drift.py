@@ -89,13 +89,13 @@ def drifts(
     past = past_of(reference, mine, against, names)
     few = bool((np.isfinite(past.d[:-1]).sum(axis=0) < HABIT).any())
     blocks = [window for window, learnt in zip(mine, past.learnt, strict=True) if learnt]
-    cold = _drawn(reference, blocks, names, mine[-1].rows, seed) if few else None
+    cold = _drawn(reference, blocks, names, mine[-1], seed) if few else None
     found = judge(past, cold=cold, floor_psi=floor_psi)
     return [
         Drift(
             n, bool(found.alarm[-1, j]), now[n], float(found.upper[j]) if np.isfinite(found.upper[j]) else None,
             lots.first[_first(found.beyond[:, j])] if found.alarm[-1, j] else None, float(found.score[j]),
-            _but(found, j, now[n], mine[-1].rows),
+            _but(found, j, now[n], int(mine[-1].counts[n].sum())),
         )
         for j, n in enumerate(names)
     ]  # fmt: skip
@@ -185,7 +185,7 @@ def past_of(reference: Profile, windows: Sequence[Profile], against: Sequence[Pr
         old, new = (np.array([w.counts[name] for w in side], dtype=np.float64) for side in (against, windows))
         found.append(_series(reference.spec.features[name], reference.counts[name], old, new))
     learnt = np.array([learnt_from(reference, w) for w in windows])
-    return Past.of(found, np.array([w.rows for w in windows], dtype=np.float64), learnt)
+    return Past.of(found, np.array([[w.counts[name].sum() for name in names] for w in windows], dtype=np.float64), learnt)
 
 
 def _series(bins: Bins, whole: Counts, old: Floats, new: Floats) -> Series:
@@ -203,9 +203,9 @@ def _ten(bins: Bins, whole: Counts) -> NDArray[np.intp]:
     return np.append(0, 1 + np.minimum((middle / total * TEN).astype(np.intp), TEN - 1))
 
 
-def _drawn(reference: Profile, blocks: Sequence[Profile], names: Sequence[str], rows: int, seed: int) -> Past:
-    """The distances of 99 windows of ``rows`` rows, drawn from what was learnt from: each from one of its blocks of time where there are at
-    least four (a block bootstrap), so that days that wobble do; from all of it otherwise.
+def _drawn(reference: Profile, blocks: Sequence[Profile], names: Sequence[str], newest: Profile, seed: int) -> Past:
+    """The distances of 99 windows with as many rows as the newest, drawn from what was learnt from: each from one of its blocks of time
+    where there are at least four (a block bootstrap), so that days that wobble do; from all of it otherwise.
     """
     rng = np.random.default_rng(seed)
     enough = len(blocks) >= LEAST
@@ -216,10 +216,10 @@ def _drawn(reference: Profile, blocks: Sequence[Profile], names: Sequence[str], 
         sources = np.array([b.counts[name] for b in blocks] if enough else [whole], dtype=np.float64)
         shares = sources / np.maximum(sources.sum(axis=1, keepdims=True), 1.0)
         shares[sources.sum(axis=1) == 0] = whole / max(1, whole.sum())
-        drawn = rng.multinomial(rows, shares[which if enough else np.zeros(DRAWN, dtype=np.int64)])
+        drawn = rng.multinomial(int(newest.counts[name].sum()), shares[which if enough else np.zeros(DRAWN, dtype=np.int64)])
         old = np.broadcast_to(whole.astype(np.float64), drawn.shape)
         found.append(_series(reference.spec.features[name], whole, old, drawn.astype(np.float64)))
-    return Past.of(found, np.full(DRAWN, float(rows)), np.ones(DRAWN, dtype=bool))
+    return Past.of(found, np.tile([float(newest.counts[n].sum()) for n in names], (DRAWN, 1)), np.ones(DRAWN, dtype=bool))
 
 
 def _apart(name: str, bins: Bins, reference: Profile, window: Profile) -> list[tuple[str, tuple[int, int], tuple[int, int]]]:

@@ -37,8 +37,8 @@ TEN = 9  # degrees of freedom of ten bins
 
 @dataclass(frozen=True)
 class Past:
-    """Distances of windows from their references, for some features. ``d``, ``psi_raw``, ``psi`` and ``side`` are (windows, features),
-    ``rows`` (windows,); ``learnt`` (windows,) says which were learnt from: they are habit from the beginning, and raise no alarm.
+    """Distances of windows from their references, for some features. ``d``, ``psi_raw``, ``psi``, ``side`` and ``rows`` are (windows,
+    features); ``learnt`` (windows,) says which were learnt from: they are habit from the beginning, and raise no alarm.
     """
 
     d: Floats
@@ -50,9 +50,11 @@ class Past:
 
     @staticmethod
     def of(features: list[Series], rows: Floats, learnt: NDArray[np.bool_]) -> Past:
-        """The series of each feature beside each other."""
+        """The series of each feature beside each other; ``rows`` are of all features (windows,), or of each (windows, features)."""
         d, raw, psi = (np.column_stack([getattr(f, what) for f in features]) for what in ("d", "psi_raw", "psi"))
-        return Past(d, raw, psi, np.column_stack([f.side for f in features]), np.asarray(rows, dtype=np.float64), learnt)
+        # Of no row there is no distance, and no noise to divide by.
+        each = np.broadcast_to(np.maximum(rows if rows.ndim == 2 else rows[:, None], 1.0), d.shape)
+        return Past(d, raw, psi, np.column_stack([f.side for f in features]), each, learnt)
 
     def take(self, windows: NDArray[np.int64]) -> Past:
         """Some windows, in this order."""
@@ -119,7 +121,7 @@ def judge(past: Past, *, cold: Past | None = None, floor_psi: float | None = Non
             top = middle[:, 0] + stdtrit(freedom[:, 0], 1 - Q) * spread[:, 0]
             upper = np.where(settled, np.maximum(top, 0.0) ** (1 / POWERS[0]), np.nan)
             score = np.nanmax((scaled[w] - middle) / spread, axis=1, initial=-np.inf)
-    far = past.psi >= np.maximum(CRITICAL_PSI, 2 * NOISE / past.rows)[:, None]
+    far = past.psi >= np.maximum(CRITICAL_PSI, 2 * NOISE / past.rows)
     return Judged(beyond, alarms(beyond, past.side, far), upper, score)
 
 
@@ -139,9 +141,9 @@ def _earlier(values: NDArray[_T], by: int) -> NDArray[_T]:
 
 def _tall(past: Past, floor_psi: float | None) -> NDArray[np.bool_]:
     """Where a distance is not small (windows, features)."""
-    least = np.maximum(FLOOR_D, ROOTS / np.sqrt(past.rows))[:, None]
+    least = np.maximum(FLOOR_D, ROOTS / np.sqrt(past.rows))
     with np.errstate(invalid="ignore"):
-        tall = (past.d >= least) | (past.psi >= np.maximum(FLOOR_PSI, NOISE / past.rows)[:, None])
+        tall = (past.d >= least) | (past.psi >= np.maximum(FLOOR_PSI, NOISE / past.rows))
         return tall if floor_psi is None else tall & (past.psi >= floor_psi)
 
 
@@ -159,7 +161,7 @@ def _learnt(past: Past, scaled: Floats) -> NDArray[np.bool_]:
 
 def _at_rows(past: Past, scaled: Floats, w: int) -> Floats:
     """Earlier distances as they would be if those windows had as few rows as window ``w``: fewer rows, more noise."""
-    more = np.maximum(0.0, 1 / past.rows[w] - 1 / past.rows)[:, None]
+    more = np.maximum(0.0, 1 / past.rows[w] - 1 / past.rows)
     if not more.any():
         return scaled
     return np.stack([(past.d**2 + MEAN_SQUARE * more) ** (POWERS[0] / 2), np.maximum(past.psi_raw + TEN * more, 0.0) ** POWERS[1]], axis=2)

@@ -39,7 +39,7 @@ def by_reason(several: Iterable[Refused]) -> tuple[Refused, ...]:
 @dataclass(frozen=True, kw_only=True)
 class Received:
     """What became of a delivery: rows kept, rows already known, rows refused (with at most five examples, and all of them counted by
-    reason, the most frequent first)."""
+    reason, the most frequent first); and how many of those kept said that they happened after they were known (``ahead``)."""
 
     source: str
     kept: int
@@ -48,6 +48,7 @@ class Received:
     examples: tuple[str, ...] = ()
     reasons: tuple[Refused, ...] = ()
     through_seq: int
+    ahead: int = 0
 
     def then(self, other: Received) -> Received:
         """What became of this and of what came after it, together.
@@ -64,7 +65,20 @@ class Received:
             examples=(self.examples + other.examples)[:5],
             reasons=by_reason(self.reasons + other.reasons),
             through_seq=other.through_seq,
+            ahead=self.ahead + other.ahead,
         )
+
+    @property
+    def doubt(self) -> str:
+        """What is odd about rows that were kept; nothing where nothing is.
+
+        >>> Received(source="orders", kept=2, duplicates=0, refused=0, through_seq=2, ahead=1).doubt
+        '1 row says it happened after it was known; it counts as happened when it was known. Is its time zone right?'
+        """
+        if self.ahead == 1:
+            return "1 row says it happened after it was known; it counts as happened when it was known. Is its time zone right?"
+        many = "rows say they happened after they were known; they count as happened when they were known. Is their time zone right?"
+        return f"{self.ahead:,} {many}" if self.ahead else ""
 
 
 @dataclass(frozen=True, kw_only=True)

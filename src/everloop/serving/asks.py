@@ -275,13 +275,14 @@ class OnlineFeaturesReply(Struct):
 
 
 class ReceivedReply(Struct, kw_only=True):
-    """What became of a delivery: rows kept, known already, refused (with at most five examples of why)."""
+    """What became of a delivery: rows kept, known already, refused (with at most five examples of why); and what is odd about the kept."""
 
     kept: int
     duplicates: int
     refused: int
     examples: list[str]
     through_seq: int
+    doubt: str | UnsetType = UNSET
 
 
 def received_reply(received: Received) -> ReceivedReply:
@@ -291,6 +292,7 @@ def received_reply(received: Received) -> ReceivedReply:
         refused=received.refused,
         examples=list(received.examples[:5]),
         through_seq=received.through_seq,
+        doubt=received.doubt or UNSET,
     )
 
 
