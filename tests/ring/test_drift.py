@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from everloop import Model, canary, days, drifted
 from everloop.cli import app
+from everloop.clock import microseconds
 from everloop.loop.answers import answer_due, answers_of
 from everloop.loop.drifting import measure
 from everloop.loop.look import status
@@ -98,6 +99,18 @@ def test_what_a_champion_learnt_from_has_seasons_and_answers_it_had_not_learnt(l
     assert json.loads(json.dumps(measure(house, model).as_plain(), default=str))["waiting"]["rows"] == 120
     again = profiles_of(house, model, house.traffic(model), answers_of(house, model))
     assert [w.to_plain() for w in again[1]] == [w.to_plain() for w in windows]
+
+
+def test_drift_of_a_day_that_is_over_is_of_what_was_answered_by_then(learnt, tmp_path):
+    house, model = learnt
+    then = END + timedelta(days=2)
+    assert measure(house, model).waiting.rows == 120
+    house.store.close()
+    at = ["drift", model.name, "-p", str(tmp_path / "shop"), "--json", "--now"]
+    waiting = json.loads(CliRunner().invoke(app, [*at, then.isoformat()]).output)[0]["waiting"]
+    assert (waiting["rows"], waiting["began"]) == (40, microseconds(then - timedelta(hours=1)))  # midnight there
+    before = CliRunner().invoke(app, [*at, (END - timedelta(days=1)).isoformat()])
+    assert "It began at" in str(before.exception)
 
 
 def test_what_a_candidate_answers_is_not_held_against_what_the_champion_answers(tmp_path):

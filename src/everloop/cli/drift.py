@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from everloop.cli.opening import open_light
-from everloop.cli.options import HERE, Folder, Json, Project, Stage
-from everloop.cli.saying import say
+from everloop.cli.options import HERE, At, Folder, Json, Project, Stage
+from everloop.cli.saying import instant_of, say
 
 
 def drift(
@@ -17,15 +17,20 @@ def drift(
     project: Project = HERE,
     house: Folder = None,
     stage: Stage = "",
+    now: At = None,
     as_json: Json = False,
 ) -> None:
-    """How far each feature of the newest window lies from what was learnt from, and what a quiet year costs in false alarms."""
+    """How far each feature of the newest window lies from what was learnt from, and what a quiet year costs in false alarms.
+
+    As of an instant where one is said: the champion of then, and the answers given by then.
+    """
     from everloop.loop.drifting import measure
 
     opened = open_light(project, house, stage)
     models = [opened.project.model(model)] if model else list(opened.project.models.values())
     begun = [m for m in models if model or opened.pointers.current(m.name)]
-    found = [measure(opened, m, classify=classify) for m in begun]
+    until = instant_of(now) if now else None
+    found = [measure(opened, m, classify=classify, until=until) for m in begun]
     waiting = [f"{m.name}: has not begun. Next: everloop turn {m.name}" for m in models if m not in begun]
     say([each.as_plain() for each in found], "\n".join([*map(str, found), *waiting]), as_json)
     raise typer.Exit(1 if any(each.drifted for each in found) else 0)

@@ -107,12 +107,17 @@ class Drifting:
         }  # fmt: skip
 
 
-def measure(house: House, model: Model, *, classify: bool = False) -> Drifting:
-    """Everything about the drift of one model. Raises Unknown where it has not begun."""
+def measure(house: House, model: Model, *, classify: bool = False, until: datetime | None = None) -> Drifting:
+    """Everything about the drift of one model; with ``until`` (aware) of the champion of then, and of what was answered by then.
+
+    Raises Unknown where it has not begun, or not by then.
+    """
     traffic = house.pointers.current(model.name)
     if traffic is None:
         raise Unknown("traffic of", model.name, next=f"It has not begun. Begin with: everloop turn {model.name}")
-    given = in_steps(answers_of(house, model, since=EPOCH), model.shape)
+    if until is not None:
+        traffic = history.at(house.journal, model.name, until)
+    given = in_steps(answers_of(house, model, since=EPOCH, until=until), model.shape)
     reference, windows, seasons = profiles_of(house, model, traffic, given)
     if reference is None or not windows:
         return Drifting(model.name, None, 0, (), None, why=_nothing(house, model, traffic, reference))
@@ -126,7 +131,7 @@ def measure(house: House, model: Model, *, classify: bool = False) -> Drifting:
         few = f"fewer than {LEAST_ROWS} rows were learnt from, or of one window"
         return Drifting(model.name, None, 0, (), None, None, (), *chances, lots.waiting, why=few)
     inputs = [n for n in names if n != ANSWERS]
-    apart, why = _apart(house, model, given, reference, lots.windows, inputs) if classify else (None, "")
+    apart, why = _apart(house, model, traffic, given, reference, lots.windows, inputs) if classify else (None, "")
     then = year_ago(house, model, reference, windows, seasons, newest(model, given))
     seasonal = frozenset(d.feature for d in found if d.drifted and as_a_year_ago(reference, windows[-1], then, d.feature))
     begun, quiet = lots.windows[-1].first_at, quiet_of(reference, windows, seasons, span, zone)
@@ -146,13 +151,13 @@ def _nothing(house: House, model: Model, traffic: Traffic, reference: Profile | 
 
 
 def _apart(
-    house: House, model: Model, given: pa.Table, reference: Profile, windows: Sequence[Profile], features: Sequence[str]
+    house: House, model: Model, traffic: Traffic, given: pa.Table, reference: Profile, windows: Sequence[Profile], features: Sequence[str]
 ) -> tuple[ToldApart | None, str]:
     """The rows of what was learnt from and of the newest window, and those before it until there are enough, at most 2,000 of each side
     (``sample``), told apart by a classifier; or why they cannot be."""
     if not features:
         return None, "the model knows nothing but its unit"
-    champion = house.champion(house.traffic(model))
+    champion = house.champion(traffic)
     given = in_windows(model, given)
     rows, now = rows_learnt(house, model, champion), _answered(given, windows[-1], features)
     for before in windows[-2::-1]:
