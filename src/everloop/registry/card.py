@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from everloop.clock import said
 from everloop.plots.forest import Effect, intervals
 from everloop.records import Candidate, Opinion, TrainingSet, Verdict, Version
+from everloop.registry.sentences import rows_said
 from everloop.stats.summary import Summary
 
 _UNKNOWN = "—"
@@ -137,7 +138,7 @@ def markdown(card: dict[str, Any]) -> str:
             ("rows", f"{data['rows']:,}"),
             ("from", data["from"]),
             ("until", data["until"]),
-            ("held out", f"{data['held_out']:,} questions from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
+            ("held out", f"{rows_said(data['held_out'], data['held_out_questions'])} from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
             ("not mature", f"{data['immature']:,}"),
             ("void", f"{data['void']:,}"),
         ),
@@ -213,6 +214,7 @@ def _data(candidate: Candidate, training_set: TrainingSet | None) -> dict[str, A
         "from": _instant(candidate.learnt_from),
         "until": _instant(candidate.learnt_until),
         "held_out": known.judge_rows if known else 0,
+        "held_out_questions": known.judge_questions if known else 0,
         "judged_from": _instant(known.judge_from) if known else None,
         "judged_until": _instant(known.last_at) if known else None,
         "truths_known_at": _instant(known.truths_known_at) if known else None,
