@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
 from everloop import Model, days, slipped
+from everloop.console.ring import wrong_of
 from everloop.loop.answers import answer_due
 from everloop.loop.look import status
 from everloop.loop.steps import watch_now
 from everloop.loop.tell.told import tell_predictions, tell_truths
 from everloop.loop.turn import turn
 from everloop.records import Signals
+from everloop.stats.rounded import percent
 from tests.loop.houses import NOW, Mean, daily, house_at, orders
 from tests.ring.conftest import END
 
@@ -93,6 +96,20 @@ def test_every_figure_says_how_much_truth_it_rests_on_and_immature_windows_decid
     judged = int(known[4:25][windows[4:25]].sum())
     assert slip.rows == pytest.approx(judged, rel=0.15)
     assert slip.rows < known[4:].sum()  # there is more truth than may be judged by
+
+
+def test_the_terminal_and_the_console_say_the_same_of_how_much_truth_is_known(world):
+    """A void truth is known to be void: nothing is waited for."""
+    made = world()
+    now = made.until(25)
+    watch_now(made.house, returns, now)
+    void = [made.question(n, unit) | {"void": True} for n in range(4, 14) for unit in range(0, EACH, 3)]
+    assert tell_truths(made.house, void, now).refused == 0
+    later = now + timedelta(hours=1)
+    found = watch_now(made.house, returns, later)
+    said = re.search(r"the truth of (\S+ %) of ", signal(found, "slip").sentence)[1]
+    assert percent(signal(found, "slip").coverage) == said
+    assert f", the truth of {said} of its answers" in wrong_of(made.house, returns, made.house.traffic(returns), found).rests_on
     assert not found.fired("outage")
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
+from everloop.clock import microseconds
 from everloop.errors import EverloopError
 from everloop.features.as_of import live
 from everloop.lake.receive import receive
@@ -16,8 +17,10 @@ from everloop.loop.carded import card_of
 from everloop.loop.reproduce import reproduce
 from everloop.loop.skew import measure
 from everloop.loop.spoken import story
+from everloop.loop.steps import training_table
 from everloop.loop.turn import turn
 from everloop.records import Contest
+from everloop.registry.card import markdown
 from tests.ring.conftest import END
 from tests.ring.test_doors import doors, known_of  # noqa: F401
 
@@ -85,6 +88,15 @@ def test_a_contest_of_lists_keeps_each_figure_with_its_protocol(house_of):
 def test_the_turn_and_the_card_say_the_protocol(house_of, learnt):
     house, model = house_of
     assert "Lists of 5 among" in learnt[1]
+    # A row is a candidate, and no question.
+    table = training_table(house, model, END)
+    record = next(e.record for e in house.journal.read(kind="TrainingSet"))
+    until, since = microseconds(record.learn_until), microseconds(record.judge_from)
+    rows = table.select(["question", "moment"]).to_pylist()
+    learn, judge = [[r["question"] for r in rows if keep(r["moment"])] for keep in (lambda at: at < until, lambda at: at >= since)]
+    held = f"{len(judge):,} candidates of {len(set(judge)):,} questions"
+    assert f"{len(learn):,} candidates of {len(set(learn)):,} questions to learn from, {held} held out" in learnt[1]
+    assert f"{held} from" in markdown(card_of(house, model, "recommend@1"))
     assert "of what they never had" in learnt[1]
     assert any("Lists of 5 among" in sentence and "repeat" not in sentence for sentence in card_of(house, model, "recommend@1")["worth"])
 

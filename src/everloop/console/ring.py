@@ -183,7 +183,10 @@ def wrong_of(house: House, model: Model, traffic: Traffic | None, look: Signals 
     """The champion's realised error, as last known; before any truth of it is mature, what its error is estimated to be."""
     known = newest_realised(house, model.name)
     if known is not None and traffic is not None and known.version == traffic.champion:
-        covered = f", the truth of {percent(known.coverage)} of its answers" if known.coverage is not None else ""
+        # What the error came to is kept when it moves; of how many answers the truth is known moves on without it.
+        shares = [s.coverage for s in look.signals if s.coverage is not None] if look and look.until >= known.at else []
+        share = shares[0] if shares else known.coverage
+        covered = f", the truth of {percent(share)} of its answers" if share is not None else ""
         return Wrong(error_said(known), f"on {known.rows:,} answers{covered}")
     estimate = next((s for s in look.signals if s.kind == "estimate" and s.value is not None), None) if look else None
     if estimate is None or estimate.measure is None:

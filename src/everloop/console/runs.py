@@ -19,6 +19,7 @@ from everloop.project.refuse import did_you_mean
 from everloop.records import Candidate, Verdict
 from everloop.registry.errands import Errand, Errands
 from everloop.registry.runs import OWN, Run, terms_of
+from everloop.registry.sentences import rows_said
 from everloop.stats.rounded import figure
 
 SCREEN, FEW = 50, 10
@@ -164,6 +165,7 @@ def one(asking: Asking) -> Shown:
         "run": run, "candidate": candidate, "training_set": training_set,
         "snapshot": snapshot_of(house, training_set) if training_set is not None else None,
         "verdicts": mine, "features": features_aloud(house, candidate), "figure": figure,
+        "rows_said": rows_said,
     }  # fmt: skip
     return Shown(f"A run of {run.model}", "run.html", values)
 

@@ -139,6 +139,8 @@ def training_set_of(
     """The record of a training table that lies under ``body``."""
     moments = np.asarray(table["moment"].to_numpy(), dtype=np.int64)
     empty = not len(moments) or cut is None
+    learn, judge = (moments < cut.learn_until, moments >= cut.judge_from) if cut is not None else (np.zeros(len(moments), dtype=np.bool_),) * 2
+    lists = table["question"].to_numpy() if "item" in table.column_names else moments[:0]
     return TrainingSet(
         id=id,
         made_at=now,
@@ -147,8 +149,8 @@ def training_set_of(
         body=body,
         columns=model.columns,
         rows=table.num_rows,
-        learn_rows=0 if cut is None else int((moments < cut.learn_until).sum()),
-        judge_rows=0 if cut is None else int((moments >= cut.judge_from).sum()),
+        learn_rows=int(learn.sum()),
+        judge_rows=int(judge.sum()),
         first_at=None if empty else instant(moments.min()),
         learn_until=None if cut is None else instant(cut.learn_until),
         judge_from=None if cut is None else instant(cut.judge_from),
@@ -156,6 +158,8 @@ def training_set_of(
         truths_known_at=now,
         immature=int((~found.mature).sum()),
         void=int((found.mature & ~found.there).sum()),
+        learn_questions=len(np.unique(lists[learn])) if len(lists) else 0,
+        judge_questions=len(np.unique(lists[judge])) if len(lists) else 0,
     )
 
 

@@ -19,6 +19,7 @@ from everloop.project.reading import AnyReading, column_names
 from everloop.project.resolve import with_apart
 from everloop.project.source import Source
 from everloop.records import Candidate, Decision
+from everloop.registry.sentences import rows_said
 from everloop.serving.answer import Older
 from everloop.training.predictor import Answering, Predictor
 
@@ -76,7 +77,7 @@ def new_reference(house: House, candidate: Candidate) -> str | None:
     if learnt is None or not any(isinstance(r, Decision) and r.cause == "drift" for r in map(find, learnt.made_from)):
         return None
     since, until = (f"{at:%Y-%m-%d}" if at else "?" for at in (learnt.first_at, learnt.learn_until))
-    return f"drift is measured from training set {learnt.id} ({learnt.learn_rows:,} questions, {since} to {until})"
+    return f"drift is measured from training set {learnt.id} ({rows_said(learnt.learn_rows, learnt.learn_questions)}, {since} to {until})"
 
 
 def changed_at(house: House, model: Model, *, until: datetime | None = None) -> datetime | None:

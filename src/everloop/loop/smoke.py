@@ -74,7 +74,7 @@ def _round(house: House, model: Model, now: datetime, rows: Mapping[str, int]) -
             return Smoke(model.name, rows, report, 0, None, None)
         candidate = keep(do.train, training_set)
         verdict = keep(do.judge, keep(do.rehearse, house.traffic(model), candidate, training_set))
-    return Smoke(model.name, rows, report, training_set.learn_rows, candidate, verdict)
+    return Smoke(model.name, rows, report, training_set.learn_questions or training_set.learn_rows, candidate, verdict)
 
 
 def _settings(project: Project, folder: Path) -> Settings:

@@ -69,7 +69,7 @@ def seen(house: House, model: Model, traffic: Traffic, *, now: datetime) -> Seen
     served, lately = in_windows(model, given), newest(model, whole)
     by_name = foresee(house, model, traffic, promised)
     answered = _answered(house, held, traffic.champion, slices, model)
-    coverage = float(mine.mature.mean()) if len(mine.table) else None
+    coverage = None if ripe is None else ripe.coverage
     grouped = with_groups(house, model, answered) if answered else None
     keep_realised(house, model, traffic, grouped, coverage, now)
     return Seen(

@@ -137,7 +137,8 @@ class TrainingSet(Record):
     """Questions with their features and mature truths. ``body`` is a Parquet file (see docs/features.md) ordered by moment, then unit.
 
     Rows with ``moment < learn_until`` are learnt from; rows with ``moment >= judge_from`` are the holdout; between them lies the gap
-    as long as a truth takes.
+    as long as a truth takes. ``learn_questions`` and ``judge_questions``: of so many questions those rows are the candidates; 0 where each
+    row is a question.
     """
 
     model: str
@@ -153,3 +154,5 @@ class TrainingSet(Record):
     truths_known_at: datetime
     immature: int = 0
     void: int = 0
+    learn_questions: int = 0
+    judge_questions: int = 0

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from everloop.clock import said
 from everloop.plots.forest import Effect, intervals
 from everloop.records import Candidate, Opinion, TrainingSet, Verdict, Version
+from everloop.registry.sentences import rows_said
 from everloop.stats.summary import Summary
 
 _UNKNOWN = "—"
@@ -143,8 +144,19 @@ def markdown(card: dict[str, Any]) -> str:
         f"# {_plain(card['version'])}",
         _quoted(card["predicts"]) or "_Nobody read the model aloud._",
         "## What it learnt from",
+<<<<<<< HEAD
         _rows(("rows", f"{data['rows']:,}"), ("from", data["from"]), ("until", data["until"]), *(tried if data["learnt_here"] else ())),
         *_section("## What it was tried on here", "" if data["learnt_here"] else _rows(*tried)),
+=======
+        _rows(
+            ("rows", f"{data['rows']:,}"),
+            ("from", data["from"]),
+            ("until", data["until"]),
+            ("held out", f"{rows_said(data['held_out'], data['held_out_questions'])} from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
+            ("not mature", f"{data['immature']:,}"),
+            ("void", f"{data['void']:,}"),
+        ),
+>>>>>>> mend_lists
         "## How it answers",
         _rows(
             ("learner", learner["name"]),
@@ -217,6 +229,7 @@ def _data(candidate: Candidate, training_set: TrainingSet | None) -> dict[str, A
         "from": _instant(candidate.learnt_from),
         "until": _instant(candidate.learnt_until),
         "held_out": known.judge_rows if known else 0,
+        "held_out_questions": known.judge_questions if known else 0,
         "judged_from": _instant(known.judge_from) if known else None,
         "judged_until": _instant(known.last_at) if known else None,
         "truths_known_at": _instant(known.truths_known_at) if known else None,

@@ -79,6 +79,15 @@ def _incident(incident: Incident) -> str:
     return f"{incident.because}: {what}" if incident.because else what
 
 
+def rows_said(rows: int, questions: int) -> str:
+    """Rows of a training set, as what they are: questions, or the candidates of so many ``questions`` (0: each row is one).
+
+    >>> rows_said(4428, 0), rows_said(587964, 12679)
+    ('4,428 questions', '587,964 candidates of 12,679 questions')
+    """
+    return f"{rows:,} candidates of {questions:,} questions" if questions else f"{rows:,} questions"
+
+
 def _made(record: Record, name: Naming) -> str:
     match record:
         case Snapshot():
@@ -93,7 +102,8 @@ def _made(record: Record, name: Naming) -> str:
                 f"the data was fit to learn from{so_far}" if record.passed else "the data was not fit to learn from: " + "; ".join(broken)
             )
         case TrainingSet():
-            return f"{record.learn_rows:,} questions to learn from, {record.judge_rows:,} held out"
+            learn, judge = rows_said(record.learn_rows, record.learn_questions), rows_said(record.judge_rows, record.judge_questions)
+            return f"{learn} to learn from, {judge if record.judge_questions else f'{record.judge_rows:,}'} held out"
         case Candidate(format="baseline"):
             return f"the baseline: {record.learner}"
         case Candidate(format="elsewhere"):
