@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from everloop import canary, days
 from everloop.cli import app
-from everloop.errors import EverloopError, Overtaken
+from everloop.clock import wall
+from everloop.errors import ClockWentBack, EverloopError, Overtaken
 from everloop.loop.delivery import delivery_of
-from everloop.loop.hand import hold, release, set_share
+from everloop.loop.hand import go_on, hold, release, set_share
 from everloop.loop.house import open_house, with_pause
 from everloop.loop.keep import keep_record
 from everloop.loop.look import history, status, why
@@ -202,6 +203,39 @@ def test_a_word_needs_a_name_and_a_reason(rolling, by, reason):
         with pytest.raises(EverloopError, match="name and a reason"):
             said(house, model, by=by, reason=reason, now=LATER)
     assert house.traffic(model) == before
+
+
+WORDS = {
+    "undo": undo,
+    "hold": hold,
+    "release": release,
+    "a share": lambda *given, **words: set_share(*given, 0.2, **words),
+    "a step": go_on,
+}
+
+
+@pytest.mark.parametrize("word", WORDS.values(), ids=WORDS)
+def test_nobody_decides_who_answers_at_a_moment_before_it_was_decided_last(rolling, word):
+    house, model = rolling
+    before, kept = house.traffic(model), house.journal.head()
+    with pytest.raises(ClockWentBack, match=r"Who answers for prices was decided at .* Nothing was done"):
+        word(house, model, **KIM, now=before.made_at - timedelta(minutes=1))
+    assert (house.traffic(model), house.journal.head()) == (before, kept)
+
+
+def test_a_yes_given_before_the_question_is_refused_and_the_question_waits_on(after):
+    house, model = after(first_turn, "price")
+    for yes in (True, False):
+        with pytest.raises(ClockWentBack):
+            answer_question(house, model, yes, **KIM, now=house.traffic(model).made_at - timedelta(days=1))
+    assert house.approvals.waiting(model.name)
+
+
+def test_where_a_clock_was_ahead_the_kill_switch_works_all_the_same_by_the_clock_there_is(rolling):
+    house, model = rolling
+    set_share(house, model, 0.2, **KIM, now=wall() + timedelta(days=1))
+    hold(house, model, **KIM, now=wall())
+    assert house.traffic(model).held
 
 
 def test_of_two_who_pull_the_switch_at_once_one_is_told_it_is_held(rolling):

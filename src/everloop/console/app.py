@@ -64,8 +64,8 @@ class Desk:
     def business(self) -> datetime:
         """Business time, the one now of all pages: the machine's clock, or the last turn's where somebody turned ahead of it; where the
         clock is turned, the newest instant the journal knows."""
-        if self.house.turned and (newest := self.house.journal.read(newest_first=True, limit=1)):
-            return newest[0].at
+        if self.house.turned and (newest := self.house.journal.newest()) is not None:
+            return newest
         now, last = self.wall(), self.house.turns.latest()
         return now if last is None else max(now, last)
 

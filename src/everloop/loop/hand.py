@@ -2,7 +2,8 @@
 the journal.
 
 A hold is the kill switch: it waits for no turn, wins over every one under way (whose fence it moves), and stands in house.db until
-somebody releases it. Each is one transaction, and then spread to the workers.
+somebody releases it. Each is one transaction, and then spread to the workers; each raises ClockWentBack for a ``now`` before the traffic
+in force.
 """
 
 from __future__ import annotations
@@ -120,6 +121,7 @@ def _moved(
         if there is None:
             raise EverloopError(f"{model.name} has not begun. Begin with: everloop turn {model.name}")
         unmoved(model, there, generation)
+        house.not_before(there, now)
         traffic = first(t, there)
         id = identity(action, model.name, traffic.generation, now.isoformat())
         moved = move(traffic, by=by, reason=reason, now=now, id=identity(id, "traffic"), made_from=(id,))

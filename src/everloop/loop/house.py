@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from everloop.clock import EPOCH, said
+from everloop.clock import EPOCH, said, wall
 from everloop.errors import ClockWentBack, EverloopError, LearnerFailed
 from everloop.lake.place import Lake
 from everloop.lake.snapshot import read, read_source
@@ -55,6 +55,8 @@ from everloop.training.predictor import Answering
 
 T = TypeVar("T")
 MANY_ROWS = 200_000
+NOW = timedelta(minutes=1)
+"""What is at most so far from the machine's own clock was read off it."""
 AUTONOMY = "autonomy"
 """The fact that says how far a house goes by itself; the record Autonomy is what it was said by."""
 
@@ -162,6 +164,15 @@ class House:
             raise ClockWentBack(
                 f"{model.name} was turned at {said(last.now)}, and the clock now says {said(now)}. Nothing was done. "
                 "Set the machine's clock right, or give a later instant: everloop turn --now …"
+            )
+
+    def not_before(self, traffic: Traffic, now: datetime) -> None:
+        """Refuse a person's word at an instant that was said and is before the traffic it is about: history would tell what never was. What
+        is meant now, by the machine's own clock, is never refused, since a kill switch has to work. Raises ClockWentBack."""
+        if now < traffic.made_at and abs(wall() - now) > NOW:
+            raise ClockWentBack(
+                f"Who answers for {traffic.model} was decided at {said(traffic.made_at)}, and this is to be at {said(now)}. Nothing was "
+                "done. Give a later instant (--now …), or none."
             )
 
     def in_child(self, work: partial[T], *, rows: int = 0) -> T:

@@ -34,11 +34,13 @@ def undo(house: House, model: Model, *, by: str, reason: str, now: datetime, gen
     many workers answer by it, and after how long. With ``generation`` only the traffic of that generation is taken back.
 
     Raises EverloopError where there is nothing to go back to, Overtaken where a turn moved the traffic in this very moment, or it is of
-    another generation.
+    another generation, ClockWentBack for a ``now`` before that traffic.
     """
     adopt(house, model, now)
     with house.store.transaction() as t:
-        unmoved(model, house.traffic(model, within=t), generation)
+        there = house.traffic(model, within=t)
+        unmoved(model, there, generation)
+        house.not_before(there, now)
         moved = take_back(house, t, model, by=by, reason=reason, now=now)
     return " ".join(filter(None, (f"{model.name}: {house.named(moved)}", spread(house, model.name, moved.generation))))
 
@@ -95,7 +97,7 @@ def answer_question(
     the ring where the yes is to a retrain, and tells the story: here, unless a controller is to do it.
 
     Raises EverloopError where nothing waits, or without a name and a reason; Overtaken for a yes to taking back what is tested no more, a
-    yes while the model is held, and a word on a question that waits no more.
+    yes while the model is held, and a word on a question that waits no more; ClockWentBack for a ``now`` before the traffic in force.
     """
     waiting = house.approvals.waiting(model.name)
     if question is not None:
@@ -110,6 +112,7 @@ def answer_question(
         rollout.require_released(house.traffic(model))
     turn = identity("approval", decision.id)
     with house.store.transaction() as t:
+        house.not_before(house.traffic(model, within=t), now)
         approval = house.approvals.answer(t, decision.id, approved=yes, by=by, reason=reason, now=now, id=identity(turn, "word"))
         keep_record(house, t, approval, model=model, turn=turn, verb="approve" if yes else "reject")
         moved = _carry_out(house, t, model, decision, by=by, reason=reason, now=now, turn=turn) if yes else None
@@ -166,7 +169,7 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
 
     Raises Unknown for what is no verdict of the model, EverloopError without a name and a reason, where it passed or is a version
     already, Overtaken while the model is held, where the candidate was judged against another champion than answers now, and where another
-    is rolled out.
+    is rolled out; ClockWentBack for a ``now`` before the traffic in force.
     """
     found = house.verdict(verdict)
     if found is None or found.model != model.name:
@@ -176,7 +179,9 @@ def override(house: House, model: Model, verdict: str, *, by: str, reason: str, 
     rollout.require_released(house.traffic(model))
     turn = identity("override", found.id, now.isoformat())
     with house.store.transaction() as t:
-        champion = house.versions.get(house.traffic(model, within=t).champion, within=t)
+        traffic = house.traffic(model, within=t)
+        house.not_before(traffic, now)
+        champion = house.versions.get(traffic.champion, within=t)
         if champion.candidate != found.champion:
             raise Overtaken(
                 f"{model.name}: the candidate was judged against another champion than {champion.name}, who answers now. Nothing was "

@@ -339,7 +339,7 @@ def test_a_hold_by_somebody_else_shows_in_the_switch_and_the_merchant_may_releas
 def test_while_the_switch_is_on_a_release_by_somebody_else_is_held_again(merchant):
     merchant.shop.edit(FLAG, kill_switch="true")
     merchant.hand.look()
-    release(merchant.real, merchant.model, by="Kim", reason="nothing wrong", now=LATER + timedelta(hours=1))
+    release(merchant.real, merchant.model, by="Kim", reason="nothing wrong", now=merchant.house.now)
     merchant.hand.look()
     assert merchant.traffic.held
     assert "kill_switch is on (model_flag" in merchant.words()[0].because[0]
