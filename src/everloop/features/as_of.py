@@ -139,7 +139,9 @@ def training_set_of(
     """The record of a training table that lies under ``body``."""
     moments = np.asarray(table["moment"].to_numpy(), dtype=np.int64)
     empty = not len(moments) or cut is None
-    learn, judge = (moments < cut.learn_until, moments >= cut.judge_from) if cut is not None else (np.zeros(len(moments), dtype=np.bool_),) * 2
+    learn, judge = (
+        (moments < cut.learn_until, moments >= cut.judge_from) if cut is not None else (np.zeros(len(moments), dtype=np.bool_),) * 2
+    )
     lists = table["question"].to_numpy() if "item" in table.column_names else moments[:0]
     return TrainingSet(
         id=id,

@@ -132,8 +132,9 @@ def _contest(card: dict[str, Any]) -> str:
 def markdown(card: dict[str, Any]) -> str:
     """A card as Markdown, for people. What came from outside (names, reasons, sentences) cannot break its layout."""
     data, learner, lineage = card["data"], card["learner"], card["lineage"]
+    held = rows_said(data["held_out"], data["held_out_questions"])
     tried = (
-        ("held out", f"{data['held_out']:,} questions from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
+        ("held out", f"{held} from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
         ("not mature", f"{data['immature']:,}"),
         ("void", f"{data['void']:,}"),
     )
@@ -144,19 +145,8 @@ def markdown(card: dict[str, Any]) -> str:
         f"# {_plain(card['version'])}",
         _quoted(card["predicts"]) or "_Nobody read the model aloud._",
         "## What it learnt from",
-<<<<<<< HEAD
         _rows(("rows", f"{data['rows']:,}"), ("from", data["from"]), ("until", data["until"]), *(tried if data["learnt_here"] else ())),
         *_section("## What it was tried on here", "" if data["learnt_here"] else _rows(*tried)),
-=======
-        _rows(
-            ("rows", f"{data['rows']:,}"),
-            ("from", data["from"]),
-            ("until", data["until"]),
-            ("held out", f"{rows_said(data['held_out'], data['held_out_questions'])} from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
-            ("not mature", f"{data['immature']:,}"),
-            ("void", f"{data['void']:,}"),
-        ),
->>>>>>> mend_lists
         "## How it answers",
         _rows(
             ("learner", learner["name"]),
