@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.features.test_shortlist import DAY, NOW, RULES, model, orders, products, stock, tables
 
 from everloop import at_least, days
 from everloop.features.candidates import first_among
@@ -18,7 +19,6 @@ from everloop.features.shortlist import Shortlists, from_tables, online_readings
 from everloop.features.states import states_of_all
 from everloop.features.tiles import Tiles
 from everloop.testing.plain import Said, event_table
-from tests.features.test_shortlist import DAY, NOW, RULES, model, orders, products, stock, tables
 
 IN_STOCK = at_least(stock.latest("available"), 1)
 

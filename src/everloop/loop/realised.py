@@ -38,8 +38,8 @@ MOST_GROUPS, LEAST_ROWS, ROUNDS = 24, 50, 500
 @dataclass(frozen=True)
 class Realised:
     """A champion's own metric over its newest four periods of mature truth, as was known ``at`` (aware UTC): ``value`` between ``low`` and
-    ``high`` (95 %; None where too little can be said) on ``rows`` answers. ``coverage``: the share of its answers whose truth is known, be it
-    void (``Maturity.coverage``).
+    ``high`` (95 %; None where too little can be said) on ``rows`` answers.
+    ``coverage``: the share of its answers whose truth is known, void or not (``Maturity.coverage``).
     ``why``: why there is no value."""
 
     at: datetime

@@ -98,8 +98,8 @@ class Seen:
     questions; in shadow and canary the candidate beside the champion, in bake the new champion (as ``candidate``) beside the one it
     replaced (as ``champion``). ``coverage``: the share of the questions since promotion of which it is known what came, be it void;
     ``maturity`` says it window by window, and ``answered`` has nothing of a window that is immature. ``open``: the champion's answers
-    in those windows, their truth left out, and ``foresee`` what a metric will come to on them. ``followed``: how far detectors of concept drift
-    had come in the last turn, ``alarms`` what those of another library say, by clause. Counts and latencies (µs) are of the answers
+    in those windows, their truth left out, and ``foresee`` what a metric will come to on them. ``followed``: how far detectors of concept
+    drift had come in the last turn, ``alarms`` what those of another library say, by clause. Counts and latencies (µs) are of the answers
     within a window's length up to the newest. ``hints``: what may explain a change. Instants are aware UTC.
 
     ``findings`` say what is wrong with the events, as they are now. ``year_ago`` is the newest window's profile as it was 364 days
