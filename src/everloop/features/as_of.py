@@ -139,9 +139,8 @@ def training_set_of(
     """The record of a training table that lies under ``body``."""
     moments = np.asarray(table["moment"].to_numpy(), dtype=np.int64)
     empty = not len(moments) or cut is None
-    learn, judge = (
-        (moments < cut.learn_until, moments >= cut.judge_from) if cut is not None else (np.zeros(len(moments), dtype=np.bool_),) * 2
-    )
+    nobody = np.zeros(len(moments), dtype=np.bool_)
+    learn, judge = (nobody, nobody) if cut is None else (moments < cut.learn_until, moments >= cut.judge_from)
     lists = table["question"].to_numpy() if "item" in table.column_names else moments[:0]
     return TrainingSet(
         id=id,

@@ -132,21 +132,20 @@ def _contest(card: dict[str, Any]) -> str:
 def markdown(card: dict[str, Any]) -> str:
     """A card as Markdown, for people. What came from outside (names, reasons, sentences) cannot break its layout."""
     data, learner, lineage = card["data"], card["learner"], card["lineage"]
-    held = rows_said(data["held_out"], data["held_out_questions"])
+    learnt_here = data.get("learnt_here", True)  # a card of before says neither this nor of how many questions
+    held = rows_said(data["held_out"], data.get("held_out_questions", 0))
     tried = (
         ("held out", f"{held} from {data['judged_from'] or _UNKNOWN}" if data["held_out"] else _UNKNOWN),
         ("not mature", f"{data['immature']:,}"),
         ("void", f"{data['void']:,}"),
     )
-    sheet, took = (
-        ("Its data", "What learning it took") if data["learnt_here"] else ("The data it was tried on here", "What letting it in took")
-    )
+    sheet, took = ("Its data", "What learning it took") if learnt_here else ("The data it was tried on here", "What letting it in took")
     parts = [
         f"# {_plain(card['version'])}",
         _quoted(card["predicts"]) or "_Nobody read the model aloud._",
         "## What it learnt from",
-        _rows(("rows", f"{data['rows']:,}"), ("from", data["from"]), ("until", data["until"]), *(tried if data["learnt_here"] else ())),
-        *_section("## What it was tried on here", "" if data["learnt_here"] else _rows(*tried)),
+        _rows(("rows", f"{data['rows']:,}"), ("from", data["from"]), ("until", data["until"]), *(tried if learnt_here else ())),
+        *_section("## What it was tried on here", "" if learnt_here else _rows(*tried)),
         "## How it answers",
         _rows(
             ("learner", learner["name"]),
