@@ -1,4 +1,4 @@
-"""What has to be on the disk itself before anybody relies on it. Standard library only."""
+"""What has to be on the disk itself before anybody relies on it, and whether there is room. Standard library only."""
 
 from __future__ import annotations
 

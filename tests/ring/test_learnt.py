@@ -17,15 +17,20 @@ from tests.ring.test_doors import doors, some_requests  # noqa: F401
 LATER = END + timedelta(hours=1)
 
 
-def named(text):
-    for old, new in (
-        ('orders.total("quantity", last=[days(7), days(28), days(56)])', 'orders.total("quantity", last=days(7)).named("sold")'),
-        ("roll_out=[shadow(days(1)), canary(0.25, every=days(2))]", "roll_out=[]"),
-        ('promote_when=beats_champion("wape", by=0.02)', "promote_when=[]"),
-    ):
+def said_otherwise(text, words):
+    for old, new in words.items():
         assert old in text
         text = text.replace(old, new)
     return text
+
+
+def named(text):
+    words = {
+        'orders.total("quantity", last=[days(7), days(28), days(56)])': 'orders.total("quantity", last=days(7)).named("sold")',
+        "roll_out=[shadow(days(1)), canary(0.25, every=days(2))]": "roll_out=[]",
+        'promote_when=beats_champion("wape", by=0.02)': "promote_when=[]",
+    }
+    return said_otherwise(text, words)
 
 
 def edited(text):
@@ -80,15 +85,13 @@ def test_the_next_candidate_is_judged_against_a_champion_that_reads_its_own(lear
 
 
 def of_cards(text):
-    for old, new in (
-        ('payments.count(last=[hours(1), days(1)], per="card_id")', 'payments.count(last=days(56), per="card_id").named("paid")'),
-        ('promote_when=[beats_champion("auc", by=0.02), answers_within(ms=100)]', "promote_when=[]"),
-        ("roll_out=[shadow(days(1)), canary(0.1, 0.5, every=days(1))]", "roll_out=[]"),
-        ('autonomy={"retrain": "act", "promote": "suggest", "roll_back": "act"}', 'autonomy="act"'),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    return text
+    words = {
+        'payments.count(last=[hours(1), days(1)], per="card_id")': 'payments.count(last=days(56), per="card_id").named("paid")',
+        'promote_when=[beats_champion("auc", by=0.02), answers_within(ms=100)]': "promote_when=[]",
+        "roll_out=[shadow(days(1)), canary(0.1, 0.5, every=days(1))]": "roll_out=[]",
+        'autonomy={"retrain": "act", "promote": "suggest", "roll_back": "act"}': 'autonomy="act"',
+    }
+    return said_otherwise(text, words)
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,10 @@ def _answered(house: House, model: Model, served: Sequence[Served], logged: Mapp
     tables = house.tables(model)
     for part, cut in cuts(model, with_private(model, served, tables, house.salt), tables):
         with Reader(cut) as reader:
-            questions = stepped(model, questions_of(model, part))
+            asked = questions_of(model, part)
             carts = [list(row.request.get(CART) or []) for row in part] if CART in part[0].request else []  # type: ignore[call-overload]
-            read = with_carts(featured(reader, Spine(model, questions), carts)[0], carts)
-            features = house.with_columns_of(model, candidate, read, partial(_as_cut, cut), questions)
+            read = with_carts(featured(reader, Spine(model, stepped(model, asked)), carts)[0], carts)
+            features = house.with_columns_of(model, candidate, read, partial(_as_cut, cut), asked)
         yield from zip(part, _said(predictor, features, len(part), [logged[row.id] for row in part], model.steps), strict=True)
 
 
